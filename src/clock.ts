@@ -1,0 +1,60 @@
+/**
+ * Time and randomness, as one seam.
+ *
+ * Everything in this package that reads the time, waits, or draws a random number does it through a `Clock`,
+ * so a test can own all three. Timers never keep the process alive.
+ */
+export interface Clock {
+  /** Current time in epoch milliseconds. */
+  now(): number;
+  /** A number in `[0, 1)`. */
+  random(): number;
+  /** Runs `task` once, after `delayMs`. Returns a function that cancels it. */
+  after(delayMs: number, task: () => void): () => void;
+}
+
+/** Longest delay a Node timer can hold; above it `setTimeout` fires at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** The machine's own clock. */
+export const systemClock: Clock = Object.freeze({
+  now: () => Date.now(),
+  random: () => Math.random(),
+  after(delayMs: number, task: () => void): () => void {
+    const timer = setTimeout(task, Math.min(Math.max(0, delayMs), MAX_TIMER_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+});
+
+/**
+ * Waits `delayMs`, or rejects with the signal's reason as soon as it aborts.
+ */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason as Error);
+      return;
+    }
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason as Error);
+    };
+    const cancel = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/**
+ * Settles as `work` does, unless `deadlineMs` passes first: then rejects with what `onTimeout` makes.
+ * The work itself goes on; a late failure of it is swallowed, never an unhandled rejection.
+ */
+export function withDeadline<T>(clock: Clock, work: Promise<T>, deadlineMs: number, onTimeout: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(deadlineMs, () => reject(onTimeout()));
+    work.then(resolve, reject).finally(cancel);
+  });
+}

@@ -1,0 +1,253 @@
+import { RedactedCause } from './redact.js';
+
+/** Every code an error of this package can bear. Codes are stable; messages are not. */
+export type ForgeAuthErrorCode =
+  | 'FORGE_AUTH_CONFIGURATION'
+  | 'FORGE_AUTH_TOKEN_REQUEST_FAILED'
+  | 'FORGE_AUTH_TOKEN_REFUSED'
+  | 'FORGE_AUTH_TOKEN_RESPONSE_INVALID'
+  | 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL'
+  | 'FORGE_AUTH_TOKEN_DEADLINE'
+  | 'FORGE_AUTH_BACKOFF'
+  | 'FORGE_AUTH_REFRESH_FAILED'
+  | 'FORGE_AUTH_CREDENTIAL_FAILED'
+  | 'FORGE_AUTH_HTTP_STATUS'
+  | 'FORGE_AUTH_TIMEOUT'
+  | 'FORGE_AUTH_CONNECTION'
+  | 'FORGE_AUTH_TLS'
+  | 'FORGE_AUTH_RESPONSE_PARSE'
+  | 'FORGE_AUTH_RESPONSE_TOO_LARGE'
+  | 'FORGE_AUTH_TOO_MANY_REDIRECTS'
+  | 'FORGE_AUTH_ORIGIN_NOT_ALLOWED'
+  | 'FORGE_AUTH_INVALID_REQUEST'
+  | 'FORGE_AUTH_CIRCUIT_OPEN'
+  | 'FORGE_AUTH_CLIENT_CLOSED';
+
+/** What every error of this package can be made with. */
+export interface ForgeAuthErrorOptions {
+  code?: ForgeAuthErrorCode;
+  /** Name of the service whose call failed. */
+  serviceName?: string;
+  /** What happened underneath. Anything but an error of this package is copied without its message and data. */
+  cause?: unknown;
+}
+
+/**
+ * Base of all errors of this package.
+ *
+ * Messages, properties, JSON and `util.inspect` never hold a token, secret, body or query string.
+ */
+export class ForgeAuthError extends Error {
+  /** Stable, machine-readable. */
+  declare readonly code: ForgeAuthErrorCode;
+  /** Name of the service whose call failed. Set on the way up where it was not known. */
+  declare serviceName?: string;
+  /** How many attempts were made. Set by the retry that gave up. */
+  declare attempts?: number;
+
+  constructor(message: string, options: ForgeAuthErrorOptions & { code: ForgeAuthErrorCode }) {
+    super(message);
+    Object.defineProperty(this, 'name', { value: new.target.name, enumerable: false, configurable: true });
+    this.code = options.code;
+    if (options.serviceName !== undefined) this.serviceName = options.serviceName;
+    if (options.cause !== undefined) {
+      const cause = options.cause instanceof ForgeAuthError ? options.cause : new RedactedCause(options.cause);
+      Object.defineProperty(this, 'cause', { value: cause, enumerable: false, configurable: true, writable: true });
+    }
+  }
+
+  /** Name, code, message and service. */
+  toJSON(): Record<string, unknown> {
+    return { name: this.name, message: this.message, ...this };
+  }
+}
+
+/** An option is missing, malformed or contradicts another. Thrown at bootstrap where it can be known there. */
+export class ConfigurationError extends ForgeAuthError {
+  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+    super(message, { ...options, code: 'FORGE_AUTH_CONFIGURATION' });
+  }
+}
+
+/** What an {@link AuthenticationError} can be made with. */
+export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
+  /** Name of the pipeline step that failed. */
+  step?: string;
+  /** `error` of the token endpoint's answer (RFC 6749 §5.2). */
+  error?: string;
+  /** HTTP status of the token endpoint's answer. */
+  status?: number;
+  /** Whether a later attempt may succeed where this one failed. @default false */
+  transient?: boolean;
+  /** How long the token endpoint asked to be left alone, in milliseconds. */
+  retryAfterMs?: number;
+}
+
+/**
+ * No credential could be had, so the call was not sent.
+ *
+ * `error` and `errorDescription` are the token endpoint's own words (RFC 6749 §5.2), kept only where they are of the
+ * form the RFC prescribes.
+ */
+export class AuthenticationError extends ForgeAuthError {
+  /** Name of the pipeline step that failed. */
+  declare readonly step?: string;
+  /** `error` of the token endpoint's answer. @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) */
+  declare readonly error?: string;
+  /** HTTP status of the token endpoint's answer. */
+  declare readonly status?: number;
+  readonly #errorDescription: string | undefined;
+  readonly #transient: boolean;
+  readonly #retryAfterMs: number | undefined;
+
+  constructor(message: string, options: AuthenticationErrorOptions & { errorDescription?: string } = {}) {
+    super(message, { ...options, code: options.code ?? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' });
+    if (options.step !== undefined) this.step = options.step;
+    if (options.error !== undefined) this.error = options.error;
+    if (options.status !== undefined) this.status = options.status;
+    this.#errorDescription = options.errorDescription;
+    this.#transient = options.transient ?? false;
+    this.#retryAfterMs = options.retryAfterMs;
+  }
+
+  /** `error_description` of the token endpoint's answer. A getter: issuers quote input there, so it is never printed. */
+  get errorDescription(): string | undefined {
+    return this.#errorDescription;
+  }
+
+  /** Whether a later attempt may succeed where this one failed. */
+  get transient(): boolean {
+    return this.#transient;
+  }
+
+  /** How long the token endpoint asked to be left alone, in milliseconds. */
+  get retryAfterMs(): number | undefined {
+    return this.#retryAfterMs;
+  }
+}
+
+/** A refresh token was refused, and no grant could take its place. */
+export class TokenRefreshError extends AuthenticationError {
+  constructor(message: string, options: AuthenticationErrorOptions & { errorDescription?: string } = {}) {
+    super(message, { ...options, code: options.code ?? 'FORGE_AUTH_REFRESH_FAILED' });
+  }
+}
+
+/**
+ * The service answered a status outside `validateStatus`.
+ *
+ * `status`, `headers` and `data` are getters: printing or serialising the error never shows what the service said.
+ */
+export class HttpStatusError extends ForgeAuthError {
+  readonly #answer: HttpStatusAnswer;
+
+  constructor(message: string, answer: HttpStatusAnswer, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+    super(message, { ...options, code: 'FORGE_AUTH_HTTP_STATUS' });
+    this.#answer = answer;
+  }
+
+  get status(): number {
+    return this.#answer.status;
+  }
+
+  get headers(): Readonly<Record<string, string | string[]>> {
+    return this.#answer.headers;
+  }
+
+  /** The body, parsed as the response's own `data` would have been. */
+  get data(): unknown {
+    return this.#answer.data;
+  }
+}
+
+/** What the service answered. */
+export interface HttpStatusAnswer {
+  status: number;
+  headers: Readonly<Record<string, string | string[]>>;
+  data: unknown;
+}
+
+/** What a {@link ConnectionError} can be made with. */
+export interface ConnectionErrorOptions extends ForgeAuthErrorOptions {
+  /** Whether it is certain that nothing was sent (refused, not resolved). @default false */
+  nothingSent?: boolean;
+}
+
+/** The network failed: refused, reset, not resolved, closed early. */
+export class ConnectionError extends ForgeAuthError {
+  readonly #nothingSent: boolean;
+
+  constructor(message: string, options: ConnectionErrorOptions = {}) {
+    super(message, { ...options, code: options.code ?? 'FORGE_AUTH_CONNECTION' });
+    this.#nothingSent = options.nothingSent ?? false;
+  }
+
+  /** Whether it is certain that the request never reached a server: then even a POST may be sent again. */
+  get nothingSent(): boolean {
+    return this.#nothingSent;
+  }
+}
+
+/** An attempt took longer than `timeoutMs`, or the call longer than `totalTimeoutMs`. */
+export class TimeoutError extends ForgeAuthError {
+  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+    super(message, { ...options, code: 'FORGE_AUTH_TIMEOUT' });
+  }
+}
+
+/** The TLS handshake or a certificate check failed. */
+export class TlsError extends ForgeAuthError {
+  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+    super(message, { ...options, code: 'FORGE_AUTH_TLS' });
+  }
+}
+
+/** The body is not what its label says, or larger than `maxContentLength`. */
+export class ResponseParseError extends ForgeAuthError {
+  constructor(message: string, options: ForgeAuthErrorOptions = {}) {
+    super(message, { ...options, code: options.code ?? 'FORGE_AUTH_RESPONSE_PARSE' });
+  }
+}
+
+/** A credential would have left for an origin that is neither the service's own nor in `allowedOrigins`. */
+export class OriginNotAllowedError extends ForgeAuthError {
+  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+    super(message, { ...options, code: 'FORGE_AUTH_ORIGIN_NOT_ALLOWED' });
+  }
+}
+
+/** The request could not be built or sent as it was given: a malformed URL, header, body or option of one call. */
+export class InvalidRequestError extends ForgeAuthError {
+  constructor(message: string, options: ForgeAuthErrorOptions = {}) {
+    super(message, { ...options, code: options.code ?? 'FORGE_AUTH_INVALID_REQUEST' });
+  }
+}
+
+/** The service's circuit is open: the call failed at once, nothing was sent. */
+export class CircuitOpenError extends ForgeAuthError {
+  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+    super(message, { ...options, code: 'FORGE_AUTH_CIRCUIT_OPEN' });
+  }
+}
+
+/** The client was closed. */
+export class ClientClosedError extends ForgeAuthError {
+  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+    super(message, { ...options, code: 'FORGE_AUTH_CLIENT_CLOSED' });
+  }
+}
+
+/** Whether `error` is one of this package's, also across two copies of the package. */
+export function isForgeAuthError(error: unknown): error is ForgeAuthError {
+  return error instanceof ForgeAuthError || codeOf(error)?.startsWith('FORGE_AUTH_') === true;
+}
+
+/** Whether `error` says that no credential could be had. */
+export function isAuthenticationError(error: unknown): error is AuthenticationError {
+  return error instanceof AuthenticationError;
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}

@@ -1,0 +1,40 @@
+import type { Readable } from 'node:stream';
+
+/** Header names are lower-case. */
+export type HttpHeaders = Record<string, string | string[]>;
+
+/** How the body of an answer is handed over. `stream` is handed over as soon as the headers are in. */
+export type ResponseType = 'json' | 'text' | 'arraybuffer' | 'stream';
+
+/** Bytes to send: in memory, or a stream that can be read only once. */
+export type HttpBody = string | Buffer | Readable;
+
+/**
+ * One request as it goes over the wire: what a {@link Transport} is given.
+ *
+ * An authenticator may change `url` and `headers` of the copy that it is handed.
+ */
+export interface HttpRequest {
+  /** Upper-case. */
+  method: string;
+  /** Absolute, normalised, without a fragment. */
+  url: string;
+  headers: HttpHeaders;
+  body?: HttpBody | undefined;
+  /** `stream` answers when the headers are in, everything else when the body is. */
+  responseType: ResponseType;
+  /** Aborts the exchange, up to the last byte of the body. */
+  signal?: AbortSignal | undefined;
+  /** Bytes after which the body is given up. */
+  maxContentLength?: number | undefined;
+}
+
+/** One answer as it came over the wire. */
+export interface HttpResponse {
+  status: number;
+  headers: HttpHeaders;
+  /** A Buffer, or a stream where `responseType` asked for one. Already decompressed. */
+  body: Buffer | Readable;
+  /** The URL that answered, with whatever an authenticator put into it. */
+  url: string;
+}
