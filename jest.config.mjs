@@ -23,4 +23,5 @@ export default {
   },
   setupFiles: ['reflect-metadata'],
   testTimeout: 30_000,
+  reporters: process.env.CI ? ['default', '<rootDir>/.ci/closing-line.mjs'] : ['default'],
 };
