@@ -1,0 +1,232 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix, sep } from 'node:path';
+import ts from 'typescript';
+
+/** A source file: its path below `src/` with forward slashes, and its text. */
+export interface SourceFile {
+  path: string;
+  text: string;
+}
+
+/** One `import`, `export … from`, `import()` or `require()`, with what it names. */
+interface Import {
+  specifier: string;
+  /** Whether nothing of it is left in the compiled JavaScript. */
+  typeOnly: boolean;
+}
+
+/** What a file of `src/` may import: files of its own layer or of a lower one. */
+const LAYER_OF_FOLDER: Readonly<Record<string, number>> = {
+  http: 1,
+  retry: 1,
+  storage: 1,
+  lock: 1,
+  token: 2,
+  providers: 3,
+  pipeline: 3,
+  auth: 4,
+  client: 5,
+  terminus: 7,
+  opentelemetry: 7,
+  testing: 7,
+  undici: 7,
+};
+const LAYER_OF_FILE: Readonly<Record<string, number>> = {
+  'errors.ts': 0,
+  'redact.ts': 0,
+  'clock.ts': 0,
+  'diagnostics.ts': 0,
+  'index.ts': 7,
+};
+const MODULE_FILE = /^forge-auth\.[^/]+\.ts$/;
+const MODULE_LAYER = 6;
+
+/** Folders published as entries of their own, `nestjs-forge-auth/<folder>`. */
+const SUB_ENTRIES: ReadonlySet<string> = new Set(['terminus', 'opentelemetry', 'testing', 'undici']);
+
+/** Optional peers, and the one folder that may import each. */
+const HOME_OF_OPTIONAL_PEER: Readonly<Record<string, string>> = {
+  undici: 'undici',
+  '@nestjs/terminus': 'terminus',
+  '@opentelemetry/api': 'opentelemetry',
+};
+
+/** The files that know axios at run time, beside the module's own. */
+const AXIOS_FILES: ReadonlySet<string> = new Set([
+  'http/axios.transport.ts',
+  'client/http-service.face.ts',
+  'client/axios.face.ts',
+]);
+const FOLDERS_WITH_AXIOS_TYPES: ReadonlySet<string> = new Set(['http', 'client']);
+
+/** Names that say nothing about what is inside: a type lives with its concept. */
+const NAMELESS_FOLDERS: ReadonlySet<string> = new Set(['utils', 'common', 'interfaces', 'types', 'helpers']);
+
+/** Reads what ships of `root`: every `.ts` file below it but the specs. */
+export function readSourceFiles(root: string): SourceFile[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.spec.ts'))
+    .map((path) => ({ path: path.split(sep).join('/'), text: readFileSync(join(root, path), 'utf8') }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/**
+ * Finds what breaks the house plan: layers, cycles, who may import what, folder names, barrels.
+ * Answers one sentence for each breach, and an empty list for a sound tree.
+ *
+ * @param packages names of the packages that users of the library are sure to have, or asked to install
+ */
+export function findBreaches(files: readonly SourceFile[], packages: readonly string[]): string[] {
+  const graph = new Map(files.map((file) => [file.path, importsOf(file)]));
+  return [
+    ...files.flatMap((file) => [...breachesOfPlace(file.path), ...breachesOfBarrels(file)]),
+    ...[...graph].flatMap(([path, imports]) =>
+      imports.flatMap((entry) =>
+        isRelative(entry.specifier)
+          ? breachesBetweenFiles(path, resolveImport(path, entry.specifier))
+          : breachesOfPackages(path, entry, packages),
+      ),
+    ),
+    ...cyclesOf(graph).map((cycle) => `${cycle.join(' → ')} is a cycle`),
+  ];
+}
+
+function breachesOfPlace(path: string): string[] {
+  const breaches = path
+    .split('/')
+    .slice(0, -1)
+    .filter((folder) => NAMELESS_FOLDERS.has(folder))
+    .map((folder) => `${path} stands in a folder "${folder}": a type lives with its concept`);
+  if (layerOf(path) === undefined && breaches.length === 0) {
+    breaches.push(
+      path.includes('/')
+        ? `${path} stands in the folder "${topOf(path)}", which has no layer`
+        : `${path} has no layer: only errors, redact, clock, diagnostics, forge-auth.* and index stand here`,
+    );
+  }
+  return breaches;
+}
+
+function breachesOfBarrels({ path, text }: SourceFile): string[] {
+  const breaches: string[] = [];
+  if (posix.basename(path) === 'index.ts' && path !== 'index.ts') breaches.push(`${path} is a second barrel`);
+  const exportsAll = parse(path, text).statements.some(
+    (node) =>
+      ts.isExportDeclaration(node) && (node.exportClause === undefined || ts.isNamespaceExport(node.exportClause)),
+  );
+  if (exportsAll) breaches.push(`${path} has an "export *": name each export`);
+  return breaches;
+}
+
+function breachesBetweenFiles(from: string, to: string): string[] {
+  if (to.startsWith('../')) return [`${from} imports ${to}, outside src`];
+  const breaches: string[] = [];
+  const [own, other] = [layerOf(from), layerOf(to)];
+  if (own !== undefined && other !== undefined && other > own) {
+    breaches.push(`${from} (layer ${own}) imports ${to} (layer ${other})`);
+  }
+  if (SUB_ENTRIES.has(topOf(to)) && topOf(from) !== topOf(to)) {
+    breaches.push(`${from} imports ${to}, which is an entry of its own`);
+  }
+  return breaches;
+}
+
+function breachesOfPackages(path: string, { specifier, typeOnly }: Import, packages: readonly string[]): string[] {
+  if (specifier.startsWith('node:')) return [];
+  const name = packageOf(specifier);
+  const breaches: string[] = [];
+  if (!packages.includes(name)) breaches.push(`${path} imports ${name}, which users need not have`);
+  const home = HOME_OF_OPTIONAL_PEER[name];
+  if (home !== undefined && topOf(path) !== home) {
+    breaches.push(`${path} imports the optional ${name}: only ${home}/ may`);
+  } else if (name.startsWith('@nestjs/') && !mayImportNest(path)) {
+    breaches.push(`${path} imports ${name}: below the module only client/http-service.face.ts may`);
+  }
+  if (name === 'axios' && !mayImportAxios(path, typeOnly)) {
+    breaches.push(`${path} imports axios${typeOnly ? '' : ' at run time'}: only transport, faces and module may`);
+  }
+  return breaches;
+}
+
+function mayImportNest(path: string): boolean {
+  return MODULE_FILE.test(path) || path === 'client/http-service.face.ts' || SUB_ENTRIES.has(topOf(path));
+}
+
+function mayImportAxios(path: string, typeOnly: boolean): boolean {
+  return MODULE_FILE.test(path) || AXIOS_FILES.has(path) || (typeOnly && FOLDERS_WITH_AXIOS_TYPES.has(topOf(path)));
+}
+
+function layerOf(path: string): number | undefined {
+  if (path.includes('/')) return LAYER_OF_FOLDER[topOf(path)];
+  return MODULE_FILE.test(path) ? MODULE_LAYER : LAYER_OF_FILE[path];
+}
+
+function topOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
+}
+
+function isRelative(specifier: string): boolean {
+  return specifier.startsWith('.');
+}
+
+function resolveImport(from: string, specifier: string): string {
+  return posix.join(posix.dirname(from), specifier).replace(/\.js$/, '.ts');
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+function parse(path: string, text: string): ts.SourceFile {
+  return ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
+}
+
+function importsOf({ path, text }: SourceFile): Import[] {
+  const found: Import[] = [];
+  const add = (node: ts.Node | undefined, typeOnly: boolean): void => {
+    if (node !== undefined && ts.isStringLiteralLike(node)) found.push({ specifier: node.text, typeOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) {
+      // `import { type X }` is no type-only import: verbatimModuleSyntax leaves `import {}` behind.
+      add(node.moduleSpecifier, node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword);
+    } else if (ts.isExportDeclaration(node)) {
+      add(node.moduleSpecifier, node.isTypeOnly);
+    } else if (ts.isImportTypeNode(node)) {
+      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
+    } else if (ts.isExternalModuleReference(node)) {
+      add(node.expression, false);
+    } else if (ts.isModuleDeclaration(node)) {
+      add(node.name, true);
+    } else if (ts.isCallExpression(node) && isImportCall(node.expression)) {
+      add(node.arguments[0], false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(parse(path, text));
+  return found;
+}
+
+function isImportCall(callee: ts.Expression): boolean {
+  return callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === 'require');
+}
+
+/** One cycle for each edge that leads back to a file still being walked (depth first). */
+function cyclesOf(graph: ReadonlyMap<string, readonly Import[]>): string[][] {
+  const cycles: string[][] = [];
+  const done = new Set<string>();
+  const walk = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) cycles.push([...trail.slice(start), path]);
+    if (start >= 0 || done.has(path)) return;
+    for (const { specifier } of graph.get(path) ?? []) {
+      if (isRelative(specifier)) walk(resolveImport(path, specifier), [...trail, path]);
+    }
+    done.add(path);
+  };
+  for (const path of graph.keys()) walk(path, []);
+  return cycles;
+}
