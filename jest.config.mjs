@@ -23,5 +23,5 @@ export default {
   },
   setupFiles: ['reflect-metadata'],
   testTimeout: 30_000,
-  reporters: process.env.CI ? ['default', '<rootDir>/.ci/closing-line.mjs'] : ['default'],
+  ...(process.env.CI && { reporters: ['default', '<rootDir>/.ci/closing-line.mjs'] }),
 };
