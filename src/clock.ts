@@ -52,7 +52,12 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
  * Settles as `work` does, unless `deadlineMs` passes first: then rejects with what `onTimeout` makes.
  * The work itself goes on; a late failure of it is swallowed, never an unhandled rejection.
  */
-export function withDeadline<T>(clock: Clock, work: Promise<T>, deadlineMs: number, onTimeout: () => Error): Promise<T> {
+export function withDeadline<T>(
+  clock: Clock,
+  work: Promise<T>,
+  deadlineMs: number,
+  onTimeout: () => Error,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(deadlineMs, () => reject(onTimeout()));
     work.then(resolve, reject).finally(cancel);

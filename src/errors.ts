@@ -58,7 +58,7 @@ export class ForgeAuthError extends Error {
 
   /** Name, code, message and service. */
   toJSON(): Record<string, unknown> {
-    return { name: this.name, message: this.message, ...this };
+    return Object.assign({ name: this.name, message: this.message } as Record<string, unknown>, this);
   }
 }
 

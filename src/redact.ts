@@ -49,7 +49,10 @@ export function redactUrl(url: string): string {
 }
 
 /** A copy of `headers` in which every value that is not known to be harmless is masked. */
-export function redactHeaders(headers: Readonly<Record<string, unknown>>, sensitiveKeys: Iterable<string> = []): Record<string, string> {
+export function redactHeaders(
+  headers: Readonly<Record<string, unknown>>,
+  sensitiveKeys: Iterable<string> = [],
+): Record<string, string> {
   const sensitive = new Set(Array.from(sensitiveKeys, (key) => key.toLowerCase()));
   const shown: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -68,7 +71,7 @@ export class RedactedCause extends Error {
   declare readonly syscall?: string;
 
   constructor(original: unknown) {
-    const name = original instanceof Error ? word(original.constructor.name) ?? 'Error' : typeof original;
+    const name = original instanceof Error ? (word(original.constructor.name) ?? 'Error') : typeof original;
     const code = word(property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
     Object.defineProperty(this, 'name', { value: name, enumerable: false, configurable: true });

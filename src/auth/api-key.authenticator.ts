@@ -1,0 +1,53 @@
+import { ConfigurationError } from '../errors.js';
+import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
+import { checkCredential, checkHeaderName, readCredential } from './credential.js';
+
+/** Options of {@link ApiKeyAuth}. */
+export interface ApiKeyAuthOptions {
+  /** Name of the header, or of the query parameter. @default 'X-API-Key' */
+  headerName?: string;
+  /** @default 'header' */
+  in?: 'header' | 'query';
+}
+
+const DEFAULT_NAME = 'X-API-Key';
+
+/** An API key in a header or in the query. */
+export class ApiKeyAuth implements Authenticator {
+  readonly credentialHeader: string | undefined;
+  readonly #key: CredentialSource;
+  readonly #name: string;
+  readonly #inQuery: boolean;
+
+  /**
+   * @param key the key, or a function that is asked for each request
+   * @throws {ConfigurationError} when the key is missing or an option malformed
+   */
+  constructor(key: CredentialSource, options: ApiKeyAuthOptions = {}) {
+    checkCredential(key, 'ApiKeyAuth: the key');
+    const place = options.in ?? 'header';
+    if (place !== 'header' && place !== 'query') {
+      throw new ConfigurationError(`ApiKeyAuth: in must be 'header' or 'query', not ${String(place)}.`);
+    }
+    this.#key = key;
+    this.#inQuery = place === 'query';
+    this.#name = options.headerName ?? DEFAULT_NAME;
+    this.credentialHeader = this.#inQuery ? undefined : checkHeaderName(this.#name, 'ApiKeyAuth: headerName');
+  }
+
+  authenticate(request: AuthenticatedRequest): void | Promise<void> {
+    const key = readCredential(this.#key, 'the API key', request.serviceName);
+    if (typeof key !== 'string') return key.then((value) => this.#write(request, value));
+    this.#write(request, key);
+  }
+
+  #write(request: AuthenticatedRequest, key: string): void {
+    if (this.credentialHeader !== undefined) {
+      request.headers[this.credentialHeader] = key;
+      return;
+    }
+    const url = new URL(request.url);
+    url.searchParams.set(this.#name, key);
+    request.url = url.href;
+  }
+}

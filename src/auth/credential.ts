@@ -1,0 +1,47 @@
+import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
+import type { CredentialSource } from './authenticator.js';
+
+/** @throws {ConfigurationError} unless `source` is a text that a header can carry, or a function */
+export function checkCredential(source: unknown, what: string): void {
+  if (typeof source === 'function') return;
+  if (source === undefined)
+    throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
+  if (typeof source !== 'string' || source === '')
+    throw new ConfigurationError(`${what} must be a text that is not empty, or a function.`);
+  if (!/^[\x20-\x7e]+$/.test(source))
+    throw new ConfigurationError(`${what} has characters that no header can carry (a line break at its end?).`);
+}
+
+/** @throws {ConfigurationError} unless `name` can be a header's name (RFC 9110 §5.1) */
+export function checkHeaderName(name: unknown, what: string): string {
+  if (typeof name === 'string' && /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/.test(name)) return name.toLowerCase();
+  throw new ConfigurationError(`${what} must be a header name such as 'X-API-Key'.`);
+}
+
+/**
+ * Reads a credential.
+ * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or answers nothing usable
+ */
+export function readCredential(source: CredentialSource, what: string, serviceName: string): string | Promise<string> {
+  return typeof source === 'string' ? source : ask(source, what, serviceName);
+}
+
+async function ask(source: () => string | Promise<string>, what: string, serviceName: string): Promise<string> {
+  let value: unknown;
+  try {
+    value = await source();
+  } catch (cause) {
+    if (cause instanceof ForgeAuthError) throw cause;
+    throw failed(`its function threw`, what, serviceName, cause);
+  }
+  if (typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)) return value;
+  throw failed('its function answered nothing that a header can carry', what, serviceName);
+}
+
+function failed(why: string, what: string, serviceName: string, cause?: unknown): AuthenticationError {
+  return new AuthenticationError(`No credential for "${serviceName}": ${what} could not be read, ${why}.`, {
+    code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+    serviceName,
+    ...(cause === undefined ? undefined : { cause }),
+  });
+}

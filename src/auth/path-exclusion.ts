@@ -1,0 +1,139 @@
+import picomatch from 'picomatch';
+import { ConfigurationError } from '../errors.js';
+
+/** Which paths of a service are called without a credential. */
+export interface PathExclusionOptions {
+  /** Named in errors. */
+  readonly serviceName?: string | undefined;
+  /**
+   * Exact paths below the base URL, but for one trailing slash: `/health` also stands for `/health/`.
+   * A leading slash may be left out.
+   * @default []
+   */
+  readonly excludedPaths?: Iterable<string> | undefined;
+  /**
+   * Globs over the path below the base URL. `*` crosses slashes, as in Python's fnmatch: `/public/*` matches all that
+   * is below `/public`, and not `/public` itself; `/public/**` matches both. `?`, `[ab]` and `[!ab]` stand for one
+   * character other than a slash, `{a,b}` for either, and a backslash takes a character literally.
+   * A pattern that starts with neither `/` nor `*` is read as if it started with `/`.
+   * @default []
+   */
+  readonly excludedPathPatterns?: Iterable<string> | undefined;
+}
+
+/** Tells whether a path below the base URL (percent-encoded, as it is sent, without query) gets no credential. */
+export type PathExclusion = (path: string) => boolean;
+
+const GLOB_OPTIONS: picomatch.PicomatchOptions = Object.freeze({
+  // `*` crosses slashes, line breaks and leading dots.
+  bash: true,
+  dot: true,
+  flags: 's',
+  // The path decides, never the machine.
+  windows: false,
+  // A set is not also its own text, and `*/*` matches `/`: as in fnmatch.
+  literalBrackets: false,
+  fastpaths: false,
+  // An invalid glob throws instead of matching nothing.
+  debug: true,
+});
+
+/** Well-formed UTF-8 in percent-encoding, one character a match; `decodeURIComponent` judges the details. */
+const ENCODED_CHARACTER =
+  /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}/gi;
+
+/**
+ * What `%2F` and `%5C` are decoded to: halves of surrogate pairs, which no other encoded text decodes to.
+ * So they match each other, and never a slash.
+ */
+const ENCODED_SLASH: Readonly<Record<string, string>> = Object.freeze({ '/': '\uD800', '\\': '\uD801' });
+
+/**
+ * Compiles the excluded paths of a service; undefined when nothing is excluded.
+ *
+ * Paths are compared case-sensitively, percent-encoding decoded once on both sides; `%2F` never matches a slash.
+ * Globs match the path as it is, or without its trailing slash.
+ * @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is no iterable of strings, or an entry is empty,
+ * a URL, no valid glob or a negated one, or an exact path with a query
+ */
+export function createPathExclusion(options: PathExclusionOptions): PathExclusion | undefined {
+  const paths = new Set(entriesOf(options, 'excludedPaths').map((entry) => exactPath(entry, options)));
+  const globs = entriesOf(options, 'excludedPathPatterns').map((entry) => globOf(entry, options));
+  if (paths.size === 0 && globs.length === 0) return undefined;
+  return (path) => {
+    const decoded = decode(path, (character) => character);
+    const trimmed = withoutTrailingSlash(decoded);
+    return paths.has(trimmed) || globs.some((glob) => glob.test(decoded) || glob.test(trimmed));
+  };
+}
+
+type ListOption = 'excludedPaths' | 'excludedPathPatterns';
+
+function entriesOf(options: PathExclusionOptions, option: ListOption): string[] {
+  const list: unknown = options[option];
+  if (list === undefined) return [];
+  if (typeof list === 'string') throw refused(options, `${option} is a string`, `Give ['${list}'].`);
+  if (!isIterable(list)) throw refused(options, `${option} is no iterable`, 'Give an array of strings.');
+  return Array.from(list, (entry, index) => {
+    if (typeof entry !== 'string') throw refused(options, `${option}[${index}] is no string`, 'Give a path.');
+    if (entry.trim() === '') throw refused(options, `${option}[${index}] is empty`, "Give a path; '/' is the root.");
+    if (!/^[a-z][a-z\d+.-]*:\/\//i.test(entry)) return entry;
+    throw refused(options, `${option}[${index}] is a URL`, 'Give the path below the base URL only.');
+  });
+}
+
+function exactPath(entry: string, options: PathExclusionOptions): string {
+  if (/[?#]/.test(entry)) {
+    throw refused(
+      options,
+      `excludedPaths holds '${entry.replace(/[?#].*$/s, '')}' with a query or fragment`,
+      'Give the path only.',
+    );
+  }
+  return withoutTrailingSlash(decode(entry.startsWith('/') ? entry : `/${entry}`, (character) => character));
+}
+
+function globOf(entry: string, options: PathExclusionOptions): RegExp {
+  if (entry.startsWith('!')) {
+    throw refused(options, `excludedPathPatterns holds '${entry}', a negation`, 'List what is excluded instead.');
+  }
+  const rooted = /^[/*]/.test(entry) ? entry : `/${entry}`;
+  try {
+    return picomatch.makeRe(fnmatchOnly(decode(rooted, (character) => character.replace(/\W/, '\\$&'))), GLOB_OPTIONS);
+  } catch {
+    throw refused(options, `excludedPathPatterns holds '${entry}', which is no valid glob`, 'Mend its brackets.');
+  }
+}
+
+/** Takes from picomatch what shells add to fnmatch: `(…)` and `|` stand in real paths, such as OData's `/Orders(7)`. */
+function fnmatchOnly(glob: string): string {
+  return glob.replace(/\\.|\[(!?)(\]?[^\]]*\])|[()|"+]/gs, (match, negated: string, members: string | undefined) => {
+    if (members !== undefined) return `[${negated === '!' ? '^' : ''}${members}`;
+    return match.startsWith('\\') ? match : `\\${match}`;
+  });
+}
+
+function decode(text: string, quote: (character: string) => string): string {
+  if (!text.includes('%')) return text;
+  return text.replace(ENCODED_CHARACTER, (encoded) => {
+    try {
+      const character = decodeURIComponent(encoded);
+      return ENCODED_SLASH[character] ?? quote(character);
+    } catch {
+      return encoded;
+    }
+  });
+}
+
+function withoutTrailingSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
+function refused({ serviceName }: PathExclusionOptions, problem: string, cure: string): ConfigurationError {
+  const subject = serviceName === undefined ? '' : `Service "${serviceName}": `;
+  return new ConfigurationError(`${subject}${problem}. ${cure}`, serviceName === undefined ? {} : { serviceName });
+}

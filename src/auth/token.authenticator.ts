@@ -1,0 +1,127 @@
+import { ConfigurationError, InvalidRequestError } from '../errors.js';
+import type { ForgeResponse } from '../http/forge-response.js';
+import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
+import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
+import type { TokenManager } from '../token/token-manager.js';
+import type { Token } from '../token/token.js';
+import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
+import { checkHeaderName } from './credential.js';
+
+/** How a token is put on requests. */
+export interface TokenAuthPlacement {
+  /** When a call is sent again whose token was rejected. @default `SimpleAuthRetryStrategy`: once, on 401 */
+  retry?: AuthRetryStrategy;
+  /** Header that carries the token. @default 'Authorization' */
+  headerName?: string;
+  /** Takes the place of the token's own type before the token; `''` sends the bare token. */
+  scheme?: string;
+  /**
+   * Where the token goes: a header, a form body's or the query's `access_token`.
+   * @default 'header'
+   * @see [RFC 6750 §2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
+   */
+  placement?: 'header' | 'body' | 'uri';
+}
+
+const PLACEMENTS = ['header', 'body', 'uri'];
+
+/** Puts a manager's token on requests, and has it replaced when the service rejects it. */
+export class TokenAuth implements Authenticator {
+  readonly retry: AuthRetryStrategy;
+  readonly credentialHeader: string | undefined;
+  readonly #manager: TokenManager;
+  readonly #scheme: string | undefined;
+  readonly #placement: string;
+  /** Which token went out with which request: a rejection names the token. */
+  readonly #sent = new WeakMap<AuthenticatedRequest, Token>();
+  /** What the token of a call was replaced by: once per call. */
+  readonly #replaced = new WeakMap<object, Token>();
+
+  /** @throws {ConfigurationError} when an option is malformed */
+  constructor(manager: TokenManager, options: TokenAuthPlacement = {}) {
+    const {
+      headerName = 'Authorization',
+      scheme,
+      placement = 'header',
+      retry = new SimpleAuthRetryStrategy(),
+    } = options;
+    if (typeof (manager as Partial<TokenManager> | undefined)?.getToken !== 'function') {
+      throw new ConfigurationError('TokenAuth needs a TokenManager.');
+    }
+    if (!PLACEMENTS.includes(placement)) {
+      throw new ConfigurationError(
+        `TokenAuth: placement must be one of ${PLACEMENTS.join(', ')}, not ${String(placement)}.`,
+      );
+    }
+    if (typeof retry.shouldRetry !== 'function') {
+      throw new ConfigurationError(
+        'TokenAuth: retry must be an auth retry strategy, such as new SimpleAuthRetryStrategy().',
+      );
+    }
+    if (scheme !== undefined && !/^[\x21-\x7e]*$/.test(scheme))
+      throw new ConfigurationError('TokenAuth: scheme must be one word, or empty.');
+    this.#manager = manager;
+    this.#scheme = scheme;
+    this.#placement = placement;
+    this.retry = retry;
+    this.credentialHeader = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
+  }
+
+  async authenticate(request: AuthenticatedRequest): Promise<void> {
+    const manager = this.#manager;
+    const token = await (manager.peekFresh(request.tokenRequest) ??
+      manager.acquire(request.tokenRequest, request.callSignal));
+    this.#sent.set(request, token);
+    this.#write(request, token);
+  }
+
+  async onRejected(_response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean> {
+    const rejected = this.#sent.get(request);
+    if (rejected === undefined) return false;
+    if (this.#replaced.has(request.call)) return true;
+    const token = await this.#manager.replace(rejected, request.tokenRequest, request.callSignal);
+    if (token === undefined) return false;
+    this.#replaced.set(request.call, token);
+    return true;
+  }
+
+  onSettled(request: AuthenticatedRequest, rejected: boolean): void {
+    const token = this.#sent.get(request);
+    if (token === undefined) return;
+    if (this.#replaced.has(request.call)) this.#manager.judge(token, !rejected, request.tokenRequest);
+    else if (rejected) this.#manager.reject(token, request.tokenRequest);
+  }
+
+  #write(request: AuthenticatedRequest, token: Token): void {
+    if (this.credentialHeader !== undefined) {
+      request.headers[this.credentialHeader] = this.#headerOf(token);
+    } else if (this.#placement === 'uri') {
+      const url = new URL(request.url);
+      url.searchParams.set('access_token', token.accessToken);
+      request.url = url.href;
+    } else {
+      request.body = this.#intoForm(request, token);
+    }
+  }
+
+  #headerOf(token: Token): string {
+    if (this.#scheme === undefined) return token.authorizationHeader;
+    return this.#scheme === '' ? token.accessToken : `${this.#scheme} ${token.accessToken}`;
+  }
+
+  /** Only a form body can carry a token (RFC 6750 §2.2). */
+  #intoForm(request: AuthenticatedRequest, token: Token): string {
+    const isForm = String(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
+    if (typeof request.body !== 'string' || !isForm) {
+      throw new InvalidRequestError(
+        `Service "${request.serviceName}": placement 'body' needs a form body: give data as URLSearchParams.`,
+        {
+          serviceName: request.serviceName,
+        },
+      );
+    }
+    const form = new URLSearchParams(request.body);
+    form.set('access_token', token.accessToken);
+    return form.toString();
+  }
+}

@@ -1,0 +1,126 @@
+import type { AuthenticatedRequest, Authenticator } from '../auth/authenticator.js';
+import type { PathExclusion } from '../auth/path-exclusion.js';
+import { type Clock, sleep } from '../clock.js';
+import { ForgeResponse } from '../http/forge-response.js';
+import type { HttpHeaders, HttpRequest, HttpResponse } from '../http/http-request.js';
+import type { PreparedBase } from '../http/url.js';
+import { pathBelowBase } from '../http/url.js';
+import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
+import { type Call, type CallRequest, discard, type Handler } from './call-request.js';
+import type { OriginPolicy } from './origin-policy.js';
+
+/** What authentication needs to know of its service. */
+export interface AuthenticationOptions {
+  readonly serviceName: string;
+  readonly base: PreparedBase | undefined;
+  readonly origins: OriginPolicy;
+  readonly excluded: PathExclusion | undefined;
+  readonly clock: Clock;
+}
+
+/** Sends one opened request. */
+export type Send = (request: HttpRequest, call: Call) => Promise<HttpResponse>;
+
+const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
+
+/**
+ * The layer that authenticates, innermost of those that see a request going down: each attempt and each hop asks for the
+ * credential anew. A rejected credential is replaced once, and the request sent again.
+ */
+export function authenticationHandler(options: AuthenticationOptions, send: Send): Handler {
+  return async (request) => {
+    const authenticator = authenticatorFor(request, options);
+    if (authenticator === undefined) return send(await open(request, options), request.call);
+    return sendAuthenticated(request, authenticator, options, send);
+  };
+}
+
+/** Nobody authenticates calls that say so, foreign origins, excluded paths, and calls that bring a credential. */
+function authenticatorFor(
+  request: CallRequest,
+  { origins, excluded, base }: AuthenticationOptions,
+): Authenticator | undefined {
+  const { authenticator } = request.call;
+  if (authenticator === false || !origins.allows(request.url)) return undefined;
+  const { credentialHeader } = authenticator;
+  if (credentialHeader !== undefined && request.headers[credentialHeader] !== undefined) return undefined;
+  const path = excluded && pathBelowBase(request.url, base);
+  return path !== undefined && excluded?.(path) === true ? undefined : authenticator;
+}
+
+async function sendAuthenticated(
+  request: CallRequest,
+  authenticator: Authenticator,
+  options: AuthenticationOptions,
+  send: Send,
+): Promise<HttpResponse> {
+  const strategy = authenticator.retry ?? DEFAULT_RETRY;
+  for (let replays = 0; ; replays += 1) {
+    const sent = await open(request, options);
+    const credential = authenticator.authenticate(sent);
+    if (credential !== undefined) await credential;
+    const response = await send(sent, request.call);
+    if (authenticator.onRejected === undefined) return response;
+    const view = new ForgeResponse(sent, response);
+    const verdict = strategy.shouldRetry(view, replays);
+    const replay = typeof verdict === 'boolean' ? verdict : await verdict;
+    const rejected = replay || response.status === 401;
+    if (!rejected && replays === 0) return response;
+    const again = replay && replays < strategy.maxRetries && (request.body?.replayable ?? true);
+    if (
+      again &&
+      (await renew(authenticator, view, sent, strategy.delayMs(replays, options.clock.random), request, options.clock))
+    ) {
+      discard(response);
+      continue;
+    }
+    authenticator.onSettled?.(sent, rejected);
+    return response;
+  }
+}
+
+async function renew(
+  authenticator: Authenticator,
+  view: ForgeResponse,
+  sent: AuthenticatedRequest,
+  delayMs: number,
+  request: CallRequest,
+  clock: Clock,
+): Promise<boolean> {
+  if (delayMs > 0) await sleep(clock, delayMs, request.call.scope.signal);
+  return (await authenticator.onRejected?.(view, sent)) ?? false;
+}
+
+/** A copy of its own for each sending, with the body opened. */
+function open(
+  request: CallRequest,
+  { serviceName }: AuthenticationOptions,
+): AuthenticatedRequest | Promise<AuthenticatedRequest> {
+  const { method, url, body, responseType, maxContentLength, call } = request;
+  const headers: HttpHeaders = { ...request.headers };
+  const opened: AuthenticatedRequest = {
+    method,
+    url,
+    headers,
+    responseType,
+    maxContentLength,
+    serviceName,
+    tokenRequest: call.tokenRequest,
+    call,
+    get callSignal() {
+      return call.scope.signal;
+    },
+  };
+  if (body === undefined) return opened;
+  return openBody(opened, body);
+}
+
+async function openBody(
+  request: AuthenticatedRequest,
+  source: NonNullable<CallRequest['body']>,
+): Promise<AuthenticatedRequest> {
+  const { body, contentType } = await source.open();
+  request.body = body;
+  if (contentType !== undefined) request.headers['content-type'] ??= contentType;
+  return request;
+}

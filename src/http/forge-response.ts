@@ -1,0 +1,146 @@
+import type { Readable } from 'node:stream';
+import { ResponseParseError } from '../errors.js';
+import { redactUrl } from '../redact.js';
+import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http-request.js';
+import { RedactedRequest } from './redacted-request.js';
+
+/** What is known of an exchange beside the answer itself. */
+export interface ExchangeInfo {
+  /** Milliseconds from the start of the call to the answer. */
+  elapsedMs: number;
+  /** Attempts made, the last included. */
+  attempts: number;
+}
+
+/**
+ * One answer, as the app sees it.
+ * @typeParam T what the app expects `data` to be
+ */
+export class ForgeResponse<T = unknown> {
+  readonly status: number;
+  /** Names are lower-case. */
+  readonly headers: HttpHeaders;
+  /** The URL that answered, as it was asked for (without a credential put into its query). */
+  readonly url: string;
+  /** Milliseconds from the start of the call to the answer. */
+  readonly elapsedMs: number;
+  /** Attempts made, the last included. */
+  readonly attempts: number;
+  readonly #request: HttpRequest;
+  readonly #body: Buffer | Readable;
+  #data: { readonly value: unknown } | undefined;
+
+  constructor(request: HttpRequest, response: HttpResponse, info: ExchangeInfo = { elapsedMs: 0, attempts: 1 }) {
+    this.status = response.status;
+    this.headers = response.headers;
+    this.url = request.url;
+    this.elapsedMs = info.elapsedMs;
+    this.attempts = info.attempts;
+    this.#request = request;
+    this.#body = response.body;
+  }
+
+  /**
+   * The body, as `responseType` asked for it. For `json`: the parsed value; text where the answer is labelled otherwise
+   * and is no JSON; undefined where it is empty.
+   * @throws {ResponseParseError} FORGE_AUTH_RESPONSE_PARSE when it is labelled JSON and is none
+   */
+  get data(): T {
+    this.#data ??= { value: this.#decode(this.#request.responseType) };
+    return this.#data.value as T;
+  }
+
+  /** 2xx. */
+  get isSuccess(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** 4xx. */
+  get isClientError(): boolean {
+    return this.status >= 400 && this.status < 500;
+  }
+
+  /** 5xx. */
+  get isServerError(): boolean {
+    return this.status >= 500 && this.status < 600;
+  }
+
+  /** The request that was answered, every value masked that might be secret. */
+  get request(): RedactedRequest {
+    return new RedactedRequest(this.#request);
+  }
+
+  /**
+   * The body as JSON, whatever its label.
+   * @throws {ResponseParseError} FORGE_AUTH_RESPONSE_PARSE when it is none
+   */
+  json<J = T>(): J {
+    try {
+      return JSON.parse(this.text()) as J;
+    } catch (error) {
+      throw error instanceof ResponseParseError ? error : this.#parseError();
+    }
+  }
+
+  /** The body as JSON, or null where it is none. */
+  jsonOrNull<J = Record<string, unknown>>(): J | null {
+    try {
+      return this.json<J>();
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * The body as text, decoded by the charset of its label (UTF-8 where there is none).
+   * @throws {ResponseParseError} when the call asked for a stream: read `data` instead
+   */
+  text(): string {
+    if (!Buffer.isBuffer(this.#body)) {
+      throw new ResponseParseError(`The body of ${this.#where()} is a stream; read response.data.`);
+    }
+    return decodeText(this.#body, this.headers['content-type']);
+  }
+
+  #decode(type: ResponseType): unknown {
+    if (type === 'stream' || type === 'arraybuffer') return this.#body;
+    const text = this.text();
+    if (type === 'text') return text;
+    if (text === '') return undefined;
+    const label = contentTypeOf(this.headers);
+    const labelledJson = label.includes('json');
+    if (!labelledJson && label !== '' && !/^\s*[{[]/.test(text)) return text;
+    try {
+      return JSON.parse(text);
+    } catch {
+      if (labelledJson) throw this.#parseError();
+      return text;
+    }
+  }
+
+  #parseError(): ResponseParseError {
+    return new ResponseParseError(`${this.#where()} answered ${this.status} with a body that is no JSON.`);
+  }
+
+  #where(): string {
+    return `${this.#request.method} ${redactUrl(this.url)}`;
+  }
+}
+
+function contentTypeOf(headers: HttpHeaders): string {
+  const value = headers['content-type'];
+  return (Array.isArray(value) ? (value[0] ?? '') : (value ?? '')).toLowerCase();
+}
+
+function decodeText(body: Buffer, contentType: string | string[] | undefined): string {
+  const charset = /charset="?([^";\s]+)/i.exec(String(contentType ?? ''))?.[1]?.toLowerCase();
+  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
+    try {
+      return new TextDecoder(charset).decode(body);
+    } catch {
+      // An unknown charset: read as UTF-8, as browsers do.
+    }
+  }
+  const text = body.toString('utf8');
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}

@@ -1,0 +1,124 @@
+import { type Clock, systemClock } from '../clock.js';
+import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
+import { redactUrl } from '../redact.js';
+import { AxiosTransport, type AxiosTransportOptions } from './axios.transport.js';
+import { ForgeResponse } from './forge-response.js';
+import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
+import { bodySourceOf } from './request-body.js';
+import { linkSignals } from './signals.js';
+import type { Transport } from './transport.js';
+
+/** How a token endpoint is reached. Nothing is inherited from the service the token is for. */
+export interface HttpRequesterOptions extends AxiosTransportOptions {
+  /** Per request, to the end of the body, in milliseconds. @default 30_000 */
+  timeoutMs?: number;
+  /** Sent with every request. */
+  headers?: Readonly<Record<string, string>>;
+  /** Takes the place of axios. `tls` and `axios` are then its own business. */
+  transport?: Transport;
+}
+
+/** One request by its parts. `json`, `form` and `body` exclude each other. */
+export interface RequesterRequest {
+  method?: string;
+  /** Absolute. */
+  url: string;
+  headers?: Readonly<Record<string, string>>;
+  query?: Readonly<Record<string, string>>;
+  json?: unknown;
+  form?: Readonly<Record<string, string>> | URLSearchParams;
+  body?: string | Buffer | URLSearchParams;
+  signal?: AbortSignal;
+  timeoutMs?: number;
+}
+
+/** A token endpoint that has not answered by then will not. */
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** No token answer is this large; what is, is a mistake or an attack. */
+const MAX_ANSWER_BYTES = 1_048_576;
+
+/** Answers of token endpoints, discovery documents and the like: small, bounded in time and size, any status. */
+export class HttpRequester implements Transport {
+  readonly #transport: Transport;
+  readonly #timeoutMs: number;
+  readonly #headers: HttpHeaders;
+  readonly #clock: Clock;
+
+  constructor(options: HttpRequesterOptions = {}, clock: Clock = systemClock) {
+    this.#transport = options.transport ?? new AxiosTransport(options);
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    if (!(this.#timeoutMs > 0)) {
+      throw new ConfigurationError(
+        `http.timeoutMs must be above zero, not ${String(this.#timeoutMs)}. It is in milliseconds.`,
+      );
+    }
+    this.#headers = Object.fromEntries(
+      Object.entries(options.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+    );
+    this.#clock = clock;
+  }
+
+  /**
+   * Sends one request and answers whatever status comes back; redirects are not followed.
+   * @throws {ConnectionError | TlsError | TimeoutError | ResponseParseError} when there is no answer
+   */
+  async request(request: RequesterRequest): Promise<ForgeResponse> {
+    const headers: HttpHeaders = { accept: 'application/json', ...lowerCase(request.headers) };
+    const data = request.json ?? (request.form && new URLSearchParams(request.form)) ?? request.body;
+    const opened = await bodySourceOf(data, headers['content-type'] as string | undefined)?.open();
+    if (opened?.contentType !== undefined) headers['content-type'] ??= opened.contentType;
+    const sent: HttpRequest = {
+      method: (request.method ?? 'GET').toUpperCase(),
+      url: withQuery(request.url, request.query),
+      headers,
+      body: opened?.body,
+      responseType: 'json',
+      signal: request.signal,
+    };
+    const startedAt = this.#clock.now();
+    const response = await this.send(sent, request.timeoutMs);
+    return new ForgeResponse(sent, response, { elapsedMs: this.#clock.now() - startedAt, attempts: 1 });
+  }
+
+  /** Sends a request as it is, within the timeout and the size limit. */
+  async send(request: HttpRequest, timeoutMs = this.#timeoutMs): Promise<HttpResponse> {
+    const link = linkSignals(request.signal);
+    const cancel = this.#clock.after(timeoutMs, () =>
+      link.abort(
+        new TimeoutError(`${request.method} ${redactUrl(request.url)} did not answer within ${timeoutMs} ms.`),
+      ),
+    );
+    try {
+      return await this.#transport.send({
+        ...request,
+        headers: { ...this.#headers, ...request.headers },
+        signal: link.signal,
+        maxContentLength: request.maxContentLength ?? MAX_ANSWER_BYTES,
+      });
+    } finally {
+      cancel();
+      link.release();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#transport.close?.();
+  }
+}
+
+function lowerCase(headers: Readonly<Record<string, string>> = {}): HttpHeaders {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function withQuery(url: string, query: Readonly<Record<string, string>> = {}): string {
+  const entries = Object.entries(query);
+  if (entries.length === 0) return url;
+  try {
+    const parsed = new URL(url);
+    for (const [name, value] of entries) parsed.searchParams.append(name, value);
+    return parsed.href;
+  } catch {
+    throw new InvalidRequestError(`${redactUrl(url)}: the URL must be absolute.`);
+  }
+}

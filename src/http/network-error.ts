@@ -1,0 +1,44 @@
+import { ConnectionError, type ForgeAuthError, InvalidRequestError, ResponseParseError, TlsError } from '../errors.js';
+import { redactUrl } from '../redact.js';
+
+/** Codes of Node and OpenSSL that mean that a certificate or handshake was refused. */
+const TLS_CODE =
+  /^(?:ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ERR_OSSL_|CRL_)/;
+
+/** Nothing left this machine: even a POST may be sent again. */
+const NOTHING_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND']);
+
+const BAD_INPUT: ReadonlySet<string> = new Set([
+  'ERR_BAD_OPTION_VALUE',
+  'ERR_BAD_OPTION',
+  'ERR_BAD_REQUEST',
+  'ERR_INVALID_CHAR',
+  'ERR_INVALID_URL',
+  'ERR_INVALID_HTTP_TOKEN',
+  'ERR_INVALID_ARG_TYPE',
+  'ERR_INVALID_ARG_VALUE',
+  'ERR_INVALID_PROTOCOL',
+  'ERR_UNESCAPED_CHARACTERS',
+  'ERR_NOT_SUPPORT',
+]);
+
+/** Turns what an HTTP library throws into one of our own errors, by its code alone: never by its message or data. */
+export function networkError(method: string, url: string, raw: unknown): ForgeAuthError {
+  const code = errorCode(raw) ?? '';
+  const what = `${method} ${redactUrl(url)}`;
+  if (TLS_CODE.test(code)) return new TlsError(`${what} failed: TLS refused (${code}).`, { cause: raw });
+  if (BAD_INPUT.has(code)) return new InvalidRequestError(`${what} cannot be sent as given (${code}).`, { cause: raw });
+  if (code.startsWith('Z_') || code.startsWith('ERR__') || code === 'ERR_BAD_RESPONSE') {
+    return new ResponseParseError(`${what} answered a body that cannot be read (${code}).`, { cause: raw });
+  }
+  const why = code === '' ? 'connection failed' : `connection failed (${code})`;
+  return new ConnectionError(`${what} failed: ${why}.`, { cause: raw, nothingSent: NOTHING_SENT.has(code) });
+}
+
+/** The code of an error, or of the first error inside an AggregateError (Node tries several addresses). */
+function errorCode(raw: unknown): string | undefined {
+  if (typeof raw !== 'object' || raw === null) return undefined;
+  const { code, cause, errors } = raw as { code?: unknown; cause?: unknown; errors?: unknown };
+  if (typeof code === 'string' && code !== '' && code !== 'ERR_NETWORK') return code;
+  return errorCode(cause) ?? (Array.isArray(errors) ? errorCode(errors[0]) : undefined);
+}

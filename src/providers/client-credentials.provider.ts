@@ -1,0 +1,21 @@
+import { ConfigurationError } from '../errors.js';
+import type { GrantOptions } from './grant-options.js';
+import { type Grant, OAuthTokenProvider } from './oauth.provider.js';
+
+/** Options of {@link ClientCredentialsTokenProvider}. */
+export type ClientCredentialsTokenProviderOptions = GrantOptions;
+
+/**
+ * The client credentials grant: the app's own access, without a user.
+ * @see [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)
+ */
+export class ClientCredentialsTokenProvider extends OAuthTokenProvider<ClientCredentialsTokenProviderOptions> {
+  protected grantOf(options: ClientCredentialsTokenProviderOptions, owner: string): Grant {
+    if (options.clientSecret === undefined && options.authMethod === undefined) {
+      throw new ConfigurationError(
+        `${owner}: clientSecret is missing. A client without a secret says so with authMethod: 'none'.`,
+      );
+    }
+    return { grantType: 'client_credentials', parameters: async () => ({}), keyParts: async () => [] };
+  }
+}

@@ -1,0 +1,36 @@
+/** A request to the issuer, before it is sent. */
+export interface ComplianceRequest {
+  method: string;
+  url: string;
+  /** Names are lower-case. */
+  headers: Record<string, string>;
+  body: URLSearchParams;
+}
+
+/** An answer of the issuer, before it is understood. */
+export interface ComplianceResponse {
+  status: number;
+  /** Names are lower-case. */
+  headers: Readonly<Record<string, string | string[]>>;
+  /** The parsed JSON, or the text where it is none. */
+  body: unknown;
+}
+
+/** Changes a request in place, or answers another one. */
+export type RequestMend = (request: ComplianceRequest) => ComplianceRequest | void | Promise<ComplianceRequest | void>;
+/** Changes an answer in place, or answers another one. */
+export type ResponseMend = (
+  response: ComplianceResponse,
+) => ComplianceResponse | void | Promise<ComplianceResponse | void>;
+
+/**
+ * Mends an issuer that does not follow the RFCs. What the hooks see holds secrets; what they throw is never shown.
+ */
+export interface Compliance {
+  tokenRequest?: RequestMend;
+  tokenResponse?: ResponseMend;
+  refreshRequest?: RequestMend;
+  refreshResponse?: ResponseMend;
+  revokeRequest?: RequestMend;
+  introspectRequest?: RequestMend;
+}

@@ -1,0 +1,129 @@
+import { ConfigurationError } from '../errors.js';
+import type { HttpRequesterOptions } from '../http/http-requester.js';
+import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
+import type { Token } from '../token/token.js';
+import type { ClientAuthMethod } from './client-authentication.js';
+import type { Compliance } from './compliance.js';
+import type { SecretSource } from './secret.js';
+
+/** Options that every grant has. One of `tokenUrl` and `issuer` is needed. */
+export interface GrantOptions {
+  /** URL of the token endpoint. */
+  tokenUrl?: string;
+  /**
+   * The issuer: its endpoints and client authentications are discovered, once for all providers of it.
+   * @see [RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)
+   */
+  issuer?: string;
+  clientId: string;
+  /** Left out for a public client. A function is read again when the issuer answers `invalid_client`. */
+  clientSecret?: SecretSource;
+  /** Scopes, separated by spaces, or a list. */
+  scope?: string | readonly string[];
+  /** Names the APIs the token is for, as Auth0, Okta and others ask for it. */
+  audience?: string | readonly string[];
+  /** Resource indicators. @see [RFC 8707](https://www.rfc-editor.org/rfc/rfc8707) */
+  resource?: string | readonly string[];
+  /** Further parameters of the token request. */
+  extraParams?: Readonly<Record<string, string>>;
+  /** Takes the place of the grant's own `grant_type`. */
+  grantType?: string;
+  /**
+   * How the client shows who it is. Under discovery the first that both sides know; `'none'` without a secret.
+   * @default 'client_secret_basic'
+   */
+  authMethod?: ClientAuthMethod;
+  /**
+   * How id and secret are written in a Basic header: form-encoded first, as RFC 6749 §2.3.1 demands, or as they are, as
+   * some issuers expect.
+   * @default 'rfc6749'
+   */
+  basicEncoding?: 'rfc6749' | 'raw';
+  /** How the endpoint is reached. Nothing is inherited from the service. */
+  http?: HttpRequesterOptions;
+  /** Allows a plain-http endpoint that is not on this machine. @default false */
+  allowInsecure?: boolean;
+  /** When a token request is sent again, within the deadline of its flight. @default transient failures, 3 attempts */
+  retry?: RequestRetryStrategy;
+  /** Told of every new token before it is used. A failure of it is logged. */
+  onToken?: (token: Token, previous: Token | undefined) => void | Promise<void>;
+  /** Mends an issuer that does not follow the RFCs. */
+  compliance?: Compliance;
+}
+
+/** What is wrong with `options`, said so that it can be mended. @throws {ConfigurationError} */
+export function checkGrantOptions(options: GrantOptions, owner: string): void {
+  const { tokenUrl, issuer } = options as Partial<GrantOptions>;
+  for (const name of ['tokenUrl', 'issuer', 'clientId', 'clientSecret'] as const) {
+    if (name in options && options[name] === undefined) {
+      throw new ConfigurationError(`${owner}: ${name} is undefined. Is the variable that it is read from set?`);
+    }
+  }
+  if ((tokenUrl === undefined) === (issuer === undefined)) {
+    throw new ConfigurationError(
+      `${owner}: give either tokenUrl or issuer${tokenUrl === undefined ? '' : ', not both'}.`,
+    );
+  }
+  checkText(options.clientId, `${owner}: clientId`);
+  checkSecret(options.clientSecret, `${owner}: clientSecret`);
+  assertSecureUrl(
+    (tokenUrl ?? issuer) as string,
+    tokenUrl === undefined ? 'issuer' : 'tokenUrl',
+    owner,
+    options.allowInsecure ?? false,
+  );
+  for (const name of ['scope', 'audience', 'resource'] as const) checkTexts(options[name], `${owner}: ${name}`);
+  if (options.basicEncoding !== undefined && !['rfc6749', 'raw'].includes(options.basicEncoding)) {
+    throw new ConfigurationError(
+      `${owner}: basicEncoding must be 'rfc6749' or 'raw', not ${String(options.basicEncoding)}.`,
+    );
+  }
+  for (const [name, value] of Object.entries(options.extraParams ?? {}))
+    checkText(value, `${owner}: extraParams.${name}`);
+}
+
+/** @throws {ConfigurationError} unless `value` is a text that is not empty */
+export function checkText(value: unknown, what: string): void {
+  if (value === undefined)
+    throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
+  if (typeof value !== 'string' || value === '')
+    throw new ConfigurationError(`${what} must be a text that is not empty.`);
+}
+
+/** @throws {ConfigurationError} unless `value` is left out, a text that is not empty, or a function */
+export function checkSecret(value: unknown, what: string): void {
+  if (value !== undefined && typeof value !== 'function') checkText(value, what);
+}
+
+function checkTexts(value: unknown, what: string): void {
+  if (value === undefined || typeof value === 'string') return;
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+    throw new ConfigurationError(`${what} must be a text or a list of texts.`);
+  }
+}
+
+const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Secrets do not travel in the clear.
+ * @throws {ConfigurationError} when `url` is none, or plain http elsewhere than on this machine
+ */
+export function assertSecureUrl(url: string, option: string, owner: string, allowInsecure: boolean): void {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw new ConfigurationError(`${owner}: ${option} must be an absolute URL, such as https://issuer.example/token.`);
+  }
+  const { protocol, hostname, username, password } = parsed;
+  if (username !== '' || password !== '') {
+    throw new ConfigurationError(
+      `${owner}: ${option} must not hold a user name or password. Use clientId and clientSecret.`,
+    );
+  }
+  if (protocol === 'https:' || (protocol === 'http:' && (allowInsecure || LOOPBACK.test(hostname)))) return;
+  if (protocol !== 'http:') throw new ConfigurationError(`${owner}: ${option} must be an https URL.`);
+  throw new ConfigurationError(
+    `${owner}: ${option} ${parsed.origin}${parsed.pathname} is plain http: secrets would travel in the clear. Use https, or add\n  allowInsecure: true,\nto the provider's options.`,
+  );
+}

@@ -1,0 +1,79 @@
+import { allowInsecureRequests, customFetch, discovery, None, type ServerMetadata } from 'openid-client';
+import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
+import { ForgeResponse } from '../http/forge-response.js';
+import type { HttpRequester } from '../http/http-requester.js';
+import { redactUrl } from '../redact.js';
+import { assertSecureUrl } from './grant-options.js';
+
+/** A document that has not come by then is asked for again by the next flight. */
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Discovers an issuer's endpoints: OpenID Connect Discovery first, RFC 8414 where there is none.
+ * @throws {AuthenticationError} when there is no document, or it speaks for another issuer
+ * @throws {ConfigurationError} when its token endpoint would carry secrets in the clear
+ */
+export async function discoverIssuer(
+  issuer: string,
+  http: HttpRequester,
+  owner: string,
+  allowInsecure: boolean,
+): Promise<ServerMetadata> {
+  let failure: AuthenticationError | undefined;
+  for (const algorithm of ['oidc', 'oauth2'] as const) {
+    try {
+      const metadata = await askFor(algorithm, issuer, http);
+      if (metadata.token_endpoint !== undefined)
+        assertSecureUrl(metadata.token_endpoint, 'token_endpoint', owner, allowInsecure);
+      return metadata;
+    } catch (error) {
+      if (error instanceof ConfigurationError) throw error;
+      failure ??= discoveryFailure(error, issuer, owner);
+      if (failure.transient) break;
+    }
+  }
+  throw failure;
+}
+
+async function askFor(algorithm: 'oidc' | 'oauth2', issuer: string, http: HttpRequester): Promise<ServerMetadata> {
+  let failure: unknown;
+  const fetch = async (url: string, options: { headers: Record<string, string> }): Promise<Response> => {
+    try {
+      return await get(url, options.headers, http);
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  };
+  try {
+    const configuration = await discovery(new URL(issuer), 'discovery', undefined, None(), {
+      algorithm,
+      execute: [allowInsecureRequests], // Checked by us: openid-client knows no loopback.
+      [customFetch]: fetch,
+    });
+    return configuration.serverMetadata();
+  } catch (error) {
+    throw failure ?? error;
+  }
+}
+
+async function get(url: string, headers: Record<string, string>, http: HttpRequester): Promise<Response> {
+  const request = { method: 'GET', url, headers, responseType: 'json' } as const;
+  const response = new ForgeResponse(request, await http.send(request, TIMEOUT_MS));
+  if (!response.isSuccess) {
+    throw new AuthenticationError(`HTTP ${response.status}`, {
+      status: response.status,
+      transient: response.isServerError,
+    });
+  }
+  return new Response(response.text(), { status: 200, headers: { 'content-type': 'application/json' } });
+}
+
+function discoveryFailure(error: unknown, issuer: string, owner: string): AuthenticationError {
+  const why = error instanceof ForgeAuthError ? error.message : 'the document is none of this issuer';
+  return new AuthenticationError(`${owner}: discovery of ${redactUrl(issuer)} failed: ${why.replace(/\.$/, '')}.`, {
+    cause: error,
+    transient: error instanceof AuthenticationError ? error.transient : error instanceof ForgeAuthError,
+    ...(error instanceof AuthenticationError && error.status !== undefined ? { status: error.status } : undefined),
+  });
+}

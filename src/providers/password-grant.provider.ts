@@ -1,0 +1,33 @@
+import { checkSecret, checkText, type GrantOptions } from './grant-options.js';
+import { type Grant, OAuthTokenProvider } from './oauth.provider.js';
+import { Secret, type SecretSource } from './secret.js';
+import { fingerprintOf } from '../token/token-key.js';
+
+/** Options of {@link PasswordGrantTokenProvider}. */
+export interface PasswordGrantTokenProviderOptions extends GrantOptions {
+  username: string;
+  /** A function is read again when the issuer refuses the password. */
+  password: SecretSource;
+}
+
+/**
+ * The resource owner password credentials grant: a technical user's access. A refresh token is redeemed first where the
+ * issuer gives one.
+ * @see [RFC 6749 §4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)
+ */
+export class PasswordGrantTokenProvider extends OAuthTokenProvider<PasswordGrantTokenProviderOptions> {
+  protected grantOf(options: PasswordGrantTokenProviderOptions, owner: string): Grant {
+    const { username } = options;
+    checkText(username, `${owner}: username`);
+    if (typeof options.password !== 'function') checkText(options.password, `${owner}: password`);
+    checkSecret(options.password, `${owner}: password`);
+    const password = new Secret(`${owner}: password`, options.password);
+    const salt = fingerprintOf([options.tokenUrl ?? options.issuer ?? '', options.clientId, username]);
+    return {
+      grantType: 'password',
+      parameters: async () => ({ username, password: await password.read() }),
+      keyParts: async () => [username, await password.slowFingerprint(salt)],
+      reread: () => password.reread(),
+    };
+  }
+}

@@ -1,0 +1,60 @@
+import { sleep } from '../clock.js';
+import { AuthenticationError, ForgeAuthError } from '../errors.js';
+import { exponentialDelayMs } from '../retry/backoff.js';
+import type { RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.strategy.js';
+import { isTransient, tokenFailure } from '../token/token-failure.js';
+import type { TokenRequestContext } from '../token/token-provider.js';
+import type { Token } from '../token/token.js';
+
+/** Three attempts ride out a restart; more belong to the next flight. */
+const MAX_RETRIES = 2;
+const BACKOFF = { baseMs: 250, maxMs: 2_000, multiplier: 2, jitter: true };
+/** What must be left of the deadline for another attempt to be worth waiting for. */
+const LEAST_REST_MS = 250;
+
+/** Retries of one token request, within the deadline of its flight. A token request may always be sent again. */
+export class TokenRequestRetry {
+  readonly #strategy: RequestRetryStrategy;
+
+  constructor(strategy: RequestRetryStrategy = transientFailures) {
+    this.#strategy = strategy;
+  }
+
+  async run(attempt: () => Promise<Token>, context: TokenRequestContext): Promise<Token> {
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (context.signal.aborted) throw error;
+        const delayMs = this.#delayMs(error, attempts, context);
+        if (delayMs === undefined) {
+          if (error instanceof ForgeAuthError) error.attempts = attempts;
+          throw error;
+        }
+        await sleep(context.clock, delayMs, context.signal);
+      }
+    }
+  }
+
+  /** Undefined gives up: refused, out of attempts, or asked to wait beyond the deadline (the gate sees to that). */
+  #delayMs(error: unknown, attempt: number, { clock, deadline }: TokenRequestContext): number | undefined {
+    const failure = tokenFailure(error, 'the service', undefined);
+    if (!isTransient(failure)) return undefined;
+    const { status, retryAfterMs } = failure as AuthenticationError;
+    const outcome: RetryOutcome = {
+      attempt,
+      error: failure,
+      ...(status === undefined ? undefined : { status }),
+      ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
+    };
+    const wished = this.#strategy.nextDelayMs(outcome, () => clock.random());
+    if (wished === undefined) return undefined;
+    const delayMs = Math.max(wished, retryAfterMs ?? 0);
+    return clock.now() + delayMs + LEAST_REST_MS < deadline ? delayMs : undefined;
+  }
+}
+
+const transientFailures: RequestRetryStrategy = {
+  nextDelayMs: ({ attempt }, random) =>
+    attempt > MAX_RETRIES ? undefined : exponentialDelayMs(attempt - 1, BACKOFF, random),
+};

@@ -1,0 +1,27 @@
+/** An exponential backoff, as a value. Times are milliseconds. */
+export interface Backoff {
+  /** Delay before the first retry. */
+  readonly baseMs: number;
+  /** No delay is longer. */
+  readonly maxMs: number;
+  /** What each delay is of the one before. At least 1. */
+  readonly multiplier: number;
+  /** Whether delays vary by ±25 %, so that those who failed together do not come back together. */
+  readonly jitter: boolean;
+}
+
+/** Share of the delay by which jitter lengthens or shortens it at most. */
+const JITTER = 0.25;
+
+/**
+ * Milliseconds to wait before a retry: `baseMs · multiplier^retry`, capped, ±25 %, and capped again.
+ * @param retry retries already made: 0 before the first
+ * @param random answers a number in `[0, 1)`, as `Clock.random` does
+ */
+export function exponentialDelayMs(retry: number, backoff: Backoff, random: () => number): number {
+  // Zero times infinity is no number.
+  if (backoff.baseMs === 0) return 0;
+  const delayMs = Math.min(backoff.baseMs * backoff.multiplier ** retry, backoff.maxMs);
+  // Capped first: else none of the longest delays would vary.
+  return backoff.jitter ? Math.min(delayMs * (1 - JITTER + 2 * JITTER * random()), backoff.maxMs) : delayMs;
+}

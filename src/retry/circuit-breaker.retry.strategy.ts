@@ -1,0 +1,97 @@
+import { ExponentialBackoffRetryStrategy } from './exponential-backoff.retry.strategy.js';
+import { FailureCountCircuit, type FailureCountCircuitOptions } from './failure-count.circuit.js';
+import type { Circuit, CircuitContext, RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
+import { requireCount, requireDelayMs, requireStatuses } from './retry-options.js';
+import { TRANSIENT_STATUSES } from './transient-failure.js';
+
+/** Options of {@link CircuitBreakerRetryStrategy}. */
+export interface CircuitBreakerRetryStrategyOptions {
+  /**
+   * Attempts after the first.
+   * @default 3
+   */
+  readonly maxRetries?: number | undefined;
+  /**
+   * Failed attempts in a row, of all calls of the service, that open the circuit. At least 1.
+   * @default 5
+   */
+  readonly failureThreshold?: number | undefined;
+  /**
+   * Milliseconds that the circuit stays open before it lets attempts probe.
+   * @default 30_000
+   */
+  readonly recoveryTimeoutMs?: number | undefined;
+  /**
+   * Probes that may be under way at once while the circuit is half-open. The first that succeeds closes it, the first
+   * that fails opens it again. At least 1.
+   * @default 3
+   */
+  readonly halfOpenMaxCalls?: number | undefined;
+  /**
+   * Milliseconds before the first retry; doubles with each, ±25 %, up to 60 s.
+   * @default 1_000
+   */
+  readonly baseDelayMs?: number | undefined;
+  /**
+   * Answers that are retried, and count as failures, beside network failures.
+   * @default [408, 429, 500, 502, 503, 504]
+   */
+  readonly statuses?: Iterable<number> | undefined;
+}
+
+const OWNER = 'CircuitBreakerRetryStrategy';
+const DEFAULTS = Object.freeze({
+  maxRetries: 3,
+  failureThreshold: 5,
+  recoveryTimeoutMs: 30_000,
+  halfOpenMaxCalls: 3,
+  baseDelayMs: 1_000,
+  statuses: TRANSIENT_STATUSES,
+});
+
+/**
+ * Tries again with exponential backoff, and leaves a service alone that keeps failing: calls then fail at once with a
+ * `CircuitOpenError`. Each service that the strategy is given to has a circuit of its own.
+ */
+export class CircuitBreakerRetryStrategy implements RequestRetryStrategy {
+  readonly #backoff: ExponentialBackoffRetryStrategy;
+  readonly #circuit: Omit<FailureCountCircuitOptions, keyof CircuitContext>;
+
+  /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
+  constructor(options: CircuitBreakerRetryStrategyOptions = {}) {
+    const statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);
+    this.#backoff = new ExponentialBackoffRetryStrategy({
+      maxRetries: requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries),
+      baseDelayMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),
+      statuses,
+    });
+    this.#circuit = Object.freeze({
+      failureThreshold: requireCount(
+        OWNER,
+        'failureThreshold',
+        options.failureThreshold ?? DEFAULTS.failureThreshold,
+        1,
+      ),
+      recoveryTimeoutMs: requireDelayMs(
+        OWNER,
+        'recoveryTimeoutMs',
+        options.recoveryTimeoutMs ?? DEFAULTS.recoveryTimeoutMs,
+      ),
+      halfOpenMaxCalls: requireCount(
+        OWNER,
+        'halfOpenMaxCalls',
+        options.halfOpenMaxCalls ?? DEFAULTS.halfOpenMaxCalls,
+        1,
+      ),
+      statuses,
+    });
+  }
+
+  nextDelayMs(outcome: RetryOutcome, random: () => number): number | undefined {
+    return this.#backoff.nextDelayMs(outcome, random);
+  }
+
+  createCircuit(context: CircuitContext): Circuit {
+    return new FailureCountCircuit({ ...this.#circuit, ...context });
+  }
+}

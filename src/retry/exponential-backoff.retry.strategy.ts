@@ -1,0 +1,72 @@
+import { exponentialDelayMs, type Backoff } from './backoff.js';
+import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
+import { requireCount, requireDelayMs, requireMultiplier, requireStatuses, requireSwitch } from './retry-options.js';
+import { isTransientFailure, TRANSIENT_STATUSES } from './transient-failure.js';
+
+/** Options of {@link ExponentialBackoffRetryStrategy}. */
+export interface ExponentialBackoffRetryStrategyOptions {
+  /**
+   * Attempts after the first.
+   * @default 3
+   */
+  readonly maxRetries?: number | undefined;
+  /**
+   * Milliseconds before the first retry.
+   * @default 1_000
+   */
+  readonly baseDelayMs?: number | undefined;
+  /**
+   * Longest delay, in milliseconds, jitter included.
+   * @default 60_000
+   */
+  readonly maxDelayMs?: number | undefined;
+  /**
+   * What each delay is of the one before. At least 1.
+   * @default 2
+   */
+  readonly multiplier?: number | undefined;
+  /**
+   * Whether delays vary by ±25 %.
+   * @default true
+   */
+  readonly jitter?: boolean | undefined;
+  /**
+   * Answers that are retried beside network failures.
+   * @default [408, 429, 500, 502, 503, 504]
+   */
+  readonly statuses?: Iterable<number> | undefined;
+}
+
+const OWNER = 'ExponentialBackoffRetryStrategy';
+const DEFAULTS = Object.freeze({
+  maxRetries: 3,
+  baseDelayMs: 1_000,
+  maxDelayMs: 60_000,
+  multiplier: 2,
+  jitter: true,
+  statuses: TRANSIENT_STATUSES,
+});
+
+/** Tries again after network failures and transient statuses, waiting longer each time. */
+export class ExponentialBackoffRetryStrategy implements RequestRetryStrategy {
+  readonly #maxRetries: number;
+  readonly #backoff: Backoff;
+  readonly #statuses: ReadonlySet<number>;
+
+  /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
+  constructor(options: ExponentialBackoffRetryStrategyOptions = {}) {
+    this.#maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
+    this.#backoff = Object.freeze({
+      baseMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),
+      maxMs: requireDelayMs(OWNER, 'maxDelayMs', options.maxDelayMs ?? DEFAULTS.maxDelayMs),
+      multiplier: requireMultiplier(OWNER, 'multiplier', options.multiplier ?? DEFAULTS.multiplier),
+      jitter: requireSwitch(OWNER, 'jitter', options.jitter ?? DEFAULTS.jitter),
+    });
+    this.#statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);
+  }
+
+  nextDelayMs(outcome: RetryOutcome, random: () => number): number | undefined {
+    if (outcome.attempt > this.#maxRetries || !isTransientFailure(outcome, this.#statuses)) return undefined;
+    return exponentialDelayMs(outcome.attempt - 1, this.#backoff, random);
+  }
+}

@@ -1,0 +1,61 @@
+import type { ForgeResponse } from '../http/forge-response.js';
+import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
+import { exponentialDelayMs, type Backoff } from './backoff.js';
+import { requireCount, requireDelayMs, requireMultiplier, requireSwitch } from './retry-options.js';
+
+/** Options of {@link ExponentialAuthRetryStrategy}. */
+export interface ExponentialAuthRetryStrategyOptions {
+  /**
+   * Replays a call may have.
+   * @default 2
+   */
+  readonly maxRetries?: number | undefined;
+  /**
+   * Milliseconds before the first replay.
+   * @default 500
+   */
+  readonly baseDelayMs?: number | undefined;
+  /**
+   * Longest delay, in milliseconds, jitter included.
+   * @default 5_000
+   */
+  readonly maxDelayMs?: number | undefined;
+  /**
+   * What each delay is of the one before. At least 1.
+   * @default 2
+   */
+  readonly multiplier?: number | undefined;
+  /**
+   * Whether delays vary by ±25 %.
+   * @default true
+   */
+  readonly jitter?: boolean | undefined;
+}
+
+const OWNER = 'ExponentialAuthRetryStrategy';
+const DEFAULTS = Object.freeze({ maxRetries: 2, baseDelayMs: 500, maxDelayMs: 5_000, multiplier: 2, jitter: true });
+
+/** Sends a call again that was answered 401, waiting longer each time: for services that learn of new tokens late. */
+export class ExponentialAuthRetryStrategy implements AuthRetryStrategy {
+  readonly maxRetries: number;
+  readonly #backoff: Backoff;
+
+  /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
+  constructor(options: ExponentialAuthRetryStrategyOptions = {}) {
+    this.maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
+    this.#backoff = Object.freeze({
+      baseMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),
+      maxMs: requireDelayMs(OWNER, 'maxDelayMs', options.maxDelayMs ?? DEFAULTS.maxDelayMs),
+      multiplier: requireMultiplier(OWNER, 'multiplier', options.multiplier ?? DEFAULTS.multiplier),
+      jitter: requireSwitch(OWNER, 'jitter', options.jitter ?? DEFAULTS.jitter),
+    });
+  }
+
+  shouldRetry(response: ForgeResponse): boolean {
+    return REJECTION_STATUSES.includes(response.status);
+  }
+
+  delayMs(attempt: number, random: () => number): number {
+    return exponentialDelayMs(attempt, this.#backoff, random);
+  }
+}

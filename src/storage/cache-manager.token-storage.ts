@@ -1,0 +1,70 @@
+import type { Cache } from 'cache-manager';
+import { systemClock, withDeadline } from '../clock.js';
+import { ConfigurationError, TimeoutError } from '../errors.js';
+import type { TokenStorage } from './token-storage.js';
+
+/** Options of {@link CacheManagerTokenStorage}. */
+export interface CacheManagerTokenStorageOptions {
+  /** Put before every key, with a colon. */
+  keyPrefix?: string;
+  /** Longest time that one call to the cache may take, in milliseconds. @default 250 */
+  deadlineMs?: number;
+}
+
+/** Far above a healthy Redis round trip, far below what a caller notices. */
+export const DEFAULT_STORAGE_DEADLINE_MS = 250;
+
+/** The part of a Keyv that every version has. */
+interface Store {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: string, ttlMs?: number): Promise<unknown>;
+  delete(key: string): Promise<unknown>;
+}
+
+/**
+ * Tokens in Nest's cache-manager.
+ *
+ * Only the last store is used, the most shared one: with a memory layer above Redis `cache.get` would answer a token
+ * that another process has already replaced.
+ */
+export class CacheManagerTokenStorage implements TokenStorage {
+  readonly deadlineMs: number;
+  readonly #store: Store;
+  readonly #prefix: string;
+
+  /** @throws {ConfigurationError} when `cache` is no cache-manager cache, or has no store */
+  constructor(cache: Cache, options: CacheManagerTokenStorageOptions = {}) {
+    const stores: unknown = (cache as Partial<Cache> | undefined)?.stores;
+    const store: unknown = Array.isArray(stores) ? stores.at(-1) : undefined;
+    if (typeof store !== 'object' || store === null) {
+      throw new ConfigurationError(
+        'CacheManagerTokenStorage needs a cache of cache-manager 6 or later with at least one store. Give it what @Inject(CACHE_MANAGER) gives.',
+      );
+    }
+    this.#store = store as Store;
+    this.#prefix = options.keyPrefix === undefined ? '' : `${options.keyPrefix}:`;
+    this.deadlineMs = options.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
+    if (!(this.deadlineMs > 0)) {
+      throw new ConfigurationError(
+        `CacheManagerTokenStorage: deadlineMs must be above zero, not ${String(this.deadlineMs)}. It is in milliseconds.`,
+      );
+    }
+  }
+
+  get(key: string): Promise<string | Uint8Array | null | undefined> {
+    return this.#within(this.#store.get(this.#prefix + key)) as Promise<string | undefined>;
+  }
+
+  set(key: string, value: string, ttlMs?: number): Promise<unknown> {
+    return this.#within(this.#store.set(this.#prefix + key, value, ttlMs));
+  }
+
+  delete(key: string): Promise<unknown> {
+    return this.#within(this.#store.delete(this.#prefix + key));
+  }
+
+  #within<T>(work: Promise<T>): Promise<T> {
+    const onTimeout = (): Error => new TimeoutError(`The cache did not answer within ${this.deadlineMs} ms.`);
+    return withDeadline(systemClock, work, this.deadlineMs, onTimeout);
+  }
+}

@@ -1,0 +1,55 @@
+import { ConfigurationError } from '../errors.js';
+import type { GetSet, TokenStorage } from './token-storage.js';
+
+/**
+ * Lets any `{ get, set }` be a storage.
+ *
+ * A foreign object is called with two arguments: a third one means seconds to one client, milliseconds to another and
+ * a syntax error to a third. The envelope carries its own expiry, so nothing depends on the store's.
+ */
+export class GetSetTokenStorage implements TokenStorage {
+  readonly #target: GetSet & { delete?: unknown };
+
+  constructor(target: GetSet) {
+    this.#target = target;
+  }
+
+  async get(key: string): Promise<string | Uint8Array | null | undefined> {
+    const value = await this.#target.get(key);
+    return typeof value === 'string' || value instanceof Uint8Array ? value : undefined;
+  }
+
+  async set(key: string, value: string): Promise<void> {
+    await this.#target.set(key, value);
+  }
+
+  async delete(key: string): Promise<void> {
+    const remove = this.#target.delete;
+    // Overwritten where the object cannot delete: what is no envelope is read as a miss.
+    await (typeof remove === 'function' ? remove.call(this.#target, key) : this.#target.set(key, ''));
+  }
+}
+
+/**
+ * Takes what the `storage` option was given: a {@link TokenStorage}, or any {@link GetSet}.
+ *
+ * A storage of the user's own declares three parameters for `set`; whatever declares fewer, and every known client
+ * and cache, is called with two.
+ * @throws {ConfigurationError} when it has no `get` and `set`
+ */
+export function storageOf(given: TokenStorage | GetSet, owner: string): TokenStorage {
+  const { get, set } = (given ?? {}) as Partial<GetSet>;
+  if (typeof get !== 'function' || typeof set !== 'function') {
+    throw new ConfigurationError(
+      `${owner}: storage must have get(key) and set(key, value), as a Map, a Redis client or a TokenStorage has.`,
+    );
+  }
+  return isTokenStorage(given) ? given : new GetSetTokenStorage(given as GetSet);
+}
+
+function isTokenStorage(given: TokenStorage | GetSet): given is TokenStorage {
+  const marks = given as { setIfNewer?: unknown; deadlineMs?: unknown; wrap?: unknown; duplicate?: unknown };
+  if (typeof marks.setIfNewer === 'function' || typeof marks.deadlineMs === 'number') return true;
+  if (given instanceof Map || typeof marks.wrap === 'function' || typeof marks.duplicate === 'function') return false;
+  return given.set.length >= 3 || given instanceof GetSetTokenStorage;
+}

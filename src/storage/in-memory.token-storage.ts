@@ -1,0 +1,60 @@
+import { type Clock, systemClock } from '../clock.js';
+import { ConfigurationError } from '../errors.js';
+import type { TokenStorage } from './token-storage.js';
+
+/** Options of {@link InMemoryTokenStorage}. */
+export interface InMemoryTokenStorageOptions {
+  /** Entries kept; the least recently used one goes first. @default 10_000 */
+  max?: number;
+  clock?: Clock;
+}
+
+/** Enough for every token of a large app, small enough never to matter: about 10 MB of JWTs. */
+const DEFAULT_MAX = 10_000;
+
+interface Entry {
+  readonly value: string;
+  readonly expiresAt: number;
+}
+
+/** Tokens in this process only: least recently used first out, no timer per token. */
+export class InMemoryTokenStorage implements TokenStorage {
+  readonly #entries = new Map<string, Entry>();
+  readonly #max: number;
+  readonly #clock: Clock;
+
+  constructor(options: InMemoryTokenStorageOptions = {}) {
+    const max = options.max ?? DEFAULT_MAX;
+    if (!Number.isInteger(max) || max < 1) {
+      throw new ConfigurationError(`InMemoryTokenStorage: max must be a whole number above zero, not ${String(max)}.`);
+    }
+    this.#max = max;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Entries held now, those included that have run out and were not asked for since. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    if (entry.expiresAt <= this.#clock.now()) return undefined;
+    this.#entries.set(key, entry);
+    return entry.value;
+  }
+
+  async set(key: string, value: string, ttlMs?: number): Promise<void> {
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, expiresAt: this.#clock.now() + (ttlMs ?? Number.POSITIVE_INFINITY) });
+    if (this.#entries.size <= this.#max) return;
+    const oldest = this.#entries.keys().next();
+    if (oldest.done !== true) this.#entries.delete(oldest.value);
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#entries.delete(key);
+  }
+}

@@ -1,0 +1,72 @@
+/** A token as it is written down: plain values, whole. Never logged, never part of an error. */
+export interface TokenRecord {
+  accessToken: string;
+  tokenType: string;
+  /** Epoch milliseconds. */
+  expiresAt?: number;
+  refreshToken?: string;
+  scope?: string;
+  idToken?: string;
+  extra?: Record<string, unknown>;
+}
+
+/** What is stored under a token's key. */
+export interface TokenEnvelope {
+  token: TokenRecord;
+  /** When the request that brought the token was started, epoch milliseconds. */
+  obtainedAt: number;
+  /** Orders writes: a later generation supersedes an earlier one. */
+  generation: number;
+  /**
+   * A tombstone: a service rejected this access token, or an app invalidated it. Its refresh token may still be good,
+   * which is why a rejection is never a bare delete.
+   */
+  rejected?: boolean;
+}
+
+const VERSION = 1;
+
+/** Writes an envelope as one string, so any store with `get` and `set` will do. */
+export function encodeEnvelope(envelope: TokenEnvelope): string {
+  return JSON.stringify({ v: VERSION, ...envelope });
+}
+
+/** Reads an envelope; anything that is none (corrupt, of another version or program) is a miss: undefined. */
+export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
+  const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
+  if (typeof text !== 'string') return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isEnvelope(parsed) ? parsed : undefined;
+}
+
+function isEnvelope(value: unknown): value is TokenEnvelope & { v: number } {
+  if (!isObject(value) || value['v'] !== VERSION) return false;
+  const { token, obtainedAt, generation, rejected } = value;
+  return (
+    Number.isFinite(obtainedAt) &&
+    Number.isSafeInteger(generation) &&
+    isOptional('boolean', rejected) &&
+    isObject(token) &&
+    typeof token['accessToken'] === 'string' &&
+    token['accessToken'] !== '' &&
+    typeof token['tokenType'] === 'string' &&
+    (token['expiresAt'] === undefined || Number.isFinite(token['expiresAt'])) &&
+    isOptional('string', token['refreshToken']) &&
+    isOptional('string', token['scope']) &&
+    isOptional('string', token['idToken']) &&
+    (token['extra'] === undefined || isObject(token['extra']))
+  );
+}
+
+function isOptional(type: 'string' | 'boolean', value: unknown): boolean {
+  return value === undefined || typeof value === type;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

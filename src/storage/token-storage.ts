@@ -1,0 +1,25 @@
+/**
+ * Where tokens are kept beyond one process's memory.
+ *
+ * Values are opaque strings. A storage may be slow, down or lie: callers give each call a deadline and read what comes
+ * back with suspicion, so an implementation need not guard anything.
+ */
+export interface TokenStorage {
+  get(key: string): Promise<string | Uint8Array | null | undefined>;
+  /** @param ttlMs whole milliseconds above zero after which the value may be dropped; left out, it is kept */
+  set(key: string, value: string, ttlMs?: number): Promise<unknown>;
+  delete?(key: string): Promise<unknown>;
+  /**
+   * Writes only if nothing of the same or a later generation has been written.
+   * @returns whether it was written
+   */
+  setIfNewer?(key: string, value: string, ttlMs: number, generation: number): Promise<boolean>;
+  /** Longest time that one call may take, in milliseconds. @default 250 */
+  readonly deadlineMs?: number;
+}
+
+/** Any object that keeps values by key: a Map, a raw ioredis or node-redis client, a cache. Called with two arguments. */
+export interface GetSet {
+  get(key: string): unknown;
+  set(key: string, value: string): unknown;
+}

@@ -1,0 +1,40 @@
+import type { Clock } from '../clock.js';
+import type { DiscoveryDocuments } from './token-provider.js';
+
+type Document = Readonly<Record<string, unknown>>;
+
+/** Issuers move their endpoints rarely, and announce it. */
+const TTL_MS = 3_600_000;
+
+/** Documents of one application's issuers: fetched once, looked up again after an hour; an old one beats none. */
+export class DocumentCache implements DiscoveryDocuments {
+  readonly #clock: Clock;
+  readonly #documents = new Map<string, { document: Document; until: number }>();
+  readonly #fetching = new Map<string, Promise<Document>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async get(url: string, fetch: () => Promise<Document>): Promise<Document> {
+    const known = this.#documents.get(url);
+    if (known !== undefined && this.#clock.now() < known.until) return known.document;
+    let fetching = this.#fetching.get(url);
+    if (fetching === undefined) {
+      fetching = this.#fetch(url, fetch).finally(() => this.#fetching.delete(url));
+      this.#fetching.set(url, fetching);
+    }
+    try {
+      return await fetching;
+    } catch (error) {
+      if (known === undefined) throw error;
+      return known.document;
+    }
+  }
+
+  async #fetch(url: string, fetch: () => Promise<Document>): Promise<Document> {
+    const document = await fetch();
+    this.#documents.set(url, { document, until: this.#clock.now() + TTL_MS });
+    return document;
+  }
+}

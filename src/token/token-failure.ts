@@ -1,0 +1,37 @@
+import {
+  AuthenticationError,
+  ClientClosedError,
+  ConfigurationError,
+  ConnectionError,
+  ForgeAuthError,
+  TimeoutError,
+} from '../errors.js';
+import { RedactedCause } from '../redact.js';
+
+/** Whether trying the same thing again may help: the network, not a refusal. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof AuthenticationError) return error.transient;
+  return error instanceof ConnectionError || error instanceof TimeoutError;
+}
+
+/**
+ * Whatever a provider threw, as the error that all waiting callers get.
+ * @param owner for the message: `"orders"`
+ */
+export function tokenFailure(error: unknown, owner: string, serviceName: string | undefined): ForgeAuthError {
+  if (
+    error instanceof AuthenticationError ||
+    error instanceof ConfigurationError ||
+    error instanceof ClientClosedError
+  ) {
+    if (serviceName !== undefined) error.serviceName ??= serviceName;
+    return error;
+  }
+  const why =
+    error instanceof ForgeAuthError ? error.message : `the provider threw ${new RedactedCause(error).message}.`;
+  return new AuthenticationError(`Token request for ${owner} failed: ${why}`, {
+    cause: error,
+    transient: true,
+    ...(serviceName === undefined ? undefined : { serviceName }),
+  });
+}

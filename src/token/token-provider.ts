@@ -1,0 +1,99 @@
+import type { Clock } from '../clock.js';
+import type { ForgeLogger } from '../diagnostics.js';
+import type { HttpRequester } from '../http/http-requester.js';
+import type { Token } from './token.js';
+
+/** What one call asks of its token, beyond what the service is configured with. Each is part of the token's key. */
+export interface TokenRequest {
+  /** Scopes, separated by spaces, or a list. */
+  scope?: string | readonly string[];
+  audience?: string | readonly string[];
+  /** Resource indicators. @see [RFC 8707](https://www.rfc-editor.org/rfc/rfc8707) */
+  resource?: string | readonly string[];
+  /** The token to be exchanged. @see [RFC 8693 §2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.1) */
+  subjectToken?: string;
+  /** Further parameters of the token request. */
+  extraParams?: Readonly<Record<string, string>>;
+}
+
+/** What a provider is given for one token request. */
+export interface TokenRequestContext {
+  /** Name of the service the token is for. */
+  readonly serviceName?: string;
+  /** The provider's own way to the network: never the client that is waiting for the token. */
+  readonly http: HttpRequester;
+  /** Aborts when nobody waits for the token any more, or the flight's deadline is over. */
+  readonly signal: AbortSignal;
+  /** When the flight ends at the latest, epoch milliseconds: no use in waiting longer for anything. */
+  readonly deadline: number;
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+  /** What the call asked for. */
+  readonly request: TokenRequest;
+}
+
+/**
+ * Gets tokens from somewhere. One method is enough; caching, sharing, renewing and retrying are the manager's.
+ *
+ * `fetchToken` is called once however many callers wait, and must be safe to call again.
+ */
+export interface TokenProvider {
+  /** Gets a new token. The context is always given by a TokenManager. */
+  fetchToken(context?: TokenRequestContext): Promise<Token>;
+  /**
+   * Redeems `current.refreshToken`. Called only where there is one. A refusal falls back to `fetchToken`; an answer
+   * without a refresh token keeps the old one.
+   */
+  refreshToken?(current: Token, context?: TokenRequestContext): Promise<Token>;
+  /**
+   * What else tells two instances apart (a tenant, an account, an endpoint). Hashed into the key of the token, so two
+   * instances whose tokens differ must differ here when they serve one service name on one storage.
+   */
+  readonly identity?: readonly string[];
+}
+
+/** Documents of issuers, by URL, fetched once for all who ask at the same time. */
+export interface DiscoveryDocuments {
+  get(url: string, fetch: () => Promise<Readonly<Record<string, unknown>>>): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** What a provider is bound to: one service of one application. */
+export interface ProviderEnvironment {
+  readonly serviceName: string | undefined;
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+  /** Shared by the providers of one application. */
+  readonly discovery: DiscoveryDocuments;
+}
+
+/** A provider bound to one service: it may hold connections and documents, and knows its key. */
+export interface BoundTokenProvider extends TokenProvider {
+  /**
+   * The parts of the token's key, secrets among them only as fingerprints. Asked before every token request, since a
+   * secret may have been rotated.
+   */
+  keyParts?(): readonly string[] | Promise<readonly string[]>;
+  /** The provider's own way to the network. */
+  readonly http?: HttpRequester;
+  revokeToken?(token: Token, context: TokenRequestContext): Promise<void>;
+  introspectToken?(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>>;
+  close?(): void | Promise<void>;
+}
+
+/**
+ * A provider that is a definition: it may be written once and used by several services or applications, each with
+ * state of its own.
+ */
+export interface BindableTokenProvider extends TokenProvider {
+  /** @throws {ConfigurationError} when its options are wrong; the error names the service */
+  bind(environment: ProviderEnvironment): BoundTokenProvider;
+}
+
+/** Binds a definition; anything else is taken as it is. */
+export function bindProvider(provider: TokenProvider, environment: ProviderEnvironment): BoundTokenProvider {
+  return isBindable(provider) ? provider.bind(environment) : provider;
+}
+
+function isBindable(provider: TokenProvider): provider is BindableTokenProvider {
+  return typeof (provider as Partial<BindableTokenProvider>).bind === 'function';
+}

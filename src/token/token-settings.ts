@@ -1,0 +1,50 @@
+import { ConfigurationError } from '../errors.js';
+import type { SlotSettings } from './token-slot.js';
+
+/** How tokens are kept. Durations are in milliseconds. */
+export interface TokenSettings {
+  /**
+   * Time before expiry at which a refresh starts in the background.
+   * Calls keep using the current token meanwhile. Capped to a fifth of the token's lifetime.
+   * @default 120_000
+   */
+  refreshWindowMs?: number;
+  /**
+   * Time before expiry from which on calls wait for a new token; if none can be had, the current one is used while it
+   * has really not expired. Capped to a tenth of the token's lifetime.
+   * @default 30_000
+   */
+  expiryLeewayMs?: number;
+  /** Lifetime of a token that comes without one. Left out, such a token is used until it is rejected. */
+  defaultTtlMs?: number;
+  /** Longest time that one token request may take, retries included. @default 10_000 */
+  deadlineMs?: number;
+  /** Longest time that a token is used without a look at shared storage. @default 5_000 */
+  nearCacheTtlMs?: number;
+}
+
+/** Two minutes are enough for several tries while the current token is still good. */
+const REFRESH_WINDOW_MS = 120_000;
+/** Covers the time a call is under way and clocks that are a little off. */
+const EXPIRY_LEEWAY_MS = 30_000;
+/** Longer than any healthy token endpoint takes, three tries included; shorter than a caller's patience. */
+const DEADLINE_MS = 10_000;
+/** How long another process's invalidation may go unseen where nothing announces it. */
+const NEAR_CACHE_TTL_MS = 5_000;
+
+/** @throws {ConfigurationError} naming the option */
+export function resolveTokenSettings(options: TokenSettings, owner: string): SlotSettings {
+  const duration = (name: keyof TokenSettings, fallback: number, least: number): number => {
+    const value = options[name] ?? fallback;
+    if (typeof value === 'number' && value >= least) return value;
+    const bound = least === 0 ? 'zero or more' : 'above zero';
+    throw new ConfigurationError(`${owner}: ${name} must be a number of milliseconds, ${bound}, not ${String(value)}.`);
+  };
+  return {
+    refreshWindowMs: duration('refreshWindowMs', REFRESH_WINDOW_MS, 0),
+    expiryLeewayMs: duration('expiryLeewayMs', EXPIRY_LEEWAY_MS, 0),
+    defaultTtlMs: options.defaultTtlMs === undefined ? undefined : duration('defaultTtlMs', 0, 1),
+    deadlineMs: duration('deadlineMs', DEADLINE_MS, 1),
+    nearCacheTtlMs: duration('nearCacheTtlMs', NEAR_CACHE_TTL_MS, 0),
+  };
+}

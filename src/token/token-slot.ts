@@ -1,0 +1,436 @@
+import type { Clock } from '../clock.js';
+import type { ForgeLogger } from '../diagnostics.js';
+import { AuthenticationError, ClientClosedError, ForgeAuthError } from '../errors.js';
+import { RedactedCause } from '../redact.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { FetchGate } from './fetch-gate.js';
+import { agesOf, type RefreshWindows, type TokenAges } from './refresh-policy.js';
+import { RenewalPause } from './renewal-pause.js';
+import { Flight } from './single-flight.js';
+import { tokenFailure } from './token-failure.js';
+import { refreshExpiryOf, type ShelvedToken, TokenShelf } from './token-shelf.js';
+import { Token } from './token.js';
+
+/** Settings of a slot, complete. */
+export interface SlotSettings extends RefreshWindows {
+  /** Lifetime assumed for a token that comes without one; undefined: until it is rejected. */
+  readonly defaultTtlMs: number | undefined;
+  /** Longest time that one flight may take. */
+  readonly deadlineMs: number;
+  /** Longest time that a token is used without a look at shared storage. */
+  readonly nearCacheTtlMs: number;
+}
+
+/** What a slot needs around it. */
+export interface SlotEnvironment {
+  /** For messages: `"orders"`, or `"orders", step "app_token"`. */
+  readonly owner: string;
+  readonly serviceName: string | undefined;
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+  /** Asked for at each flight: an application's storage is known only when it has started. */
+  readonly storage: () => GuardedStorage | undefined;
+  readonly settings: SlotSettings;
+  /** In `[0, 1)`, one per process: spreads the refreshes of a fleet. */
+  readonly jitter: number;
+}
+
+/** Where the tokens of a slot come from. */
+export interface SlotWork {
+  /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
+  key(): string | Promise<string>;
+  /** Gets a new token; `previous` is the last one known, whose refresh token may still be good. */
+  obtain(previous: Token | undefined, signal: AbortSignal): Promise<Token>;
+}
+
+/** What happens to the tokens of a slot. */
+export interface SlotEvents {
+  refreshed(token: Token, previous: Token | undefined): void;
+  invalidated(token: Token): void;
+  failed(error: unknown): void;
+}
+
+/** The token in use and what is known of it. */
+interface Held extends ShelvedToken {
+  readonly ages: TokenAges;
+  /** Answered as it is, so that a warm call allocates nothing. */
+  readonly promise: Promise<Token>;
+  /** Until then the token is used without another look at anything. */
+  checkAt: number;
+}
+
+/** A token is fresh for this long: rejected so soon, another one would fare no better. */
+const FRESH_MS = 30_000;
+
+/**
+ * The life of one token: one key, at most one flight.
+ *
+ * fresh → used; due → used, and refreshed once in the background; in the leeway → waited for, and used if that fails;
+ * expired → never used again.
+ */
+export class TokenSlot {
+  readonly #environment: SlotEnvironment;
+  readonly #work: SlotWork;
+  readonly #events: SlotEvents;
+  readonly #shelf: TokenShelf;
+  readonly #gate: FetchGate;
+  readonly #pause: RenewalPause;
+  #held: Held | undefined;
+  /** The last token known, used or not: its refresh token may still be good. */
+  #last: ShelvedToken | undefined;
+  /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
+  #rejected: string | undefined;
+  /** Whether the token in use takes the place of a rejected one: a rejection of it, too, tells that no token will do. */
+  #onProbation = false;
+  #flight: Flight<Token> | undefined;
+  #forced: Flight<Token> | undefined;
+  #reread: Promise<void> | undefined;
+  #warned = false;
+  #closed = false;
+
+  constructor(environment: SlotEnvironment, work: SlotWork, events: SlotEvents) {
+    const { clock, storage } = environment;
+    this.#environment = environment;
+    this.#work = work;
+    this.#events = guarded(events, environment.logger);
+    this.#shelf = new TokenShelf(storage, () => work.key(), clock);
+    this.#gate = new FetchGate(clock);
+    this.#pause = new RenewalPause(clock);
+  }
+
+  /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
+  get(signal?: AbortSignal): Promise<Token> {
+    const held = this.#held;
+    if (held !== undefined && this.#environment.clock.now() < held.checkAt) return held.promise;
+    return this.#getSlowly(signal);
+  }
+
+  /** The current token while `get` would answer it without another look at anything. */
+  peekFresh(): Token | undefined {
+    const held = this.#held;
+    return held !== undefined && this.#environment.clock.now() < held.checkAt ? held.token : undefined;
+  }
+
+  /** The current token if it has not run out; nothing is fetched. */
+  peek(): Token | undefined {
+    const held = this.#held;
+    return held !== undefined && this.#environment.clock.now() < held.ages.expiresAt ? held.token : undefined;
+  }
+
+  /** Whether a flight is under way. */
+  get busy(): boolean {
+    return this.#flight !== undefined || this.#forced !== undefined;
+  }
+
+  /** A new token, whatever the age of the current one. Concurrent calls share one flight. */
+  async forceRefresh(signal?: AbortSignal): Promise<Token> {
+    // A flight that started earlier may answer a token from before what made the caller ask.
+    while (this.#forced === undefined && this.#flight !== undefined)
+      await this.#flight.join(signal).catch(() => signal?.throwIfAborted());
+    this.#forced ??= this.#takeOff(true);
+    return this.#forced.join(signal);
+  }
+
+  /**
+   * A service rejected `rejected`: answers a newer token, having it fetched if need be, however many calls report the
+   * same one. Undefined when there is no newer one to be had: renewal pauses, or the issuer answers the same token again.
+   */
+  async replace(rejected: Token, signal?: AbortSignal): Promise<Token | undefined> {
+    if (!this.reject(rejected)) return undefined;
+    const token = await this.get(signal);
+    if (token.fingerprint !== rejected.fingerprint) return token;
+    this.#pause.freshTokenRejected();
+    return undefined;
+  }
+
+  /** A service rejected `rejected`: it is not used again. Answers false while renewal pauses: then it is. */
+  reject(rejected: Token): boolean {
+    const held = this.#held;
+    if (held === undefined || held.token.fingerprint !== rejected.fingerprint) return true;
+    if (this.#onProbation && this.#isFresh(held)) this.#pause.freshTokenRejected();
+    if (this.#pause.active) return false;
+    this.#drop(held);
+    return true;
+  }
+
+  /** What a service thought of a token that was replaced for it. */
+  judge(token: Token, accepted: boolean): void {
+    const held = this.#held;
+    if (held?.token.fingerprint !== token.fingerprint) return;
+    if (accepted) {
+      this.#onProbation = false;
+      this.#pause.freshTokenAccepted();
+    } else if (this.#isFresh(held)) {
+      this.#pause.freshTokenRejected();
+    }
+  }
+
+  /** Forgets the current token, or `rejected` if that is the current one. Other processes see it in storage. */
+  async invalidate(rejected?: Token): Promise<void> {
+    const held = this.#held;
+    if (rejected !== undefined && held !== undefined && held.token.fingerprint !== rejected.fingerprint) return;
+    const target = held?.token ?? rejected;
+    if (held !== undefined) this.#drop(held);
+    const buried = await this.#shelf.bury(target);
+    if (held === undefined && buried !== undefined) this.#rejected = buried.fingerprint;
+  }
+
+  /** Takes a token that came from elsewhere. */
+  async set(token: Token): Promise<void> {
+    const now = this.#environment.clock.now();
+    this.#rejected = undefined;
+    const held = this.#heldOf(this.#withLifetime(token, now), now, Math.max(now, this.#nextGeneration()));
+    this.#use(held);
+    await this.#shelf.put(held);
+  }
+
+  /** Aborts what is under way; every later call is refused. */
+  close(): void {
+    this.#closed = true;
+    const reason = this.#closedError();
+    this.#flight?.abort(reason);
+    this.#forced?.abort(reason);
+    this.#held = undefined;
+  }
+
+  #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
+    if (this.#closed) return Promise.reject(this.#closedError());
+    const held = this.#held;
+    const now = this.#environment.clock.now();
+    if (held === undefined || now >= held.ages.expiresAt) return this.#fly(signal);
+    if (now < held.ages.leewayAt) {
+      if (now >= held.ages.dueAt) this.#refreshInBackground(held, now);
+      else this.#rereadInBackground(held, now);
+      return held.promise;
+    }
+    return this.#fly(signal).catch((error: unknown) => {
+      const stillValid = this.#held === held && this.#environment.clock.now() < held.ages.expiresAt;
+      if (stillValid && signal?.aborted !== true) return held.token;
+      throw error;
+    });
+  }
+
+  #fly(signal: AbortSignal | undefined): Promise<Token> {
+    if (this.#forced !== undefined && !this.#forced.aborted) return this.#forced.join(signal);
+    if (this.#flight === undefined || this.#flight.aborted) this.#flight = this.#takeOff(false);
+    return this.#flight.join(signal);
+  }
+
+  #takeOff(forced: boolean): Flight<Token> {
+    if (this.#closed) throw this.#closedError();
+    const { clock, settings, owner } = this.#environment;
+    const onDeadline = (): Error =>
+      this.#failure(
+        new AuthenticationError(`Token request for ${owner} did not end within ${settings.deadlineMs} ms.`, {
+          code: 'FORGE_AUTH_TOKEN_DEADLINE',
+          transient: true,
+        }),
+      );
+    const flight = new Flight<Token>((signal) => this.#renew(signal, forced), clock, settings.deadlineMs, onDeadline);
+    const clear = (): void => {
+      if (this.#flight === flight) this.#flight = undefined;
+      if (this.#forced === flight) this.#forced = undefined;
+    };
+    flight.settled.then(clear, (error: unknown) => {
+      clear();
+      this.#landedBadly(flight, error);
+    });
+    return flight;
+  }
+
+  /** The whole of one renewal: look in storage, pass the gate, fetch, write, use. */
+  async #renew(signal: AbortSignal, forced: boolean): Promise<Token> {
+    const { clock, owner } = this.#environment;
+    const stored = await this.#shelf.read();
+    signal.throwIfAborted();
+    if (!forced && this.#adopt(stored)) return (this.#held as Held).token;
+    const before = this.#held;
+    const obtainedAt = clock.now();
+    let token: Token;
+    try {
+      this.#gate.check(owner);
+      token = this.#withLifetime(
+        await this.#obtain(this.#redeemable(before ?? stored ?? this.#last), signal),
+        obtainedAt,
+      );
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw this.#failure(error);
+    }
+    // Too late: nobody's, unless a one-time refresh token was spent for it and nobody has got a newer one meanwhile.
+    if (signal.aborted && (token.refreshToken === undefined || this.busy || this.#held !== before)) throw signal.reason;
+    const generation = Math.max(obtainedAt, this.#nextGeneration(), (stored?.generation ?? 0) + 1);
+    const held = this.#heldOf(token, obtainedAt, generation);
+    // Written before it is used: a rotated refresh token that is lost cannot be had again.
+    await this.#shelf.put(held);
+    if (this.#closed) throw this.#closedError();
+    this.#use(held);
+    this.#landedWell();
+    this.#events.refreshed(token, before?.token);
+    return token;
+  }
+
+  async #obtain(previous: Token | undefined, signal: AbortSignal): Promise<Token> {
+    const { owner, clock } = this.#environment;
+    const token = await this.#work.obtain(previous, signal);
+    if (!(token instanceof Token)) {
+      throw new AuthenticationError(
+        `Token request for ${owner} failed: the provider answered no Token. Return new Token({ … }).`,
+        {
+          code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+        },
+      );
+    }
+    if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
+      throw new AuthenticationError(
+        `Token request for ${owner} failed: the token had expired when it arrived. Check the clocks.`,
+        {
+          code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
+          transient: true,
+        },
+      );
+    }
+    return token;
+  }
+
+  #withLifetime(token: Token, obtainedAt: number): Token {
+    const { defaultTtlMs } = this.#environment.settings;
+    if (token.expiresAt !== undefined || defaultTtlMs === undefined) return token;
+    return token.with({ expiresAt: obtainedAt + defaultTtlMs });
+  }
+
+  /** The token whose refresh token may be redeemed: not where the issuer said that it has run out. */
+  #redeemable(known: ShelvedToken | undefined): Token | undefined {
+    const expiry = known === undefined ? undefined : refreshExpiryOf(known.token, known.obtainedAt);
+    return expiry !== undefined && expiry <= this.#environment.clock.now() ? undefined : known?.token;
+  }
+
+  /** Uses what storage has, if it is newer than what was rejected or is due. */
+  #adopt(stored: ShelvedToken | undefined): boolean {
+    if (stored === undefined || stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
+    const current = this.#held;
+    if (
+      current !== undefined &&
+      (current.token.fingerprint === stored.token.fingerprint || stored.generation < current.generation)
+    )
+      return false;
+    const held = this.#heldOf(stored.token, stored.obtainedAt, stored.generation);
+    if (this.#environment.clock.now() >= held.ages.leewayAt) return false;
+    this.#use(held);
+    return true;
+  }
+
+  #heldOf(token: Token, obtainedAt: number, generation: number): Held {
+    const { settings, jitter, clock } = this.#environment;
+    const ages = agesOf(obtainedAt, token.expiresAt, settings, jitter);
+    const nextLook = this.#shelf.shared ? clock.now() + settings.nearCacheTtlMs : Number.POSITIVE_INFINITY;
+    return {
+      token,
+      obtainedAt,
+      generation,
+      ages,
+      promise: Promise.resolve(token),
+      checkAt: Math.min(ages.dueAt, nextLook),
+    };
+  }
+
+  #isFresh(held: Held): boolean {
+    return this.#environment.clock.now() - held.obtainedAt < FRESH_MS;
+  }
+
+  #use(held: Held): void {
+    this.#onProbation = this.#held === undefined && this.#last?.token.fingerprint === this.#rejected;
+    this.#held = held;
+    this.#last = held;
+  }
+
+  #nextGeneration(): number {
+    return (this.#last?.generation ?? 0) + 1;
+  }
+
+  #refreshInBackground(held: Held, now: number): void {
+    if (this.busy) return;
+    if (now < this.#gate.closedUntil) {
+      held.checkAt = Math.min(this.#gate.closedUntil, held.ages.leewayAt);
+      return;
+    }
+    this.#fly(undefined).catch(() => undefined);
+  }
+
+  #rereadInBackground(held: Held, now: number): void {
+    held.checkAt = Math.min(held.ages.dueAt, now + this.#environment.settings.nearCacheTtlMs);
+    this.#reread ??= this.#look(held)
+      .catch(() => undefined) // The key could not be made: the next flight tells why.
+      .finally(() => {
+        this.#reread = undefined;
+      });
+  }
+
+  /** Takes over what another process did to the token: a newer one, or a tombstone. */
+  async #look(held: Held): Promise<void> {
+    const stored = await this.#shelf.read();
+    if (stored === undefined || this.#held !== held) return;
+    if (stored.rejected === true && stored.token.fingerprint === held.token.fingerprint) this.#drop(held);
+    else this.#adopt(stored);
+  }
+
+  #drop(held: Held): void {
+    this.#rejected = held.token.fingerprint;
+    if (this.#held === held) this.#held = undefined;
+    this.#events.invalidated(held.token);
+  }
+
+  #landedWell(): void {
+    this.#gate.succeeded();
+    if (!this.#warned) return;
+    this.#warned = false;
+    this.#environment.logger.log(`Tokens for ${this.#environment.owner} can be had again.`);
+  }
+
+  #landedBadly(flight: Flight<Token>, error: unknown): void {
+    if (
+      this.#closed ||
+      flight.abandoned ||
+      (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF')
+    )
+      return;
+    this.#gate.failed(error);
+    this.#events.failed(error);
+    if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
+      this.#shelf.bury(this.#last.token).catch(() => undefined);
+    if (this.#warned) return;
+    this.#warned = true;
+    const stays = this.peek() === undefined ? '' : ' The current token stays in use until it expires.';
+    this.#environment.logger.warn(
+      `${error instanceof ForgeAuthError ? error.message : 'A token request failed.'}${stays}`,
+    );
+  }
+
+  #failure(error: unknown): ForgeAuthError {
+    return tokenFailure(error, this.#environment.owner, this.#environment.serviceName);
+  }
+
+  #closedError(): ClientClosedError {
+    const { owner, serviceName } = this.#environment;
+    return new ClientClosedError(
+      `Tokens for ${owner} are no longer to be had: closed.`,
+      serviceName === undefined ? {} : { serviceName },
+    );
+  }
+}
+
+/** A listener that throws must not fail the flight that tells it something. */
+function guarded(events: SlotEvents, logger: ForgeLogger): SlotEvents {
+  const tell = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      logger.warn(`A listener of token events failed: ${new RedactedCause(error).message}.`);
+    }
+  };
+  return {
+    refreshed: (token, previous) => tell(() => events.refreshed(token, previous)),
+    invalidated: (token) => tell(() => events.invalidated(token)),
+    failed: (error) => tell(() => events.failed(error)),
+  };
+}

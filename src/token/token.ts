@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { inspect } from 'node:util';
+import { AuthenticationError } from '../errors.js';
+import type { TokenRecord } from '../storage/token-envelope.js';
+
+/** What a {@link Token} is made of. */
+export interface TokenInit {
+  accessToken: string;
+  /** @default 'Bearer' */
+  tokenType?: string | undefined;
+  /** Epoch milliseconds, or a Date. Left out: the token is good until it is rejected. */
+  expiresAt?: number | Date | undefined;
+  refreshToken?: string | undefined;
+  scope?: string | undefined;
+  idToken?: string | undefined;
+  /** Whatever else the issuer sent. */
+  extra?: Record<string, unknown> | undefined;
+}
+
+/** Where to find what in a token endpoint's answer. */
+export interface TokenResponseFields {
+  /** @default 'access_token' */
+  accessTokenField?: string;
+  /** @default 'expires_in' */
+  expiresInField?: string;
+  /** @default 'refresh_token' */
+  refreshTokenField?: string;
+  /** @default 'token_type' */
+  tokenTypeField?: string;
+  /** When the request was started, epoch milliseconds: `expires_in` counts from there. @default now */
+  requestedAt?: number;
+}
+
+/** Characters of a fingerprint that are shown: enough to tell tokens apart in a log, no help to guess one. */
+const SHOWN_FINGERPRINT = 8;
+
+/**
+ * An access token and what came with it. Immutable.
+ *
+ * Prints and serialises redacted, so a token that slips into a log, an error or a JSON answer shows only its kind and
+ * fingerprint. Its properties are getters; reading one is always on purpose.
+ */
+export class Token {
+  readonly #record: TokenRecord;
+  readonly #header: string;
+  #fingerprint: string | undefined;
+
+  /** @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when the access token is missing or not sendable */
+  constructor(init: TokenInit) {
+    const { accessToken, tokenType = 'Bearer', expiresAt, refreshToken, scope, idToken, extra } = init;
+    if (typeof accessToken !== 'string' || accessToken === '') throw malformed('it has no access token');
+    if (!/^[\x20-\x7e]+$/.test(accessToken))
+      throw malformed('its access token has characters that no header can carry');
+    if (!/^[\x21-\x7e]*$/.test(tokenType)) throw malformed('its token type is no word');
+    const expiry = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
+    if (expiry !== undefined && Number.isNaN(expiry)) throw malformed('its expiry is no point in time');
+    this.#record = {
+      accessToken,
+      tokenType,
+      ...(expiry === undefined || expiry === Number.POSITIVE_INFINITY ? undefined : { expiresAt: expiry }),
+      ...(refreshToken === undefined ? undefined : { refreshToken }),
+      ...(scope === undefined ? undefined : { scope }),
+      ...(idToken === undefined ? undefined : { idToken }),
+      ...(extra === undefined ? undefined : { extra }),
+    };
+    this.#header = tokenType === '' ? accessToken : `${schemeOf(tokenType)} ${accessToken}`;
+  }
+
+  /**
+   * Reads a token endpoint's answer (RFC 6749 §5.1), leniently where issuers are known to be careless: a missing
+   * `token_type`, `expires_in` as a string or null, a null `refresh_token`. Unknown fields go to `extra`.
+   * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when it cannot be understood
+   */
+  static fromResponse(json: unknown, fields: TokenResponseFields = {}): Token {
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw malformed('it is no JSON object');
+    const {
+      [fields.accessTokenField ?? 'access_token']: accessToken,
+      [fields.tokenTypeField ?? 'token_type']: tokenType,
+      [fields.expiresInField ?? 'expires_in']: expiresIn,
+      [fields.refreshTokenField ?? 'refresh_token']: refreshToken,
+      scope,
+      id_token: idToken,
+      ...extra
+    } = json as Record<string, unknown>;
+    const lifetimeMs = lifetimeOf(expiresIn);
+    return new Token({
+      accessToken: accessToken as string,
+      tokenType: optionalString(tokenType, 'token type'),
+      expiresAt: lifetimeMs === undefined ? undefined : (fields.requestedAt ?? Date.now()) + lifetimeMs,
+      refreshToken: optionalString(refreshToken, 'refresh token'),
+      scope: Array.isArray(scope) ? scope.join(' ') : optionalString(scope, 'scope'),
+      idToken: optionalString(idToken, 'id token'),
+      ...(Object.keys(extra).length === 0 ? undefined : { extra }),
+    });
+  }
+
+  get accessToken(): string {
+    return this.#record.accessToken;
+  }
+
+  get tokenType(): string {
+    return this.#record.tokenType;
+  }
+
+  /** Epoch milliseconds; undefined where the issuer set no end. */
+  get expiresAt(): number | undefined {
+    return this.#record.expiresAt;
+  }
+
+  get refreshToken(): string | undefined {
+    return this.#record.refreshToken;
+  }
+
+  /** Scopes granted, separated by spaces. */
+  get scope(): string | undefined {
+    return this.#record.scope;
+  }
+
+  get idToken(): string | undefined {
+    return this.#record.idToken;
+  }
+
+  /** Whatever else the issuer sent. */
+  get extra(): Readonly<Record<string, unknown>> {
+    return this.#record.extra ?? {};
+  }
+
+  /** SHA-256 of the access token, base64url: tells tokens apart without showing them. */
+  get fingerprint(): string {
+    return (this.#fingerprint ??= createHash('sha256').update(this.#record.accessToken).digest('base64url'));
+  }
+
+  /** The value of an `Authorization` header: scheme and token, or the bare token where the type is empty. */
+  get authorizationHeader(): string {
+    return this.#header;
+  }
+
+  /** Whether the token has run out, or will within `leewayMs` milliseconds. */
+  isExpired(leewayMs = 0): boolean {
+    return this.#record.expiresAt !== undefined && Date.now() >= this.#record.expiresAt - leewayMs;
+  }
+
+  /** A copy with some parts replaced. */
+  with(changes: Partial<TokenInit>): Token {
+    return new Token({ ...this.#record, ...changes });
+  }
+
+  toString(): string {
+    return `[Token ${schemeOf(this.#record.tokenType)} …${this.fingerprint.slice(0, SHOWN_FINGERPRINT)}]`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  /**
+   * The token whole, for the storage envelope alone.
+   * @internal
+   */
+  static record(token: Token): TokenRecord {
+    return token.#record;
+  }
+}
+
+/** `Bearer` for bearer in any case, missing or `N_A` (an exchanged token of no type, RFC 8693 §2.2.1). */
+function schemeOf(tokenType: string): string {
+  if (/^(?:bearer|n_a)$/i.test(tokenType)) return 'Bearer';
+  return /^dpop$/i.test(tokenType) ? 'DPoP' : tokenType;
+}
+
+function lifetimeOf(expiresIn: unknown): number | undefined {
+  if (expiresIn === undefined || expiresIn === null || expiresIn === '') return undefined;
+  const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) throw malformed('its lifetime is no number of seconds');
+  return seconds * 1000;
+}
+
+function optionalString(value: unknown, name: string): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value !== 'string') throw malformed(`its ${name} is no string`);
+  return value;
+}
+
+function malformed(why: string): AuthenticationError {
+  return new AuthenticationError(`The token response cannot be used: ${why}.`, {
+    code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+    transient: true,
+  });
+}
