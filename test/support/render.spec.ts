@@ -24,7 +24,9 @@ describe('renderError', () => {
     const error = Object.assign(new Error('x'), { toJSON: () => ({ json: 'json-canary' }) });
     expect(renderError(error)).toContain('json-canary');
     const long = `${'x'.repeat(100)}bytes-canary`;
-    expect(renderError(Object.assign(new Error('x'), { body: Buffer.from(long) }))).toContain('bytes-canary');
+    expect(renderError(Object.assign(new Error('x'), { response: { body: Buffer.from(long) } }))).toContain(
+      'bytes-canary',
+    );
   });
 
   it('survives what cannot be read', () => {
