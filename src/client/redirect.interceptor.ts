@@ -36,6 +36,7 @@ export async function followRedirects(request: CallRequest, next: Handler): Prom
   let current = request;
   for (let hops = 0; ; hops += 1) {
     const response = await next(current);
+    if (hops > 0) response.askedUrl = current.url;
     if (!REDIRECTS.has(response.status) || maxRedirects === 0) return response;
     const target = nextHop(current, response);
     if (target === undefined) return response;

@@ -1,10 +1,8 @@
 import { type Clock, sleep } from '../clock.js';
 import { AuthenticationError, ConnectionError, ForgeAuthError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
-import type { Circuit, CircuitPermit } from '../retry/circuit.js';
-import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
+import type { Circuit, CircuitPermit, RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.strategy.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
-import type { RetryOutcome } from '../retry/retry-outcome.js';
 import { type CallRequest, discard, type Handler, type Interceptor } from './call-request.js';
 
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */

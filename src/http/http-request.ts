@@ -37,4 +37,6 @@ export interface HttpResponse {
   body: Buffer | Readable;
   /** The URL that answered, with whatever an authenticator put into it. */
   url: string;
+  /** The URL that answered, as it was asked for; left out where no redirect led elsewhere. */
+  askedUrl?: string;
 }

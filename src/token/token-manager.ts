@@ -85,12 +85,12 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    */
   acquire(request?: TokenRequest, signal?: AbortSignal): Promise<Token> {
     if (this.#source !== undefined) return this.#source.get(request, signal);
-    return (async () => (await this.#ready()).get(request, signal))();
+    return (async () => (await this.ready()).get(request, signal))();
   }
 
   /** A new token, whatever the age of the current one: by the refresh grant where there is a refresh token. */
   async forceRefresh(request?: TokenRequest): Promise<Token> {
-    return (await this.#ready()).forceRefresh(request);
+    return (await this.ready()).forceRefresh(request);
   }
 
   /**
@@ -98,12 +98,12 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * @param rejected only if this is the current one: a late rejection never takes a newer token away
    */
   async invalidate(rejected?: Token): Promise<void> {
-    await (await this.#ready()).invalidate(rejected);
+    await (await this.ready()).invalidate(rejected);
   }
 
   /** Takes a token that was obtained elsewhere, and shares it. */
   async setToken(token: Token, request?: TokenRequest): Promise<void> {
-    await (await this.#ready()).set(token, request);
+    await (await this.ready()).set(token, request);
   }
 
   /** The current token while it is valid; fetches nothing. */
@@ -113,12 +113,12 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
 
   /** Revokes the current token at the issuer and forgets it. @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) */
   async revoke(): Promise<void> {
-    await (await this.#ready()).revoke();
+    await (await this.ready()).revoke();
   }
 
   /** Asks the issuer about the current token. @see [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662) */
   async introspect(): Promise<Record<string, unknown>> {
-    return (await this.#ready()).introspect();
+    return (await this.ready()).introspect();
   }
 
   /**
@@ -142,7 +142,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * @internal
    */
   async replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Token | undefined> {
-    return (await this.#ready()).replace(rejected, request, signal);
+    return (await this.ready()).replace(rejected, request, signal);
   }
 
   /**
@@ -159,7 +159,12 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
     this.removeAllListeners();
   }
 
-  #ready(): TokenSource | Promise<TokenSource> {
+  /**
+   * What the manager stands on, opened if need be.
+   * @throws {ConfigurationError} when its options are wrong
+   * @internal
+   */
+  async ready(): Promise<TokenSource> {
     return this.#source ?? (this.#opening ??= this.#openOnce());
   }
 

@@ -1,0 +1,115 @@
+import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
+import { InvalidRequestError } from '../errors.js';
+import type { HttpHeaders } from '../http/http-request.js';
+import { bodySourceOf } from '../http/request-body.js';
+import type { QueryParams } from '../http/query-params.js';
+import { serializeParams } from '../http/query-params.js';
+import { resolveUrl } from '../http/url.js';
+import type { TokenRequest } from '../token/token-provider.js';
+import type { CallRequest } from './call-request.js';
+import type { CallScope } from './call-scope.js';
+import type { ForgeRequest, RequestHeaders } from './request-config.js';
+import type { ResolvedService } from './resolved-service.js';
+
+/** What a header of a service may be read as by another origin: nothing but how to answer. */
+const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent']);
+
+/**
+ * Makes the request of a call.
+ * @throws {InvalidRequestError | OriginNotAllowedError} when it cannot be sent as given
+ */
+export function buildRequest(service: ResolvedService, config: ForgeRequest, scope: CallScope): CallRequest {
+  const { authenticator, tokenRequest } = authOf(service, config.auth);
+  const resolved = resolveUrl(service.base, config.url ?? '', config.params);
+  if (authenticator !== false) service.origins.assertAllows(resolved);
+  const own = service.base === undefined || service.origins.allows(resolved);
+  const headers = headersOf(own ? service.headers : harmless(service.headers), config.headers);
+  const startedAt = service.clock.now();
+  const totalTimeoutMs = duration(config.totalTimeoutMs, 'totalTimeoutMs') ?? service.totalTimeoutMs;
+  return {
+    method: methodOf(config.method),
+    url: own && service.params !== undefined ? withDefaults(resolved, service.params) : resolved,
+    headers,
+    body: bodySourceOf(config.data, contentTypeOf(headers)),
+    responseType: config.responseType ?? 'json',
+    maxContentLength: service.maxContentLength,
+    call: {
+      scope,
+      startedAt,
+      deadline: totalTimeoutMs === undefined ? Number.POSITIVE_INFINITY : startedAt + totalTimeoutMs,
+      timeoutMs: duration(config.timeoutMs, 'timeoutMs') ?? service.timeoutMs,
+      maxRedirects: config.maxRedirects ?? service.maxRedirects,
+      authenticator,
+      tokenRequest,
+      idempotent: config.idempotent,
+      retry: config.retry !== false,
+      attempts: 1,
+    },
+  };
+}
+
+function authOf(
+  service: ResolvedService,
+  auth: ForgeRequest['auth'],
+): { authenticator: Authenticator | false; tokenRequest: TokenRequest | undefined } {
+  if (auth === undefined) return { authenticator: service.authenticator, tokenRequest: undefined };
+  if (auth === false) return { authenticator: false, tokenRequest: undefined };
+  if (isAuthenticator(auth)) return { authenticator: auth, tokenRequest: undefined };
+  if (typeof auth === 'object' && auth !== null && service.usesTokens) {
+    return { authenticator: service.authenticator, tokenRequest: auth };
+  }
+  throw new InvalidRequestError(
+    service.usesTokens
+      ? 'auth must be false, an authenticator, or token parameters such as { scope }.'
+      : 'auth must be false or an authenticator: the service has no token that parameters could be asked of.',
+  );
+}
+
+function methodOf(method: string | undefined): string {
+  if (method === undefined) return 'GET';
+  if (typeof method === 'string' && /^[A-Za-z]+$/.test(method)) return method.toUpperCase();
+  throw new InvalidRequestError('method must be a word such as GET.');
+}
+
+/** A call's own parameters take the place of the service's. */
+function withDefaults(url: string, params: QueryParams): string {
+  const target = new URL(url);
+  for (const [name, value] of new URLSearchParams(serializeParams(params))) {
+    if (!target.searchParams.has(name)) target.searchParams.append(name, value);
+  }
+  return target.href;
+}
+
+function headersOf(defaults: Readonly<HttpHeaders>, given: RequestHeaders | undefined): Readonly<HttpHeaders> {
+  if (given === undefined) return defaults;
+  const headers: HttpHeaders = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    const key = name.toLowerCase();
+    if (value === null || value === undefined) delete headers[key];
+    else headers[key] = headerValue(name, value);
+  }
+  return headers;
+}
+
+function headerValue(name: string, value: string | number | boolean | readonly string[]): string | string[] {
+  const values = Array.isArray(value) ? value.map(String) : [String(value)];
+  // oxlint-disable-next-line no-control-regex -- exactly these must not pass
+  if (!/^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/.test(name) || values.some((text) => /[\r\n\0]/.test(text))) {
+    throw new InvalidRequestError('A header has a name or a value that cannot be sent (a line break?).');
+  }
+  return Array.isArray(value) ? values : (values[0] ?? '');
+}
+
+function harmless(headers: Readonly<HttpHeaders>): HttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS_DEFAULTS.has(name)));
+}
+
+function contentTypeOf(headers: Readonly<HttpHeaders>): string | undefined {
+  const value = headers['content-type'];
+  return typeof value === 'string' ? value.toLowerCase() : undefined;
+}
+
+function duration(value: number | undefined, name: string): number | undefined {
+  if (value === undefined || value > 0) return value;
+  throw new InvalidRequestError(`${name} must be a number of milliseconds above zero, not ${String(value)}.`);
+}

@@ -1,0 +1,36 @@
+import type { Authenticator } from '../auth/authenticator.js';
+import type { PathExclusion } from '../auth/path-exclusion.js';
+import type { Clock } from '../clock.js';
+import type { ForgeLogger } from '../diagnostics.js';
+import type { HttpHeaders } from '../http/http-request.js';
+import type { QueryParams } from '../http/query-params.js';
+import type { Transport } from '../http/transport.js';
+import type { PreparedBase } from '../http/url.js';
+import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
+import type { OriginPolicy } from './origin-policy.js';
+
+/** A service's options, complete and checked: what a client is made of. */
+export interface ResolvedService {
+  readonly name: string;
+  readonly base: PreparedBase | undefined;
+  readonly origins: OriginPolicy;
+  readonly excluded: PathExclusion | undefined;
+  /** `false`: the service needs no credential. */
+  readonly authenticator: Authenticator | false;
+  /** Whether calls may ask for token parameters of their own. */
+  readonly usesTokens: boolean;
+  /** Names are lower-case. */
+  readonly headers: Readonly<HttpHeaders>;
+  readonly params: QueryParams | undefined;
+  readonly timeoutMs: number;
+  readonly totalTimeoutMs: number | undefined;
+  /** Undefined: nothing is retried. */
+  readonly retry: RequestRetryStrategy | undefined;
+  readonly maxRedirects: number;
+  readonly maxContentLength: number | undefined;
+  readonly validateStatus: (status: number) => boolean;
+  readonly logging: boolean;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+}

@@ -1,0 +1,21 @@
+import { Inject } from '@nestjs/common';
+
+/** Injection token of a service's {@link ForgeHttpClient}. */
+export function getForgeClientToken(name: string): string {
+  return `FORGE_CLIENT:${name}`;
+}
+
+/** Injection token of a service's {@link TokenManager}. */
+export function getTokenManagerToken(name: string): string {
+  return `FORGE_TOKEN_MANAGER:${name}`;
+}
+
+/** Injects the {@link ForgeHttpClient} of the service `name`. */
+export function InjectForgeClient(name: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getForgeClientToken(name)) as ParameterDecorator & PropertyDecorator;
+}
+
+/** Injects the {@link TokenManager} of the service `name`. */
+export function InjectTokenManager(name: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getTokenManagerToken(name)) as ParameterDecorator & PropertyDecorator;
+}

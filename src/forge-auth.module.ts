@@ -1,0 +1,194 @@
+import { type DynamicModule, type FactoryProvider, Global, Module, type Provider, type Type } from '@nestjs/common';
+import { ConfigurationError } from './errors.js';
+import { getForgeClientToken, getTokenManagerToken } from './forge-auth.decorators.js';
+import type {
+  AsyncOptions,
+  AsyncServiceOptions,
+  ForgeAuthAsyncOptions,
+  ForgeAuthOptions,
+  ForgeAuthOptionsFactory,
+  ForgeAuthRootOptions,
+  ForgeServiceAsyncOptions,
+  ForgeServiceOptions,
+  ForgeServiceOptionsFactory,
+} from './forge-auth.options.js';
+import { ForgeAuthRegistry } from './forge-auth.registry.js';
+import { ForgeAuthService } from './forge-auth.service.js';
+
+/** One per application, found by every `forRoot()` and `forFeature()`, however deep. */
+@Global()
+@Module({ providers: [ForgeAuthRegistry, ForgeAuthService], exports: [ForgeAuthRegistry, ForgeAuthService] })
+class ForgeAuthCoreModule {}
+
+/** Injection token of what declares a module's services: whatever injects one of them waits for it. */
+const DECLARED = 'FORGE_AUTH_DECLARED';
+
+/**
+ * Gives an app an HTTP client for each service that it names, which always carries a valid credential.
+ *
+ * `forRoot()` once, with what all services share; `forFeature()` wherever a service is used. Both may stand alone.
+ */
+@Module({})
+export class ForgeAuthModule {
+  /** Registers services, and what all services of the application share. */
+  static forRoot(options: ForgeAuthRootOptions = {}): DynamicModule {
+    const names = (options.services ?? []).map((service) => service.name);
+    return moduleOf(
+      names,
+      declaring([], (registry) => registry.configure(options)),
+      { global: options.isGlobal ?? true },
+    );
+  }
+
+  /** As `forRoot`, with options that are made when the application starts. Names are given at once. */
+  static forRootAsync(options: ForgeAuthAsyncOptions): DynamicModule {
+    const names = options.services ?? [];
+    const made = asyncOptions<ForgeAuthOptionsFactory, ForgeAuthOptions>(options, 'createForgeAuthOptions', names);
+    const declare = (registry: ForgeAuthRegistry, value: ForgeAuthOptions): void => {
+      checkNames(names, value);
+      registry.configure(value);
+    };
+    return moduleOf(names, declaring([made.provide], declare), {
+      global: options.isGlobal ?? true,
+      imports: options.imports ?? [],
+      providers: [...made.providers, ...(options.extraProviders ?? [])],
+    });
+  }
+
+  /** Registers services for the importing module; a name re-exports a service that is registered elsewhere. */
+  static forFeature(...services: (ForgeServiceOptions | string)[]): DynamicModule {
+    const declare = (registry: ForgeAuthRegistry): void => {
+      for (const service of services) if (typeof service !== 'string') registry.declare(service);
+    };
+    const names = services.map((service) => (typeof service === 'string' ? service : service.name));
+    return moduleOf(names, declaring([], declare), {});
+  }
+
+  /** As `forFeature`, with options that are made when the application starts. The name is given at once. */
+  static forFeatureAsync(options: ForgeServiceAsyncOptions): DynamicModule {
+    const { name } = options;
+    const made = asyncOptions<ForgeServiceOptionsFactory, AsyncServiceOptions>(options, 'createForgeServiceOptions', [
+      name,
+    ]);
+    const declare = (registry: ForgeAuthRegistry, value: AsyncServiceOptions): void => {
+      if (typeof value !== 'object' || value === null)
+        throw new ConfigurationError(`Service "${name}": its factory answered no options.`, { serviceName: name });
+      if (value.name !== undefined && value.name !== name) {
+        throw new ConfigurationError(
+          `Service "${name}": its factory answered options for "${value.name}". Use one name.`,
+          { serviceName: name },
+        );
+      }
+      registry.declare(value.name === name ? (value as ForgeServiceOptions) : { ...value, name });
+    };
+    return moduleOf([name], declaring([made.provide], declare), {
+      imports: options.imports ?? [],
+      providers: [...made.providers, ...(options.extraProviders ?? [])],
+    });
+  }
+}
+
+function moduleOf(names: readonly string[], declared: Provider, more: Omit<DynamicModule, 'module'>): DynamicModule {
+  const tokens = [...new Set(names)].flatMap((name) => [
+    injectable(getForgeClientToken(name), (registry) => registry.client(name)),
+    injectable(getTokenManagerToken(name), (registry) => registry.tokens(name)),
+  ]);
+  return {
+    module: ForgeAuthModule,
+    ...more,
+    imports: [ForgeAuthCoreModule, ...(more.imports ?? [])],
+    providers: [declared, ...(more.providers ?? []), ...tokens],
+    exports: tokens.map(({ provide }) => provide),
+  };
+}
+
+function injectable(provide: string, useFactory: (registry: ForgeAuthRegistry) => unknown): FactoryProvider {
+  return { provide, inject: [ForgeAuthRegistry, DECLARED], useFactory };
+}
+
+function declaring<A extends unknown[]>(
+  inject: FactoryProvider['inject'],
+  declare: (registry: ForgeAuthRegistry, ...args: A) => void,
+): Provider {
+  return {
+    provide: DECLARED,
+    inject: [ForgeAuthRegistry, ...(inject ?? [])],
+    useFactory: (registry: ForgeAuthRegistry, ...args: A) => {
+      declare(registry, ...args);
+      return true; // A factory's undefined would be injected silently.
+    },
+  };
+}
+
+/** Injection tokens of options and of the class that makes them, private to one dynamic module. */
+const OPTIONS = 'FORGE_AUTH_OPTIONS';
+const OPTIONS_FACTORY = 'FORGE_AUTH_OPTIONS_FACTORY';
+
+function asyncOptions<F, Made>(
+  options: AsyncOptions<F, Made>,
+  method: keyof F & string,
+  names: readonly string[],
+): { provide: string; providers: Provider[] } {
+  const { inject, useFactory, useClass, useExisting } = options;
+  const make =
+    (factory: (...args: unknown[]) => unknown) =>
+    async (...args: unknown[]) => {
+      try {
+        return await factory(...args);
+      } catch (error) {
+        throw missingVariable(error, names);
+      }
+    };
+  if (useFactory !== undefined) {
+    return { provide: OPTIONS, providers: [{ provide: OPTIONS, inject: inject ?? [], useFactory: make(useFactory) }] };
+  }
+  const call = (factory: F): unknown => (factory[method] as () => unknown).call(factory);
+  if (useExisting !== undefined) {
+    return {
+      provide: OPTIONS,
+      providers: [{ provide: OPTIONS, inject: [useExisting], useFactory: make((factory) => call(factory as F)) }],
+    };
+  }
+  if (useClass === undefined) {
+    throw new ConfigurationError(`${describe(names)}: give one of useFactory, useClass and useExisting.`);
+  }
+  return {
+    provide: OPTIONS,
+    providers: [
+      { provide: OPTIONS_FACTORY, useClass: useClass as Type },
+      { provide: OPTIONS, inject: [OPTIONS_FACTORY], useFactory: make((factory) => call(factory as F)) },
+    ],
+  };
+}
+
+/** `ConfigService.getOrThrow` names the variable; whom it is for, only we know. Other errors are the app's own. */
+function missingVariable(error: unknown, names: readonly string[]): unknown {
+  const variable =
+    error instanceof Error ? /^Configuration key "([\w.:-]+)" does not exist$/.exec(error.message)?.[1] : undefined;
+  if (variable === undefined) return error;
+  const [only] = names;
+  return new ConfigurationError(
+    `${describe(names)}: the configuration variable ${variable} is not set.`,
+    names.length === 1 && only !== undefined ? { serviceName: only } : {},
+  );
+}
+
+function describe(names: readonly string[]): string {
+  return names.length === 0 ? 'ForgeAuthModule' : `Service ${names.map((name) => `"${name}"`).join(', ')}`;
+}
+
+function checkNames(names: readonly string[], options: ForgeAuthOptions): void {
+  const made = (options.services ?? []).map(({ name }) => name);
+  const missing = names.filter((name) => !made.includes(name));
+  const unknown = made.filter((name) => !names.includes(name));
+  if (missing.length > 0) {
+    throw new ConfigurationError(
+      `${describe(missing)}: named in forRootAsync({ services }), but its factory answered no options for it.`,
+    );
+  }
+  if (unknown.length > 0) {
+    throw new ConfigurationError(
+      `${describe(unknown)}: made by the factory of forRootAsync(), but not named in its services. Add the name there.`,
+    );
+  }
+}

@@ -1,0 +1,157 @@
+import type {
+  FactoryProvider,
+  InjectionToken,
+  ModuleMetadata,
+  OptionalFactoryDependency,
+  Provider,
+  Type,
+} from '@nestjs/common';
+import type { HttpService } from '@nestjs/axios';
+import type { AxiosRequestConfig } from 'axios';
+import type { Authenticator } from './auth/authenticator.js';
+import type { CompositeAuth } from './auth/composite.authenticator.js';
+import type { TokenAuthPlacement } from './auth/token.authenticator.js';
+import type { RequestHeaders } from './client/request-config.js';
+import type { QueryParams } from './http/query-params.js';
+import type { TlsOptions } from './http/tls-options.js';
+import type { Transport } from './http/transport.js';
+import type { RequestRetryStrategy } from './retry/request-retry.strategy.js';
+import type { GetSet, TokenStorage } from './storage/token-storage.js';
+import type { TokenManager } from './token/token-manager.js';
+import type { TokenProvider } from './token/token-provider.js';
+import type { TokenSettings } from './token/token-settings.js';
+
+/** A storage, any object with `get` and `set`, or the injection token of one. */
+export type StorageOption = TokenStorage | GetSet | InjectionToken;
+
+/** How a service's calls get their token. Give one of `provider` and `tokenManager`. */
+export interface TokenAuthOptions extends TokenAuthPlacement, TokenSettings {
+  /** Where tokens come from: an instance, or a class that the app or the module creates. */
+  provider?: TokenProvider | Type<TokenProvider>;
+  /** A manager made elsewhere, or the name of the service whose manager is shared. */
+  tokenManager?: TokenManager | string;
+  /** Paths that are called without a credential. Added to the service's own. */
+  excludedPaths?: Iterable<string>;
+  /** Globs of such paths. Added to the service's own. */
+  excludedPathPatterns?: Iterable<string>;
+  /** Gets a token when the application starts, so that the first call need not wait. @default false */
+  warmUp?: boolean;
+}
+
+/** Who authenticates a service's calls: an authenticator, its class, a function that makes one, or token options. */
+export type AuthOption =
+  | Authenticator
+  | CompositeAuth<Authenticator | TokenAuthOptions>
+  | Type<Authenticator>
+  | (() => Authenticator)
+  | TokenAuthOptions;
+
+/** Options that a service may take from `defaults`. Durations are in milliseconds. */
+export interface ForgeServiceDefaults {
+  /** Who authenticates calls. Left out: nobody. */
+  auth?: AuthOption;
+  /**
+   * Paths below the base URL that are called without a credential, whatever `auth` is: exact but for one trailing
+   * slash, case-sensitive, without query; percent-encoding is decoded once, and `%2F` is no slash.
+   * @default []
+   */
+  excludedPaths?: Iterable<string>;
+  /**
+   * Globs of such paths, as Python's fnmatch reads them: `*` crosses slashes, and `/public/*` does not match `/public`.
+   * @default []
+   */
+  excludedPathPatterns?: Iterable<string>;
+  /** Sent with every request to the service's own origins. */
+  headers?: RequestHeaders;
+  /** Query parameters of every request to the service's own origins. */
+  params?: QueryParams;
+  /** Per attempt, to the end of the body (to the headers of a stream). @default 30_000 */
+  timeoutMs?: number;
+  /** For a whole call, waiting for a token included. Left out: no limit beyond those of its parts. */
+  totalTimeoutMs?: number;
+  /** When a call is sent again after a transient failure. @default `NoRetryStrategy` */
+  retry?: RequestRetryStrategy;
+  /** One redacted line for each request that is sent. @default false */
+  logging?: boolean;
+  /** Takes the place of axios. */
+  transport?: Transport;
+  /** Agents, proxy, limits: an axios config, or the HttpService of another module. */
+  axios?: AxiosRequestConfig | HttpService;
+  /** Further origins that may see the service's credential. @default [] */
+  allowedOrigins?: readonly string[];
+  /** Redirects followed; 0 answers them as they are. @default 10 */
+  maxRedirects?: number;
+  /** Bytes of a body after which it is given up. Left out: no limit. */
+  maxContentLength?: number;
+  /** TLS of the service. A token endpoint has its own: nothing is inherited. */
+  tls?: TlsOptions;
+  /** Which statuses are an answer; any other throws an {@link HttpStatusError}. @default 2xx */
+  validateStatus?: (status: number) => boolean;
+  /** Where the service's tokens are kept. @default the module's */
+  storage?: StorageOption;
+}
+
+/** One service that the app calls. */
+export interface ForgeServiceOptions extends ForgeServiceDefaults {
+  /** Names the service in `@InjectForgeClient(name)`, in errors and in keys. */
+  name: string;
+  /** What relative URLs are below. Needed unless calls give absolute URLs, or only tokens are wanted. */
+  baseUrl?: string;
+}
+
+/** Options of `ForgeAuthModule.forRoot()`. */
+export interface ForgeAuthOptions {
+  services?: readonly ForgeServiceOptions[];
+  /** Taken by every service of the application that does not say otherwise; `headers` are merged. */
+  defaults?: ForgeServiceDefaults;
+  /** Where tokens are kept. @default the last store of the app's CACHE_MANAGER, else bounded memory */
+  storage?: StorageOption;
+  /** First part of every storage key. @default 'forge-auth' */
+  keyPrefix?: string;
+  /** Longest time that a token is used without a look at shared storage, in milliseconds. @default 5_000 */
+  nearCacheTtlMs?: number;
+}
+
+/** Options of `ForgeAuthModule.forRoot()`, with what a module needs to know at once. */
+export interface ForgeAuthRootOptions extends ForgeAuthOptions {
+  /** Whether the services can be injected everywhere. @default true */
+  isGlobal?: boolean;
+}
+
+/** Makes the options of the module: for `useClass` and `useExisting`. */
+export interface ForgeAuthOptionsFactory {
+  createForgeAuthOptions(): ForgeAuthOptions | Promise<ForgeAuthOptions>;
+}
+
+/** Makes the options of one service: for `useClass` and `useExisting`. The name may be left out. */
+export interface ForgeServiceOptionsFactory {
+  createForgeServiceOptions(): AsyncServiceOptions | Promise<AsyncServiceOptions>;
+}
+
+/** A service's options whose name is known already. */
+export type AsyncServiceOptions = Omit<ForgeServiceOptions, 'name'> & { name?: string };
+
+/** How options are made asynchronously: by a function, a class of the app's, or one that exists. */
+export interface AsyncOptions<Factory, Made> extends Pick<ModuleMetadata, 'imports'> {
+  inject?: (InjectionToken | OptionalFactoryDependency)[];
+  // The arguments are what `inject` names: only the app knows their types.
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own FactoryProvider
+  useFactory?: (...args: any[]) => Made | Promise<Made>;
+  useClass?: Type<Factory>;
+  useExisting?: FactoryProvider<Factory>['provide'];
+  /** Providers that the factory needs. */
+  extraProviders?: Provider[];
+}
+
+/** Options of `ForgeAuthModule.forRootAsync()`. */
+export interface ForgeAuthAsyncOptions extends AsyncOptions<ForgeAuthOptionsFactory, ForgeAuthOptions> {
+  /** Names of the services that the factory will configure: injection tokens must be known at once. */
+  services?: readonly string[];
+  /** @default true */
+  isGlobal?: boolean;
+}
+
+/** Options of `ForgeAuthModule.forFeatureAsync()`. */
+export interface ForgeServiceAsyncOptions extends AsyncOptions<ForgeServiceOptionsFactory, AsyncServiceOptions> {
+  name: string;
+}

@@ -1,0 +1,236 @@
+import type { AxiosInstance, AxiosRequestConfig } from 'axios';
+import { type Authenticator, isAuthenticator } from './auth/authenticator.js';
+import { CompositeAuth } from './auth/composite.authenticator.js';
+import { createPathExclusion } from './auth/path-exclusion.js';
+import { TokenAuth } from './auth/token.authenticator.js';
+import { OriginPolicy } from './client/origin-policy.js';
+import type { RequestHeaders } from './client/request-config.js';
+import type { ResolvedService } from './client/resolved-service.js';
+import type { Clock } from './clock.js';
+import type { ForgeLogger } from './diagnostics.js';
+import { ConfigurationError, ForgeAuthError } from './errors.js';
+import { SERVICE_DEFAULTS, SUSPICIOUS_TIMEOUT_MS } from './forge-auth.defaults.js';
+import type { ForgeServiceDefaults, ForgeServiceOptions, TokenAuthOptions } from './forge-auth.options.js';
+import { AxiosTransport } from './http/axios.transport.js';
+import type { HttpHeaders } from './http/http-request.js';
+import { prepareBaseUrl } from './http/url.js';
+import { NoRetryStrategy } from './retry/no.retry.strategy.js';
+import type { TokenManager } from './token/token-manager.js';
+
+/** What resolving a service's options needs of its application. */
+export interface ServiceContext {
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+  /** An instance of a class: the app's own where it has one. */
+  instantiate<T>(type: unknown, what: string): Promise<T>;
+  /** The manager that token options stand for; the first set of a service is the one that is injected. */
+  managerFor(options: TokenAuthOptions): TokenManager;
+}
+
+type AuthMember = Authenticator | TokenAuthOptions;
+
+/**
+ * Checks a service's options and makes them complete.
+ * @throws {ConfigurationError} naming the service, the option, its problem and the cure
+ */
+export async function resolveService(
+  given: ForgeServiceOptions,
+  defaults: ForgeServiceDefaults,
+  context: ServiceContext,
+): Promise<ResolvedService> {
+  const { name } = given;
+  const options = withDefaults(given, defaults);
+  try {
+    return await resolve(options, context);
+  } catch (error) {
+    throw nameService(error, name);
+  }
+}
+
+async function resolve(options: ForgeServiceOptions, context: ServiceContext): Promise<ResolvedService> {
+  const { name } = options;
+  const refuse = (problem: string): ConfigurationError =>
+    new ConfigurationError(`Service "${name}": ${problem}`, { serviceName: name });
+  if ('baseUrl' in options && options.baseUrl === undefined) {
+    throw refuse(
+      'baseUrl is undefined. Is the variable that it is read from set? Leave the option out if there is none.',
+    );
+  }
+  const axios = axiosConfigOf(options.axios, refuse);
+  const baseUrl = options.baseUrl ?? axios.baseURL;
+  const base = baseUrl === undefined ? undefined : prepareBaseUrl(baseUrl, name);
+  const auth = await authenticatorOf(options, context, refuse);
+  const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
+  checkWriters(auth.authenticator, headers, refuse);
+  const number = (
+    option: 'timeoutMs' | 'totalTimeoutMs' | 'maxContentLength' | 'maxRedirects',
+    least: number,
+  ): number | undefined => {
+    const value = options[option];
+    if (value === undefined || (typeof value === 'number' && value >= least)) return value;
+    throw refuse(`${option} must be a number, ${least === 0 ? 'zero or more' : 'above zero'}, not ${String(value)}.`);
+  };
+  const timeoutMs = number('timeoutMs', 1) ?? SERVICE_DEFAULTS.timeoutMs;
+  if (timeoutMs < SUSPICIOUS_TIMEOUT_MS) {
+    context.logger.warn(
+      `Service "${name}": timeoutMs is ${timeoutMs}. It is in milliseconds: was it meant in seconds?`,
+    );
+  }
+  if (options.tls?.rejectUnauthorized === false) {
+    context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
+  }
+  const { retry, transport, validateStatus, logging } = options;
+  if (retry !== undefined && typeof retry.nextDelayMs !== 'function') {
+    throw refuse('retry must be a request retry strategy, such as new ExponentialBackoffRetryStrategy().');
+  }
+  if (transport !== undefined && typeof transport.send !== 'function')
+    throw refuse('transport must have a method send(request).');
+  if (validateStatus !== undefined && typeof validateStatus !== 'function')
+    throw refuse('validateStatus must be a function (status) => boolean.');
+  if (logging !== undefined && typeof logging !== 'boolean') throw refuse('logging must be true or false.');
+  if (options.allowedOrigins !== undefined && !Array.isArray(options.allowedOrigins))
+    throw refuse('allowedOrigins must be a list of origins.');
+  return {
+    name,
+    base,
+    origins: new OriginPolicy(name, base, options.allowedOrigins ?? []),
+    excluded: exclusionOf(options),
+    authenticator: auth.authenticator,
+    usesTokens: auth.usesTokens,
+    headers,
+    params: options.params,
+    timeoutMs,
+    totalTimeoutMs: number('totalTimeoutMs', 1),
+    retry: retry === undefined || retry instanceof NoRetryStrategy ? undefined : retry,
+    maxRedirects: number('maxRedirects', 0) ?? SERVICE_DEFAULTS.maxRedirects,
+    maxContentLength: number('maxContentLength', 1),
+    validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
+    logging: logging ?? false,
+    transport:
+      transport ?? new AxiosTransport({ axios, ...(options.tls === undefined ? undefined : { tls: options.tls }) }),
+    clock: context.clock,
+    logger: context.logger,
+  };
+}
+
+/** `headers` are merged, everything else is replaced. An option that is there but undefined is told, not replaced. */
+function withDefaults(options: ForgeServiceOptions, defaults: ForgeServiceDefaults): ForgeServiceOptions {
+  const headers = { ...defaults.headers, ...options.headers };
+  return { ...defaults, ...options, ...(Object.keys(headers).length === 0 ? undefined : { headers }) };
+}
+
+async function authenticatorOf(
+  options: ForgeServiceOptions,
+  context: ServiceContext,
+  refuse: (problem: string) => ConfigurationError,
+): Promise<{ authenticator: Authenticator | false; usesTokens: boolean }> {
+  const { auth } = options;
+  if (auth === undefined) {
+    if ('auth' in options) throw refuse('auth is undefined. Leave it out if the service needs no credential.');
+    return { authenticator: false, usesTokens: false };
+  }
+  if (auth instanceof CompositeAuth) {
+    const composite = auth as CompositeAuth<AuthMember>;
+    const usesTokens = composite.members.some((member) => !isAuthenticator(member) || member instanceof TokenAuth);
+    return { authenticator: composite.resolve((member) => memberOf(member, context, refuse)), usesTokens };
+  }
+  if (typeof auth === 'function') {
+    const made = isClass(auth)
+      ? await context.instantiate<Authenticator>(auth, 'auth')
+      : (auth as () => Authenticator)();
+    if (!isAuthenticator(made)) throw refuse('auth must make something with a method authenticate(request).');
+    return { authenticator: made, usesTokens: made instanceof TokenAuth };
+  }
+  return {
+    authenticator: memberOf(auth, context, refuse),
+    usesTokens: !isAuthenticator(auth) || auth instanceof TokenAuth,
+  };
+}
+
+function memberOf(
+  auth: AuthMember,
+  context: ServiceContext,
+  refuse: (problem: string) => ConfigurationError,
+): Authenticator {
+  if (isAuthenticator(auth)) return auth;
+  if (typeof auth !== 'object' || auth === null)
+    throw refuse('auth must be an authenticator, its class, or token options.');
+  const sources = ['provider', 'tokenManager'].filter((name) => (auth as Record<string, unknown>)[name] !== undefined);
+  if (sources.length !== 1) {
+    const undefinedOne = ['provider', 'tokenManager'].find((name) => name in auth);
+    throw refuse(
+      undefinedOne !== undefined && sources.length === 0
+        ? `auth.${undefinedOne} is undefined.`
+        : `auth must have exactly one of provider and tokenManager, or a method authenticate(request).`,
+    );
+  }
+  return new TokenAuth(context.managerFor(auth), auth);
+}
+
+function exclusionOf(options: ForgeServiceOptions): ResolvedService['excluded'] {
+  const auth = options.auth as TokenAuthOptions | undefined;
+  const own = createPathExclusion({
+    serviceName: options.name,
+    excludedPaths: options.excludedPaths,
+    excludedPathPatterns: options.excludedPathPatterns,
+  });
+  if (auth === undefined || isAuthenticator(auth) || typeof auth === 'function') return own;
+  const more = createPathExclusion({
+    serviceName: options.name,
+    excludedPaths: auth.excludedPaths,
+    excludedPathPatterns: auth.excludedPathPatterns,
+  });
+  if (own === undefined || more === undefined) return own ?? more;
+  return (path) => own(path) || more(path);
+}
+
+function axiosConfigOf(
+  given: ForgeServiceDefaults['axios'],
+  refuse: (problem: string) => ConfigurationError,
+): AxiosRequestConfig {
+  if (given === undefined) return {};
+  if (typeof given !== 'object' && typeof given !== 'function')
+    throw refuse('axios must be an axios config or an HttpService.');
+  const instance = (given as { axiosRef?: AxiosInstance }).axiosRef;
+  const { headers: _headers, ...defaults } = (instance?.defaults ?? given) as AxiosRequestConfig;
+  if (defaults.auth !== undefined) throw refuse('axios.auth is not read. Use auth: new BasicAuth(username, password).');
+  return defaults;
+}
+
+/** Two writers of one header: one of them would be lost, and nobody would know which. */
+function checkWriters(
+  authenticator: Authenticator | false,
+  headers: HttpHeaders,
+  refuse: (problem: string) => ConfigurationError,
+): void {
+  const header = authenticator === false ? undefined : authenticator.credentialHeader;
+  if (header !== undefined && headers[header] !== undefined) {
+    throw refuse(`headers sets ${header}, which auth writes, too. Leave one of them out.`);
+  }
+}
+
+function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string) => ConfigurationError): HttpHeaders {
+  const result: HttpHeaders = {};
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (value === undefined) throw refuse(`headers.${name} is undefined. Is the variable that it is read from set?`);
+    if (value === null) continue;
+    // oxlint-disable-next-line no-control-regex -- exactly these must not pass
+    if (/[\r\n\0]/.test(String(value))) throw refuse(`headers.${name} has a line break, which no header can carry.`);
+    result[name.toLowerCase()] = Array.isArray(value) ? value.map(String) : String(value);
+  }
+  return result;
+}
+
+function isClass(value: unknown): boolean {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** An error from deep inside knows the option, not the service. */
+function nameService(error: unknown, name: string): unknown {
+  if (!(error instanceof ConfigurationError) || error.serviceName !== undefined) return error;
+  const named = error.message.includes(`"${name}"`) ? error.message : `Service "${name}": ${error.message}`;
+  return new ConfigurationError(named, {
+    serviceName: name,
+    ...(error.cause instanceof ForgeAuthError ? { cause: error.cause } : undefined),
+  });
+}

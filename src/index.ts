@@ -1,0 +1,120 @@
+export { ApiKeyAuth, type ApiKeyAuthOptions } from './auth/api-key.authenticator.js';
+export type { AuthenticatedRequest, Authenticator, CredentialSource } from './auth/authenticator.js';
+export { BasicAuth } from './auth/basic.authenticator.js';
+export { BearerAuth } from './auth/bearer.authenticator.js';
+export { CompositeAuth, type CompositeAuthOptions } from './auth/composite.authenticator.js';
+export { TokenAuth, type TokenAuthPlacement } from './auth/token.authenticator.js';
+export { ForgeHttpClient } from './client/forge-http-client.js';
+export type { ForgeRequest, RequestConfig, RequestHeaders } from './client/request-config.js';
+export { type Clock, systemClock } from './clock.js';
+export type { ForgeLogger } from './diagnostics.js';
+export {
+  AuthenticationError,
+  type AuthenticationErrorOptions,
+  CircuitOpenError,
+  ClientClosedError,
+  ConfigurationError,
+  ConnectionError,
+  type ConnectionErrorOptions,
+  ForgeAuthError,
+  type ForgeAuthErrorCode,
+  type ForgeAuthErrorOptions,
+  HttpStatusError,
+  InvalidRequestError,
+  isAuthenticationError,
+  isForgeAuthError,
+  OriginNotAllowedError,
+  ResponseParseError,
+  TimeoutError,
+  TlsError,
+  TokenRefreshError,
+} from './errors.js';
+export { createForgeClient, type ForgeClientOptions } from './forge-auth.client.js';
+export {
+  getForgeClientToken,
+  getTokenManagerToken,
+  InjectForgeClient,
+  InjectTokenManager,
+} from './forge-auth.decorators.js';
+export { ForgeAuthModule } from './forge-auth.module.js';
+export type {
+  AsyncServiceOptions,
+  AuthOption,
+  ForgeAuthAsyncOptions,
+  ForgeAuthOptions,
+  ForgeAuthOptionsFactory,
+  ForgeAuthRootOptions,
+  ForgeServiceAsyncOptions,
+  ForgeServiceDefaults,
+  ForgeServiceOptions,
+  ForgeServiceOptionsFactory,
+  StorageOption,
+  TokenAuthOptions,
+} from './forge-auth.options.js';
+export { ForgeAuthService } from './forge-auth.service.js';
+export { AxiosTransport, type AxiosTransportOptions } from './http/axios.transport.js';
+export { ForgeResponse } from './http/forge-response.js';
+export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http/http-request.js';
+export { HttpRequester, type HttpRequesterOptions, type RequesterRequest } from './http/http-requester.js';
+export type { QueryParams } from './http/query-params.js';
+export type { RedactedRequest } from './http/redacted-request.js';
+export type { TlsOptions } from './http/tls-options.js';
+export type { Transport } from './http/transport.js';
+export type { ClientAuthFunction, ClientAuthMethod, ClientAuthRequest } from './providers/client-authentication.js';
+export {
+  ClientCredentialsTokenProvider,
+  type ClientCredentialsTokenProviderOptions,
+} from './providers/client-credentials.provider.js';
+export type {
+  Compliance,
+  ComplianceRequest,
+  ComplianceResponse,
+  RequestMend,
+  ResponseMend,
+} from './providers/compliance.js';
+export type { GrantOptions } from './providers/grant-options.js';
+export {
+  PasswordGrantTokenProvider,
+  type PasswordGrantTokenProviderOptions,
+} from './providers/password-grant.provider.js';
+export type { SecretSource } from './providers/secret.js';
+export { StaticTokenProvider } from './providers/static-token.provider.js';
+export type { AuthRetryStrategy } from './retry/auth-retry.strategy.js';
+export {
+  CircuitBreakerRetryStrategy,
+  type CircuitBreakerRetryStrategyOptions,
+} from './retry/circuit-breaker.retry.strategy.js';
+export {
+  ConditionalAuthRetryStrategy,
+  type ConditionalAuthRetryStrategyOptions,
+} from './retry/conditional.auth-retry.strategy.js';
+export {
+  ExponentialAuthRetryStrategy,
+  type ExponentialAuthRetryStrategyOptions,
+} from './retry/exponential.auth-retry.strategy.js';
+export {
+  ExponentialBackoffRetryStrategy,
+  type ExponentialBackoffRetryStrategyOptions,
+} from './retry/exponential-backoff.retry.strategy.js';
+export { NoAuthRetryStrategy } from './retry/no.auth-retry.strategy.js';
+export { NoRetryStrategy } from './retry/no.retry.strategy.js';
+export type {
+  Circuit,
+  CircuitContext,
+  CircuitPermit,
+  CircuitState,
+  RequestRetryStrategy,
+  RetryOutcome,
+} from './retry/request-retry.strategy.js';
+export { SimpleAuthRetryStrategy, type SimpleAuthRetryStrategyOptions } from './retry/simple.auth-retry.strategy.js';
+export { SimpleRetryStrategy, type SimpleRetryStrategyOptions } from './retry/simple.retry.strategy.js';
+export {
+  CacheManagerTokenStorage,
+  type CacheManagerTokenStorageOptions,
+} from './storage/cache-manager.token-storage.js';
+export { InMemoryTokenStorage, type InMemoryTokenStorageOptions } from './storage/in-memory.token-storage.js';
+export type { GetSet, TokenStorage } from './storage/token-storage.js';
+export { TokenManager, type TokenManagerEvents, type TokenManagerOptions } from './token/token-manager.js';
+export type { TokenProvider, TokenRequest, TokenRequestContext } from './token/token-provider.js';
+export type { TokenSettings } from './token/token-settings.js';
+export { Token, type TokenInit, type TokenResponseFields } from './token/token.js';
