@@ -243,7 +243,7 @@ export class ForgeAuthApplication {
   async #sharedSource(name: string, other: string): Promise<TokenSource> {
     const sharing = this.#entries.get(other);
     if (other !== name && sharing?.options !== undefined) return sharing.tokens.ready();
-    const known = this.names().filter((known) => known !== name);
+    const known = this.names().filter((candidate) => candidate !== name);
     throw new ConfigurationError(
       `Service "${name}": auth.tokenManager names service "${other}", which is not there. Registered: ${known.join(', ')}.`,
       {

@@ -6,7 +6,8 @@ import { readCredential } from './credential.js';
 export class BasicAuth implements Authenticator {
   readonly credentialHeader = 'authorization';
   readonly #username: string;
-  readonly #password: CredentialSource;
+  /** The whole header where the password is known, else what reads it. */
+  readonly #credential: CredentialSource;
 
   /**
    * @param password the password, or a function that is asked for each request
@@ -20,17 +21,16 @@ export class BasicAuth implements Authenticator {
       throw new ConfigurationError('BasicAuth: the password is missing. Is the variable that it is read from set?');
     }
     this.#username = username;
-    this.#password = typeof password === 'string' ? this.#encode(password) : password;
+    this.#credential = typeof password === 'string' ? this.#encode(password) : password;
   }
 
   authenticate(request: AuthenticatedRequest): void | Promise<void> {
-    if (typeof this.#password === 'string') {
-      request.headers['authorization'] = this.#password;
-      return;
-    }
-    return Promise.resolve(readCredential(this.#password, 'the password', request.serviceName)).then((password) => {
-      request.headers['authorization'] = this.#encode(password);
-    });
+    if (typeof this.#credential !== 'string') return this.#ask(request, this.#credential);
+    request.headers['authorization'] = this.#credential;
+  }
+
+  async #ask(request: AuthenticatedRequest, source: () => string | Promise<string>): Promise<void> {
+    request.headers['authorization'] = this.#encode(await readCredential(source, 'the password', request.serviceName));
   }
 
   #encode(password: string): string {

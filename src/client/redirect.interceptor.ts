@@ -94,7 +94,7 @@ function removeCredential(target: URL, asked: string, sent: string): void {
   const own = new URL(asked).searchParams;
   for (const [name, value] of new URL(sent).searchParams) {
     if (own.get(name) === value) continue;
-    for (const [key, candidate] of [...target.searchParams]) {
+    for (const [key, candidate] of Array.from(target.searchParams)) {
       if (key === name || candidate === value) target.searchParams.delete(key);
     }
   }

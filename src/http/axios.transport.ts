@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Readable } from 'node:stream';
-import axios, { type AxiosAdapter, type AxiosRequestConfig, type InternalAxiosRequestConfig } from 'axios';
+import { type AxiosAdapter, type AxiosRequestConfig, getAdapter, type InternalAxiosRequestConfig } from 'axios';
 import { ResponseParseError } from '../errors.js';
 import { redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
@@ -96,7 +96,7 @@ export class AxiosTransport implements Transport {
     const config = { ...given, ...PER_REQUEST } as unknown as AxiosRequestConfig;
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ keepAlive: true }));
     config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ keepAlive: true, ...this.#options.tls }));
-    return { config, adapter: axios.getAdapter(given.adapter ?? 'http') };
+    return { config, adapter: getAdapter(given.adapter ?? 'http') };
   }
 
   #own<A extends http.Agent>(agent: A): A {
@@ -116,5 +116,7 @@ function toBuffer(data: unknown): Buffer {
 /** axios tells the limit only by its message: same code as other broken bodies. */
 function isTooLarge(error: unknown, request: HttpRequest): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  return request.signal?.aborted !== true && code === 'ERR_BAD_RESPONSE' && /^maxContentLength/.test(String(message));
+  return (
+    request.signal?.aborted !== true && code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength')
+  );
 }

@@ -1,11 +1,11 @@
 import type { ServerMetadata } from 'openid-client';
-import { sleep, systemClock } from '../clock.js';
+import { systemClock } from '../clock.js';
 import { silentLogger } from '../diagnostics.js';
-import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { RedactedCause } from '../redact.js';
 import { DocumentCache } from '../token/document-cache.js';
-import { canonicalRequest, fingerprintOf, scopes } from '../token/token-key.js';
+import { canonicalRequest, scopes } from '../token/token-key.js';
 import type {
   BindableTokenProvider,
   BoundTokenProvider,

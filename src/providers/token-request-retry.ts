@@ -1,5 +1,5 @@
 import { sleep } from '../clock.js';
-import { AuthenticationError, ForgeAuthError } from '../errors.js';
+import { type AuthenticationError, ForgeAuthError } from '../errors.js';
 import { exponentialDelayMs } from '../retry/backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.strategy.js';
 import { isTransient, tokenFailure } from '../token/token-failure.js';

@@ -8,8 +8,9 @@ import { agesOf, type RefreshWindows, type TokenAges } from './refresh-policy.js
 import { RenewalPause } from './renewal-pause.js';
 import { Flight } from './single-flight.js';
 import { tokenFailure } from './token-failure.js';
-import { refreshExpiryOf, type ShelvedToken, TokenShelf } from './token-shelf.js';
-import { Token } from './token.js';
+import { TokenRenewal, type TokenWork } from './token-renewal.js';
+import { type ShelvedToken, TokenShelf } from './token-shelf.js';
+import type { Token } from './token.js';
 
 /** Settings of a slot, complete. */
 export interface SlotSettings extends RefreshWindows {
@@ -33,14 +34,6 @@ export interface SlotEnvironment {
   readonly settings: SlotSettings;
   /** In `[0, 1)`, one per process: spreads the refreshes of a fleet. */
   readonly jitter: number;
-}
-
-/** Where the tokens of a slot come from. */
-export interface SlotWork {
-  /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
-  key(): string | Promise<string>;
-  /** Gets a new token; `previous` is the last one known, whose refresh token may still be good. */
-  obtain(previous: Token | undefined, signal: AbortSignal): Promise<Token>;
 }
 
 /** What happens to the tokens of a slot. */
@@ -70,9 +63,9 @@ const FRESH_MS = 30_000;
  */
 export class TokenSlot {
   readonly #environment: SlotEnvironment;
-  readonly #work: SlotWork;
   readonly #events: SlotEvents;
   readonly #shelf: TokenShelf;
+  readonly #renewal: TokenRenewal;
   readonly #gate: FetchGate;
   readonly #pause: RenewalPause;
   #held: Held | undefined;
@@ -84,18 +77,18 @@ export class TokenSlot {
   #onProbation = false;
   #flight: Flight<Token> | undefined;
   #forced: Flight<Token> | undefined;
-  #reread: Promise<void> | undefined;
+  #rereading = false;
   #warned = false;
   #closed = false;
 
-  constructor(environment: SlotEnvironment, work: SlotWork, events: SlotEvents) {
+  constructor(environment: SlotEnvironment, work: TokenWork, events: SlotEvents) {
     const { clock, storage } = environment;
     this.#environment = environment;
-    this.#work = work;
     this.#events = guarded(events, environment.logger);
     this.#shelf = new TokenShelf(storage, () => work.key(), clock);
     this.#gate = new FetchGate(clock);
     this.#pause = new RenewalPause(clock);
+    this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
   }
 
   /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
@@ -177,9 +170,8 @@ export class TokenSlot {
 
   /** Takes a token that came from elsewhere. */
   async set(token: Token): Promise<void> {
-    const now = this.#environment.clock.now();
     this.#rejected = undefined;
-    const held = this.#heldOf(this.#withLifetime(token, now), now, Math.max(now, this.#nextGeneration()));
+    const held = this.#heldOf(this.#renewal.shelve(token, this.#environment.clock.now(), this.#last));
     this.#use(held);
     await this.#shelf.put(held);
   }
@@ -238,89 +230,34 @@ export class TokenSlot {
     return flight;
   }
 
-  /** The whole of one renewal: look in storage, pass the gate, fetch, write, use. */
   async #renew(signal: AbortSignal, forced: boolean): Promise<Token> {
-    const { clock, owner } = this.#environment;
-    const stored = await this.#shelf.read();
-    signal.throwIfAborted();
-    if (!forced && this.#adopt(stored)) return (this.#held as Held).token;
     const before = this.#held;
-    const obtainedAt = clock.now();
-    let token: Token;
-    try {
-      this.#gate.check(owner);
-      token = this.#withLifetime(
-        await this.#obtain(this.#redeemable(before ?? stored ?? this.#last), signal),
-        obtainedAt,
-      );
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw this.#failure(error);
-    }
-    // Too late: nobody's, unless a one-time refresh token was spent for it and nobody has got a newer one meanwhile.
-    if (signal.aborted && (token.refreshToken === undefined || this.busy || this.#held !== before)) throw signal.reason;
-    const generation = Math.max(obtainedAt, this.#nextGeneration(), (stored?.generation ?? 0) + 1);
-    const held = this.#heldOf(token, obtainedAt, generation);
-    // Written before it is used: a rotated refresh token that is lost cannot be had again.
-    await this.#shelf.put(held);
+    const renewed = await this.#renewal.run({
+      signal,
+      forced,
+      current: before ?? this.#last,
+      acceptable: (stored) => this.#acceptable(stored),
+      overtaken: () => this.busy || this.#held !== before,
+    });
     if (this.#closed) throw this.#closedError();
-    this.#use(held);
+    this.#use(this.#heldOf(renewed.shelved));
+    if (!renewed.fetched) return renewed.shelved.token;
     this.#landedWell();
-    this.#events.refreshed(token, before?.token);
-    return token;
+    this.#events.refreshed(renewed.shelved.token, before?.token);
+    return renewed.shelved.token;
   }
 
-  async #obtain(previous: Token | undefined, signal: AbortSignal): Promise<Token> {
-    const { owner, clock } = this.#environment;
-    const token = await this.#work.obtain(previous, signal);
-    if (!(token instanceof Token)) {
-      throw new AuthenticationError(
-        `Token request for ${owner} failed: the provider answered no Token. Return new Token({ … }).`,
-        {
-          code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
-        },
-      );
-    }
-    if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
-      throw new AuthenticationError(
-        `Token request for ${owner} failed: the token had expired when it arrived. Check the clocks.`,
-        {
-          code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
-          transient: true,
-        },
-      );
-    }
-    return token;
-  }
-
-  #withLifetime(token: Token, obtainedAt: number): Token {
-    const { defaultTtlMs } = this.#environment.settings;
-    if (token.expiresAt !== undefined || defaultTtlMs === undefined) return token;
-    return token.with({ expiresAt: obtainedAt + defaultTtlMs });
-  }
-
-  /** The token whose refresh token may be redeemed: not where the issuer said that it has run out. */
-  #redeemable(known: ShelvedToken | undefined): Token | undefined {
-    const expiry = known === undefined ? undefined : refreshExpiryOf(known.token, known.obtainedAt);
-    return expiry !== undefined && expiry <= this.#environment.clock.now() ? undefined : known?.token;
-  }
-
-  /** Uses what storage has, if it is newer than what was rejected or is due. */
-  #adopt(stored: ShelvedToken | undefined): boolean {
-    if (stored === undefined || stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
+  /** Whether what storage has may be used: newer than the current token, not rejected, not about to expire. */
+  #acceptable(stored: ShelvedToken): boolean {
+    if (stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
     const current = this.#held;
-    if (
-      current !== undefined &&
-      (current.token.fingerprint === stored.token.fingerprint || stored.generation < current.generation)
-    )
-      return false;
-    const held = this.#heldOf(stored.token, stored.obtainedAt, stored.generation);
-    if (this.#environment.clock.now() >= held.ages.leewayAt) return false;
-    this.#use(held);
-    return true;
+    const newer =
+      current === undefined ||
+      (current.token.fingerprint !== stored.token.fingerprint && stored.generation >= current.generation);
+    return newer && this.#environment.clock.now() < this.#heldOf(stored).ages.leewayAt;
   }
 
-  #heldOf(token: Token, obtainedAt: number, generation: number): Held {
+  #heldOf({ token, obtainedAt, generation }: ShelvedToken): Held {
     const { settings, jitter, clock } = this.#environment;
     const ages = agesOf(obtainedAt, token.expiresAt, settings, jitter);
     const nextLook = this.#shelf.shared ? clock.now() + settings.nearCacheTtlMs : Number.POSITIVE_INFINITY;
@@ -339,13 +276,10 @@ export class TokenSlot {
   }
 
   #use(held: Held): void {
-    this.#onProbation = this.#held === undefined && this.#last?.token.fingerprint === this.#rejected;
+    this.#onProbation =
+      this.#rejected !== undefined && this.#held === undefined && this.#last?.token.fingerprint === this.#rejected;
     this.#held = held;
     this.#last = held;
-  }
-
-  #nextGeneration(): number {
-    return (this.#last?.generation ?? 0) + 1;
   }
 
   #refreshInBackground(held: Held, now: number): void {
@@ -359,10 +293,12 @@ export class TokenSlot {
 
   #rereadInBackground(held: Held, now: number): void {
     held.checkAt = Math.min(held.ages.dueAt, now + this.#environment.settings.nearCacheTtlMs);
-    this.#reread ??= this.#look(held)
+    if (this.#rereading) return;
+    this.#rereading = true;
+    this.#look(held)
       .catch(() => undefined) // The key could not be made: the next flight tells why.
       .finally(() => {
-        this.#reread = undefined;
+        this.#rereading = false;
       });
   }
 
@@ -371,7 +307,7 @@ export class TokenSlot {
     const stored = await this.#shelf.read();
     if (stored === undefined || this.#held !== held) return;
     if (stored.rejected === true && stored.token.fingerprint === held.token.fingerprint) this.#drop(held);
-    else this.#adopt(stored);
+    else if (this.#acceptable(stored)) this.#use(this.#heldOf(stored));
   }
 
   #drop(held: Held): void {
