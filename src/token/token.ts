@@ -31,6 +31,8 @@ export interface TokenResponseFields {
   requestedAt?: number;
 }
 
+const NOTHING: Readonly<Record<string, never>> = Object.freeze({});
+
 /** Characters of a fingerprint that are shown: enough to tell tokens apart in a log, no help to guess one. */
 const SHOWN_FINGERPRINT = 8;
 
@@ -48,12 +50,12 @@ export class Token {
   /** @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when the access token is missing or not sendable */
   constructor(init: TokenInit) {
     const { accessToken, tokenType = 'Bearer', expiresAt, refreshToken, scope, idToken, extra } = init;
-    if (typeof accessToken !== 'string' || accessToken === '') throw malformed('it has no access token');
+    if (typeof accessToken !== 'string' || accessToken.trim() === '') throw malformed('it has no access token');
     if (!/^[\x20-\x7e]+$/.test(accessToken))
       throw malformed('its access token has characters that no header can carry');
     if (!/^[\x21-\x7e]*$/.test(tokenType)) throw malformed('its token type is no word');
     const expiry = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
-    if (expiry !== undefined && Number.isNaN(expiry)) throw malformed('its expiry is no point in time');
+    if (expiry !== undefined && !(expiry > Number.NEGATIVE_INFINITY)) throw malformed('its expiry is no point in time');
     this.#record = {
       accessToken,
       tokenType,
@@ -61,7 +63,7 @@ export class Token {
       ...(refreshToken === undefined ? undefined : { refreshToken }),
       ...(scope === undefined ? undefined : { scope }),
       ...(idToken === undefined ? undefined : { idToken }),
-      ...(extra === undefined ? undefined : { extra }),
+      ...(extra === undefined ? undefined : { extra: Object.freeze({ ...extra }) }),
     };
     this.#header = tokenType === '' ? accessToken : `${schemeOf(tokenType)} ${accessToken}`;
   }
@@ -122,7 +124,7 @@ export class Token {
 
   /** Whatever else the issuer sent. */
   get extra(): Readonly<Record<string, unknown>> {
-    return this.#record.extra ?? {};
+    return this.#record.extra ?? NOTHING;
   }
 
   /** SHA-256 of the access token, base64url: tells tokens apart without showing them. */
@@ -173,7 +175,8 @@ function schemeOf(tokenType: string): string {
 }
 
 function lifetimeOf(expiresIn: unknown): number | undefined {
-  if (expiresIn === undefined || expiresIn === null || expiresIn === '') return undefined;
+  if (expiresIn === undefined || expiresIn === null) return undefined;
+  if (typeof expiresIn === 'string' && expiresIn.trim() === '') return undefined;
   const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;
   if (typeof seconds !== 'number' || !Number.isFinite(seconds)) throw malformed('its lifetime is no number of seconds');
   return seconds * 1000;

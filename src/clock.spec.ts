@@ -1,0 +1,104 @@
+import { type Clock, sleep, systemClock, withDeadline } from './clock.js';
+
+class ManualClock implements Clock {
+  readonly timers = new Map<() => void, number>();
+  now = (): number => 0;
+  random = (): number => 0.5;
+  after(delayMs: number, task: () => void): () => void {
+    this.timers.set(task, delayMs);
+    return () => this.timers.delete(task);
+  }
+  fire(): void {
+    for (const task of this.timers.keys()) {
+      this.timers.delete(task);
+      task();
+    }
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const late = (): Error => new Error('too late');
+
+describe('systemClock', () => {
+  it('tells the time and draws numbers below one', () => {
+    expect(Math.abs(systemClock.now() - Date.now())).toBeLessThan(1_000);
+    for (let draws = 0; draws < 100; draws += 1) {
+      const number = systemClock.random();
+      expect(number >= 0 && number < 1).toBe(true);
+    }
+  });
+
+  it('runs a task once, unless it is cancelled', async () => {
+    const ran: string[] = [];
+    const cancel = systemClock.after(1, () => ran.push('cancelled'));
+    cancel();
+    cancel();
+    await new Promise<void>((resolve) => systemClock.after(5, resolve));
+    systemClock.after(-1, () => ran.push('in the past'));
+    await new Promise<void>((resolve) => systemClock.after(5, resolve));
+    expect(ran).toEqual(['in the past']);
+  });
+
+  it('does not fire at once when a delay is longer than a timer can hold', async () => {
+    let fired = false;
+    const cancel = systemClock.after(1e12, () => {
+      fired = true;
+    });
+    await new Promise<void>((resolve) => systemClock.after(20, resolve));
+    cancel();
+    expect(fired).toBe(false);
+  });
+});
+
+describe('sleep', () => {
+  it('waits as long as it is told', async () => {
+    const clock = new ManualClock();
+    let awake = false;
+    const sleeping = sleep(clock, 500).finally(() => {
+      awake = true;
+    });
+    await turn();
+    expect([awake, [...clock.timers.values()]]).toEqual([false, [500]]);
+    clock.fire();
+    await sleeping;
+    expect(awake).toBe(true);
+  });
+
+  it('rejects with the reason of the signal, at once, and takes its timer back', async () => {
+    const clock = new ManualClock();
+    const caller = new AbortController();
+    const sleeping = sleep(clock, 500, caller.signal);
+    caller.abort(new Error('left'));
+    await expect(sleeping).rejects.toThrow('left');
+    expect(clock.timers.size).toBe(0);
+  });
+
+  it('does not begin when the signal has aborted', async () => {
+    const clock = new ManualClock();
+    await expect(sleep(clock, 500, AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+    expect(clock.timers.size).toBe(0);
+  });
+});
+
+describe('withDeadline', () => {
+  it('settles as the work does, and takes its timer back', async () => {
+    const clock = new ManualClock();
+    await expect(withDeadline(clock, Promise.resolve('done'), 500, late)).resolves.toBe('done');
+    await expect(withDeadline(clock, Promise.reject(new Error('failed')), 500, late)).rejects.toThrow('failed');
+    await turn();
+    expect(clock.timers.size).toBe(0);
+  });
+
+  it('rejects at the deadline, and swallows what comes later', async () => {
+    const clock = new ManualClock();
+    let fail: (error: Error) => void = late;
+    const work = new Promise<string>((_resolve, reject) => {
+      fail = reject;
+    });
+    const waiting = withDeadline(clock, work, 500, late);
+    clock.fire();
+    await expect(waiting).rejects.toThrow('too late');
+    fail(new Error('much later'));
+    await turn();
+  });
+});

@@ -1,0 +1,123 @@
+import { inspect } from 'node:util';
+import { REDACTED, RedactedCause, redactHeaders, redactUrl } from './redact.js';
+
+const CANARY = 'canary-4711-secret';
+
+describe('redactUrl', () => {
+  it.each([
+    ['https://api.example/orders/7', 'https://api.example/orders/7'],
+    [`https://api.example/orders?api_key=${CANARY}&x=1`, 'https://api.example/orders'],
+    [`https://user:${CANARY}@api.example/orders`, 'https://api.example/orders'],
+    [`https://api.example/orders#${CANARY}`, 'https://api.example/orders'],
+    [`https://api.example:8443/?${CANARY}`, 'https://api.example:8443/'],
+    [`redis://:${CANARY}@cache.example:6379/0?${CANARY}`, 'redis://cache.example:6379/0'],
+    [`/orders?key=${CANARY}`, '[invalid url]'],
+    [CANARY, '[invalid url]'],
+    ['', '[invalid url]'],
+  ])('shows %s as %s', (url, expected) => {
+    expect(redactUrl(url)).toBe(expected);
+  });
+});
+
+describe('redactHeaders', () => {
+  it('masks every value that is not known to be harmless', () => {
+    const headers = {
+      Authorization: CANARY,
+      'Proxy-Authorization': CANARY,
+      Cookie: CANARY,
+      'Set-Cookie': [CANARY],
+      'X-Api-Key': CANARY,
+      'x-anything-else': CANARY,
+      'www-authenticate': CANARY,
+      location: CANARY,
+      'Content-Type': 'application/json',
+      'retry-after': 5,
+      accept: ['a', 'b'],
+    };
+    const shown = redactHeaders(headers);
+    expect(JSON.stringify(shown)).not.toContain(CANARY);
+    expect(shown).toMatchObject({ 'Content-Type': 'application/json', 'retry-after': '5', accept: 'a,b' });
+    expect(shown['Authorization']).toBe(REDACTED);
+    expect(Object.keys(shown)).toEqual(Object.keys(headers));
+  });
+
+  it('masks what the app calls sensitive, in any case', () => {
+    expect(redactHeaders({ 'User-Agent': 'x', host: 'h' }, ['USER-AGENT'])).toEqual({
+      'User-Agent': REDACTED,
+      host: 'h',
+    });
+  });
+
+  it('leaves its input alone', () => {
+    const headers = Object.freeze({ authorization: CANARY });
+    redactHeaders(headers);
+    expect(headers.authorization).toBe(CANARY);
+  });
+});
+
+describe('RedactedCause', () => {
+  class VaultError extends Error {}
+
+  it('keeps name, code, system call and frames', () => {
+    const original = Object.assign(new TypeError(CANARY), { code: 'ECONNREFUSED', syscall: 'connect' });
+    const cause = new RedactedCause(original);
+    expect(cause).toMatchObject({
+      name: 'TypeError',
+      message: 'TypeError (ECONNREFUSED)',
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+    });
+    expect(cause.stack).toMatch(/^TypeError \(ECONNREFUSED\)\n {4}at /);
+    expect(cause.stack).toContain('redact.spec');
+    expect(new RedactedCause(new VaultError(CANARY)).name).toBe('VaultError');
+  });
+
+  it.each<[string, unknown]>([
+    ['its message', new Error(CANARY)],
+    ['a message of several lines that look like frames', new Error(`a\n    at ${CANARY}\n    at x (${CANARY})`)],
+    ['its own properties', Object.assign(new Error('x'), { config: { headers: { authorization: CANARY } } })],
+    ['its cause', new Error('x', { cause: new Error(CANARY) })],
+    ['a code that is no word', Object.assign(new Error('x'), { code: `E ${CANARY}`, syscall: `${CANARY} ${CANARY}` })],
+    ['a code that is an object', Object.assign(new Error('x'), { code: { value: CANARY } })],
+    ['the input that JSON.parse quotes', parseError(`{"access_token":"${CANARY}`)],
+    ['a text that was thrown', CANARY],
+    ['an object that was thrown', { message: CANARY, stack: CANARY, code: 7 }],
+    ['an aggregate', new AggregateError([new Error(CANARY)], CANARY)],
+    ['an error whose name was changed', Object.assign(new Error('x'), { name: CANARY })],
+    ['a URL in the stack', withStack(`Error: ${CANARY}\n    at fetch (https://x/?token=${CANARY})\n    at ${CANARY}`)],
+  ])('does not show %s', (_name, original) => {
+    const cause = new RedactedCause(original);
+    const shown = [inspect(cause, { depth: 10, showHidden: true }), JSON.stringify(cause), cause.stack, String(cause)];
+    expect(shown.join('\n')).not.toContain(CANARY);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['undefined', undefined, 'undefined'],
+    ['null', null, 'object'],
+    ['a text', 'x', 'string'],
+    ['an object without prototype', Object.create(null), 'object'],
+    ['a thing whose properties throw', hostile(), 'object'],
+  ])('is made of %s, too', (_name, original, name) => {
+    expect(new RedactedCause(original).name).toBe(name);
+  });
+});
+
+function parseError(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return error;
+  }
+}
+
+function withStack(stack: string): Error {
+  return Object.assign(new Error('x'), { stack });
+}
+
+function refuse(): never {
+  throw new Error(CANARY);
+}
+
+function hostile(): object {
+  return Object.defineProperties({}, { code: { get: refuse }, stack: { get: refuse }, syscall: { get: refuse } });
+}

@@ -1,0 +1,268 @@
+import { createHash } from 'node:crypto';
+import { inspect } from 'node:util';
+import * as fc from 'fast-check';
+import { AuthenticationError } from '../errors.js';
+import { Token } from './token.js';
+
+const ACCESS = 'access-token-canary';
+const REFRESH = 'refresh-token-canary';
+const ID = 'id-token-canary';
+const EXTRA = 'extra-canary';
+const AT = 1_800_000_000_000;
+
+const full = (): Token =>
+  new Token({
+    accessToken: ACCESS,
+    refreshToken: REFRESH,
+    idToken: ID,
+    scope: 'read write',
+    expiresAt: AT,
+    extra: { tenant: EXTRA },
+  });
+
+const until = (expiresAt?: number): Token => new Token({ accessToken: 'a', expiresAt });
+
+const read = (answer: unknown): Token => Token.fromResponse(answer, { requestedAt: AT });
+
+function refusal(work: () => unknown): AuthenticationError {
+  try {
+    work();
+  } catch (error) {
+    return error as AuthenticationError;
+  }
+  throw new Error('It was taken.');
+}
+
+describe('Token', () => {
+  it('answers what it was made of', () => {
+    const token = full();
+    expect([token.accessToken, token.refreshToken, token.idToken, token.scope]).toEqual([
+      ACCESS,
+      REFRESH,
+      ID,
+      'read write',
+    ]);
+    expect([token.tokenType, token.expiresAt, token.extra]).toEqual(['Bearer', AT, { tenant: EXTRA }]);
+  });
+
+  it('needs an access token alone', () => {
+    const token = new Token({ accessToken: 'a' });
+    expect([token.tokenType, token.expiresAt, token.refreshToken, token.scope, token.idToken, token.extra]).toEqual([
+      'Bearer',
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      {},
+    ]);
+  });
+
+  it('reads its expiry as a number or a Date', () => {
+    expect(new Token({ accessToken: 'a', expiresAt: new Date(AT) }).expiresAt).toBe(AT);
+    expect(new Token({ accessToken: 'a', expiresAt: Infinity }).expiresAt).toBeUndefined();
+  });
+
+  it.each([
+    ['no access token', { accessToken: undefined as never }],
+    ['an empty access token', { accessToken: '' }],
+    ['a blank access token', { accessToken: ' ' }],
+    ['an access token that is a number', { accessToken: 7 as never }],
+    ['a line break in the access token', { accessToken: 'a\r\nx-evil: 1' }],
+    ['a character beyond ASCII in the access token', { accessToken: 'tökén' }],
+    ['a line break in the token type', { accessToken: 'a', tokenType: 'Bearer\r\nx-evil:' }],
+    ['a space in the token type', { accessToken: 'a', tokenType: 'Bearer x' }],
+    ['an expiry of NaN', { accessToken: 'a', expiresAt: Number.NaN }],
+    ['an expiry before all time', { accessToken: 'a', expiresAt: -Infinity }],
+    ['an invalid Date', { accessToken: 'a', expiresAt: new Date('nonsense') }],
+  ])('refuses %s, without quoting it', (_name, init) => {
+    const error = refusal(() => new Token(init));
+    expect(error).toBeInstanceOf(AuthenticationError);
+    expect(error.code).toBe('FORGE_AUTH_TOKEN_RESPONSE_INVALID');
+    expect(error.message).not.toMatch(/evil|tökén|nonsense/);
+  });
+
+  it.each([
+    ['Bearer', 'Bearer a'],
+    ['bearer', 'Bearer a'],
+    ['BEARER', 'Bearer a'],
+    [undefined, 'Bearer a'],
+    ['N_A', 'Bearer a'],
+    ['n_a', 'Bearer a'],
+    ['DPoP', 'DPoP a'],
+    ['dpop', 'DPoP a'],
+    ['MAC', 'MAC a'],
+    ['token', 'token a'],
+    ['', 'a'],
+  ])('of type %p is sent as %p', (tokenType, expected) => {
+    expect(new Token({ accessToken: 'a', tokenType }).authorizationHeader).toBe(expected);
+  });
+
+  it('is expired from its expiry on, or within a leeway of it', () => {
+    expect([until(Date.now() - 1).isExpired(), until(Date.now() + 5_000).isExpired()]).toEqual([true, false]);
+    expect(until(Date.now() + 5_000).isExpired(10_000)).toBe(true);
+    expect(until().isExpired(1e12)).toBe(false);
+  });
+
+  it('has the SHA-256 of its access token as fingerprint', () => {
+    expect(full().fingerprint).toBe(createHash('sha256').update(ACCESS).digest('base64url'));
+    expect(new Token({ accessToken: ACCESS }).fingerprint).toBe(full().fingerprint);
+    expect(new Token({ accessToken: 'other' }).fingerprint).not.toBe(full().fingerprint);
+  });
+
+  it('makes copies with some parts replaced', () => {
+    const copy = full().with({ refreshToken: 'new', expiresAt: undefined });
+    expect([copy.accessToken, copy.refreshToken, copy.expiresAt, copy.scope]).toEqual([
+      ACCESS,
+      'new',
+      undefined,
+      'read write',
+    ]);
+  });
+
+  it('cannot be changed from outside', () => {
+    const extra: Record<string, unknown> = { tenant: 'a' };
+    const token = new Token({ accessToken: 'a', extra });
+    extra['tenant'] = 'b';
+    expect(() => ((token.extra as Record<string, unknown>)['tenant'] = 'c')).toThrow(TypeError);
+    expect(() => ((token as unknown as Record<string, unknown>)['accessToken'] = 'x')).toThrow(TypeError);
+    expect([token.extra, token.accessToken]).toEqual([{ tenant: 'a' }, 'a']);
+  });
+});
+
+describe('a printed token', () => {
+  const shown = /^\[Token Bearer …[A-Za-z0-9_-]{8}\]$/;
+
+  it('shows its kind and the start of its fingerprint', () => {
+    const token = full();
+    expect(String(token)).toMatch(shown);
+    expect(`${token}`).toContain(token.fingerprint.slice(0, 8));
+    expect(String(new Token({ accessToken: 'a', tokenType: 'dpop' }))).toMatch(/^\[Token DPoP …/);
+  });
+
+  it.each<[string, (token: Token) => string]>([
+    ['as text', (token) => `${token}`],
+    ['joined', (token) => [token, token].join()],
+    ['as JSON', (token) => JSON.stringify(token)],
+    ['as JSON, deep inside', (token) => JSON.stringify({ a: [{ token }] })],
+    ['inspected', (token) => inspect(token)],
+    ['inspected with everything that is hidden', (token) => inspect(token, { showHidden: true, depth: 10 })],
+    ['inspected without custom functions', (token) => inspect(token, { customInspect: false, showHidden: true })],
+    ['inspected deep inside', (token) => inspect({ a: [new Map([['token', token]])] }, { depth: 10 })],
+    ['by its own properties', (token) => JSON.stringify(Reflect.ownKeys(token).map(String))],
+    ['spread', (token) => JSON.stringify({ ...token })],
+    ['in an error', (token) => inspect(Object.assign(new Error(String(token)), { token }), { depth: 10 })],
+  ])('%s shows none of its secrets', (_name, print) => {
+    const text = print(full());
+    for (const secret of [ACCESS, REFRESH, ID, EXTRA]) expect(text).not.toContain(secret);
+  });
+
+  it('does not show a token that JSON would escape, or a type that came from outside', () => {
+    expect(JSON.stringify(full())).toMatch(/^"\[Token Bearer …[\w-]{8}\]"$/);
+  });
+});
+
+describe('Token.fromResponse', () => {
+  it('reads the answer of RFC 6749 §5.1, and keeps what it does not know', () => {
+    const token = read({
+      access_token: 'a',
+      token_type: 'bearer',
+      expires_in: 60,
+      refresh_token: 'r',
+      scope: 'read',
+      id_token: 'i',
+      tenant: 'x',
+      refresh_expires_in: 120,
+    });
+    expect([token.accessToken, token.tokenType, token.expiresAt]).toEqual(['a', 'bearer', AT + 60_000]);
+    expect([token.refreshToken, token.scope, token.idToken]).toEqual(['r', 'read', 'i']);
+    expect(token.extra).toEqual({ tenant: 'x', refresh_expires_in: 120 });
+  });
+
+  it.each<[string, Record<string, unknown>, Partial<Token>]>([
+    ['no token type', {}, { tokenType: 'Bearer' }],
+    ['a token type of null', { token_type: null }, { tokenType: 'Bearer' }],
+    ['a lifetime in words', { expires_in: '60' }, { expiresAt: AT + 60_000 }],
+    ['a fractional lifetime', { expires_in: '59.5' }, { expiresAt: AT + 59_500 }],
+    ['no lifetime', {}, { expiresAt: undefined }],
+    ['a lifetime of null', { expires_in: null }, { expiresAt: undefined }],
+    ['an empty lifetime', { expires_in: '' }, { expiresAt: undefined }],
+    ['a blank lifetime', { expires_in: ' ' }, { expiresAt: undefined }],
+    ['a negative lifetime', { expires_in: -5 }, { expiresAt: AT - 5_000 }],
+    ['a refresh token of null', { refresh_token: null }, { refreshToken: undefined }],
+    ['an empty refresh token', { refresh_token: '' }, { refreshToken: undefined }],
+    ['scopes as a list', { scope: ['a', 'b'] }, { scope: 'a b' }],
+    ['a scope of null', { scope: null }, { scope: undefined }],
+  ])('takes %s', (_name, answer, expected) => {
+    const token = read({ access_token: 'a', ...answer });
+    for (const [name, value] of Object.entries(expected)) expect(token[name as keyof Token]).toEqual(value);
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'token'],
+    ['a number', 1],
+    ['a list', [{ access_token: 'a' }]],
+    ['an empty object', {}],
+    ['an access token of null', { access_token: null }],
+    ['an access token that is a number', { access_token: 12345 }],
+    ['an access token that is an object', { access_token: { value: 'a' } }],
+    ['a token type that is a number', { access_token: 'a', token_type: 1 }],
+    ['a lifetime that is no number', { access_token: 'a', expires_in: 'soon' }],
+    ['a lifetime of NaN', { access_token: 'a', expires_in: 'NaN' }],
+    ['an infinite lifetime', { access_token: 'a', expires_in: 'Infinity' }],
+    ['a lifetime that is a list', { access_token: 'a', expires_in: [60] }],
+    ['a lifetime that is true', { access_token: 'a', expires_in: true }],
+    ['a refresh token that is an object', { access_token: 'a', refresh_token: {} }],
+    ['a scope that is a number', { access_token: 'a', scope: 1 }],
+    ['an id token that is a list', { access_token: 'a', id_token: ['i'] }],
+  ])('refuses %s with a typed error', (_name, answer) => {
+    const error = refusal(() => read(answer));
+    expect(error).toBeInstanceOf(AuthenticationError);
+    expect(error.code).toBe('FORGE_AUTH_TOKEN_RESPONSE_INVALID');
+  });
+
+  it('finds fields where it is told', () => {
+    const token = Token.fromResponse(
+      { token: 'a', ttl: 60, kind: 'MAC', renewal: 'r', access_token: 'not this' },
+      {
+        accessTokenField: 'token',
+        expiresInField: 'ttl',
+        tokenTypeField: 'kind',
+        refreshTokenField: 'renewal',
+        requestedAt: AT,
+      },
+    );
+    expect([token.accessToken, token.expiresAt, token.tokenType, token.refreshToken]).toEqual([
+      'a',
+      AT + 60_000,
+      'MAC',
+      'r',
+    ]);
+    expect(token.extra).toEqual({ access_token: 'not this' });
+  });
+
+  it('reads any JSON as a token or refuses it with a typed error, never anything else', () => {
+    const field = fc.option(fc.jsonValue(), { nil: undefined });
+    const answers = fc.oneof(
+      fc.jsonValue(),
+      fc.record({ access_token: fc.oneof(fc.string(), field), token_type: field, expires_in: field, scope: field }),
+    );
+    fc.assert(
+      fc.property(answers, (answer) => {
+        let token: Token | undefined;
+        let error: unknown;
+        try {
+          token = read(answer);
+        } catch (thrown) {
+          error = thrown;
+        }
+        expect(token ?? error).toBeInstanceOf(token === undefined ? AuthenticationError : Token);
+        expect(token?.accessToken ?? 'a').toMatch(/^[\x20-\x7e]+$/);
+        expect(Number.isFinite(token?.expiresAt ?? 0)).toBe(true);
+        expect(token?.tokenType ?? '').toMatch(/^[\x21-\x7e]*$/);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
