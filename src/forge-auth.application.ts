@@ -5,6 +5,8 @@ import type { ForgeLogger } from './diagnostics.js';
 import { ConfigurationError } from './errors.js';
 import type { ForgeAuthOptions, ForgeServiceOptions, StorageOption, TokenAuthOptions } from './forge-auth.options.js';
 import { resolveService } from './forge-auth.service-resolver.js';
+import type { TokenLock } from './lock/token-lock.js';
+import { TokenEncryption } from './storage/encryption.js';
 import { GuardedStorage } from './storage/guarded-storage.js';
 import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { TokenStorage } from './storage/token-storage.js';
@@ -52,6 +54,8 @@ export class ForgeAuthApplication {
   readonly #jitter: number;
   #root: ForgeAuthOptions | undefined;
   #storage: GuardedStorage | undefined;
+  #encryption: TokenEncryption | undefined;
+  readonly #storages: GuardedStorage[] = [];
 
   constructor(host: Host) {
     this.#host = host;
@@ -73,7 +77,7 @@ export class ForgeAuthApplication {
 
   /** Where tokens are kept from now on. */
   useStorage(storage: TokenStorage): void {
-    this.#storage = new GuardedStorage(storage, this.#clock, this.#host.logger);
+    this.#storage = this.#guard(storage, this.rootOptions.lock);
   }
 
   get rootOptions(): ForgeAuthOptions {
@@ -138,6 +142,7 @@ export class ForgeAuthApplication {
         await Promise.all([entry.tokens, ...entry.furtherManagers].map((manager) => manager.close()));
       }),
     );
+    await Promise.all(this.#storages.map((storage) => storage.close()));
   }
 
   #entry(name: string): Entry {
@@ -173,10 +178,9 @@ export class ForgeAuthApplication {
     const options = this.#optionsOf(entry);
     const storage = options.storage ?? this.rootOptions.defaults?.storage;
     if (storage !== undefined) {
-      entry.storage = new GuardedStorage(
+      entry.storage = this.#guard(
         await this.#host.storageOf(storage, `Service "${name}"`),
-        this.#clock,
-        this.#host.logger,
+        options.lock ?? this.rootOptions.lock,
       );
     }
     const resolved = await resolveService(options, this.rootOptions.defaults ?? {}, {
@@ -186,6 +190,19 @@ export class ForgeAuthApplication {
       managerFor: (auth) => this.#managerFor(entry, auth),
     });
     return new ClientCore(resolved);
+  }
+
+  #guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage {
+    const { encryption } = this.rootOptions;
+    this.#encryption ??= encryption && new TokenEncryption(encryption);
+    const guarded = new GuardedStorage(storage, {
+      clock: this.#clock,
+      logger: this.#host.logger,
+      lock,
+      encryption: this.#encryption,
+    });
+    this.#storages.push(guarded);
+    return guarded;
   }
 
   #optionsOf({ name, options }: Entry): ForgeServiceOptions {

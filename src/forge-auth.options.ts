@@ -16,6 +16,8 @@ import type { QueryParams } from './http/query-params.js';
 import type { TlsOptions } from './http/tls-options.js';
 import type { Transport } from './http/transport.js';
 import type { RequestRetryStrategy } from './retry/request-retry.strategy.js';
+import type { TokenLock } from './lock/token-lock.js';
+import type { EncryptionOptions } from './storage/encryption.js';
 import type { GetSet, TokenStorage } from './storage/token-storage.js';
 import type { TokenManager } from './token/token-manager.js';
 import type { TokenProvider } from './token/token-provider.js';
@@ -89,6 +91,8 @@ export interface ForgeServiceDefaults {
   validateStatus?: (status: number) => boolean;
   /** Where the service's tokens are kept. @default the module's */
   storage?: StorageOption;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
 }
 
 /** One service that the app calls. */
@@ -106,6 +110,10 @@ export interface ForgeAuthOptions {
   defaults?: ForgeServiceDefaults;
   /** Where tokens are kept. @default the last store of the app's CACHE_MANAGER, else bounded memory */
   storage?: StorageOption;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
+  /** Encrypts what is stored. @default stored in the clear, which one log line says */
+  encryption?: EncryptionOptions;
   /** First part of every storage key. @default 'forge-auth' */
   keyPrefix?: string;
   /** Longest time that a token is used without a look at shared storage, in milliseconds. @default 5_000 */

@@ -57,7 +57,8 @@ export class ForgeAuthRegistry
   async #findStorage(): Promise<TokenStorage> {
     const { storage } = this.rootOptions;
     if (storage !== undefined) {
-      this.#logger.log('Tokens are kept in the configured storage.');
+      const clear = this.rootOptions.encryption === undefined ? ', in the clear' : ', encrypted';
+      this.#logger.log(`Tokens are kept in the configured storage${clear}.`);
       return resolveStorage(this.#moduleRef, storage, 'ForgeAuthModule');
     }
     const caches = new Set(findAll<Cache>(this.#moduleRef, CACHE_MANAGER));
@@ -73,8 +74,11 @@ export class ForgeAuthRegistry
       );
       return memoryStorage();
     }
-    this.#logger.log("Tokens are kept in the app's CACHE_MANAGER.");
-    return new CacheManagerTokenStorage(cache);
+    const shared = new CacheManagerTokenStorage(cache);
+    const guarantee = shared.setIfNewer === undefined ? 'each process asks for its own token' : 'one request per fleet';
+    const clear = this.rootOptions.encryption === undefined ? ', in the clear' : ', encrypted';
+    this.#logger.log(`Tokens are kept in the app's CACHE_MANAGER${clear}: ${guarantee}.`);
+    return shared;
   }
 }
 

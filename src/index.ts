@@ -60,6 +60,9 @@ export type { QueryParams } from './http/query-params.js';
 export type { RedactedRequest } from './http/redacted-request.js';
 export type { TlsOptions } from './http/tls-options.js';
 export type { Transport } from './http/transport.js';
+export type { RedisClient } from './lock/redis-connection.js';
+export { RedisTokenLock, type RedisTokenLockOptions } from './lock/redis.token-lock.js';
+export type { AcquireOptions, Lease, TokenLock, TokenSignal } from './lock/token-lock.js';
 export type { ClientAuthFunction, ClientAuthMethod, ClientAuthRequest } from './providers/client-authentication.js';
 export {
   ClientCredentialsTokenProvider,
@@ -112,7 +115,9 @@ export {
   CacheManagerTokenStorage,
   type CacheManagerTokenStorageOptions,
 } from './storage/cache-manager.token-storage.js';
+export type { EncryptionOptions } from './storage/encryption.js';
 export { InMemoryTokenStorage, type InMemoryTokenStorageOptions } from './storage/in-memory.token-storage.js';
+export { RedisTokenStorage, type RedisTokenStorageOptions } from './storage/redis.token-storage.js';
 export type { GetSet, TokenStorage } from './storage/token-storage.js';
 export { TokenManager, type TokenManagerEvents, type TokenManagerOptions } from './token/token-manager.js';
 export type { TokenProvider, TokenRequest, TokenRequestContext } from './token/token-provider.js';

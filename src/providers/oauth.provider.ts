@@ -5,6 +5,7 @@ import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { RedactedCause } from '../redact.js';
 import { DocumentCache } from '../token/document-cache.js';
+import { isAnswered } from '../token/token-failure.js';
 import { canonicalRequest, scopes } from '../token/token-key.js';
 import type {
   BindableTokenProvider,
@@ -166,7 +167,9 @@ class BoundOAuthProvider implements BoundTokenProvider {
       const request = await this.#issuerRequest(context, mendRequest, mendResponse);
       return requestToken(request, ...(await write()));
     };
-    const token = await this.#withFreshSecrets(() => this.#retry.run(attempt, context));
+    // A grant may always be sent again; a one-time refresh token only if the issuer has certainly not taken it.
+    const mayRepeat = (error: unknown): boolean => current === undefined || isAnswered(error);
+    const token = await this.#withFreshSecrets(() => this.#retry.run(attempt, context, mayRepeat));
     try {
       await onToken?.(token, current);
     } catch (error) {

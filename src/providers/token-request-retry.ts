@@ -12,7 +12,7 @@ const BACKOFF = { baseMs: 250, maxMs: 2_000, multiplier: 2, jitter: true };
 /** What must be left of the deadline for another attempt to be worth waiting for. */
 const LEAST_REST_MS = 250;
 
-/** Retries of one token request, within the deadline of its flight. A token request may always be sent again. */
+/** Retries of one token request, within the deadline of its flight. */
 export class TokenRequestRetry {
   readonly #strategy: RequestRetryStrategy;
 
@@ -20,13 +20,17 @@ export class TokenRequestRetry {
     this.#strategy = strategy;
   }
 
-  async run(attempt: () => Promise<Token>, context: TokenRequestContext): Promise<Token> {
+  async run(
+    attempt: () => Promise<Token>,
+    context: TokenRequestContext,
+    mayRepeat: (error: unknown) => boolean = () => true,
+  ): Promise<Token> {
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await attempt();
       } catch (error) {
         if (context.signal.aborted) throw error;
-        const delayMs = this.#delayMs(error, attempts, context);
+        const delayMs = mayRepeat(error) ? this.#delayMs(error, attempts, context) : undefined;
         if (delayMs === undefined) {
           if (error instanceof ForgeAuthError) error.attempts = attempts;
           throw error;

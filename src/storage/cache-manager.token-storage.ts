@@ -1,6 +1,11 @@
 import type { Cache } from 'cache-manager';
 import { systemClock, withDeadline } from '../clock.js';
 import { ConfigurationError, TimeoutError } from '../errors.js';
+import { LeaseRedisLock } from '../lock/lease.redis-lock.js';
+import { RedisTokenSignal } from '../lock/redis.token-signal.js';
+import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
+import { setIfNewer } from './redis-fence.js';
+import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
 import type { TokenStorage } from './token-storage.js';
 
 /** Options of {@link CacheManagerTokenStorage}. */
@@ -31,6 +36,7 @@ export class CacheManagerTokenStorage implements TokenStorage {
   readonly deadlineMs: number;
   readonly #store: Store;
   readonly #prefix: string;
+  readonly #redis: RedisOfCache | undefined;
 
   /** @throws {ConfigurationError} when `cache` is no cache-manager cache, or has no store */
   constructor(cache: Cache, options: CacheManagerTokenStorageOptions = {}) {
@@ -43,6 +49,11 @@ export class CacheManagerTokenStorage implements TokenStorage {
     }
     this.#store = store as Store;
     this.#prefix = options.keyPrefix === undefined ? '' : `${options.keyPrefix}:`;
+    this.#redis = redisOfCache(store, this.#prefix);
+    if (this.#redis !== undefined) {
+      const redis = this.#redis;
+      this.setIfNewer = (key, value, ttlMs, generation) => this.#within(fence(redis, key, value, ttlMs, generation));
+    }
     this.deadlineMs = options.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
     if (!(this.deadlineMs > 0)) {
       throw new ConfigurationError(
@@ -63,8 +74,31 @@ export class CacheManagerTokenStorage implements TokenStorage {
     return this.#within(this.#store.delete(this.#prefix + key));
   }
 
+  /** Where the store is a Redis. Left out otherwise: then writes are in the order in which they arrive. */
+  readonly setIfNewer?: (key: string, value: string, ttlMs: number, generation: number) => Promise<boolean>;
+
+  /** On the store's Redis; undefined where it has none. */
+  createLock(): TokenLock | undefined {
+    return this.#redis && new LeaseRedisLock(this.#redis.target, this.deadlineMs);
+  }
+
+  /** On the store's Redis; undefined where it has none. */
+  createSignal(): TokenSignal | undefined {
+    return this.#redis && new RedisTokenSignal(this.#redis.target);
+  }
+
   #within<T>(work: Promise<T>): Promise<T> {
     const onTimeout = (): Error => new TimeoutError(`The cache did not answer within ${this.deadlineMs} ms.`);
     return withDeadline(systemClock, work, this.deadlineMs, onTimeout);
   }
+}
+
+async function fence(
+  redis: RedisOfCache,
+  key: string,
+  value: string,
+  ttlMs: number,
+  generation: number,
+): Promise<boolean> {
+  return setIfNewer(redis.target, key, await redis.serialize(value, Date.now() + ttlMs), ttlMs, generation);
 }

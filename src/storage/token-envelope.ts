@@ -22,6 +22,11 @@ export interface TokenEnvelope {
    * which is why a rejection is never a bare delete.
    */
   rejected?: boolean;
+  /**
+   * Its refresh token is being redeemed. Found without anybody holding the lease: nobody knows whether the issuer has
+   * seen it, so it is not sent again.
+   */
+  redeeming?: boolean;
 }
 
 const VERSION = 1;
@@ -46,11 +51,12 @@ export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
 
 function isEnvelope(value: unknown): value is TokenEnvelope & { v: number } {
   if (!isObject(value) || value['v'] !== VERSION) return false;
-  const { token, obtainedAt, generation, rejected } = value;
+  const { token, obtainedAt, generation, rejected, redeeming } = value;
   return (
     Number.isFinite(obtainedAt) &&
     Number.isSafeInteger(generation) &&
     isOptional('boolean', rejected) &&
+    isOptional('boolean', redeeming) &&
     isObject(token) &&
     typeof token['accessToken'] === 'string' &&
     token['accessToken'] !== '' &&

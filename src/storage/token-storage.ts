@@ -1,3 +1,5 @@
+import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
+
 /**
  * Where tokens are kept beyond one process's memory.
  *
@@ -10,12 +12,16 @@ export interface TokenStorage {
   set(key: string, value: string, ttlMs?: number): Promise<unknown>;
   delete?(key: string): Promise<unknown>;
   /**
-   * Writes only if nothing of the same or a later generation has been written.
+   * Writes only if nothing of a later generation has been written.
    * @returns whether it was written
    */
   setIfNewer?(key: string, value: string, ttlMs: number, generation: number): Promise<boolean>;
   /** Longest time that one call may take, in milliseconds. @default 250 */
   readonly deadlineMs?: number;
+  /** A lock on the same store, where it can have one: then one process of a fleet asks for a token, not each. */
+  createLock?(): TokenLock | undefined;
+  /** Announcements on the same store, where it can make them: then a change elsewhere is seen at once. */
+  createSignal?(): TokenSignal | undefined;
 }
 
 /** Any object that keeps values by key: a Map, a raw ioredis or node-redis client, a cache. Called with two arguments. */

@@ -5,6 +5,8 @@ import { AuthenticationError } from '../errors.js';
 const FIRST_PAUSE_MS = 1_000;
 /** An endpoint that is back is found within this time. */
 const LONGEST_PAUSE_MS = 30_000;
+/** Another process's clock may be off: its note is believed for no longer than this, the cap of `Retry-After`. */
+const LONGEST_NOTE_MS = 3_600_000;
 /** Part of a pause that jitter takes away, so a fleet does not come back in step. */
 const JITTER = 0.2;
 
@@ -60,6 +62,19 @@ export class FetchGate {
     this.#failures = 0;
     this.#closedUntil = 0;
     this.#last = undefined;
+  }
+
+  /** For the other processes: until when, after how many failures. */
+  toNote(): string {
+    return `${Math.ceil(this.#closedUntil)} ${this.#failures}`;
+  }
+
+  /** Another process's note: the fleet backs off together. */
+  adopt(note: string | undefined): void {
+    const [until = 0, failures = 0] = (note ?? '').split(' ', 2).map(Number);
+    if (!(until > this.#closedUntil) || !(failures > 0)) return;
+    this.#closedUntil = Math.min(until, this.#clock.now() + LONGEST_NOTE_MS);
+    this.#failures = Math.max(this.#failures, failures);
   }
 
   #pauseMs(): number {

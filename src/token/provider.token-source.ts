@@ -3,7 +3,7 @@ import type { ForgeLogger } from '../diagnostics.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
-import { isTransient } from './token-failure.js';
+import { isAnswered, isTransient } from './token-failure.js';
 import { canonicalRequest, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { type SlotEvents, type SlotSettings, TokenSlot } from './token-slot.js';
@@ -24,6 +24,8 @@ export interface ProviderTokenSourceOptions {
   readonly settings: SlotSettings;
   readonly jitter: number;
   readonly events: SlotEvents;
+  /** What ends with the source. */
+  readonly onClose?: () => Promise<void>;
 }
 
 /** Slots kept for calls with parameters of their own (scopes, audiences, users); the least recently used goes first. */
@@ -102,7 +104,7 @@ export class ProviderTokenSource implements TokenSource {
   async close(): Promise<void> {
     for (const slot of [this.#default, ...this.#slots.values()]) slot.close();
     this.#slots.clear();
-    await Promise.all([this.#options.provider.close?.(), this.#http?.close()]);
+    await Promise.all([this.#options.provider.close?.(), this.#http?.close(), this.#options.onClose?.()]);
   }
 
   #slot(request: TokenRequest | undefined): TokenSlot {
@@ -120,6 +122,7 @@ export class ProviderTokenSource implements TokenSource {
   #forgetOldest(): void {
     for (const [name, slot] of this.#slots) {
       if (slot.busy) continue;
+      slot.release();
       this.#slots.delete(name);
       return;
     }
@@ -132,7 +135,7 @@ export class ProviderTokenSource implements TokenSource {
       { owner: this.#owner, serviceName, clock, logger, storage, settings, jitter },
       {
         key: () => this.#key(requested),
-        obtain: (previous, signal) => this.#obtain(previous, this.#context(request, signal)),
+        obtain: (previous, signal, onRedeem) => this.#obtain(previous, this.#context(request, signal), onRedeem),
       },
       events,
     );
@@ -145,14 +148,21 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   /** Refresh grant where there is a refresh token, the grant itself where there is none or it is refused. */
-  async #obtain(previous: Token | undefined, context: TokenRequestContext): Promise<Token> {
+  async #obtain(
+    previous: Token | undefined,
+    context: TokenRequestContext,
+    onRedeem: () => Promise<void>,
+  ): Promise<Token> {
     const { provider } = this.#options;
     if (previous?.refreshToken === undefined || provider.refreshToken === undefined)
       return provider.fetchToken(context);
+    await onRedeem();
     try {
       return carryOver(previous, await provider.refreshToken(previous, context));
     } catch (error) {
-      if (context.signal.aborted || isTransient(error) || error instanceof ConfigurationError) throw error;
+      const mayPass = isTransient(error) && isAnswered(error);
+      if (context.signal.aborted || mayPass || error instanceof ConfigurationError) throw error;
+      // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
       return provider.fetchToken(context);
     }
   }

@@ -14,6 +14,13 @@ export function isTransient(error: unknown): boolean {
   return error instanceof ConnectionError || error instanceof TimeoutError;
 }
 
+/** Whether it is certain what the issuer made of the request: it answered, or has never seen it. */
+export function isAnswered(error: unknown): boolean {
+  if (error instanceof AuthenticationError && error.status !== undefined) return true;
+  const cause = error instanceof AuthenticationError ? error.cause : error;
+  return cause instanceof ConnectionError && cause.nothingSent;
+}
+
 /**
  * Whatever a provider threw, as the error that all waiting callers get.
  * @param owner for the message: `"orders"`

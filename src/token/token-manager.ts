@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.js';
 import { type ForgeLogger, silentLogger } from '../diagnostics.js';
 import { ConfigurationError } from '../errors.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
@@ -22,6 +24,10 @@ export interface TokenManagerOptions extends TokenSettings {
   provider: TokenProvider;
   /** @default a bounded memory of its own */
   storage?: TokenStorage | GetSet;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
+  /** Encrypts what is stored. @default stored in the clear */
+  encryption?: EncryptionOptions;
   /** First part of every storage key. @default 'forge-auth' */
   keyPrefix?: string;
   logger?: ForgeLogger;
@@ -198,11 +204,13 @@ function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSo
     throw new ConfigurationError(`${owner}: provider must have a method fetchToken().`);
   }
   const bound = bindProvider(provider, { serviceName: name, clock, logger, discovery: new DocumentCache(clock) });
-  const storage = new GuardedStorage(
-    storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), owner),
+  const given = storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), owner);
+  const storage = new GuardedStorage(given, {
     clock,
     logger,
-  );
+    lock: options.lock,
+    encryption: options.encryption && new TokenEncryption(options.encryption),
+  });
   return new ProviderTokenSource({
     provider: bound,
     serviceName: name,
@@ -214,5 +222,6 @@ function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSo
     settings: resolveTokenSettings(options, owner),
     jitter: clock.random(),
     events,
+    onClose: () => storage.close(),
   });
 }

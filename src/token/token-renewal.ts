@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
+import type { Lease } from '../lock/token-lock.js';
 import type { FetchGate } from './fetch-gate.js';
+import { keepAlive } from './lease-keeper.js';
 import { tokenFailure } from './token-failure.js';
 import { refreshExpiryOf, type ShelvedToken, type TokenShelf } from './token-shelf.js';
 import { Token } from './token.js';
@@ -9,8 +11,11 @@ import { Token } from './token.js';
 export interface TokenWork {
   /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
   key(): string | Promise<string>;
-  /** Gets a new token; `previous` is the last one known, whose refresh token may still be good. */
-  obtain(previous: Token | undefined, signal: AbortSignal): Promise<Token>;
+  /**
+   * Gets a new token; `previous` is the last one known, with its refresh token only if that may be redeemed.
+   * @param onRedeem to be awaited before a refresh token is sent: from then on it counts as spent
+   */
+  obtain(previous: Token | undefined, signal: AbortSignal, onRedeem: () => Promise<void>): Promise<Token>;
 }
 
 /** Whom a renewal is for. */
@@ -42,7 +47,19 @@ export interface Renewed {
   readonly fetched: boolean;
 }
 
-/** The whole of one renewal: look in storage, pass the gate, fetch, write, hand over. */
+/** A holder that died is replaced after this time; one that lives extends its lease at a third of it. */
+const LEASE_MS = 5_000;
+/** Those who wait for another process look this often, in case its announcement is lost. */
+const POLL_MS = 250;
+/** Part of the polling time that jitter adds, so that a fleet does not look in step. */
+const POLL_JITTER = 0.5;
+/** Name of the note that holds a fleet back from a failing endpoint. */
+const BACKOFF_NOTE = 'backoff';
+
+/**
+ * The whole of one renewal: look in storage, pass the gate, take the lease, look again, fetch, write, hand over.
+ * Of all processes on one storage, one fetches; the others wait for what it writes.
+ */
 export class TokenRenewal {
   readonly #context: RenewalContext;
   readonly #work: TokenWork;
@@ -58,21 +75,13 @@ export class TokenRenewal {
 
   /** @throws {AuthenticationError} when no token can be had */
   async run(request: RenewalRequest): Promise<Renewed> {
-    const { signal, forced, current } = request;
+    const { signal } = request;
     try {
       const stored = await this.#shelf.read();
       signal.throwIfAborted();
-      if (!forced && stored !== undefined && request.acceptable(stored)) return { shelved: stored, fetched: false };
-      this.#gate.check(this.#context.owner);
-      const known = newest(current, stored);
-      const obtainedAt = this.#context.clock.now();
-      const token = await this.#obtain(known, signal);
-      // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
-      if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
-      const shelved = this.shelve(token, obtainedAt, known);
-      // Written before it is used: a rotated refresh token that is lost cannot be had again.
-      await this.#shelf.put(shelved);
-      return { shelved, fetched: true };
+      if (!request.forced && stored !== undefined && request.acceptable(stored))
+        return { shelved: stored, fetched: false };
+      return await this.#runAlone(request, stored);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw tokenFailure(error, this.#context.owner, this.#context.serviceName);
@@ -80,42 +89,135 @@ export class TokenRenewal {
   }
 
   /** A token with its place in the order of writes. */
-  shelve(token: Token, obtainedAt: number, after: ShelvedToken | undefined): ShelvedToken {
+  shelve(token: Token, obtainedAt: number, after: ShelvedToken | undefined, generation = obtainedAt): ShelvedToken {
     const { defaultTtlMs } = this.#context.settings;
     const endless = token.expiresAt === undefined && defaultTtlMs !== undefined;
     return {
       token: endless ? token.with({ expiresAt: obtainedAt + defaultTtlMs }) : token,
       obtainedAt,
-      generation: Math.max(obtainedAt, (after?.generation ?? 0) + 1),
+      generation: Math.max(generation, (after?.generation ?? 0) + 1),
     };
   }
 
-  async #obtain(known: ShelvedToken | undefined, signal: AbortSignal): Promise<Token> {
+  async #runAlone(request: RenewalRequest, before: ShelvedToken | undefined): Promise<Renewed> {
+    const { clock } = this.#context;
+    for (;;) {
+      await this.#passGate();
+      const admission = await this.#shelf.acquire(LEASE_MS, request.signal);
+      if (admission !== 'held') return this.#runWith(admission === 'down' ? undefined : admission, request, before);
+      await this.#shelf.changed(POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
+      const found = await this.#shelf.read();
+      if (this.#isNews(found, request, before)) return { shelved: found, fetched: false };
+    }
+  }
+
+  /** @param lease undefined where there is none to be had: better one request too many than none */
+  async #runWith(
+    lease: Lease | undefined,
+    request: RenewalRequest,
+    before: ShelvedToken | undefined,
+  ): Promise<Renewed> {
+    const release = lease && keepAlive(lease, LEASE_MS, this.#context.clock, request.signal);
+    try {
+      const stored = lease === undefined ? before : await this.#shelf.read();
+      if (this.#isNews(stored, request, before)) return { shelved: stored, fetched: false };
+      await this.#passGate();
+      return await this.#fetch(request, stored, lease);
+    } catch (error) {
+      if (!request.signal.aborted) await this.#closeGate(error);
+      throw error;
+    } finally {
+      // Announced before the lease is given back where there is a token, after it where there is none.
+      this.#shelf.announce();
+      release?.().then(
+        () => this.#shelf.announce(),
+        () => undefined,
+      );
+    }
+  }
+
+  async #fetch(request: RenewalRequest, stored: ShelvedToken | undefined, lease: Lease | undefined): Promise<Renewed> {
+    const { signal } = request;
+    const known = newest(request.current, stored);
+    const obtainedAt = this.#context.clock.now();
+    const token = await this.#obtain(known, lease, signal);
+    // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
+    if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
+    this.#gate.succeeded();
+    const shelved = this.shelve(token, obtainedAt, known, lease?.generation);
+    // Written before it is used: a rotated refresh token that is lost cannot be had again.
+    if ((await this.#shelf.put(shelved)) === 'superseded') {
+      const newer = await this.#shelf.read();
+      if (newer !== undefined && request.acceptable(newer)) return { shelved: newer, fetched: true };
+    }
+    return { shelved, fetched: true };
+  }
+
+  async #obtain(known: ShelvedToken | undefined, lease: Lease | undefined, signal: AbortSignal): Promise<Token> {
     const { owner, clock } = this.#context;
-    const token = await this.#work.obtain(redeemable(known, clock.now()), signal);
+    const spend = async (): Promise<void> => {
+      if (known === undefined || lease === undefined || !this.#shelf.shared) return;
+      await this.#shelf.put({ ...known, redeeming: true, generation: lease.generation });
+    };
+    const token = await this.#work.obtain(this.#redeemable(known, lease), signal, spend);
     if (!(token instanceof Token)) {
       throw new AuthenticationError(
         `Token request for ${owner} failed: the provider answered no Token. Return new Token({ … }).`,
-        { code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID' },
+        {
+          code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+        },
       );
     }
     if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
       throw new AuthenticationError(
         `Token request for ${owner} failed: the token had expired when it arrived. Check the clocks.`,
-        { code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL', transient: true },
+        {
+          code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
+          transient: true,
+        },
       );
     }
     return token;
+  }
+
+  /**
+   * The token whose refresh token may be redeemed: not where it has run out, where another process may have redeemed it,
+   * or could be doing so now because there is no lease.
+   */
+  #redeemable(known: ShelvedToken | undefined, lease: Lease | undefined): Token | undefined {
+    if (known?.token.refreshToken === undefined) return known?.token;
+    const expiry = refreshExpiryOf(known.token, known.obtainedAt);
+    const ranOut = expiry !== undefined && expiry <= this.#context.clock.now();
+    const contended = this.#shelf.shared && lease === undefined;
+    return ranOut || contended || known.redeeming === true ? undefined : known.token;
+  }
+
+  /** Of a stored token, whether it is what this renewal was to bring; a forced one wants one that came after its start. */
+  #isNews(
+    found: ShelvedToken | undefined,
+    request: RenewalRequest,
+    before: ShelvedToken | undefined,
+  ): found is ShelvedToken {
+    if (found === undefined) return false;
+    const since = newest(before, request.current)?.generation ?? 0;
+    return request.acceptable(found) && (!request.forced || found.generation > since);
+  }
+
+  /** @throws {AuthenticationError} FORGE_AUTH_BACKOFF while this process, or another one, holds fetches back */
+  async #passGate(): Promise<void> {
+    this.#gate.adopt(await this.#shelf.readNote(BACKOFF_NOTE));
+    this.#gate.check(this.#context.owner);
+  }
+
+  async #closeGate(error: unknown): Promise<void> {
+    if (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF') return;
+    this.#gate.failed(error);
+    const waitMs = this.#gate.closedUntil - this.#context.clock.now();
+    if (waitMs > 0) await this.#shelf.writeNote(BACKOFF_NOTE, this.#gate.toNote(), waitMs);
   }
 }
 
 function newest(a: ShelvedToken | undefined, b: ShelvedToken | undefined): ShelvedToken | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return a.generation > b.generation ? a : b;
-}
-
-/** The token whose refresh token may be redeemed: not where the issuer said that it has run out. */
-function redeemable(known: ShelvedToken | undefined, now: number): Token | undefined {
-  const expiry = known === undefined ? undefined : refreshExpiryOf(known.token, known.obtainedAt);
-  return expiry !== undefined && expiry <= now ? undefined : known?.token;
 }

@@ -1,5 +1,7 @@
-import type { Clock } from '../clock.js';
-import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { type Clock, sleep } from '../clock.js';
+import { linkSignals } from '../http/signals.js';
+import type { Lease } from '../lock/token-lock.js';
+import type { GuardedStorage, WriteOutcome } from '../storage/guarded-storage.js';
 import { Token } from './token.js';
 
 /** A token with what is stored beside it. */
@@ -10,7 +12,12 @@ export interface ShelvedToken {
   readonly generation: number;
   /** A service rejected the access token, or an app invalidated it; its refresh token may still be good. */
   readonly rejected?: boolean;
+  /** Its refresh token was being redeemed when it was written. */
+  readonly redeeming?: boolean;
 }
+
+/** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
+export type Admission = Lease | 'held' | 'down';
 
 /** How long a refresh token is kept when the issuer does not say: the usual order of magnitude. */
 const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
@@ -22,17 +29,29 @@ export class TokenShelf {
   readonly #storage: () => GuardedStorage | undefined;
   readonly #key: () => string | Promise<string>;
   readonly #clock: Clock;
-  #writes: Promise<void> = Promise.resolve();
+  readonly #onChange: () => void;
+  #writes: Promise<unknown> = Promise.resolve();
+  #watched:
+    { readonly key: string; readonly storage: GuardedStorage; readonly end: (() => void) | undefined } | undefined;
 
-  constructor(storage: () => GuardedStorage | undefined, key: () => string | Promise<string>, clock: Clock) {
+  /** @param onChange called when another process, or another manager, may have changed what stands here */
+  constructor(
+    storage: () => GuardedStorage | undefined,
+    key: () => string | Promise<string>,
+    clock: Clock,
+    onChange: () => void,
+  ) {
     this.#storage = storage;
     this.#key = key;
     this.#clock = clock;
+    this.#onChange = onChange;
   }
 
-  /** Whether there is a storage that another process might write to. */
-  get shared(): boolean {
-    return this.#storage() !== undefined;
+  /** When what stands here is worth another look: never while every change is announced, or where there is no storage. */
+  nextLook(intervalMs: number): number {
+    const storage = this.#storage();
+    const told = storage?.announcements?.up === true && !storage.failing;
+    return storage === undefined || told ? Number.POSITIVE_INFINITY : this.#clock.now() + intervalMs;
   }
 
   /** What is stored, after every write made so far. */
@@ -41,7 +60,7 @@ export class TokenShelf {
     return this.#read();
   }
 
-  put(shelved: ShelvedToken): Promise<void> {
+  put(shelved: ShelvedToken): Promise<WriteOutcome> {
     return this.#write(() => this.#put(shelved));
   }
 
@@ -54,12 +73,80 @@ export class TokenShelf {
       if (target !== undefined && stored.token.fingerprint !== target.fingerprint) return;
       buried = stored.token;
       await this.#put({ ...stored, rejected: true, generation: stored.generation + 1 });
+      this.announce();
     });
     return buried;
   }
 
+  /** Asks for the right to renew the token alone. */
+  async acquire(ttlMs: number, signal: AbortSignal): Promise<Admission> {
+    const storage = this.#storage();
+    if (storage === undefined || (storage.locksFleet && storage.failing)) return 'down';
+    try {
+      return (await storage.lock.acquire(await this.#watchedKey(storage), { ttlMs, signal })) ?? 'held';
+    } catch {
+      signal.throwIfAborted();
+      return 'down';
+    }
+  }
+
+  /** Waits until something may have changed, `atMostMs` at most. */
+  async changed(atMostMs: number, signal: AbortSignal): Promise<void> {
+    const storage = this.#storage();
+    const link = linkSignals(signal);
+    const key = storage && (await this.#watchedKey(storage));
+    const end = key === undefined ? undefined : storage?.announcements?.onChange(key, () => link.abort(CHANGED));
+    try {
+      await sleep(this.#clock, atMostMs, link.signal);
+    } catch (error) {
+      if (error !== CHANGED) throw error;
+    } finally {
+      end?.();
+      link.release();
+    }
+  }
+
+  /** Tells those who wait, and those who use the token, to look. */
+  announce(): void {
+    if (this.#watched !== undefined) this.#storage()?.announcements?.announce(this.#watched.key);
+  }
+
+  /** Whether other processes are kept in order with this one: they may have redeemed a refresh token. */
+  get shared(): boolean {
+    return this.#storage()?.locksFleet === true;
+  }
+
+  /** A note to the others, beside the token. */
+  async readNote(name: string): Promise<string | undefined> {
+    const storage = this.#storage();
+    return storage?.locksFleet === true ? storage.readText(`${await this.#watchedKey(storage)}:${name}`) : undefined;
+  }
+
+  async writeNote(name: string, text: string, ttlMs: number): Promise<void> {
+    const storage = this.#storage();
+    if (storage?.locksFleet === true)
+      await storage.writeText(`${await this.#watchedKey(storage)}:${name}`, text, ttlMs);
+  }
+
+  /** No longer listens. */
+  close(): void {
+    this.#watched?.end?.();
+    this.#watched = undefined;
+  }
+
+  /** The key as it is now: a rotated secret moves the token. Changes under it are listened for. */
+  async #watchedKey(storage: GuardedStorage): Promise<string> {
+    const key = await this.#key();
+    if (this.#watched?.key !== key || this.#watched.storage !== storage) {
+      this.#watched?.end?.();
+      this.#watched = { key, storage, end: storage.announcements?.onChange(key, this.#onChange) };
+    }
+    return key;
+  }
+
   async #read(): Promise<ShelvedToken | undefined> {
-    const envelope = await this.#storage()?.read(await this.#key());
+    const storage = this.#storage();
+    const envelope = storage && (await storage.read(await this.#watchedKey(storage)));
     if (envelope === undefined) return undefined;
     try {
       return { ...envelope, token: new Token(envelope.token) };
@@ -68,12 +155,14 @@ export class TokenShelf {
     }
   }
 
-  async #put(shelved: ShelvedToken): Promise<void> {
+  async #put(shelved: ShelvedToken): Promise<WriteOutcome> {
+    const storage = this.#storage();
+    if (storage === undefined) return 'failed';
     const envelope = { ...shelved, token: Token.record(shelved.token) };
-    await this.#storage()?.write(await this.#key(), envelope, this.#ttlMs(shelved));
+    return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(shelved));
   }
 
-  #write(work: () => Promise<void>): Promise<void> {
+  #write<T>(work: () => Promise<T>): Promise<T> {
     const write = this.#writes.then(work);
     this.#writes = write.catch(() => undefined);
     return write;
@@ -87,6 +176,8 @@ export class TokenShelf {
     return Math.max(access, (refreshExpiryOf(token, obtainedAt) ?? obtainedAt + REFRESH_TOKEN_TTL_MS) - now);
   }
 }
+
+const CHANGED = Symbol('changed');
 
 /** When the refresh token runs out, where the issuer says (Keycloak and others do); epoch milliseconds. */
 export function refreshExpiryOf(token: Token, obtainedAt: number): number | undefined {

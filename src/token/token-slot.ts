@@ -85,7 +85,12 @@ export class TokenSlot {
     const { clock, storage } = environment;
     this.#environment = environment;
     this.#events = guarded(events, environment.logger);
-    this.#shelf = new TokenShelf(storage, () => work.key(), clock);
+    this.#shelf = new TokenShelf(
+      storage,
+      () => work.key(),
+      clock,
+      () => this.#changedElsewhere(),
+    );
     this.#gate = new FetchGate(clock);
     this.#pause = new RenewalPause(clock);
     this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
@@ -174,6 +179,12 @@ export class TokenSlot {
     const held = this.#heldOf(this.#renewal.shelve(token, this.#environment.clock.now(), this.#last));
     this.#use(held);
     await this.#shelf.put(held);
+    this.#shelf.announce();
+  }
+
+  /** Forgotten by its owner: listens no longer. Its token stays good. */
+  release(): void {
+    this.#shelf.close();
   }
 
   /** Aborts what is under way; every later call is refused. */
@@ -183,6 +194,7 @@ export class TokenSlot {
     this.#flight?.abort(reason);
     this.#forced?.abort(reason);
     this.#held = undefined;
+    this.#shelf.close();
   }
 
   #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
@@ -192,7 +204,7 @@ export class TokenSlot {
     if (held === undefined || now >= held.ages.expiresAt) return this.#fly(signal);
     if (now < held.ages.leewayAt) {
       if (now >= held.ages.dueAt) this.#refreshInBackground(held, now);
-      else this.#rereadInBackground(held, now);
+      else this.#rereadInBackground(held);
       return held.promise;
     }
     return this.#fly(signal).catch((error: unknown) => {
@@ -258,16 +270,15 @@ export class TokenSlot {
   }
 
   #heldOf({ token, obtainedAt, generation }: ShelvedToken): Held {
-    const { settings, jitter, clock } = this.#environment;
+    const { settings, jitter } = this.#environment;
     const ages = agesOf(obtainedAt, token.expiresAt, settings, jitter);
-    const nextLook = this.#shelf.shared ? clock.now() + settings.nearCacheTtlMs : Number.POSITIVE_INFINITY;
     return {
       token,
       obtainedAt,
       generation,
       ages,
       promise: Promise.resolve(token),
-      checkAt: Math.min(ages.dueAt, nextLook),
+      checkAt: Math.min(ages.dueAt, this.#shelf.nextLook(settings.nearCacheTtlMs)),
     };
   }
 
@@ -291,8 +302,8 @@ export class TokenSlot {
     this.#fly(undefined).catch(() => undefined);
   }
 
-  #rereadInBackground(held: Held, now: number): void {
-    held.checkAt = Math.min(held.ages.dueAt, now + this.#environment.settings.nearCacheTtlMs);
+  #rereadInBackground(held: Held): void {
+    held.checkAt = Math.min(held.ages.dueAt, this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs));
     if (this.#rereading) return;
     this.#rereading = true;
     this.#look(held)
@@ -300,6 +311,10 @@ export class TokenSlot {
       .finally(() => {
         this.#rereading = false;
       });
+  }
+
+  #changedElsewhere(): void {
+    if (this.#held !== undefined && !this.#closed) this.#rereadInBackground(this.#held);
   }
 
   /** Takes over what another process did to the token: a newer one, or a tombstone. */
@@ -317,7 +332,6 @@ export class TokenSlot {
   }
 
   #landedWell(): void {
-    this.#gate.succeeded();
     if (!this.#warned) return;
     this.#warned = false;
     this.#environment.logger.log(`Tokens for ${this.#environment.owner} can be had again.`);
@@ -330,7 +344,8 @@ export class TokenSlot {
       (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF')
     )
       return;
-    this.#gate.failed(error);
+    // Failures of the fetch itself are counted where it is made; a deadline is only seen here.
+    if (flight.aborted) this.#gate.failed(error);
     this.#events.failed(error);
     if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
       this.#shelf.bury(this.#last.token).catch(() => undefined);

@@ -1,0 +1,33 @@
+import { type Clock, systemClock } from '../clock.js';
+import type { AcquireOptions, Lease, TokenLock } from './token-lock.js';
+
+/** A lock among the token managers of one process, where there is no store that could lock for many. */
+export class InProcessTokenLock implements TokenLock {
+  readonly #clock: Clock;
+  readonly #held = new Map<string, { readonly generation: number; until: number }>();
+  #lastGeneration = 0;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  async acquire(key: string, { ttlMs, signal }: AcquireOptions): Promise<Lease | null> {
+    signal.throwIfAborted();
+    const now = this.#clock.now();
+    if ((this.#held.get(key)?.until ?? 0) > now) return null;
+    this.#lastGeneration = Math.max(this.#lastGeneration + 1, now);
+    const held = { generation: this.#lastGeneration, until: now + ttlMs };
+    this.#held.set(key, held);
+    return {
+      generation: held.generation,
+      extend: async () => {
+        if (this.#held.get(key) !== held) return false;
+        held.until = this.#clock.now() + ttlMs;
+        return true;
+      },
+      release: async () => {
+        if (this.#held.get(key) === held) this.#held.delete(key);
+      },
+    };
+  }
+}

@@ -1,0 +1,27 @@
+import { connectionOf, type RedisClient, type RedisConnection } from './redis-connection.js';
+
+/** A Redis, and where in it our keys stand. */
+export interface RedisTarget {
+  /** The connection; one inside a cache is made on first use, and may take its time. */
+  connection(): Promise<RedisConnection>;
+  /** A key as it stands in Redis, namespaces included: two namespaces never share a lock. */
+  fullKey(key: string): string;
+}
+
+/** The Redis of a client that the app hands over. @throws {ConfigurationError} when it is of no library that is known */
+export function redisTarget(client: RedisClient, keyPrefix: string | undefined): RedisTarget {
+  const connection = connectionOf(client);
+  const prefix = keyPrefix === undefined ? '' : `${keyPrefix}:`;
+  return { connection: async () => connection, fullKey: (key) => prefix + key };
+}
+
+/**
+ * A key beside `key`, on the same node of a cluster: what is between the first braces decides where a key lives.
+ * @see [Redis Cluster hash tags](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags)
+ */
+export function siblingKey(key: string, name: string): string {
+  return /\{[^}]+\}/.test(key) ? `${key}:${name}` : `{${key}}:${name}`;
+}
+
+/** Generations outlive every token, so that a holder that slept for days is still recognised as late. */
+export const GENERATION_TTL_MS = 30 * 24 * 3_600_000;

@@ -1,0 +1,23 @@
+import { LeaseRedisLock } from './lease.redis-lock.js';
+import type { RedisClient } from './redis-connection.js';
+import { redisTarget } from './redis-target.js';
+
+/** Options of {@link RedisTokenLock}. */
+export interface RedisTokenLockOptions {
+  /** Put before every key, with a colon. Two applications that are not to share locks differ here. */
+  keyPrefix?: string;
+  /** Longest time that one command may take, in milliseconds. @default 250 */
+  deadlineMs?: number;
+}
+
+/**
+ * A lock for a fleet, on a Redis client of the app's: node-redis (a cluster too), ioredis or iovalkey. The client stays
+ * the app's to close.
+ * @see [Distributed locks with Redis](https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/)
+ */
+export class RedisTokenLock extends LeaseRedisLock {
+  /** @throws {ConfigurationError} when the client is of no library that is known */
+  constructor(client: RedisClient, options: RedisTokenLockOptions = {}) {
+    super(redisTarget(client, options.keyPrefix), options.deadlineMs);
+  }
+}

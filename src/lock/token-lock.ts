@@ -1,0 +1,43 @@
+/** The right to do something alone, for a while. */
+export interface Lease {
+  /** Greater than that of every lease on the same key before: orders what is written under it. */
+  readonly generation: number;
+  /** Holds on for another term. Answers false when the lease has run out and is somebody else's or nobody's. */
+  extend(): Promise<boolean>;
+  /** Gives the lease back, if it is still held. */
+  release(): Promise<void>;
+}
+
+/** What a lease is asked for. */
+export interface AcquireOptions {
+  /** How long the lease lasts unless it is extended, in milliseconds. */
+  readonly ttlMs: number;
+  /** Aborts when nobody wants the lease any more: one that is granted later is given back. */
+  readonly signal: AbortSignal;
+}
+
+/** Lets one of many processes do something. A lock is a lease: it runs out when its holder dies. */
+export interface TokenLock {
+  /**
+   * @returns the lease; null when somebody else has it
+   * @throws when the lock store is down: the caller then does without
+   */
+  acquire(key: string, options: AcquireOptions): Promise<Lease | null>;
+  close?(): void | Promise<void>;
+}
+
+/** Tells other processes that something has changed. */
+export interface TokenSignal {
+  publish(channel: string, message: string): Promise<void>;
+  /**
+   * @param listener called for each message, this process's own included
+   * @param onStateChange called when messages may get lost from now on, and when they no longer do
+   * @returns ends the subscription
+   */
+  subscribe(
+    channel: string,
+    listener: (message: string) => void,
+    onStateChange?: (up: boolean) => void,
+  ): Promise<() => void | Promise<void>>;
+  close?(): void | Promise<void>;
+}

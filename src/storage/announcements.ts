@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.js';
+import type { TokenSignal } from '../lock/token-lock.js';
+
+/** One channel for all tokens of a storage: changes are rare, and one subscription is cheap. */
+const CHANNEL = 'forge-auth:changes';
+/** How soon a subscription that could not be made is tried again. */
+const RETRY_MS = 5_000;
+
+/**
+ * Tells the processes on one storage which tokens have changed, and hears it from them.
+ * Announcements may get lost: whoever listens asks `up` whether it can rely on them.
+ */
+export class Announcements {
+  readonly #signal: TokenSignal;
+  readonly #clock: Clock;
+  readonly #self = randomUUID();
+  readonly #listeners = new Map<string, Set<() => void>>();
+  #up = false;
+  #closed = false;
+  #end: (() => void | Promise<void>) | undefined;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(signal: TokenSignal, clock: Clock) {
+    this.#signal = signal;
+    this.#clock = clock;
+    void this.#subscribe();
+  }
+
+  /** Whether every change elsewhere will be heard of. */
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** Tells the others. Nobody waits for it: who misses it looks for itself. */
+  announce(key: string): void {
+    for (const listener of this.#listeners.get(key) ?? []) listener();
+    this.#signal.publish(CHANNEL, `${this.#self} ${key}`).catch(() => undefined);
+  }
+
+  /** Calls `listener` whenever the token under `key` may have changed. Returns a function that ends it. */
+  onChange(key: string, listener: () => void): () => void {
+    const listeners = this.#listeners.get(key) ?? new Set();
+    this.#listeners.set(key, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(key) === listeners) this.#listeners.delete(key);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#up = false;
+    this.#cancelRetry?.();
+    await this.#end?.();
+    await this.#signal.close?.();
+  }
+
+  async #subscribe(): Promise<void> {
+    try {
+      this.#end = await this.#signal.subscribe(
+        CHANNEL,
+        (message) => this.#heard(message),
+        (up) => this.#changeState(up),
+      );
+      if (this.#closed) await this.#end();
+    } catch {
+      if (!this.#closed) this.#cancelRetry = this.#clock.after(RETRY_MS, () => void this.#subscribe());
+    }
+  }
+
+  #heard(message: string): void {
+    const [sender, key] = message.split(' ', 2);
+    if (sender === this.#self || key === undefined) return;
+    for (const listener of this.#listeners.get(key) ?? []) listener();
+  }
+
+  /** Something may have been missed: everybody looks. */
+  #changeState(up: boolean): void {
+    if (this.#closed || up === this.#up) return;
+    this.#up = up;
+    for (const listeners of this.#listeners.values()) for (const listener of listeners) listener();
+  }
+}

@@ -1,0 +1,60 @@
+import { LeaseRedisLock } from '../lock/lease.redis-lock.js';
+import type { RedisClient } from '../lock/redis-connection.js';
+import { type RedisTarget, redisTarget } from '../lock/redis-target.js';
+import { RedisTokenSignal } from '../lock/redis.token-signal.js';
+import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
+import { setIfNewer } from './redis-fence.js';
+import type { TokenStorage } from './token-storage.js';
+
+/** Options of {@link RedisTokenStorage}. */
+export interface RedisTokenStorageOptions {
+  /** Put before every key, with a colon. */
+  keyPrefix?: string;
+  /** Longest time that one command may take, in milliseconds. @default 250 */
+  deadlineMs?: number;
+}
+
+/**
+ * Tokens on a Redis client of the app's: node-redis (a cluster too), ioredis or iovalkey, with expiry, fencing, locks and
+ * announcements. The client stays the app's to close.
+ */
+export class RedisTokenStorage implements TokenStorage {
+  readonly deadlineMs?: number;
+  readonly #target: RedisTarget;
+
+  /** @throws {ConfigurationError} when the client is of no library that is known */
+  constructor(client: RedisClient, options: RedisTokenStorageOptions = {}) {
+    this.#target = redisTarget(client, options.keyPrefix);
+    if (options.deadlineMs !== undefined) this.deadlineMs = options.deadlineMs;
+  }
+
+  async get(key: string): Promise<string | null> {
+    const value = await this.#command('GET', key);
+    return value === null || value === undefined ? null : String(value);
+  }
+
+  async set(key: string, value: string, ttlMs?: number): Promise<void> {
+    await this.#command('SET', key, value, ...(ttlMs === undefined ? [] : ['PX', String(ttlMs)]));
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#command('DEL', key);
+  }
+
+  setIfNewer(key: string, value: string, ttlMs: number, generation: number): Promise<boolean> {
+    return setIfNewer(this.#target, key, value, ttlMs, generation);
+  }
+
+  createLock(): TokenLock {
+    return new LeaseRedisLock(this.#target, this.deadlineMs);
+  }
+
+  createSignal(): TokenSignal {
+    return new RedisTokenSignal(this.#target);
+  }
+
+  async #command(name: string, key: string, ...args: string[]): Promise<unknown> {
+    const full = this.#target.fullKey(key);
+    return (await this.#target.connection()).command(full, name, full, ...args);
+  }
+}

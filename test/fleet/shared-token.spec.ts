@@ -1,0 +1,94 @@
+import { createKeyv } from '@keyv/redis';
+import { createCache } from 'cache-manager';
+import { Redis } from 'ioredis';
+import {
+  CacheManagerTokenStorage,
+  ClientCredentialsTokenProvider,
+  RedisTokenStorage,
+  TokenManager,
+  type TokenStorage,
+} from 'nestjs-forge-auth';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+
+let redis: RedisServer;
+let endpoint: TokenEndpoint;
+const cleanups: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => {
+  await redis.stop();
+});
+beforeEach(async () => {
+  await redis.flushAll();
+  endpoint = await startTokenEndpoint();
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  await endpoint.close();
+});
+
+function cacheStorage(): TokenStorage {
+  const keyv = createKeyv(redis.url, { namespace: 'app' });
+  cleanups.push(() => keyv.disconnect());
+  return new CacheManagerTokenStorage(createCache({ stores: [keyv] }));
+}
+
+function rawStorage(): TokenStorage {
+  const client = new Redis(redis.url);
+  cleanups.push(() => client.quit());
+  return new RedisTokenStorage(client, { keyPrefix: 'app:' });
+}
+
+function manager(storage: TokenStorage): TokenManager {
+  const made = new TokenManager({
+    name: 'orders',
+    storage,
+    provider: new ClientCredentialsTokenProvider({
+      tokenUrl: endpoint.url,
+      ...CLIENT,
+    }),
+  });
+  cleanups.push(() => made.close());
+  return made;
+}
+
+describe.each([
+  ['a cache-manager over Redis', cacheStorage],
+  ['a raw ioredis', rawStorage],
+])('managers on %s', (_name, storage) => {
+  it('ask for one token together', async () => {
+    endpoint.configure({ delayMs: 100 });
+    const managers = Array.from({ length: 8 }, () => manager(storage()));
+    const tokens = await Promise.all(managers.flatMap((each) => Array.from({ length: 50 }, () => each.getToken())));
+    expect(new Set(tokens.map((token) => token.accessToken)).size).toBe(1);
+    expect(endpoint.tokenRequests).toBe(1);
+  });
+
+  it('replace a rejected token once', async () => {
+    const managers = Array.from({ length: 4 }, () => manager(storage()));
+    const [first] = await Promise.all(managers.map((each) => each.getToken()));
+    const tokens = await Promise.all(
+      managers.map(async (each) => {
+        await each.invalidate(first);
+        return each.getToken();
+      }),
+    );
+    expect(new Set(tokens.map((token) => token.accessToken)).size).toBe(1);
+    expect(tokens[0]?.accessToken).not.toBe(first?.accessToken);
+    expect(endpoint.tokenRequests).toBe(2);
+  });
+
+  it('hear of a token that another one renewed', async () => {
+    const [one, other] = [manager(storage()), manager(storage())];
+    await one.getToken();
+    await other.getToken();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const renewed = await one.forceRefresh();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(other.peek()?.accessToken).toBe(renewed.accessToken);
+    expect(endpoint.tokenRequests).toBe(2);
+  });
+});
