@@ -65,6 +65,10 @@ describe('createPathExclusion', () => {
     ['/%FF', '/%FF', true],
     ['/%FFa', '/%FF%61', true],
     ['/%2541', '/A', false],
+    ['/%0a', '/%0A', true],
+    ['/€', '/%E2%82%AC', true],
+    ['/%C0%80', '/%C0%80', true],
+    ['/%C0%80', '/%ED%A0%80', false],
   ])('the path %s excludes %s: %s', (entry, path, expected) => {
     expect(excludes({ excludedPaths: [entry] }, path)).toBe(expected);
   });
@@ -92,6 +96,8 @@ describe('createPathExclusion', () => {
     ['*/health', '/healthy', false],
     ['*', '/', true],
     ['*', '/a/b', true],
+    ['*/*', '/', true],
+    ['/a/*', '/a\\b', false],
     ['public/*', '/public/a', true],
     ['{a,b}/c', '/b/c', true],
     ['{a,b}/c', '/c/c', false],
@@ -145,10 +151,15 @@ describe('createPathExclusion', () => {
   ])('refuses %s', (_name, options, problem) => {
     const attempt = (): unknown => createPathExclusion({ serviceName: 'orders', ...(options as PathExclusionOptions) });
     expect(attempt).toThrow(ConfigurationError);
+    expect(attempt).toThrow(expect.objectContaining({ serviceName: 'orders' }));
     expect(attempt).toThrow('Service "orders": ');
     expect(attempt).toThrow(problem);
     expect(attempt).not.toThrow(/secret/);
   });
+});
+
+it('names no service in its errors where it knows none', () => {
+  expect(() => createPathExclusion({ excludedPaths: [''] })).toThrow(/^excludedPaths\[0\] is empty/);
 });
 
 const pathText = (alphabet: string): fc.Arbitrary<string> =>

@@ -172,6 +172,15 @@ describe('a half-open circuit', () => {
     expect(open.state).toBe('open');
   });
 
+  it('lets as many probes pass when it opens anew, though one of the last time is still under way', () => {
+    const world = new World().halfOpen();
+    const [good] = [world.circuit.admit(), world.circuit.admit()];
+    good.record(success);
+    world.halfOpen();
+    expect([world.circuit.admit(), world.circuit.admit()]).toHaveLength(2);
+    expect(() => world.circuit.admit()).toThrow('2 probes');
+  });
+
   it('ignores attempts from before it opened', () => {
     const world = new World();
     const stragglers = [world.circuit.admit(), world.circuit.admit(), world.circuit.admit()];

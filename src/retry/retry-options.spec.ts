@@ -46,6 +46,16 @@ describe('options of request retry strategies', () => {
       'statuses is 503. Give an array',
     ],
     [
+      'statuses as an object',
+      () => new ExponentialBackoffRetryStrategy({ statuses: {} as never }),
+      'statuses is of type object',
+    ],
+    [
+      'a function as statuses',
+      () => new ExponentialBackoffRetryStrategy({ statuses: never as never }),
+      'statuses is of type function',
+    ],
+    [
       'statuses in words',
       () => new ExponentialBackoffRetryStrategy({ statuses: '503' as never }),
       'statuses is of type string',
@@ -79,6 +89,20 @@ describe('options of request retry strategies', () => {
   ])('refuse %s', (_name, construct, problem) => {
     expect(construct).toThrow(ConfigurationError);
     expect(construct).toThrow(problem);
+  });
+});
+
+describe('the least and the most of each option', () => {
+  it.each<[string, () => unknown]>([
+    ['zeroes', () => new ExponentialBackoffRetryStrategy({ maxRetries: 0, baseDelayMs: 0, maxDelayMs: 0 })],
+    ['a multiplier of 1', () => new ExponentialBackoffRetryStrategy({ multiplier: 1 })],
+    ['statuses of 100 and 599', () => new ExponentialBackoffRetryStrategy({ statuses: [100, 599] })],
+    [
+      'a breaker of ones',
+      () => new CircuitBreakerRetryStrategy({ failureThreshold: 1, halfOpenMaxCalls: 1, recoveryTimeoutMs: 0 }),
+    ],
+  ])('are accepted: %s', (_name, construct) => {
+    expect(construct).not.toThrow();
   });
 });
 
