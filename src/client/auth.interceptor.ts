@@ -55,6 +55,7 @@ async function sendAuthenticated(
   send: Send,
 ): Promise<HttpResponse> {
   const strategy = authenticator.retry ?? DEFAULT_RETRY;
+  let rejectedWith: number | undefined;
   for (let replays = 0; ; replays += 1) {
     const sent = await open(request, options);
     const credential = authenticator.authenticate(sent);
@@ -64,7 +65,9 @@ async function sendAuthenticated(
     const view = new ForgeResponse(sent, response);
     const verdict = strategy.shouldRetry(view, replays);
     const replay = typeof verdict === 'boolean' ? verdict : await verdict;
-    const rejected = replay || response.status === 401;
+    if (replay) rejectedWith = response.status;
+    // A strategy that looks at first answers only does not thereby say that the replacement was accepted.
+    const rejected = replay || response.status === 401 || response.status === rejectedWith;
     if (!rejected && replays === 0) return response;
     const again = replay && replays < strategy.maxRetries && (request.body?.replayable ?? true);
     if (
