@@ -25,7 +25,8 @@ export function retryInterceptor(
       request.call.attempts = attempt;
       const result = await attemptOnce(request, next, circuit, attempt, clock);
       const delayMs = delayAfter(result, request, strategy, clock);
-      if (delayMs === undefined) return settle(result, attempt);
+      // A circuit that this very attempt opened lets nothing pass: the caller learns what opened it.
+      if (delayMs === undefined || circuit?.state === 'open') return settle(result, attempt);
       if (result.response !== undefined) discard(result.response);
       await sleep(clock, delayMs, request.call.scope.signal);
     }

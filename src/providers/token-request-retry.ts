@@ -47,7 +47,8 @@ export class TokenRequestRetry {
     const { status, retryAfterMs } = failure as AuthenticationError;
     const outcome: RetryOutcome = {
       attempt,
-      error: failure,
+      // A strategy of the user's knows network failures by their own class.
+      error: failure.cause instanceof ForgeAuthError ? failure.cause : failure,
       ...(status === undefined ? undefined : { status }),
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     };
