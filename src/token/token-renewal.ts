@@ -36,6 +36,8 @@ export interface RenewalRequest {
   readonly current: ShelvedToken | undefined;
   /** Whether a stored token will do. */
   acceptable(stored: ShelvedToken): boolean;
+  /** Told of a stored token that will not do: it may have to, if no new one can be had. */
+  lastResort(stored: ShelvedToken): void;
   /** Whether something newer has come meanwhile: a result that is late is then dropped. */
   overtaken(): boolean;
 }
@@ -81,6 +83,7 @@ export class TokenRenewal {
       signal.throwIfAborted();
       if (!request.forced && stored !== undefined && request.acceptable(stored))
         return { shelved: stored, fetched: false };
+      if (stored !== undefined) request.lastResort(stored);
       return await this.#runAlone(request, stored);
     } catch (error) {
       if (signal.aborted) throw signal.reason;

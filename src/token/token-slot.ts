@@ -201,15 +201,15 @@ export class TokenSlot {
     if (this.#closed) return Promise.reject(this.#closedError());
     const held = this.#held;
     const now = this.#environment.clock.now();
-    if (held === undefined || now >= held.ages.expiresAt) return this.#fly(signal);
-    if (now < held.ages.leewayAt) {
+    if (held !== undefined && now < held.ages.leewayAt) {
       if (now >= held.ages.dueAt) this.#refreshInBackground(held, now);
       else this.#rereadInBackground(held);
       return held.promise;
     }
     return this.#fly(signal).catch((error: unknown) => {
-      const stillValid = this.#held === held && this.#environment.clock.now() < held.ages.expiresAt;
-      if (stillValid && signal?.aborted !== true) return held.token;
+      // In the leeway: better than none, while it has really not expired.
+      const valid = signal?.aborted === true ? undefined : this.peek();
+      if (valid !== undefined) return valid;
       throw error;
     });
   }
@@ -243,12 +243,15 @@ export class TokenSlot {
   }
 
   async #renew(signal: AbortSignal, forced: boolean): Promise<Token> {
-    const before = this.#held;
+    let before = this.#held;
     const renewed = await this.#renewal.run({
       signal,
       forced,
       current: before ?? this.#last,
-      acceptable: (stored) => this.#acceptable(stored),
+      acceptable: (stored) => this.#acceptable(stored, before),
+      lastResort: (stored) => {
+        before ??= this.#takeUp(stored);
+      },
       overtaken: () => this.busy || this.#held !== before,
     });
     if (this.#closed) throw this.#closedError();
@@ -259,14 +262,25 @@ export class TokenSlot {
     return renewed.shelved.token;
   }
 
-  /** Whether what storage has may be used: newer than the current token, not rejected, not about to expire. */
-  #acceptable(stored: ShelvedToken): boolean {
+  /**
+   * Whether what storage has may be used: newer than the token that is to be replaced, not rejected, not about to expire.
+   * An announcement may have brought it meanwhile.
+   */
+  #acceptable(stored: ShelvedToken, replaced: Held | undefined): boolean {
     if (stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
-    const current = this.#held;
     const newer =
-      current === undefined ||
-      (current.token.fingerprint !== stored.token.fingerprint && stored.generation >= current.generation);
+      replaced === undefined ||
+      (replaced.token.fingerprint !== stored.token.fingerprint && stored.generation >= replaced.generation);
     return newer && this.#environment.clock.now() < this.#heldOf(stored).ages.leewayAt;
+  }
+
+  /** A stored token in its leeway is held while a new one is asked for. */
+  #takeUp(stored: ShelvedToken): Held | undefined {
+    const held = this.#heldOf(stored);
+    const usable = stored.rejected !== true && stored.token.fingerprint !== this.#rejected;
+    if (this.#held !== undefined || !usable || this.#environment.clock.now() >= held.ages.expiresAt) return undefined;
+    this.#use(held);
+    return held;
   }
 
   #heldOf({ token, obtainedAt, generation }: ShelvedToken): Held {
@@ -322,7 +336,7 @@ export class TokenSlot {
     const stored = await this.#shelf.read();
     if (stored === undefined || this.#held !== held) return;
     if (stored.rejected === true && stored.token.fingerprint === held.token.fingerprint) this.#drop(held);
-    else if (this.#acceptable(stored)) this.#use(this.#heldOf(stored));
+    else if (this.#acceptable(stored, held)) this.#use(this.#heldOf(stored));
   }
 
   #drop(held: Held): void {

@@ -25,7 +25,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const process of fleet) process.signal('SIGCONT');
   const codes = await Promise.all(fleet.splice(0).map((process) => process.close()));
-  expect(codes.filter((code) => code !== 0 && code !== null)).toEqual([]);
+  const failed = codes.filter((code) => code !== 0 && code !== null);
+  if (failed.length > 0) throw new Error(`Processes ended with exit codes ${failed.join(', ')}.`);
   await api.close();
   await endpoint.close();
 });
@@ -55,7 +56,7 @@ it('8 processes with 1,000 cold callers each request one token', async () => {
 it('over 20 expiries of a 5-second token under load there is one renewal each, and no caller sees a 401', async () => {
   endpoint.configure({ expiresIn: 5 });
   await start(PROCESSES);
-  const tallies = await Promise.all(fleet.map((process) => process.load(84_000, 2, 50)));
+  const tallies = await Promise.all(fleet.map((each) => each.load(84_000, 2, 50)));
   expect(total(tallies)).toMatchObject({ failed: 0, errors: [] });
   expect(api.unauthorized).toBe(0);
   // Renewed in the background from 1 s before expiry, less up to a fifth of that in jitter.
