@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { APP_FILTER } from '@nestjs/core';
+import { ForgeAuthModule } from 'nestjs-forge-auth';
+import { InvoicesModule } from './invoices/invoices.module.js';
+import { OrdersModule } from './orders/orders.module.js';
+import { PricesModule } from './prices/prices.module.js';
+import { UpstreamErrorFilter } from './upstream-error.filter.js';
+import { WeatherModule } from './weather/weather.module.js';
+
+/** An app that calls four services, each protected in its own way. Where they are is in the environment. */
+@Module({
+  imports: [
+    ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
+    ForgeAuthModule.forRoot({ defaults: { timeoutMs: 10_000 } }),
+    OrdersModule,
+    PricesModule,
+    InvoicesModule,
+    WeatherModule,
+  ],
+  providers: [{ provide: APP_FILTER, useClass: UpstreamErrorFilter }],
+})
+export class AppModule {}

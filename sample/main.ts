@@ -1,0 +1,58 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app/app.module.js';
+import { portFrom } from './port.js';
+import { Claims } from './stories/claims.js';
+import { excludedPath } from './stories/excluded-path.story.js';
+import { oneTokenRequest } from './stories/one-token-request.story.js';
+import { otherCredentials } from './stories/other-credentials.story.js';
+import { revokedToken } from './stories/revoked-token.story.js';
+import { shortLivedToken } from './stories/short-lived-token.story.js';
+import type { Story } from './stories/story.js';
+import { Visitors } from './stories/visitors.js';
+import { startWorld, type World } from './upstream/world.js';
+
+/** In the order in which they are told: the first meets an app that has no token yet. */
+const STORIES: readonly Story[] = [oneTokenRequest, revokedToken, shortLivedToken, excludedPath, otherCredentials];
+
+/** Ends after the stories. Any free port will do. */
+const once = process.argv.includes('--once');
+
+const interrupted = new Promise<'interrupted'>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
+});
+
+const port = await portFrom(once ? { PORT: '0' } : process.env).catch(({ message }: Error) => {
+  console.error(message);
+  process.exit(1);
+});
+const world = await startWorld();
+Object.assign(process.env, world.environment);
+const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'], forceCloseConnections: true });
+await app.listen(port, '127.0.0.1');
+
+const outcome = await Promise.race([tell(STORIES, world, new Visitors(await app.getUrl())), interrupted]);
+if (outcome !== 'interrupted' && !once) await serve(await app.getUrl());
+await app.close();
+await world.close();
+if (outcome === 'interrupted') process.exit(130);
+process.exitCode = outcome ? 0 : 1;
+
+/** Answers whether every claim held. */
+async function tell(stories: readonly Story[], told: World, visitors: Visitors): Promise<boolean> {
+  console.log('A Nest app, the four services that it calls, and their authorization server, in one process.');
+  const claims = new Claims();
+  for (const [index, story] of stories.entries()) {
+    told.forget();
+    console.log(`\n${index + 1}. ${story.title}`);
+    await story.tell({ world: told, visitors, claims });
+  }
+  return claims.conclude();
+}
+
+async function serve(origin: string): Promise<void> {
+  console.log(`\nThe app serves on ${origin} until Ctrl-C. Try:`);
+  for (const path of ['/orders/7', '/prices/anvil', '/invoices/2024-11', '/weather/london'])
+    console.log(`   curl ${origin}${path}`);
+  await interrupted;
+}

@@ -1,0 +1,24 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+const DEFAULT_PORT = 3_000;
+
+/**
+ * Where the app is to serve: 3000, unless `PORT` says otherwise.
+ * @throws {Error} with a line for whoever started the sample, when it cannot be there
+ */
+export async function portFrom({ PORT = String(DEFAULT_PORT) }: NodeJS.ProcessEnv): Promise<number> {
+  const port = Number(PORT);
+  if (!/^\d+$/.test(PORT) || port > 65_535) throw new Error(`PORT is "${PORT}". Give a number from 0 to 65535.`);
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, '127.0.0.1'), 'listening');
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const line = `Port ${port} cannot be had (${code}). Choose another one: PORT=${port + 1} npm start`;
+    throw new Error(line, { cause: error });
+  }
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}

@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from './support/free-port.js';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+/** What building and running the sample takes. Copied, so that nobody else's `dist/` is touched or needed. */
+const NEEDED = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'sample'];
+/** Far above what they take; a machine may be slow. */
+const PATIENCE_MS = 180_000;
+
+/** A child process, and what it printed. */
+interface Run {
+  readonly process: ChildProcess;
+  readonly output: string;
+  /** Resolves when `text` has been printed. @throws {Error} with the output, when the process ends before. */
+  printed(text: string): Promise<void>;
+  /** Resolves to the exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+describe('sample', () => {
+  const running = new Set<ChildProcess>();
+  let project: string;
+
+  beforeAll(() => {
+    project = mkdtempSync(join(tmpdir(), 'forge-auth-sample-'));
+    const isSource = (path: string): boolean => path !== join(root, 'sample', 'dist');
+    for (const name of NEEDED) cpSync(join(root, name), join(project, name), { recursive: true, filter: isSource });
+    symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'), 'dir');
+  });
+
+  afterAll(() => {
+    // A group of its own each: npm's child must not outlive npm.
+    for (const { pid } of running) if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+    rmSync(project, { recursive: true, force: true });
+  });
+
+  function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Run {
+    const child = spawn(command, args, {
+      cwd: project,
+      env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    running.add(child);
+    let output = '';
+    const collect = (chunk: Buffer): void => void (output += chunk.toString());
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    const ended = once(child, 'close').then(([code]) => {
+      running.delete(child);
+      return code as number | null;
+    });
+    return {
+      process: child,
+      get output() {
+        return output;
+      },
+      async printed(text) {
+        while (!output.includes(text)) {
+          const over = await Promise.race([once(child.stdout, 'data').then(() => false), ended.then(() => true)]);
+          if (over && !output.includes(text)) throw new Error(`It ended without "${text}":\n${output}`);
+        }
+      },
+      ended,
+    };
+  }
+
+  it(
+    'keeps every claim with `npm start -- --once`, and serves until Ctrl-C without `--once`',
+    async () => {
+      const port = await freePort();
+      const told = run('npm', ['start', '--', '--once'], { PORT: String(port) });
+      await told.printed('A Nest app');
+      // By now it is built.
+      const served = run('node', ['sample/dist/main.js'], { PORT: String(port) });
+
+      expect({ code: await told.ended, output: told.output }).toMatchObject({ code: 0 });
+      expect(told.output).toMatch(/^All \d+ claims hold\.$/m);
+      expect(told.output).not.toContain('✗');
+
+      await served.printed('until Ctrl-C');
+      const answer = await fetch(`http://127.0.0.1:${port}/orders/7`);
+      expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ path: '/orders/7' })]);
+      served.process.kill('SIGINT');
+      expect({ code: await served.ended, output: served.output }).toMatchObject({ code: 0 });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'says in one line that its port is taken',
+    async () => {
+      const holder = createServer().listen(0, '127.0.0.1');
+      await once(holder.unref(), 'listening');
+      const { port } = holder.address() as AddressInfo;
+      const refused = run('npm', ['--silent', 'start'], { PORT: String(port) });
+      expect(await refused.ended).toBe(1);
+      const line = `Port ${port} cannot be had (EADDRINUSE). Choose another one: PORT=${port + 1} npm start`;
+      expect(refused.output).toBe(`${line}\n`);
+      holder.close();
+    },
+    PATIENCE_MS,
+  );
+});
