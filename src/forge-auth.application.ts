@@ -33,11 +33,15 @@ interface Entry {
   readonly name: string;
   options: ForgeServiceOptions | undefined;
   readonly client: ForgeHttpClient;
-  tokens: TokenManager;
+  /** The manager of the service's own; one without token options throws when it is used. */
+  readonly tokens: TokenManager;
   opening: Promise<ClientCore> | undefined;
+  core: ClientCore | undefined;
   storage: GuardedStorage | undefined;
   /** Token options that the injected manager stands for, known when the service is opened. */
   tokenOptions: TokenAuthOptions | undefined;
+  /** A manager that the app made, and will close. */
+  givenManager: TokenManager | undefined;
   /** Managers of further token options: members of a composite. */
   readonly furtherManagers: TokenManager[];
 }
@@ -101,7 +105,7 @@ export class ForgeAuthApplication {
     }
     entry.options = options;
     const manager = (options.auth as TokenAuthOptions | undefined)?.tokenManager;
-    if (manager instanceof TokenManager) entry.tokens = manager;
+    if (manager instanceof TokenManager) entry.givenManager = manager;
   }
 
   /** The client of a service; it may be declared later. */
@@ -111,7 +115,8 @@ export class ForgeAuthApplication {
 
   /** The token manager of a service; it may be declared later. One without tokens throws when it is used. */
   tokens(name: string): TokenManager {
-    return this.#entry(name).tokens;
+    const entry = this.#entry(name);
+    return entry.givenManager ?? entry.tokens;
   }
 
   names(): string[] {
@@ -151,7 +156,7 @@ export class ForgeAuthApplication {
     const tokens = TokenManager.deferred((events) => this.#openTokens(entry, events));
     const client = new ForgeHttpClient(
       name,
-      () => entry.tokens,
+      () => (entry.core === undefined || hasTokens(entry) ? this.tokens(name) : undefined),
       () => this.#open(entry),
     );
     const entry: Entry = {
@@ -161,7 +166,9 @@ export class ForgeAuthApplication {
       tokens,
       opening: undefined,
       storage: undefined,
+      core: undefined,
       tokenOptions: undefined,
+      givenManager: undefined,
       furtherManagers: [],
     };
     this.#entries.set(name, entry);
@@ -189,7 +196,8 @@ export class ForgeAuthApplication {
       instantiate: (type, what) => this.#host.instantiate(type, `Service "${name}": ${what}`),
       managerFor: (auth) => this.#managerFor(entry, auth),
     });
-    return new ClientCore(resolved);
+    entry.core = new ClientCore(resolved);
+    return entry.core;
   }
 
   #guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage {
@@ -216,7 +224,7 @@ export class ForgeAuthApplication {
 
   #managerFor(entry: Entry, auth: TokenAuthOptions): TokenManager {
     if (auth.tokenManager !== undefined && typeof auth.tokenManager !== 'string') {
-      if (entry.tokenOptions === undefined) entry.tokens = auth.tokenManager;
+      if (entry.tokenOptions === undefined) entry.givenManager ??= auth.tokenManager;
       return auth.tokenManager;
     }
     if (entry.tokenOptions === undefined) {
@@ -258,15 +266,25 @@ export class ForgeAuthApplication {
   }
 
   async #sharedSource(name: string, other: string): Promise<TokenSource> {
+    const seen = [name];
+    for (let next: string | undefined = other; next !== undefined; next = this.#sharesWith(next)) {
+      if (seen.includes(next)) throw this.#refuseSharing(name, `names a circle: ${[...seen, next].join(' → ')}`);
+      seen.push(next);
+    }
     const sharing = this.#entries.get(other);
-    if (other !== name && sharing?.options !== undefined) return sharing.tokens.ready();
+    if (sharing?.options !== undefined) return this.tokens(other).ready();
     const known = this.names().filter((candidate) => candidate !== name);
-    throw new ConfigurationError(
-      `Service "${name}": auth.tokenManager names service "${other}", which is not there. Registered: ${known.join(', ')}.`,
-      {
-        serviceName: name,
-      },
-    );
+    throw this.#refuseSharing(name, `names service "${other}", which is not there. Registered: ${known.join(', ')}`);
+  }
+
+  /** The service whose manager a service shares, by name. */
+  #sharesWith(name: string): string | undefined {
+    const manager = (this.#entries.get(name)?.options?.auth as TokenAuthOptions | undefined)?.tokenManager;
+    return typeof manager === 'string' ? manager : undefined;
+  }
+
+  #refuseSharing(name: string, problem: string): ConfigurationError {
+    return new ConfigurationError(`Service "${name}": auth.tokenManager ${problem}.`, { serviceName: name });
   }
 
   async #providerOf(given: TokenAuthOptions['provider'], owner: string): Promise<TokenProvider> {
@@ -278,6 +296,10 @@ export class ForgeAuthApplication {
       return provider as TokenProvider;
     throw new ConfigurationError(`${owner}: auth.provider must have a method fetchToken().`);
   }
+}
+
+function hasTokens({ tokenOptions, givenManager }: Entry): boolean {
+  return tokenOptions !== undefined || givenManager !== undefined;
 }
 
 /** Where tokens are kept when nothing else is there. */
