@@ -11,7 +11,9 @@ import type { AxiosRequestConfig } from 'axios';
 import type { Authenticator } from './auth/authenticator.js';
 import type { CompositeAuth } from './auth/composite.authenticator.js';
 import type { TokenAuthPlacement } from './auth/token.authenticator.js';
+import type { LoggingOptions } from './client/log.js';
 import type { RequestHeaders } from './client/request-config.js';
+import type { HookOptions } from './forge-auth.hooks.js';
 import type { QueryParams } from './http/query-params.js';
 import type { TlsOptions } from './http/tls-options.js';
 import type { Transport } from './http/transport.js';
@@ -73,8 +75,10 @@ export interface ForgeServiceDefaults {
   totalTimeoutMs?: number;
   /** When a call is sent again after a transient failure. @default `NoRetryStrategy` */
   retry?: RequestRetryStrategy;
-  /** One redacted line for each request that is sent. @default false */
-  logging?: boolean;
+  /** What runs around each call. */
+  hooks?: HookOptions;
+  /** One redacted line for each request that is sent; headers and bodies, redacted too, on demand. @default false */
+  logging?: boolean | LoggingOptions;
   /** Takes the place of axios. */
   transport?: Transport;
   /** Agents, proxy, limits: an axios config, or the HttpService of another module. */
@@ -106,7 +110,7 @@ export interface ForgeServiceOptions extends ForgeServiceDefaults {
 /** Options of `ForgeAuthModule.forRoot()`. */
 export interface ForgeAuthOptions {
   services?: readonly ForgeServiceOptions[];
-  /** Taken by every service of the application that does not say otherwise; `headers` are merged. */
+  /** Taken by every service of the application that does not say otherwise; `headers` are merged, `hooks` concatenated. */
   defaults?: ForgeServiceDefaults;
   /** Where tokens are kept. @default the last store of the app's CACHE_MANAGER, else bounded memory */
   storage?: StorageOption;

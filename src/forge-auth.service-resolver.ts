@@ -10,6 +10,7 @@ import type { Clock } from './clock.js';
 import type { ForgeLogger } from './diagnostics.js';
 import { ConfigurationError, ForgeAuthError } from './errors.js';
 import { SERVICE_DEFAULTS, SUSPICIOUS_TIMEOUT_MS } from './forge-auth.defaults.js';
+import { joinHooks, resolveHooks } from './forge-auth.hooks.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions, TokenAuthOptions } from './forge-auth.options.js';
 import { AxiosTransport } from './http/axios.transport.js';
 import type { HttpHeaders } from './http/http-request.js';
@@ -87,7 +88,6 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
     throw refuse('transport must have a method send(request).');
   if (validateStatus !== undefined && typeof validateStatus !== 'function')
     throw refuse('validateStatus must be a function (status) => boolean.');
-  if (logging !== undefined && typeof logging !== 'boolean') throw refuse('logging must be true or false.');
   if (options.allowedOrigins !== undefined && !Array.isArray(options.allowedOrigins))
     throw refuse('allowedOrigins must be a list of origins.');
   return {
@@ -105,7 +105,8 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
     maxRedirects: number('maxRedirects', 0) ?? SERVICE_DEFAULTS.maxRedirects,
     maxContentLength: number('maxContentLength', 1),
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
-    logging: logging ?? false,
+    hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
+    logging: loggingOf(name, logging, refuse),
     transport:
       transport ?? new AxiosTransport({ axios, ...(options.tls === undefined ? undefined : { tls: options.tls }) }),
     clock: context.clock,
@@ -113,10 +114,32 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
   };
 }
 
-/** `headers` are merged, everything else is replaced. An option that is there but undefined is told, not replaced. */
+function loggingOf(
+  serviceName: string,
+  logging: ForgeServiceDefaults['logging'],
+  refuse: (problem: string) => ConfigurationError,
+): ResolvedService['logging'] {
+  if (logging === undefined || logging === false) return undefined;
+  const options = logging === true ? {} : logging;
+  const known = ['headers', 'body', 'sensitiveKeys'];
+  if (typeof options !== 'object' || options === null || Object.keys(options).some((key) => !known.includes(key)))
+    throw refuse('logging must be true, false, or { headers, body, sensitiveKeys }.');
+  const { headers = false, body = false, sensitiveKeys = [] } = options;
+  if (typeof sensitiveKeys === 'string') throw refuse('logging.sensitiveKeys must be a list.');
+  const keys = new Set(Array.from(sensitiveKeys, (key) => key.toLowerCase()));
+  return { serviceName, headers, body, sensitiveKeys: keys };
+}
+
+/** `headers` are merged, `hooks` concatenated, everything else is replaced. An option that is there but undefined is told, not replaced. */
 function withDefaults(options: ForgeServiceOptions, defaults: ForgeServiceDefaults): ForgeServiceOptions {
   const headers = { ...defaults.headers, ...options.headers };
-  return { ...defaults, ...options, ...(Object.keys(headers).length === 0 ? undefined : { headers }) };
+  const hooks = joinHooks(defaults.hooks, options.hooks);
+  return {
+    ...defaults,
+    ...options,
+    ...(Object.keys(headers).length === 0 ? undefined : { headers }),
+    ...(hooks === undefined ? undefined : { hooks }),
+  };
 }
 
 async function authenticatorOf(

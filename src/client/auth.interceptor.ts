@@ -99,7 +99,7 @@ function open(
   request: CallRequest,
   { serviceName }: AuthenticationOptions,
 ): AuthenticatedRequest | Promise<AuthenticatedRequest> {
-  const { method, url, body, responseType, maxContentLength, call } = request;
+  const { method, url, body, responseType, maxContentLength, axios, call } = request;
   const headers: HttpHeaders = { ...request.headers };
   const opened: AuthenticatedRequest = {
     method,
@@ -107,6 +107,7 @@ function open(
     headers,
     responseType,
     maxContentLength,
+    axios,
     serviceName,
     tokenRequest: call.tokenRequest,
     call,

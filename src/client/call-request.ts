@@ -34,6 +34,8 @@ export interface CallRequest {
   readonly body: BodySource | undefined;
   readonly responseType: ResponseType;
   readonly maxContentLength: number | undefined;
+  /** What only the axios transport reads. */
+  readonly axios: Readonly<Record<string, unknown>> | undefined;
   readonly call: Call;
 }
 

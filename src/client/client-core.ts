@@ -2,39 +2,63 @@ import { ClientClosedError, ForgeAuthError, HttpStatusError, TimeoutError } from
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { redactUrl } from '../redact.js';
+import type { Circuit } from '../retry/request-retry.strategy.js';
 import { authenticationHandler } from './auth.interceptor.js';
 import { type CallRequest, compose, discard, type Handler, type Interceptor } from './call-request.js';
 import { CallScope } from './call-scope.js';
 import { collectBody } from './collect-body.js';
 import { logged } from './log.js';
 import { followRedirects } from './redirect.interceptor.js';
+import type { FaceRequest } from './face-request.js';
+import { Hooks } from './hooks.js';
 import { buildRequest } from './request-builder.js';
 import type { ForgeRequest } from './request-config.js';
 import type { ResolvedService } from './resolved-service.js';
 import { retryInterceptor } from './retry.interceptor.js';
 import { sender } from './send.js';
 
+/** What becomes of an answer: a face's own kind of response, or an error. */
+export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;
+
+/** Has a call aborted by something that is no AbortSignal. Returns a function that lets go of it. */
+export type Follow = (scope: CallScope) => () => void;
+
 /** A service's chain of layers, and the calls that are under way in it. */
 export class ClientCore {
   readonly service: ResolvedService;
+  /** Holds calls back from a service that keeps failing; undefined where its retry strategy has none. */
+  readonly circuit: Circuit | undefined;
+  readonly #hooks: Hooks | undefined;
   readonly #handle: Handler;
   readonly #inFlight = new Set<CallScope>();
   #closed = false;
 
   constructor(service: ResolvedService) {
     this.service = service;
-    this.#handle = chainOf(service);
+    const { name, hooks, retry, clock, logger } = service;
+    this.circuit = retry?.createCircuit?.({ serviceName: name, clock });
+    this.#hooks = hooks && new Hooks(hooks, name, logger);
+    this.#handle = chainOf(service, this.#hooks, this.circuit);
   }
 
   /**
    * Makes one call.
    * @throws {ForgeAuthError} with the service's name
    */
-  async call<T>(config: ForgeRequest): Promise<ForgeResponse<T>> {
+  call<T>(config: ForgeRequest, follow?: Follow): Promise<ForgeResponse<T>> {
+    return this.run(config, (request, answered) => this.#judge<T>(request, answered, config), follow);
+  }
+
+  /**
+   * Makes one call for a face, which says what becomes of the answer.
+   * @param follow what else may abort the call
+   * @throws {ForgeAuthError} with the service's name, or what `conclude` throws
+   */
+  async run<R>(config: FaceRequest, conclude: Conclude<R>, follow?: Follow): Promise<R> {
     const { service } = this;
     if (this.#closed) throw this.#closedError();
     const scope = new CallScope();
-    const unfollow = config.signal === undefined ? undefined : scope.follow(config.signal);
+    const unfollow = followAll(scope, config.signal, follow);
     this.#inFlight.add(scope);
     let cancelDeadline: (() => void) | undefined;
     const release = (): void => {
@@ -42,21 +66,25 @@ export class ClientCore {
       unfollow?.();
       cancelDeadline?.();
     };
+    let request: CallRequest | undefined;
     try {
-      const request = buildRequest(service, config, scope);
-      const { deadline, startedAt } = request.call;
-      if (deadline !== Number.POSITIVE_INFINITY) {
-        cancelDeadline = service.clock.after(deadline - startedAt, () => scope.abort(this.#timedOut(request)));
+      request = buildRequest(service, config, scope);
+      if (this.#hooks !== undefined) request = this.#hooks.open(request);
+      const { call } = request;
+      if (call.deadline !== Number.POSITIVE_INFINITY) {
+        const timedOut = this.#timedOut.bind(this, request);
+        cancelDeadline = service.clock.after(call.deadline - call.startedAt, () => scope.abort(timedOut()));
       }
       const raced = unfollow !== undefined || cancelDeadline !== undefined;
       const answered = await (raced ? untilAborted(this.#handle(request), scope) : this.#handle(request));
-      const response = await this.#judge<T>(request, answered, config);
+      const result = await conclude(request, answered);
       if (Buffer.isBuffer(answered.body)) release();
       else answered.body.once('close', release);
-      return response;
+      return result;
     } catch (error) {
       release();
       if (error instanceof ForgeAuthError) error.serviceName ??= service.name;
+      if (this.#hooks !== undefined && request !== undefined) throw await this.#hooks.failed(error, request);
       throw error;
     }
   }
@@ -114,17 +142,29 @@ function ownUrl(request: CallRequest, answered: HttpResponse): string {
   return answered.askedUrl ?? request.url;
 }
 
-function chainOf(service: ResolvedService): Handler {
+function chainOf(service: ResolvedService, hooks: Hooks | undefined, circuit: Circuit | undefined): Handler {
   const { name, base, origins, excluded, clock, retry, logger } = service;
   const bare = sender(service.transport, clock, name);
-  const send = service.logging ? logged(bare, logger, clock) : bare;
+  const send = service.logging === undefined ? bare : logged(bare, service.logging, logger, clock);
   const interceptors: Interceptor[] = [];
-  if (retry !== undefined) {
-    const circuit = retry.createCircuit?.({ serviceName: name, clock });
-    interceptors.push(retryInterceptor(retry, circuit, clock));
-  }
+  if (hooks !== undefined) interceptors.push(hooks.interceptor);
+  if (retry !== undefined) interceptors.push(retryInterceptor(retry, circuit, clock));
   interceptors.push(followRedirects);
   return compose(interceptors, authenticationHandler({ serviceName: name, base, origins, excluded, clock }, send));
+}
+
+function followAll(
+  scope: CallScope,
+  signal: AbortSignal | undefined,
+  follow: Follow | undefined,
+): (() => void) | undefined {
+  const unfollow = signal === undefined ? undefined : scope.follow(signal);
+  const further = follow?.(scope);
+  if (unfollow === undefined || further === undefined) return unfollow ?? further;
+  return () => {
+    unfollow();
+    further();
+  };
 }
 
 /** Settles as `work` does, or rejects as soon as the scope is aborted. What comes later is thrown away. */

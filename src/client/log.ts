@@ -1,22 +1,107 @@
+import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../diagnostics.js';
 import { ForgeAuthError } from '../errors.js';
-import { redactUrl } from '../redact.js';
+import type { HttpRequest, HttpResponse } from '../http/http-request.js';
+import { redactHeaders, redactUrl } from '../redact.js';
 import type { Send } from './auth.interceptor.js';
+import type { Call } from './call-request.js';
+import { describeBody } from './logged-body.js';
 
-/** One line for each request that is sent: method, origin and path, status or error code, duration, attempt. */
-export function logged(send: Send, logger: ForgeLogger, clock: Clock): Send {
+/** What of a call goes into the log, beside the line itself. */
+export interface LoggingOptions {
+  /** Headers of request and answer, every value masked that is not known to be harmless. @default false */
+  headers?: boolean;
+  /**
+   * JSON and form bodies of request and answer, up to 2,000 characters: keys, numbers, and short harmless words; whatever
+   * could be a secret is masked. Of other bodies only type and size.
+   * @default false
+   */
+  body?: boolean;
+  /** Headers and keys of bodies that are masked, too, in any case. */
+  sensitiveKeys?: Iterable<string>;
+}
+
+/** Logging options, complete. */
+export interface ResolvedLogging {
+  readonly serviceName: string;
+  readonly headers: boolean;
+  readonly body: boolean;
+  readonly sensitiveKeys: ReadonlySet<string>;
+}
+
+/** As many characters of a token's fingerprint tell it apart. */
+const SHOWN_FINGERPRINT = 8;
+
+/** Ids that calls bring with them, if they look like ids. */
+const ID_HEADERS = ['x-request-id', 'x-correlation-id'];
+
+/**
+ * One entry for each request that is sent. The line tells method, origin and path, status or error code, duration,
+ * attempt, request id and token fingerprint; an object with the same, for loggers that write JSON, follows it.
+ */
+export function logged(send: Send, options: ResolvedLogging, logger: ForgeLogger, clock: Clock): Send {
+  const ids = new WeakMap<Call, string>();
   return async (request, call) => {
     const startedAt = clock.now();
-    const line = (end: string): string =>
-      `${request.method} ${redactUrl(request.url)} ${end} in ${clock.now() - startedAt} ms (attempt ${call.attempts})`;
+    const id = idOf(request, call, ids);
+    const entry = (end: Record<string, unknown>): Record<string, unknown> => ({
+      service: options.serviceName,
+      method: request.method,
+      url: redactUrl(request.url),
+      ...end,
+      durationMs: clock.now() - startedAt,
+      attempt: call.attempts,
+      requestId: id,
+      ...fingerprintOf(request, call),
+      ...(options.headers ? { requestHeaders: redactHeaders(request.headers, options.sensitiveKeys) } : undefined),
+      ...(options.body ? { requestBody: describeBody(request, options.sensitiveKeys) } : undefined),
+    });
     try {
       const response = await send(request, call);
-      logger.log(line(String(response.status)));
+      const fields = entry({ status: response.status, ...answerOf(response, options) });
+      logger.log(lineOf(fields, String(response.status)), fields);
       return response;
     } catch (error) {
-      logger.warn(line(error instanceof ForgeAuthError ? `failed (${error.code})` : 'was aborted'));
+      const fields = entry(error instanceof ForgeAuthError ? { errorCode: error.code } : { aborted: true });
+      logger.warn(lineOf(fields, error instanceof ForgeAuthError ? `failed (${error.code})` : 'was aborted'), fields);
       throw error;
     }
+  };
+}
+
+function lineOf(fields: Record<string, unknown>, end: string): string {
+  const { method, url, durationMs, attempt, requestId, tokenFingerprint } = fields;
+  const token = tokenFingerprint === undefined ? '' : `, token …${String(tokenFingerprint)}`;
+  return `${String(method)} ${String(url)} ${end} in ${String(durationMs)} ms (attempt ${String(attempt)}, request ${String(requestId)}${token})`;
+}
+
+function answerOf(response: HttpResponse, { headers, body, sensitiveKeys }: ResolvedLogging): Record<string, unknown> {
+  return {
+    ...(headers ? { responseHeaders: redactHeaders(response.headers, sensitiveKeys) } : undefined),
+    ...(body ? { responseBody: describeBody(response, sensitiveKeys) } : undefined),
+  };
+}
+
+function idOf({ headers }: HttpRequest, call: Call, ids: WeakMap<Call, string>): string {
+  const known = ids.get(call);
+  if (known !== undefined) return known;
+  const brought = ID_HEADERS.map((name) => headers[name]).find(
+    (value) => typeof value === 'string' && /^[\w.:-]{1,64}$/.test(value),
+  );
+  const id = typeof brought === 'string' ? brought : randomBytes(4).toString('hex');
+  ids.set(call, id);
+  return id;
+}
+
+/** Of what came from a token source: a fingerprint of a password or a short key could be guessed back. */
+function fingerprintOf({ headers }: HttpRequest, { authenticator }: Call): Record<string, string> {
+  if (authenticator === false) return {};
+  const value = headers[authenticator.credentialHeader ?? 'authorization'];
+  if (typeof value !== 'string') return {};
+  const token = /^(?:Bearer|DPoP) (.+)$/i.exec(value)?.[1] ?? (authenticator.onRejected && value.split(' ').at(-1));
+  if (token === undefined || /^Basic /i.test(value)) return {};
+  return {
+    tokenFingerprint: createHash('sha256').update(token).digest('base64url').slice(0, SHOWN_FINGERPRINT),
   };
 }

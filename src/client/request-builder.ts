@@ -8,7 +8,9 @@ import { resolveUrl } from '../http/url.js';
 import type { TokenRequest } from '../token/token-provider.js';
 import type { CallRequest } from './call-request.js';
 import type { CallScope } from './call-scope.js';
-import type { ForgeRequest, RequestHeaders } from './request-config.js';
+import type { FaceRequest } from './face-request.js';
+import type { ForgeRequest } from './request-config.js';
+import { headersOf } from './request-headers.js';
 import type { ResolvedService } from './resolved-service.js';
 
 /** What a header of a service may be read as by another origin: nothing but how to answer. */
@@ -18,7 +20,7 @@ const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-langua
  * Makes the request of a call.
  * @throws {InvalidRequestError | OriginNotAllowedError} when it cannot be sent as given
  */
-export function buildRequest(service: ResolvedService, config: ForgeRequest, scope: CallScope): CallRequest {
+export function buildRequest(service: ResolvedService, config: FaceRequest, scope: CallScope): CallRequest {
   const { authenticator, tokenRequest } = authOf(service, config.auth);
   const resolved = resolveUrl(service.base, config.url ?? '', config.params);
   if (authenticator !== false) service.origins.assertAllows(resolved);
@@ -30,9 +32,10 @@ export function buildRequest(service: ResolvedService, config: ForgeRequest, sco
     method: methodOf(config.method),
     url: own && service.params !== undefined ? withDefaults(resolved, service.params) : resolved,
     headers,
-    body: bodySourceOf(config.data, contentTypeOf(headers)),
+    body: config.body ?? bodySourceOf(config.data, contentTypeOf(headers)),
     responseType: config.responseType ?? 'json',
-    maxContentLength: service.maxContentLength,
+    maxContentLength: config.maxContentLength ?? service.maxContentLength,
+    axios: config.axios,
     call: {
       scope,
       startedAt,
@@ -78,26 +81,6 @@ function withDefaults(url: string, params: QueryParams): string {
     if (!target.searchParams.has(name)) target.searchParams.append(name, value);
   }
   return target.href;
-}
-
-function headersOf(defaults: Readonly<HttpHeaders>, given: RequestHeaders | undefined): Readonly<HttpHeaders> {
-  if (given === undefined) return defaults;
-  const headers: HttpHeaders = { ...defaults };
-  for (const [name, value] of Object.entries(given)) {
-    const key = name.toLowerCase();
-    if (value === null || value === undefined) delete headers[key];
-    else headers[key] = headerValue(name, value);
-  }
-  return headers;
-}
-
-function headerValue(name: string, value: string | number | boolean | readonly string[]): string | string[] {
-  const values = Array.isArray(value) ? value.map(String) : [String(value)];
-  // oxlint-disable-next-line no-control-regex -- exactly these must not pass
-  if (!/^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/.test(name) || values.some((text) => /[\r\n\0]/.test(text))) {
-    throw new InvalidRequestError('A header has a name or a value that cannot be sent (a line break?).');
-  }
-  return Array.isArray(value) ? values : (values[0] ?? '');
 }
 
 function harmless(headers: Readonly<HttpHeaders>): HttpHeaders {

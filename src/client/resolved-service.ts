@@ -7,6 +7,8 @@ import type { QueryParams } from '../http/query-params.js';
 import type { Transport } from '../http/transport.js';
 import type { PreparedBase } from '../http/url.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
+import type { HookList } from './hooks.js';
+import type { ResolvedLogging } from './log.js';
 import type { OriginPolicy } from './origin-policy.js';
 
 /** A service's options, complete and checked: what a client is made of. */
@@ -29,7 +31,10 @@ export interface ResolvedService {
   readonly maxRedirects: number;
   readonly maxContentLength: number | undefined;
   readonly validateStatus: (status: number) => boolean;
-  readonly logging: boolean;
+  /** Undefined: there are none. */
+  readonly hooks: HookList | undefined;
+  /** Undefined: nothing is logged. */
+  readonly logging: ResolvedLogging | undefined;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly logger: ForgeLogger;

@@ -42,7 +42,7 @@ const PER_REQUEST = {
  */
 export class AxiosTransport implements Transport {
   readonly #options: AxiosTransportOptions;
-  #prepared: { config: AxiosRequestConfig; adapter: AxiosAdapter } | undefined;
+  #prepared: AxiosRequestConfig | undefined;
   #ownAgents: http.Agent[] = [];
 
   constructor(options: AxiosTransportOptions = {}) {
@@ -50,7 +50,7 @@ export class AxiosTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const { config, adapter } = (this.#prepared ??= this.#prepare());
+    const config = (this.#prepared ??= this.#prepare());
     const streaming = request.responseType === 'stream';
     const exchange = {
       ...config,
@@ -61,11 +61,13 @@ export class AxiosTransport implements Transport {
       responseType: streaming ? 'stream' : 'arraybuffer',
       signal: request.signal,
       ...(request.maxContentLength === undefined ? undefined : { maxContentLength: request.maxContentLength }),
+      ...(request.axios === undefined ? undefined : ofOneRequest(request)),
     } as unknown as InternalAxiosRequestConfig;
     try {
-      const { status, headers, data } = await adapter(exchange);
+      const { status, statusText, headers, data } = await (exchange.adapter as AxiosAdapter)(exchange);
       return {
         status,
+        statusText,
         headers: { ...headers } as HttpHeaders,
         body: streaming ? (data as Readable) : toBuffer(data),
         url: request.url,
@@ -91,18 +93,29 @@ export class AxiosTransport implements Transport {
     this.#prepared = undefined;
   }
 
-  #prepare(): { config: AxiosRequestConfig; adapter: AxiosAdapter } {
+  #prepare(): AxiosRequestConfig {
     const given = this.#options.axios ?? {};
     const config = { ...given, ...PER_REQUEST } as unknown as AxiosRequestConfig;
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ keepAlive: true }));
     config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ keepAlive: true, ...this.#options.tls }));
-    return { config, adapter: getAdapter(given.adapter ?? 'http') };
+    config.adapter = getAdapter(given.adapter ?? 'http');
+    return config;
   }
 
   #own<A extends http.Agent>(agent: A): A {
     this.#ownAgents.push(agent);
     return agent;
   }
+}
+
+/** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
+function ofOneRequest(request: HttpRequest): Record<string, unknown> {
+  const { adapter, headers, ...settings } = request.axios ?? {};
+  return {
+    ...settings,
+    ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),
+    ...(headers === undefined ? undefined : { headers: { ...(headers as object), ...request.headers } }),
+  };
 }
 
 function toBuffer(data: unknown): Buffer {

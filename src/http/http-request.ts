@@ -27,11 +27,15 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** Bytes after which the body is given up. */
   maxContentLength?: number | undefined;
+  /** Settings of this one request that only the axios transport reads: progress callbacks, decompression, rates. */
+  axios?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One answer as it came over the wire. */
 export interface HttpResponse {
   status: number;
+  /** The reason phrase, where the transport knows it. */
+  statusText?: string | undefined;
   headers: HttpHeaders;
   /** A Buffer, or a stream where `responseType` asked for one. Already decompressed. */
   body: Buffer | Readable;

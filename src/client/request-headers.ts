@@ -1,0 +1,24 @@
+import { InvalidRequestError } from '../errors.js';
+import type { HttpHeaders } from '../http/http-request.js';
+import type { RequestHeaders } from './request-config.js';
+
+/** The headers of a request: the defaults, and what is given over them. @throws {InvalidRequestError} */
+export function headersOf(defaults: Readonly<HttpHeaders>, given: RequestHeaders | undefined): Readonly<HttpHeaders> {
+  if (given === undefined) return defaults;
+  const headers: HttpHeaders = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    const key = name.toLowerCase();
+    if (value === null || value === undefined) delete headers[key];
+    else headers[key] = headerValue(name, value);
+  }
+  return headers;
+}
+
+function headerValue(name: string, value: string | number | boolean | readonly string[]): string | string[] {
+  const values = Array.isArray(value) ? value.map(String) : [String(value)];
+  // oxlint-disable-next-line no-control-regex -- exactly these must not pass
+  if (!/^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/.test(name) || values.some((text) => /[\r\n\0]/.test(text))) {
+    throw new InvalidRequestError('A header has a name or a value that cannot be sent (a line break?).');
+  }
+  return Array.isArray(value) ? values : (values[0] ?? '');
+}
