@@ -2,15 +2,18 @@
  * Time and randomness, as one seam.
  *
  * Everything in this package that reads the time, waits, or draws a random number does it through a `Clock`,
- * so a test can own all three. Timers never keep the process alive.
+ * so a test can own all three. Timers do not keep the process alive, unless somebody waits for them.
  */
 export interface Clock {
   /** Current time in epoch milliseconds. */
   now(): number;
   /** A number in `[0, 1)`. */
   random(): number;
-  /** Runs `task` once, after `delayMs`. Returns a function that cancels it. */
-  after(delayMs: number, task: () => void): () => void;
+  /**
+   * Runs `task` once, after `delayMs`. Returns a function that cancels it.
+   * @param keepAlive whether the process stays alive for it: a script that awaits a retry must not end before. @default false
+   */
+  after(delayMs: number, task: () => void, keepAlive?: boolean): () => void;
 }
 
 /** Longest delay a Node timer can hold; above it `setTimeout` fires at once. */
@@ -20,9 +23,9 @@ const MAX_TIMER_MS = 2_147_483_647;
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
   random: () => Math.random(),
-  after(delayMs: number, task: () => void): () => void {
+  after(delayMs: number, task: () => void, keepAlive = false): () => void {
     const timer = setTimeout(task, Math.min(Math.max(0, delayMs), MAX_TIMER_MS));
-    timer.unref();
+    if (!keepAlive) timer.unref();
     return () => clearTimeout(timer);
   },
 });
@@ -40,10 +43,14 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       cancel();
       reject(signal?.reason as Error);
     };
-    const cancel = clock.after(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    });
+    const cancel = clock.after(
+      delayMs,
+      () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      },
+      true,
+    );
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
