@@ -6,7 +6,7 @@ import { HttpRequester } from '../http/http-requester.js';
 import { RedactedCause } from '../redact.js';
 import { DocumentCache } from '../token/document-cache.js';
 import { isAnswered } from '../token/token-failure.js';
-import { canonicalRequest, scopes } from '../token/token-key.js';
+import { canonicalRequest, fingerprintOf, scopes } from '../token/token-key.js';
 import type {
   BindableTokenProvider,
   BoundTokenProvider,
@@ -129,7 +129,7 @@ class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async keyParts(): Promise<readonly string[]> {
-    const { tokenUrl, issuer, clientId, authMethod, scope, audience, resource, extraParams } = this.#options;
+    const { tokenUrl, issuer, clientId, authMethod, scope, audience, resource, extraParams, http } = this.#options;
     const asked: TokenRequest = {
       ...(scope === undefined ? undefined : { scope }),
       ...(audience === undefined ? undefined : { audience }),
@@ -143,6 +143,13 @@ class BoundOAuthProvider implements BoundTokenProvider {
       typeof authMethod === 'string' ? authMethod : '',
       canonicalRequest(asked),
       (await this.#secret?.fingerprint()) ?? '',
+      // A tenant may stand in a header, and tokens may be bound to the client's certificate.
+      fingerprintOf(
+        Object.entries(http?.headers ?? {})
+          .sort()
+          .flat(),
+      ),
+      fingerprintOf([http?.tls?.cert ?? [], http?.tls?.pfx ?? []].flat().map(bytesOf)),
       ...(await this.#grant.keyParts()),
     ];
   }
@@ -263,6 +270,12 @@ function mayBeRotated(error: AuthenticationError): boolean {
   return (
     !error.transient && (error.status === 401 || error.error === 'invalid_client' || error.error === 'invalid_grant')
   );
+}
+
+/** A certificate as a text that is the same for the same bytes. */
+function bytesOf(part: unknown): string {
+  const bytes: unknown = (part as { buf?: unknown }).buf ?? part;
+  return Buffer.isBuffer(bytes) ? bytes.toString('base64') : String(bytes);
 }
 
 function redactedName(options: GrantOptions): string {
