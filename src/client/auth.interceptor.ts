@@ -123,8 +123,9 @@ async function openBody(
   request: AuthenticatedRequest,
   source: NonNullable<CallRequest['body']>,
 ): Promise<AuthenticatedRequest> {
-  const { body, contentType } = await source.open();
+  const { body, contentType, overridesContentType = false } = await source.open();
   request.body = body;
-  if (contentType !== undefined) request.headers['content-type'] ??= contentType;
+  if (contentType !== undefined && (overridesContentType || request.headers['content-type'] === undefined))
+    request.headers['content-type'] = contentType;
   return request;
 }

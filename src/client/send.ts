@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream';
 import type { Clock } from '../clock.js';
-import { TimeoutError } from '../errors.js';
+import { InvalidRequestError, TimeoutError } from '../errors.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import type { Transport } from '../http/transport.js';
 import { redactUrl } from '../redact.js';
@@ -8,6 +9,7 @@ import type { Send } from './auth.interceptor.js';
 /** Sends one request within its timeout: to the end of the body, to the headers of a stream. */
 export function sender(transport: Transport, clock: Clock, serviceName: string): Send {
   return async (request, call) => {
+    if (request.body instanceof Readable && request.body.destroyed) throw spent(request, request.body);
     const controller = new AbortController();
     const release = call.scope.onAbort((reason) => controller.abort(reason));
     const cancel = clock.after(call.timeoutMs, () => controller.abort(timedOut(request, call.timeoutMs, serviceName)));
@@ -26,6 +28,14 @@ export function sender(transport: Transport, clock: Clock, serviceName: string):
     else response.body.once('close', release);
     return response;
   };
+}
+
+/** Sent as it is, the request would wait for its end in vain. */
+function spent(request: HttpRequest, body: Readable): InvalidRequestError {
+  const where = `${request.method} ${redactUrl(request.url)}`;
+  return new InvalidRequestError(`${where}: the body is a stream that has failed, or was read before.`, {
+    ...(body.errored === null ? undefined : { cause: body.errored }),
+  });
 }
 
 function timedOut(request: HttpRequest, timeoutMs: number, serviceName: string): TimeoutError {

@@ -4,6 +4,9 @@ import { redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http-request.js';
 import { RedactedRequest } from './redacted-request.js';
 
+/** One JSON text (RFC 6839 §3.1), not a sequence or lines of them. */
+const JSON_LABEL = /^\s*[^/;]+\/(?:[^;]+\+)?json\s*(?:;|$)/;
+
 /** What is known of an exchange beside the answer itself. */
 export interface ExchangeInfo {
   /** Milliseconds from the start of the call to the answer. */
@@ -108,7 +111,7 @@ export class ForgeResponse<T = unknown> {
     if (type === 'text') return text;
     if (text === '') return undefined;
     const label = contentTypeOf(this.headers);
-    const labelledJson = label.includes('json');
+    const labelledJson = JSON_LABEL.test(label);
     if (!labelledJson && label !== '' && !/^\s*[{[]/.test(text)) return text;
     try {
       return JSON.parse(text);

@@ -3,7 +3,7 @@ import { redactUrl } from '../redact.js';
 
 /** Codes of Node and OpenSSL that mean that a certificate or handshake was refused. */
 const TLS_CODE =
-  /^(?:ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ERR_OSSL_|CRL_)/;
+  /^(?:ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|EPROTO$|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ERR_OSSL_|CRL_)/;
 
 /** Nothing left this machine: even a POST may be sent again. */
 const NOTHING_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND']);

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { InvalidRequestError } from '../errors.js';
 import type { HttpBody } from './http-request.js';
@@ -11,6 +11,8 @@ export interface OpenBody {
   body: HttpBody;
   /** Sent as `content-type` unless the caller set one. */
   contentType?: string;
+  /** Whether the caller's own gives way: only the encoder knows the boundary between the parts of a multipart body. */
+  overridesContentType?: boolean;
 }
 
 /** Where the body of a call comes from. */
@@ -55,7 +57,7 @@ function openNow(data: unknown, contentType: string | undefined): OpenBody {
   if (ArrayBuffer.isView(data)) return { body: Buffer.from(data.buffer, data.byteOffset, data.byteLength) };
   if (data instanceof ArrayBuffer) return { body: Buffer.from(data) };
   if (isNodeStream(data)) return openStream(data);
-  if (data instanceof globalThis.ReadableStream) return { body: Readable.fromWeb(data as ReadableStream) };
+  if (data instanceof globalThis.ReadableStream) return { body: guarded(Readable.fromWeb(data as ReadableStream)) };
   if (contentType?.startsWith('application/x-www-form-urlencoded') === true && typeof data === 'object') {
     return { body: new URLSearchParams(formEntries(data as object)).toString(), contentType: FORM_TYPE };
   }
@@ -65,15 +67,29 @@ function openNow(data: unknown, contentType: string | undefined): OpenBody {
 /** `form-data` streams bring their own content type, boundary included. */
 function openStream(stream: Readable & { getHeaders?: () => Record<string, string> }): OpenBody {
   const contentType = stream.getHeaders?.()['content-type'];
-  const body = stream instanceof Readable ? stream : new Readable().wrap(stream);
-  return contentType === undefined ? { body } : { body, contentType };
+  const body = guarded(stream instanceof Readable ? stream : piped(stream));
+  return contentType === undefined ? { body } : { body, contentType, overridesContentType: true };
+}
+
+/** A stream of the old kind, as `form-data` is one: it flows only when piped, and pipes no errors. */
+function piped(stream: NodeJS.ReadableStream): Readable {
+  const body = new PassThrough();
+  stream.once('error', (error) => body.destroy(error));
+  body.once('close', () => (stream as Partial<Readable>).destroy?.());
+  return stream.pipe(body);
+}
+
+/** A stream may fail while the call still waits for its token: told when it is to be sent, no uncaught exception. */
+function guarded(stream: Readable): Readable {
+  return stream.on('error', () => undefined);
 }
 
 async function encodeWithResponse(data: FormData | Blob): Promise<OpenBody> {
   const encoded = new Response(data);
   const contentType = encoded.headers.get('content-type');
   const body = Buffer.from(await encoded.arrayBuffer());
-  return contentType === null || contentType === '' ? { body } : { body, contentType };
+  if (contentType === null || contentType === '') return { body };
+  return { body, contentType, overridesContentType: data instanceof FormData };
 }
 
 function formEntries(data: object): [string, string][] {
