@@ -1,0 +1,32 @@
+/**
+ * Token endpoint and API, in a process of their own: their CPU time is not the client's.
+ * Tells its origin when it listens, and how many tokens it gave out when it is asked.
+ */
+import { createServer } from 'node:http';
+
+const ACCESS_TOKEN = 'a-token-as-long-as-opaque-ones-are-0123456789';
+const ORDER = JSON.stringify({ id: 7, status: 'shipped', lines: [{ sku: 'A-1', quantity: 2 }], total: 42.5 });
+let tokenRequests = 0;
+
+const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  request.resume();
+  if (request.url === '/token') {
+    tokenRequests += 1;
+    answer(response, 200, JSON.stringify({ access_token: ACCESS_TOKEN, token_type: 'Bearer', expires_in: 86_400 }));
+  } else if (request.headers.authorization === `Bearer ${ACCESS_TOKEN}`) {
+    answer(response, 200, ORDER);
+  } else {
+    answer(response, 401, '{"error":"invalid_token"}');
+  }
+});
+
+function answer(response, status, body) {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+server.listen(0, '127.0.0.1', () => {
+  process.send({ origin: `http://127.0.0.1:${server.address().port}`, accessToken: ACCESS_TOKEN });
+});
+process.on('message', () => process.send({ tokenRequests }));
+process.on('disconnect', () => process.exit());
