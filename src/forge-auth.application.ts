@@ -158,6 +158,7 @@ export class ForgeAuthApplication {
       name,
       () => (entry.core === undefined || hasTokens(entry) ? this.tokens(name) : undefined),
       () => this.#open(entry),
+      () => ({ core: entry.core, baseUrl: entry.options?.baseUrl }),
     );
     const entry: Entry = {
       name,

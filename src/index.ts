@@ -4,7 +4,21 @@ export { BasicAuth } from './auth/basic.authenticator.js';
 export { BearerAuth } from './auth/bearer.authenticator.js';
 export { CompositeAuth, type CompositeAuthOptions } from './auth/composite.authenticator.js';
 export { TokenAuth, type TokenAuthPlacement } from './auth/token.authenticator.js';
+export { attachForgeAuth } from './client/attach-forge-auth.js';
+export type { ForgeAxiosOptions } from './client/axios.face.js';
+export { CorrelationIdHook, type CorrelationIdHookOptions } from './client/correlation-id.hook.js';
 export { ForgeHttpClient } from './client/forge-http-client.js';
+export type {
+  AfterResponseHook,
+  BeforeRequestHook,
+  ErrorHook,
+  HookedCall,
+  OnErrorHook,
+  RequestHook,
+  ResponseHook,
+} from './client/hooks.js';
+export type { LoggingOptions } from './client/log.js';
+export { type RateLimit, RateLimitHook, type RateLimitHookOptions } from './client/rate-limit.hook.js';
 export type { ForgeRequest, RequestConfig, RequestHeaders } from './client/request-config.js';
 export { type Clock, systemClock } from './clock.js';
 export type { ForgeLogger } from './diagnostics.js';
@@ -36,6 +50,7 @@ export {
   InjectForgeClient,
   InjectTokenManager,
 } from './forge-auth.decorators.js';
+export type { HookOptions } from './forge-auth.hooks.js';
 export { ForgeAuthModule } from './forge-auth.module.js';
 export type {
   AsyncServiceOptions,

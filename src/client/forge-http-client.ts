@@ -1,7 +1,19 @@
+import type { AxiosAdapter, AxiosInstance } from 'axios';
 import type { ForgeResponse } from '../http/forge-response.js';
+import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
+import { adapterOf, createAxiosFace, type FaceOwner } from './axios.face.js';
 import type { ClientCore } from './client-core.js';
+import { createHttpServiceFace } from './http-service.face.js';
 import type { ForgeRequest, RequestConfig } from './request-config.js';
+
+type HttpService = ReturnType<typeof createHttpServiceFace>;
+
+/** What is known of a service before its first call. */
+export interface KnownOfService {
+  readonly core?: ClientCore | undefined;
+  readonly baseUrl?: string | undefined;
+}
 
 /**
  * The HTTP client of one service: every call carries a valid credential, or fails with a typed error.
@@ -13,18 +25,45 @@ export class ForgeHttpClient {
   readonly serviceName: string;
   readonly #tokens: () => TokenManager | undefined;
   readonly #open: () => Promise<ClientCore>;
+  readonly #known: () => KnownOfService;
   #core: ClientCore | undefined;
+  #axiosRef: AxiosInstance | undefined;
+  #httpService: HttpService | undefined;
 
   /** Made by the module, or by {@link createForgeClient}. */
-  constructor(serviceName: string, tokens: () => TokenManager | undefined, open: () => Promise<ClientCore>) {
+  constructor(
+    serviceName: string,
+    tokens: () => TokenManager | undefined,
+    open: () => Promise<ClientCore>,
+    known: () => KnownOfService = () => ({}),
+  ) {
     this.serviceName = serviceName;
     this.#tokens = tokens;
     this.#open = open;
+    this.#known = known;
   }
 
   /** Keeps the service's tokens. One of a service without tokens throws when it is used. */
   get tokens(): TokenManager | undefined {
     return this.#tokens();
+  }
+
+  /** The service's circuit, where its retry strategy has one: `client.circuit?.state`. Undefined before the first call outside Nest. */
+  get circuit(): { readonly state: CircuitState } | undefined {
+    return (this.#core ?? this.#known().core)?.circuit;
+  }
+
+  /**
+   * A real axios instance over this client, for code that takes one. Made on first use.
+   * It rejects as axios does, with a redacted `AxiosError` whose cause is this package's own error.
+   */
+  get axiosRef(): AxiosInstance {
+    return (this.#axiosRef ??= createAxiosFace(this.#owner));
+  }
+
+  /** A real HttpService over {@link axiosRef}, for code that takes one. Made on first use. */
+  get httpService(): HttpService {
+    return (this.#httpService ??= createHttpServiceFace(this.axiosRef));
   }
 
   get<T = unknown>(url: string, config?: RequestConfig): Promise<ForgeResponse<T>> {
@@ -62,15 +101,33 @@ export class ForgeHttpClient {
    * @throws {TimeoutError | ConnectionError | TlsError | ResponseParseError | OriginNotAllowedError | CircuitOpenError}
    */
   async request<T = unknown>(request: ForgeRequest): Promise<ForgeResponse<T>> {
-    const core = this.#core ?? (this.#core = await this.#open());
+    const core = this.#core ?? (await this.#opened());
     return core.call<T>(request);
   }
 
   /** Refuses new calls, aborts those under way, and closes connections. */
   async close(): Promise<void> {
-    const core = this.#core ?? (await this.#open());
-    this.#core = core;
+    const core = this.#core ?? (await this.#opened());
     await core.close();
+  }
+
+  /**
+   * An adapter for axios instances made elsewhere.
+   * @internal
+   */
+  adapterOver(below: AxiosAdapter | undefined): AxiosAdapter {
+    return adapterOf(this.#owner, below);
+  }
+
+  get #owner(): FaceOwner {
+    return {
+      open: () => this.#core ?? this.#opened(),
+      baseUrl: () => this.#known().core?.service.base?.href ?? this.#known().baseUrl,
+    };
+  }
+
+  async #opened(): Promise<ClientCore> {
+    return (this.#core ??= await this.#open());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
