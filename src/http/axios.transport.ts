@@ -1,8 +1,8 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { type AxiosAdapter, type AxiosRequestConfig, getAdapter, type InternalAxiosRequestConfig } from 'axios';
-import { ResponseParseError } from '../errors.js';
+import { ConnectionError, ResponseParseError } from '../errors.js';
 import { redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { networkError } from './network-error.js';
@@ -69,21 +69,11 @@ export class AxiosTransport implements Transport {
         status,
         statusText,
         headers: { ...headers } as HttpHeaders,
-        body: streaming ? (data as Readable) : toBuffer(data),
+        body: streaming ? typedStream(data as Readable, (error) => failure(error, request, exchange)) : toBuffer(data),
         url: request.url,
       };
     } catch (error) {
-      if (request.signal?.aborted === true) throw request.signal.reason;
-      if (isTooLarge(error, request)) {
-        const where = `${request.method} ${redactUrl(request.url)}`;
-        throw new ResponseParseError(
-          `${where} answered more than ${request.maxContentLength ?? config.maxContentLength} bytes.`,
-          {
-            code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
-          },
-        );
-      }
-      throw networkError(request.method, request.url, error);
+      throw failure(error, request, exchange);
     }
   }
 
@@ -126,10 +116,32 @@ function toBuffer(data: unknown): Buffer {
   return Buffer.from(typeof data === 'string' ? data : JSON.stringify(data));
 }
 
-/** axios tells the limit only by its message: same code as other broken bodies. */
-function isTooLarge(error: unknown, request: HttpRequest): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return (
-    request.signal?.aborted !== true && code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength')
-  );
+/** What the reader of a stream sees fail: axios's own errors quote the whole request, its credential included. */
+function typedStream(source: Readable, failureOf: (error: unknown) => unknown): Readable {
+  const body = new PassThrough();
+  // A reader that is not there yet must not crash the process; one that comes later finds the stream destroyed.
+  body.on('error', () => undefined);
+  body.once('close', () => source.destroy());
+  source.once('error', (error) => body.destroy(failureOf(error) as Error));
+  source.once('close', () => {
+    if (!source.readableEnded) body.destroy(failureOf(undefined) as Error);
+  });
+  return source.pipe(body);
+}
+
+/** The signal's reason where it aborted, else an error of our own. */
+function failure(error: unknown, request: HttpRequest, exchange: AxiosRequestConfig): unknown {
+  if (request.signal?.aborted === true) return request.signal.reason;
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const where = `${request.method} ${redactUrl(request.url)}`;
+  // axios has one code for all of these, and tells them apart by message alone.
+  if (code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength')) {
+    return new ResponseParseError(`${where} answered more than ${exchange.maxContentLength} bytes.`, {
+      code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
+    });
+  }
+  if (code === 'ERR_BAD_RESPONSE' && message === 'stream has been aborted') {
+    return new ConnectionError(`${where} failed: the connection was closed amid the answer.`, { cause: error });
+  }
+  return networkError(request.method, request.url, error);
 }
