@@ -23,6 +23,11 @@ class ForgeAuthCoreModule {}
 /** Injection token of what declares a module's services: whatever injects one of them waits for it. */
 const DECLARED = 'FORGE_AUTH_DECLARED';
 
+/** The registry, out of sight of Nest, which would call its lifecycle hooks once for each module. */
+interface Declared {
+  readonly registry: ForgeAuthRegistry;
+}
+
 /**
  * Gives an app an HTTP client for each service that it names, which always carries a valid credential.
  *
@@ -103,7 +108,7 @@ function moduleOf(names: readonly string[], declared: Provider, more: Omit<Dynam
 }
 
 function injectable(provide: string, useFactory: (registry: ForgeAuthRegistry) => unknown): FactoryProvider {
-  return { provide, inject: [ForgeAuthRegistry, DECLARED], useFactory };
+  return { provide, inject: [DECLARED], useFactory: ({ registry }: Declared) => useFactory(registry) };
 }
 
 function declaring<A extends unknown[]>(
@@ -113,9 +118,9 @@ function declaring<A extends unknown[]>(
   return {
     provide: DECLARED,
     inject: [ForgeAuthRegistry, ...(inject ?? [])],
-    useFactory: (registry: ForgeAuthRegistry, ...args: A) => {
+    useFactory: (registry: ForgeAuthRegistry, ...args: A): Declared => {
       declare(registry, ...args);
-      return true; // A factory's undefined would be injected silently.
+      return { registry };
     },
   };
 }
