@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
+import { jest } from '@jest/globals';
 import type { AxiosRequestConfig, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
 import { ConnectionError, InvalidRequestError, ResponseParseError, TlsError } from '../errors.js';
 import { AxiosTransport } from './axios.transport.js';
@@ -127,6 +128,43 @@ describe('AxiosTransport', () => {
     expect(seen).toMatchObject({ method: 'GET', url: '/a' });
     expect(seen?.headers).toMatchObject({ authorization: `Bearer ${SECRET}` });
     expect(seen?.headers).not.toHaveProperty('x-shared');
+  });
+
+  it('goes through the proxy that the environment names', async () => {
+    const asked: (string | undefined)[] = [];
+    const { origin } = await serve((request, response) => {
+      asked.push(request.url);
+      response.end();
+    });
+    process.env['http_proxy'] = origin;
+    try {
+      await transportOf().send(get('http://nowhere.example/a'));
+      await transportOf({ proxy: false }).send(get(`${origin}/b`));
+    } finally {
+      delete process.env['http_proxy'];
+    }
+    expect(asked).toEqual(['http://nowhere.example/a', '/b']);
+  });
+
+  it('goes through the proxy of one request where the environment names none', async () => {
+    let asked: string | undefined;
+    const { origin } = await serve((request, response) => {
+      asked = request.url;
+      response.end();
+    });
+    const { hostname: host, port } = new URL(origin);
+    await transportOf().send(get('http://nowhere.example/a', { axios: { proxy: { host, port: Number(port) } } }));
+    expect(asked).toBe('http://nowhere.example/a');
+  });
+
+  it('sets the keep-alive delay of a socket once', async () => {
+    const { origin } = await serve((_request, response) => response.end());
+    const set = jest.spyOn(Socket.prototype, 'setKeepAlive');
+    const transport = transportOf();
+    for (let sent = 0; sent < 3; sent += 1) await transport.send(get(origin));
+    const delays = set.mock.calls.map(([, delayMs]) => delayMs);
+    set.mockRestore();
+    expect(new Set(delays)).toEqual(new Set([60_000]));
   });
 
   it('works with a mock adapter', async () => {

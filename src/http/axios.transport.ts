@@ -35,10 +35,17 @@ const PER_REQUEST = {
 } as const;
 
 /**
+ * axios sets this delay on every socket that it is given: an agent that wants another one sets its own again after each
+ * request, with several system calls each.
+ */
+const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
+
+/**
  * The default transport: axios's own `http` adapter, called directly.
  *
  * Agents, proxies and mocks made for axios work; its per-request merging of configs, which costs as much as the
  * request itself, is done once. Agents are made on first use and closed with the transport; given ones are left alone.
+ * Whether the environment names a proxy at all is seen on first use, too.
  */
 export class AxiosTransport implements Transport {
   readonly #options: AxiosTransportOptions;
@@ -86,9 +93,11 @@ export class AxiosTransport implements Transport {
   #prepare(): AxiosRequestConfig {
     const given = this.#options.axios ?? {};
     const config = { ...given, ...PER_REQUEST } as unknown as AxiosRequestConfig;
-    config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ keepAlive: true }));
-    config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ keepAlive: true, ...this.#options.tls }));
+    config.httpAgent = given.httpAgent ?? this.#own(new http.Agent(KEEP_ALIVE));
+    config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ ...KEEP_ALIVE, ...this.#options.tls }));
     config.adapter = getAdapter(given.adapter ?? 'http');
+    // axios would ask for each request, variable by variable; reading the environment is dear.
+    if (given.proxy === undefined && !environmentNamesProxy()) config.proxy = false;
     return config;
   }
 
@@ -96,6 +105,11 @@ export class AxiosTransport implements Transport {
     this.#ownAgents.push(agent);
     return agent;
   }
+}
+
+/** `http_proxy`, `HTTPS_PROXY`, `all_proxy`, `npm_config_proxy` … */
+function environmentNamesProxy(): boolean {
+  return Object.keys(process.env).some((name) => /_proxy$/i.test(name) && name.toLowerCase() !== 'no_proxy');
 }
 
 /** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
