@@ -22,6 +22,8 @@ import type { TokenSource } from './token/token-source.js';
 export interface Host {
   readonly logger: ForgeLogger;
   readonly clock?: Clock;
+  /** Whether the application is there for one client, and ends with it. */
+  readonly endsWithClient?: boolean;
   /** An instance of a class, or what an injection token stands for. */
   instantiate<T>(type: unknown, what: string): Promise<T>;
   /** The storage that an option stands for. */
@@ -159,6 +161,7 @@ export class ForgeAuthApplication {
       () => (entry.core === undefined || hasTokens(entry) ? this.tokens(name) : undefined),
       () => this.#open(entry),
       () => ({ core: entry.core, baseUrl: entry.options?.baseUrl }),
+      async () => (this.#host.endsWithClient === true ? this.close() : undefined),
     );
     const entry: Entry = {
       name,

@@ -33,6 +33,7 @@ export function createForgeClient(service: ForgeServiceOptions, options: ForgeCl
 function host(logger: ForgeLogger): Host {
   return {
     logger,
+    endsWithClient: true,
     async instantiate<T>(type: unknown, what: string): Promise<T> {
       try {
         return new (type as new () => T)();

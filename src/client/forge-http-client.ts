@@ -4,6 +4,7 @@ import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { adapterOf, createAxiosFace, type FaceOwner } from './axios.face.js';
 import type { ClientCore } from './client-core.js';
+import { createFetchFace, type ForgeFetch } from './fetch.face.js';
 import { createHttpServiceFace } from './http-service.face.js';
 import type { ForgeRequest, RequestConfig } from './request-config.js';
 
@@ -26,9 +27,11 @@ export class ForgeHttpClient {
   readonly #tokens: () => TokenManager | undefined;
   readonly #open: () => Promise<ClientCore>;
   readonly #known: () => KnownOfService;
+  readonly #release: () => Promise<void>;
   #core: ClientCore | undefined;
   #axiosRef: AxiosInstance | undefined;
   #httpService: HttpService | undefined;
+  #fetch: ForgeFetch | undefined;
 
   /** Made by the module, or by {@link createForgeClient}. */
   constructor(
@@ -36,11 +39,13 @@ export class ForgeHttpClient {
     tokens: () => TokenManager | undefined,
     open: () => Promise<ClientCore>,
     known: () => KnownOfService = () => ({}),
+    release: () => Promise<void> = async () => undefined,
   ) {
     this.serviceName = serviceName;
     this.#tokens = tokens;
     this.#open = open;
     this.#known = known;
+    this.#release = release;
   }
 
   /** Keeps the service's tokens. One of a service without tokens throws when it is used. */
@@ -64,6 +69,14 @@ export class ForgeHttpClient {
   /** A real HttpService over {@link axiosRef}, for code that takes one. Made on first use. */
   get httpService(): HttpService {
     return (this.#httpService ??= createHttpServiceFace(this.axiosRef));
+  }
+
+  /**
+   * `fetch` over this client, for code that takes one: resolves with any status. Bound, and made on first use.
+   * Relative URLs are below the service's base URL.
+   */
+  get fetch(): ForgeFetch {
+    return (this.#fetch ??= createFetchFace(() => this.#core ?? this.#opened()));
   }
 
   get<T = unknown>(url: string, config?: RequestConfig): Promise<ForgeResponse<T>> {
@@ -105,10 +118,11 @@ export class ForgeHttpClient {
     return core.call<T>(request);
   }
 
-  /** Refuses new calls, aborts those under way, and closes connections. */
+  /** Refuses new calls, aborts those under way, and closes connections; outside Nest also those of its tokens. */
   async close(): Promise<void> {
-    const core = this.#core ?? (await this.#opened());
-    await core.close();
+    const core = this.#core ?? (await this.#opened().catch(() => undefined));
+    await core?.close();
+    await this.#release();
   }
 
   /**

@@ -99,7 +99,9 @@ class BoundOAuthProvider implements BoundTokenProvider {
     this.#owner = owner;
     this.#label = environment.serviceName === undefined ? redactedName(options) : `"${environment.serviceName}"`;
     this.#secret =
-      options.clientSecret === undefined ? undefined : new Secret(`${owner}: clientSecret`, options.clientSecret);
+      options.clientSecret === undefined
+        ? undefined
+        : new Secret(`${owner}: clientSecret`, options.clientSecret, environment.clock);
     this.#retry = new TokenRequestRetry(options.retry);
     this.http = new HttpRequester(options.http, environment.clock);
   }

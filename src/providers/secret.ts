@@ -1,10 +1,14 @@
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
+import { type Clock, systemClock, withDeadline } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import { fingerprintOf } from '../token/token-key.js';
 
 /** A secret, or a function that reads it: from a file, a vault. Read again when the issuer answers `invalid_client`. */
 export type SecretSource = string | (() => string | Promise<string>);
+
+/** A vault that has not answered by then is asked again by the next flight. */
+const DEADLINE_MS = 5_000;
 
 const derive = promisify(scrypt) as (password: string, salt: string, length: number) => Promise<Buffer>;
 
@@ -12,13 +16,15 @@ const derive = promisify(scrypt) as (password: string, salt: string, length: num
 export class Secret {
   readonly #name: string;
   readonly #source: SecretSource;
+  readonly #clock: Clock;
   #value: Promise<string> | undefined;
   #fingerprint: { readonly of: string; readonly value: string } | undefined;
 
   /** @param name the option it was given as, for messages */
-  constructor(name: string, source: SecretSource) {
+  constructor(name: string, source: SecretSource, clock = systemClock) {
     this.#name = name;
     this.#source = source;
+    this.#clock = clock;
   }
 
   /** The secret's current value. */
@@ -59,8 +65,9 @@ export class Secret {
   async #ask(): Promise<string> {
     let value: unknown;
     try {
-      value = typeof this.#source === 'string' ? this.#source : await this.#source();
+      value = typeof this.#source === 'string' ? this.#source : await this.#call(this.#source);
     } catch (cause) {
+      if (cause instanceof AuthenticationError) throw cause;
       throw new AuthenticationError(`${this.#name} could not be read: its function threw.`, {
         code: 'FORGE_AUTH_CREDENTIAL_FAILED',
         cause,
@@ -71,5 +78,18 @@ export class Secret {
     throw new AuthenticationError(`${this.#name} could not be read: its function answered no text.`, {
       code: 'FORGE_AUTH_CREDENTIAL_FAILED',
     });
+  }
+
+  /** An async function, so that a source that throws at once is a rejection like any other. */
+  #call(source: () => string | Promise<string>): Promise<string> {
+    const onTimeout = (): Error =>
+      new AuthenticationError(
+        `${this.#name} could not be read: its function did not answer within ${DEADLINE_MS} ms.`,
+        {
+          code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+          transient: true,
+        },
+      );
+    return withDeadline(this.#clock, (async () => source())(), DEADLINE_MS, onTimeout);
   }
 }

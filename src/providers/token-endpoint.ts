@@ -149,10 +149,13 @@ function lowerCase(headers: Record<string, string>): Record<string, string> {
 /** Which URLs may be plain http is checked by {@link assertSecureUrl}, which knows this machine from others. */
 const allowEveryProtocol: (configuration: Configuration) => void = allowInsecureRequests;
 
+/** Members that issuers write in ways of their own; {@link Token.fromResponse} understands or refuses them. */
+const READ_BY_US: ReadonlySet<string> = new Set(['expires_in', 'refresh_token', 'scope', 'id_token']);
+
 /** What `openid-client` needs to see: it is stricter than issuers are. The token is made of the answer itself. */
 function acceptable(answer: Record<string, unknown>): Record<string, unknown> {
-  const { token_type: type, id_token: _unchecked, ...rest } = answer;
+  const { token_type: type } = answer;
   const dpop = typeof type === 'string' && type.toLowerCase() === 'dpop';
-  const seen = { ...rest, token_type: dpop ? 'dpop' : 'bearer' };
-  return Object.fromEntries(Object.entries(seen).filter(([name, value]) => value !== null && name !== 'expires_in'));
+  const seen = { ...answer, token_type: dpop ? 'dpop' : 'bearer' };
+  return Object.fromEntries(Object.entries(seen).filter(([name, value]) => value !== null && !READ_BY_US.has(name)));
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.js';
 import { type ForgeLogger, silentLogger } from '../diagnostics.js';
-import { ConfigurationError } from '../errors.js';
+import { ClientClosedError, ConfigurationError } from '../errors.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
@@ -54,6 +54,7 @@ export const DEFAULT_KEY_PREFIX = 'forge-auth';
 export class TokenManager extends EventEmitter<TokenManagerEvents> {
   #source: TokenSource | undefined;
   #opening: Promise<TokenSource> | undefined;
+  #closed = false;
   readonly #open: (events: SlotEvents) => TokenSource | Promise<TokenSource>;
 
   /** @throws {ConfigurationError} when an option is missing or malformed */
@@ -161,6 +162,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
 
   /** Aborts what is under way and closes connections; every later call is refused. */
   async close(): Promise<void> {
+    this.#closed = true;
     await (this.#source ?? (await this.#opening?.catch(() => undefined)))?.close();
     this.removeAllListeners();
   }
@@ -176,6 +178,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
 
   async #openOnce(): Promise<TokenSource> {
     try {
+      if (this.#closed) throw new ClientClosedError('The token manager was closed before it was used.');
       return (this.#source = await this.#open(this.#events()));
     } finally {
       this.#opening = undefined;
