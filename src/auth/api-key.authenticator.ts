@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { withQueryParam } from '../http/url.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { checkCredential, checkHeaderName, readCredential } from './credential.js';
 
@@ -46,8 +47,6 @@ export class ApiKeyAuth implements Authenticator {
       request.headers[this.credentialHeader] = key;
       return;
     }
-    const url = new URL(request.url);
-    url.searchParams.set(this.#name, key);
-    request.url = url.href;
+    request.url = withQueryParam(request.url, this.#name, key);
   }
 }

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
-import { readCredential } from './credential.js';
+import { readText } from './credential.js';
 
 /** HTTP Basic authentication, in UTF-8. @see [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617) */
 export class BasicAuth implements Authenticator {
@@ -30,7 +30,7 @@ export class BasicAuth implements Authenticator {
   }
 
   async #ask(request: AuthenticatedRequest, source: () => string | Promise<string>): Promise<void> {
-    request.headers['authorization'] = this.#encode(await readCredential(source, 'the password', request.serviceName));
+    request.headers['authorization'] = this.#encode(await readText(source, 'the password', request.serviceName));
   }
 
   #encode(password: string): string {

@@ -43,6 +43,11 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {
+    if (!this.#members.every((member) => isAuthenticator(member))) {
+      throw new ConfigurationError(
+        'CompositeAuth: token options get their manager from a service. Give the composite as its auth, or a TokenAuth as the member.',
+      );
+    }
     for (const member of this.#chosen(request)) {
       const set = member.credentialHeader !== undefined && request.headers[member.credentialHeader] !== undefined;
       if (!set) await member.authenticate(request);

@@ -23,10 +23,28 @@ export function checkHeaderName(name: unknown, what: string): string {
  * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or answers nothing usable
  */
 export function readCredential(source: CredentialSource, what: string, serviceName: string): string | Promise<string> {
-  return typeof source === 'string' ? source : ask(source, what, serviceName);
+  return typeof source === 'string' ? source : readHeaderText(source, what, serviceName);
 }
 
-async function ask(source: () => string | Promise<string>, what: string, serviceName: string): Promise<string> {
+async function readHeaderText(
+  source: () => string | Promise<string>,
+  what: string,
+  serviceName: string,
+): Promise<string> {
+  const value = await readText(source, what, serviceName);
+  if (/^[\x20-\x7e]+$/.test(value)) return value;
+  throw failed('its function answered nothing that a header can carry', what, serviceName);
+}
+
+/**
+ * Reads a credential that is encoded before it is sent, and so may be any text.
+ * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or answers no text
+ */
+export async function readText(
+  source: () => string | Promise<string>,
+  what: string,
+  serviceName: string,
+): Promise<string> {
   let value: unknown;
   try {
     value = await source();
@@ -34,8 +52,8 @@ async function ask(source: () => string | Promise<string>, what: string, service
     if (cause instanceof ForgeAuthError) throw cause;
     throw failed(`its function threw`, what, serviceName, cause);
   }
-  if (typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)) return value;
-  throw failed('its function answered nothing that a header can carry', what, serviceName);
+  if (typeof value === 'string') return value;
+  throw failed(`its function answered no text but ${typeof value}`, what, serviceName);
 }
 
 function failed(why: string, what: string, serviceName: string, cause?: unknown): AuthenticationError {

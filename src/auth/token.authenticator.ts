@@ -1,5 +1,6 @@
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
+import { withQueryParam } from '../http/url.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
@@ -96,9 +97,7 @@ export class TokenAuth implements Authenticator {
     if (this.credentialHeader !== undefined) {
       request.headers[this.credentialHeader] = this.#headerOf(token);
     } else if (this.#placement === 'uri') {
-      const url = new URL(request.url);
-      url.searchParams.set('access_token', token.accessToken);
-      request.url = url.href;
+      request.url = withQueryParam(request.url, 'access_token', token.accessToken);
     } else {
       request.body = this.#intoForm(request, token);
     }

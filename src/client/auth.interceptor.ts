@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
 import type { AuthenticatedRequest, Authenticator } from '../auth/authenticator.js';
 import type { PathExclusion } from '../auth/path-exclusion.js';
 import { type Clock, sleep } from '../clock.js';
+import { AuthenticationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../http/http-request.js';
 import type { PreparedBase } from '../http/url.js';
@@ -58,40 +60,51 @@ async function sendAuthenticated(
   let rejectedWith: number | undefined;
   for (let replays = 0; ; replays += 1) {
     const sent = await open(request, options);
-    const credential = authenticator.authenticate(sent);
-    if (credential !== undefined) await credential;
+    try {
+      const credential = authenticator.authenticate(sent);
+      if (credential !== undefined) await credential;
+    } catch (error) {
+      if (request.body?.replayable === true && sent.body instanceof Readable) sent.body.destroy();
+      throw noCredential(error, request, options.serviceName);
+    }
     const response = await send(sent, request.call);
     if (authenticator.onRejected === undefined) return response;
-    const view = new ForgeResponse(sent, response);
-    const verdict = strategy.shouldRetry(view, replays);
-    const replay = typeof verdict === 'boolean' ? verdict : await verdict;
-    if (replay) rejectedWith = response.status;
-    // A strategy that looks at first answers only does not thereby say that the replacement was accepted.
-    const rejected = replay || response.status === 401 || response.status === rejectedWith;
-    if (!rejected && replays === 0) return response;
-    const again = replay && replays < strategy.maxRetries && (request.body?.replayable ?? true);
-    if (
-      again &&
-      (await renew(authenticator, view, sent, strategy.delayMs(replays, options.clock.random), request, options.clock))
-    ) {
+    try {
+      // As it was asked for: an authenticator may have put the credential into the URL.
+      const { method, headers, responseType } = sent;
+      const view = new ForgeResponse({ method, url: request.url, headers, responseType }, response);
+      const verdict = strategy.shouldRetry(view, replays);
+      const replay = typeof verdict === 'boolean' ? verdict : await verdict;
+      if (replay) rejectedWith = response.status;
+      // A strategy that looks at first answers only does not thereby say that the replacement was accepted.
+      const rejected = replay || response.status === 401 || response.status === rejectedWith;
+      if (!rejected && replays === 0) return response;
+      const again = replay && replays < strategy.maxRetries && (request.body?.replayable ?? true);
+      if (again) {
+        const delayMs = strategy.delayMs(replays, () => options.clock.random());
+        if (delayMs > 0) await sleep(options.clock, delayMs, request.call.scope.signal);
+        if (await authenticator.onRejected(view, sent)) {
+          discard(response);
+          continue;
+        }
+      }
+      authenticator.onSettled?.(sent, rejected);
+      return response;
+    } catch (error) {
       discard(response);
-      continue;
+      throw error;
     }
-    authenticator.onSettled?.(sent, rejected);
-    return response;
   }
 }
 
-async function renew(
-  authenticator: Authenticator,
-  view: ForgeResponse,
-  sent: AuthenticatedRequest,
-  delayMs: number,
-  request: CallRequest,
-  clock: Clock,
-): Promise<boolean> {
-  if (delayMs > 0) await sleep(clock, delayMs, request.call.scope.signal);
-  return (await authenticator.onRejected?.(view, sent)) ?? false;
+/** What an authenticator throws may be anything, and quote anything. */
+function noCredential(error: unknown, { call }: CallRequest, serviceName: string): unknown {
+  if (error instanceof ForgeAuthError || call.scope.aborted) return error;
+  return new AuthenticationError(`No credential for "${serviceName}": its authenticator failed.`, {
+    code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+    serviceName,
+    cause: error,
+  });
 }
 
 /** A copy of its own for each sending, with the body opened. */

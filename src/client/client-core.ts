@@ -68,6 +68,7 @@ export class ClientCore {
     };
     let request: CallRequest | undefined;
     try {
+      if (scope.aborted) throw scope.reason;
       request = buildRequest(service, config, scope);
       if (this.#hooks !== undefined) request = this.#hooks.open(request);
       const { call } = request;
@@ -75,8 +76,7 @@ export class ClientCore {
         const timedOut = this.#timedOut.bind(this, request);
         cancelDeadline = service.clock.after(call.deadline - call.startedAt, () => scope.abort(timedOut()));
       }
-      const raced = unfollow !== undefined || cancelDeadline !== undefined;
-      const answered = await (raced ? untilAborted(this.#handle(request), scope) : this.#handle(request));
+      const answered = await untilAborted(this.#handle(request), scope);
       const result = await conclude(request, answered);
       if (Buffer.isBuffer(answered.body)) release();
       else answered.body.once('close', release);
@@ -107,18 +107,15 @@ export class ClientCore {
       if (responseType === 'json') void response.data; // A body that is no JSON fails here, not where it is read.
       return response;
     }
-    const read = { ...answered, body: await collectBody(answered.body) };
-    const response = new ForgeResponse(
-      { ...asked, responseType: responseType === 'stream' ? 'json' : responseType },
-      read,
-      info,
-    );
-    const data = responseType === 'arraybuffer' ? read.body : (response.jsonOrNull<unknown>() ?? response.text());
+    const body = await collectBody(answered.body, clock, call.timeoutMs);
+    if (call.scope.aborted) throw call.scope.reason;
+    const type = responseType === 'stream' ? 'json' : responseType;
+    const response = new ForgeResponse({ ...asked, responseType: type }, { ...answered, body }, info);
     const { status, headers } = response;
     const error = new HttpStatusError(`${method} ${redactUrl(url)} answered ${status} (service "${name}").`, {
       status,
       headers,
-      data,
+      data: dataOf(response),
     });
     error.attempts = call.attempts;
     throw error;
@@ -134,6 +131,15 @@ export class ClientCore {
   #closedError(): ClientClosedError {
     const { name } = this.service;
     return new ClientClosedError(`The client of service "${name}" is closed.`, { serviceName: name });
+  }
+}
+
+/** An error's body need not be what its label says. */
+function dataOf(response: ForgeResponse): unknown {
+  try {
+    return response.data;
+  } catch {
+    return response.text();
   }
 }
 

@@ -1,10 +1,10 @@
 import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
 import { InvalidRequestError } from '../errors.js';
-import type { HttpHeaders } from '../http/http-request.js';
+import type { HttpHeaders, ResponseType } from '../http/http-request.js';
 import { bodySourceOf } from '../http/request-body.js';
 import type { QueryParams } from '../http/query-params.js';
 import { serializeParams } from '../http/query-params.js';
-import { resolveUrl } from '../http/url.js';
+import { queryNames, resolveUrl } from '../http/url.js';
 import type { TokenRequest } from '../token/token-provider.js';
 import type { CallRequest } from './call-request.js';
 import type { CallScope } from './call-scope.js';
@@ -15,6 +15,8 @@ import type { ResolvedService } from './resolved-service.js';
 
 /** What a header of a service may be read as by another origin: nothing but how to answer. */
 const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent']);
+
+const RESPONSE_TYPES: ReadonlySet<ResponseType> = new Set(['json', 'text', 'arraybuffer', 'stream']);
 
 /**
  * Makes the request of a call.
@@ -33,7 +35,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
     url: own && service.params !== undefined ? withDefaults(resolved, service.params) : resolved,
     headers,
     body: config.body ?? bodySourceOf(config.data, contentTypeOf(headers)),
-    responseType: config.responseType ?? 'json',
+    responseType: responseTypeOf(config.responseType),
     maxContentLength: config.maxContentLength ?? service.maxContentLength,
     axios: config.axios,
     call: {
@@ -41,7 +43,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
       startedAt,
       deadline: totalTimeoutMs === undefined ? Number.POSITIVE_INFINITY : startedAt + totalTimeoutMs,
       timeoutMs: duration(config.timeoutMs, 'timeoutMs') ?? service.timeoutMs,
-      maxRedirects: config.maxRedirects ?? service.maxRedirects,
+      maxRedirects: hops(config.maxRedirects) ?? service.maxRedirects,
       authenticator,
       tokenRequest,
       idempotent: config.idempotent,
@@ -76,11 +78,12 @@ function methodOf(method: string | undefined): string {
 
 /** A call's own parameters take the place of the service's. */
 function withDefaults(url: string, params: QueryParams): string {
-  const target = new URL(url);
-  for (const [name, value] of new URLSearchParams(serializeParams(params))) {
-    if (!target.searchParams.has(name)) target.searchParams.append(name, value);
-  }
-  return target.href;
+  const own = queryNames(new URL(url).search);
+  const more = serializeParams(params)
+    .split('&')
+    .filter((pair) => pair !== '' && ![...queryNames(pair)].some((name) => own.has(name)));
+  if (more.length === 0) return url;
+  return new URL(`${url}${url.includes('?') ? '&' : '?'}${more.join('&')}`).href;
 }
 
 function harmless(headers: Readonly<HttpHeaders>): HttpHeaders {
@@ -92,7 +95,17 @@ function contentTypeOf(headers: Readonly<HttpHeaders>): string | undefined {
   return typeof value === 'string' ? value.toLowerCase() : undefined;
 }
 
+function responseTypeOf(type: ResponseType = 'json'): ResponseType {
+  if (RESPONSE_TYPES.has(type)) return type;
+  throw new InvalidRequestError(`responseType must be one of ${[...RESPONSE_TYPES].join(', ')}, not ${String(type)}.`);
+}
+
+function hops(value: number | undefined): number | undefined {
+  if (value === undefined || (typeof value === 'number' && value >= 0)) return value;
+  throw new InvalidRequestError(`maxRedirects must be a number, zero or more, not ${String(value)}.`);
+}
+
 function duration(value: number | undefined, name: string): number | undefined {
-  if (value === undefined || value > 0) return value;
+  if (value === undefined || (typeof value === 'number' && value > 0)) return value;
   throw new InvalidRequestError(`${name} must be a number of milliseconds above zero, not ${String(value)}.`);
 }

@@ -80,6 +80,21 @@ export function pathBelowBase(url: string, base: PreparedBase | undefined): stri
   return path.startsWith('/') ? path : undefined;
 }
 
+/**
+ * The URL with one query parameter more, in place of others of that name. The rest of the query stays as it is written:
+ * `URLSearchParams` would rewrite it.
+ */
+export function withQueryParam(url: string, name: string, value: string): string {
+  const [address = '', query = ''] = url.split(/\?(.*)/s, 2);
+  const others = query.split('&').filter((pair) => pair !== '' && !queryNames(pair).has(name));
+  return `${address}?${[...others, new URLSearchParams([[name, value]]).toString()].join('&')}`;
+}
+
+/** Names of the parameters of a query. */
+export function queryNames(query: string): ReadonlySet<string> {
+  return new Set(new URLSearchParams(query).keys());
+}
+
 /** What makes a URL mean something else to a parser than to its reader, in words that follow "The URL". */
 function problemOf(url: string): string | undefined {
   if (/\p{Cc}/u.test(url) || url !== url.trim()) return 'holds control characters or surrounding whitespace';

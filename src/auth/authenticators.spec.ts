@@ -1,0 +1,147 @@
+import { inspect } from 'node:util';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { ApiKeyAuth } from './api-key.authenticator.js';
+import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
+import { BasicAuth } from './basic.authenticator.js';
+import { BearerAuth } from './bearer.authenticator.js';
+
+const SECRET = 'canary-credential';
+
+function requestTo(url = 'https://api.example/a', headers: AuthenticatedRequest['headers'] = {}): AuthenticatedRequest {
+  return {
+    method: 'GET',
+    url,
+    headers,
+    responseType: 'json',
+    serviceName: 'orders',
+    tokenRequest: undefined,
+    call: {},
+    callSignal: new AbortController().signal,
+  };
+}
+
+async function authenticated(authenticator: Authenticator, url?: string): Promise<AuthenticatedRequest> {
+  const request = requestTo(url);
+  await authenticator.authenticate(request);
+  return request;
+}
+
+/** Each authenticator, made of one credential. */
+const KINDS: [name: string, make: (credential: CredentialSource) => Authenticator][] = [
+  ['BearerAuth', (credential) => new BearerAuth(credential)],
+  ['ApiKeyAuth', (credential) => new ApiKeyAuth(credential)],
+  ['ApiKeyAuth in the query', (credential) => new ApiKeyAuth(credential, { in: 'query', headerName: 'key' })],
+  ['BasicAuth', (credential) => new BasicAuth('alice', credential)],
+];
+
+describe.each(KINDS)('%s', (_name, make) => {
+  it('writes the same for a value, a function and an asynchronous function', async () => {
+    const { url, headers } = await authenticated(make(SECRET));
+    expect(url + JSON.stringify(headers)).not.toBe('https://api.example/a{}');
+    expect(await authenticated(make(() => SECRET))).toMatchObject({ url, headers });
+    expect(await authenticated(make(async () => SECRET))).toMatchObject({ url, headers });
+  });
+
+  it('asks its function for each request', async () => {
+    let asked = 0;
+    const authenticator = make(() => `credential-${(asked += 1)}`);
+    const [first, second] = [await authenticated(authenticator), await authenticated(authenticator)];
+    expect(asked).toBe(2);
+    expect([first.url, first.headers]).not.toEqual([second.url, second.headers]);
+  });
+
+  it.each<[string, () => string | Promise<string>]>([
+    [
+      'throws',
+      () => {
+        throw new Error(`no ${SECRET}`);
+      },
+    ],
+    [
+      'rejects',
+      async () => {
+        throw new Error(`no ${SECRET}`);
+      },
+    ],
+    ['answers undefined', () => undefined as unknown as string],
+    ['answers undefined later', async () => undefined as unknown as string],
+    ['answers a number', () => 5 as unknown as string],
+  ])('fails closed when its function %s, and tells nothing of it', async (_what, credential) => {
+    const request = requestTo();
+    const error = await Promise.resolve(make(credential).authenticate(request)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(AuthenticationError);
+    expect(error).toMatchObject({ code: 'FORGE_AUTH_CREDENTIAL_FAILED', serviceName: 'orders' });
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
+    expect(request).toMatchObject({ url: 'https://api.example/a', headers: {} });
+  });
+
+  it('hands on an error of its function that is one of ours', async () => {
+    const own = new AuthenticationError('The vault is sealed.');
+    const asked = Promise.resolve(
+      make(() => {
+        throw own;
+      }).authenticate(requestTo()),
+    );
+    await expect(asked).rejects.toBe(own);
+  });
+
+  it.each([undefined, null, 5, {}])('refuses %p at once', (credential) => {
+    expect(() => make(credential as unknown as string)).toThrow(ConfigurationError);
+  });
+
+  it('prints nothing of its credential', () => {
+    expect(inspect(make(SECRET), { depth: 10, showHidden: true })).not.toContain(SECRET);
+    expect(JSON.stringify(make(SECRET))).not.toContain(SECRET);
+  });
+});
+
+describe.each(KINDS.filter(([name]) => name !== 'BasicAuth'))('%s', (_name, make) => {
+  it.each(['', 'line\n', 'é', 'a\r\nx: y'])('refuses %j, which no header can carry', async (credential) => {
+    expect(() => make(credential)).toThrow(ConfigurationError);
+    const asked = Promise.resolve(make(() => credential).authenticate(requestTo()));
+    await expect(asked).rejects.toMatchObject({ code: 'FORGE_AUTH_CREDENTIAL_FAILED' });
+  });
+});
+
+describe('BearerAuth', () => {
+  it('writes a bearer header', async () => {
+    expect((await authenticated(new BearerAuth('t'))).headers).toEqual({ authorization: 'Bearer t' });
+  });
+});
+
+describe('BasicAuth', () => {
+  it.each(['p:w', '', 'pässword', 'line\n'])('encodes %j, given or read', async (password) => {
+    const authorization = `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
+    expect((await authenticated(new BasicAuth('alice', password))).headers).toEqual({ authorization });
+    expect((await authenticated(new BasicAuth('alice', () => password))).headers).toEqual({ authorization });
+  });
+
+  it.each(['', 'a:b', undefined as unknown as string])('refuses the user name %p', (username) => {
+    expect(() => new BasicAuth(username, 'p')).toThrow(ConfigurationError);
+  });
+});
+
+describe('ApiKeyAuth', () => {
+  it('writes X-API-Key, or the header that it is told', async () => {
+    expect((await authenticated(new ApiKeyAuth('k'))).headers).toEqual({ 'x-api-key': 'k' });
+    const named = new ApiKeyAuth('k', { headerName: 'Ocp-Apim-Subscription-Key' });
+    expect((await authenticated(named)).headers).toEqual({ 'ocp-apim-subscription-key': 'k' });
+    expect(named.credentialHeader).toBe('ocp-apim-subscription-key');
+  });
+
+  it.each([
+    ['https://api.example/a', 'https://api.example/a?key=k+%26'],
+    ['https://api.example/a?q=%FF&flag&p=a%20b', 'https://api.example/a?q=%FF&flag&p=a%20b&key=k+%26'],
+    ['https://api.example/a?key=theirs&q=1&k%65y=theirs', 'https://api.example/a?q=1&key=k+%26'],
+    ['https://api.example/a?', 'https://api.example/a?key=k+%26'],
+  ])('puts the key into the query of %s, and leaves the rest as it is', async (url, expected) => {
+    const authenticator = new ApiKeyAuth('k &', { in: 'query', headerName: 'key' });
+    expect((await authenticated(authenticator, url)).url).toBe(expected);
+    expect(authenticator.credentialHeader).toBeUndefined();
+  });
+
+  it('refuses a place or a header name that is none', () => {
+    expect(() => new ApiKeyAuth('k', { in: 'cookie' as 'header' })).toThrow(ConfigurationError);
+    expect(() => new ApiKeyAuth('k', { headerName: 'a b' })).toThrow(ConfigurationError);
+  });
+});

@@ -1,0 +1,113 @@
+import { ConfigurationError } from '../errors.js';
+import { ForgeResponse } from '../http/forge-response.js';
+import { NoAuthRetryStrategy } from '../retry/no.auth-retry.strategy.js';
+import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
+import { ApiKeyAuth } from './api-key.authenticator.js';
+import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
+import { BearerAuth } from './bearer.authenticator.js';
+import { CompositeAuth } from './composite.authenticator.js';
+
+function requestTo(path: string, headers: AuthenticatedRequest['headers'] = {}): AuthenticatedRequest {
+  return {
+    method: 'GET',
+    url: `https://api.example${path}`,
+    headers,
+    responseType: 'json',
+    serviceName: 'orders',
+    tokenRequest: undefined,
+    call: {},
+    callSignal: new AbortController().signal,
+  };
+}
+
+async function headersOf(authenticator: Authenticator, path = '/', given = {}): Promise<object> {
+  const request = requestTo(path, given);
+  await authenticator.authenticate(request);
+  return request.headers;
+}
+
+const answer = (request: AuthenticatedRequest): ForgeResponse =>
+  new ForgeResponse(request, { status: 401, headers: {}, body: Buffer.alloc(0), url: request.url });
+
+/** Writes its name, for paths that start with its own. */
+function member(name: string, more: Partial<Authenticator> = {}): Authenticator {
+  return {
+    authenticate: (request) => void (request.headers[`x-${name}`] = name),
+    appliesTo: (request) => new URL(request.url).pathname.startsWith(`/${name}`),
+    ...more,
+  };
+}
+
+describe('CompositeAuth', () => {
+  it('lets the first that applies write, by default', async () => {
+    const composite = new CompositeAuth([member('a'), member('b'), new BearerAuth('rest')]);
+    expect(await headersOf(composite, '/a')).toEqual({ 'x-a': 'a' });
+    expect(await headersOf(composite, '/b')).toEqual({ 'x-b': 'b' });
+    expect(await headersOf(composite, '/c')).toEqual({ authorization: 'Bearer rest' });
+  });
+
+  it('lets all that apply write', async () => {
+    const members = [member('a'), new ApiKeyAuth('k'), new BearerAuth('t')];
+    const composite = new CompositeAuth(members, { strategy: 'all' });
+    expect(await headersOf(composite, '/a')).toEqual({ 'x-a': 'a', 'x-api-key': 'k', authorization: 'Bearer t' });
+    expect(await headersOf(composite, '/b')).toEqual({ 'x-api-key': 'k', authorization: 'Bearer t' });
+  });
+
+  it('leaves a header alone that the call has set', async () => {
+    const composite = new CompositeAuth([new ApiKeyAuth('k'), new BearerAuth('t')], { strategy: 'all' });
+    expect(await headersOf(composite, '/', { authorization: 'Own' })).toEqual({
+      'x-api-key': 'k',
+      authorization: 'Own',
+    });
+  });
+
+  it('applies where one of its members does', () => {
+    const composite = new CompositeAuth([member('a'), member('b')]);
+    expect(composite.appliesTo(requestTo('/b'))).toBe(true);
+    expect(composite.appliesTo(requestTo('/c'))).toBe(false);
+  });
+
+  it.each([
+    ['first_match', ['a']],
+    ['all', ['a', 'b']],
+  ] as const)('tells a rejection to those who wrote: %s', async (strategy, expected) => {
+    const told: string[] = [];
+    const telling = (name: string): Authenticator =>
+      member(name, {
+        appliesTo: () => true,
+        onRejected: async () => (told.push(name), name === 'b'),
+        onSettled: () => void told.push(`${name} settled`),
+      });
+    const composite = new CompositeAuth([telling('a'), telling('b')], { strategy });
+    const request = requestTo('/');
+    expect(await composite.onRejected(answer(request), request)).toBe(strategy === 'all');
+    composite.onSettled(request, true);
+    expect(told).toEqual([...expected, ...expected.map((name) => `${name} settled`)]);
+  });
+
+  it('is as patient as the most patient of its members', () => {
+    const patient = new SimpleAuthRetryStrategy({ maxRetries: 3 });
+    const members = [member('a', { retry: new NoAuthRetryStrategy() }), member('b', { retry: patient }), member('c')];
+    expect(new CompositeAuth(members).retry).toBe(patient);
+    expect(new CompositeAuth([member('c')]).retry).toBeUndefined();
+  });
+
+  it('refuses to send a request for members that are not ready, instead of sending it bare', async () => {
+    const composite = new CompositeAuth([{ provider: {} }] as unknown as Authenticator[]);
+    await expect(headersOf(composite)).rejects.toThrow(ConfigurationError);
+  });
+
+  it('fails when one of its members does, whatever others have written', async () => {
+    const failing = new BearerAuth(() => {
+      throw new Error('no');
+    });
+    const composite = new CompositeAuth([new ApiKeyAuth('k'), failing], { strategy: 'all' });
+    await expect(headersOf(composite)).rejects.toMatchObject({ code: 'FORGE_AUTH_CREDENTIAL_FAILED' });
+  });
+
+  it('refuses an unknown strategy, and a list that is empty or none', () => {
+    expect(() => new CompositeAuth([member('a')], { strategy: 'any' as 'all' })).toThrow(ConfigurationError);
+    expect(() => new CompositeAuth([])).toThrow(ConfigurationError);
+    expect(() => new CompositeAuth('a' as unknown as Authenticator[])).toThrow(ConfigurationError);
+  });
+});

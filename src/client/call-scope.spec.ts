@@ -1,0 +1,66 @@
+import { getEventListeners } from 'node:events';
+import { CallScope } from './call-scope.js';
+
+describe('CallScope', () => {
+  it('tells its listeners once, with the first reason', () => {
+    const scope = new CallScope();
+    const told: unknown[] = [];
+    scope.onAbort((reason) => told.push(reason));
+    scope.abort('first');
+    scope.abort('second');
+    expect(told).toEqual(['first']);
+    expect(scope).toMatchObject({ aborted: true, reason: 'first' });
+  });
+
+  it('tells a listener that comes late at once', () => {
+    const scope = new CallScope();
+    scope.abort('over');
+    const told: unknown[] = [];
+    scope.onAbort((reason) => told.push(reason));
+    expect(told).toEqual(['over']);
+  });
+
+  it('does not tell a listener that was taken back', () => {
+    const scope = new CallScope();
+    const told: unknown[] = [];
+    scope.onAbort((reason) => told.push(reason))();
+    scope.abort('over');
+    expect(told).toEqual([]);
+  });
+
+  it('is a signal for those who need one, made before or after the abort', () => {
+    const [before, after] = [new CallScope(), new CallScope()];
+    const { signal } = before;
+    expect(signal.aborted).toBe(false);
+    before.abort('over');
+    after.abort('over');
+    expect(signal.reason).toBe('over');
+    expect(after.signal.reason).toBe('over');
+    expect(after.signal).toBe(after.signal);
+  });
+
+  it('follows a signal until it lets go', () => {
+    const controller = new AbortController();
+    const [following, gone] = [new CallScope(), new CallScope()];
+    following.follow(controller.signal);
+    gone.follow(controller.signal)();
+    controller.abort('caller left');
+    expect(following.reason).toBe('caller left');
+    expect(gone.aborted).toBe(false);
+  });
+
+  it('follows a signal that was aborted before', () => {
+    const scope = new CallScope();
+    scope.follow(AbortSignal.abort('before'));
+    expect(scope.reason).toBe('before');
+  });
+
+  it('leaves nothing on a signal that it has let go of', () => {
+    const { signal } = new AbortController();
+    const scope = new CallScope();
+    const release = scope.follow(signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    release();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+});
