@@ -7,6 +7,7 @@ export { TokenAuth, type TokenAuthPlacement } from './auth/token.authenticator.j
 export { attachForgeAuth } from './client/attach-forge-auth.js';
 export type { ForgeAxiosOptions } from './client/axios.face.js';
 export { CorrelationIdHook, type CorrelationIdHookOptions } from './client/correlation-id.hook.js';
+export type { ForgeFetch, ForgeFetchOptions, ForgeRequestInit } from './client/fetch.face.js';
 export { ForgeHttpClient } from './client/forge-http-client.js';
 export type {
   AfterResponseHook,

@@ -12,6 +12,7 @@ import axios, {
 import { ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { prepareBaseUrl, resolveUrl } from '../http/url.js';
+import { redactUrl } from '../redact.js';
 import { axiosBodyOf } from './axios-body.js';
 import { withParts } from './axios-error.js';
 import type { CallRequest } from './call-request.js';
@@ -102,7 +103,7 @@ async function exchange(
         const response = responseOf(config, request, answered);
         if (isValid(config, core.service, answered.status)) return response;
         rejected = response;
-        throw statusError(request, answered);
+        throw statusError(request, answered, core.service);
       },
       followerOf(config),
     );
@@ -277,9 +278,17 @@ function isValid({ validateStatus }: InternalAxiosRequestConfig, service: Resolv
   return typeof validateStatus === 'function' ? validateStatus(status) : true;
 }
 
-function statusError({ call }: CallRequest, { status, headers, body }: HttpResponse): HttpStatusError {
+function statusError(
+  { method, url, call }: CallRequest,
+  { status, headers, body }: HttpResponse,
+  { name }: ResolvedService,
+): HttpStatusError {
   const data = Buffer.isBuffer(body) ? body.toString() : body;
-  const error = new HttpStatusError(`Request failed with status code ${status}`, { status, headers, data });
+  const error = new HttpStatusError(`${method} ${redactUrl(url)} answered ${status} (service "${name}").`, {
+    status,
+    headers,
+    data,
+  });
   error.attempts = call.attempts;
   return error;
 }
@@ -305,8 +314,12 @@ function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [me
   const { timeout, timeoutErrorMessage, transitional, maxContentLength } = config;
   switch (error.code) {
     case 'FORGE_AUTH_HTTP_STATUS': {
-      const isClientError = (error as HttpStatusError).status >= 400 && (error as HttpStatusError).status < 500;
-      return [error.message, isClientError ? AxiosError.ERR_BAD_REQUEST : AxiosError.ERR_BAD_RESPONSE];
+      const { status } = error as HttpStatusError;
+      const isClientError = status >= 400 && status < 500;
+      return [
+        `Request failed with status code ${status}`,
+        isClientError ? AxiosError.ERR_BAD_REQUEST : AxiosError.ERR_BAD_RESPONSE,
+      ];
     }
     case 'FORGE_AUTH_TIMEOUT': {
       const byConfig = typeof timeout === 'number' && timeout > 0 ? `timeout of ${timeout}ms exceeded` : error.message;
