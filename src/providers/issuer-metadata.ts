@@ -3,7 +3,9 @@ import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../erro
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
 import { redactUrl } from '../redact.js';
+import { parseRetryAfter } from '../retry/retry-after.js';
 import { assertSecureUrl } from './grant-options.js';
+import { isPassing } from './token-answer.js';
 
 /** A document that has not come by then is asked for again by the next flight. */
 const TIMEOUT_MS = 5_000;
@@ -18,11 +20,12 @@ export async function discoverIssuer(
   http: HttpRequester,
   owner: string,
   allowInsecure: boolean,
+  now: () => number,
 ): Promise<ServerMetadata> {
   let failure: AuthenticationError | undefined;
   for (const algorithm of ['oidc', 'oauth2'] as const) {
     try {
-      const metadata = await askFor(algorithm, issuer, http);
+      const metadata = await askFor(algorithm, issuer, http, now);
       if (metadata.token_endpoint !== undefined)
         assertSecureUrl(metadata.token_endpoint, 'token_endpoint', owner, allowInsecure);
       return metadata;
@@ -35,11 +38,16 @@ export async function discoverIssuer(
   throw failure;
 }
 
-async function askFor(algorithm: 'oidc' | 'oauth2', issuer: string, http: HttpRequester): Promise<ServerMetadata> {
+async function askFor(
+  algorithm: 'oidc' | 'oauth2',
+  issuer: string,
+  http: HttpRequester,
+  now: () => number,
+): Promise<ServerMetadata> {
   let failure: unknown;
   const fetch = async (url: string, options: { headers: Record<string, string> }): Promise<Response> => {
     try {
-      return await get(url, options.headers, http);
+      return await get(url, options.headers, http, now);
     } catch (error) {
       failure = error;
       throw error;
@@ -57,13 +65,20 @@ async function askFor(algorithm: 'oidc' | 'oauth2', issuer: string, http: HttpRe
   }
 }
 
-async function get(url: string, headers: Record<string, string>, http: HttpRequester): Promise<Response> {
+async function get(
+  url: string,
+  headers: Record<string, string>,
+  http: HttpRequester,
+  now: () => number,
+): Promise<Response> {
   const request = { method: 'GET', url, headers, responseType: 'json' } as const;
   const response = new ForgeResponse(request, await http.send(request, TIMEOUT_MS));
   if (!response.isSuccess) {
+    const retryAfterMs = parseRetryAfter(response.headers['retry-after'], now());
     throw new AuthenticationError(`HTTP ${response.status}`, {
       status: response.status,
-      transient: response.isServerError,
+      transient: isPassing(response.status),
+      ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     });
   }
   return new Response(response.text(), { status: 200, headers: { 'content-type': 'application/json' } });
@@ -75,5 +90,8 @@ function discoveryFailure(error: unknown, issuer: string, owner: string): Authen
     cause: error,
     transient: error instanceof AuthenticationError ? error.transient : error instanceof ForgeAuthError,
     ...(error instanceof AuthenticationError && error.status !== undefined ? { status: error.status } : undefined),
+    ...(error instanceof AuthenticationError && error.retryAfterMs !== undefined
+      ? { retryAfterMs: error.retryAfterMs }
+      : undefined),
   });
 }

@@ -227,7 +227,7 @@ class BoundOAuthProvider implements BoundTokenProvider {
     const { tokenUrl, issuer, allowInsecure = false } = this.#options;
     if (issuer === undefined) return { issuer: new URL(tokenUrl as string).origin, token_endpoint: tokenUrl as string };
     const fetch = async (): Promise<Record<string, unknown>> => ({
-      ...(await discoverIssuer(issuer, this.http, this.#owner, allowInsecure)),
+      ...(await discoverIssuer(issuer, this.http, this.#owner, allowInsecure, () => this.#environment.clock.now())),
     });
     const document = (await this.#environment.discovery.get(issuer, fetch)) as ServerMetadata;
     if (document.token_endpoint !== undefined) return document;

@@ -10,7 +10,7 @@ const ERROR_CODE = /^[a-z][a-z0-9_]{1,40}$/;
 const PASSING: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable', 'slow_down']);
 
 /** Statuses after which the same request may succeed. */
-function isPassing(status: number): boolean {
+export function isPassing(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429;
 }
 

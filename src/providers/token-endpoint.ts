@@ -8,7 +8,7 @@ import {
   tokenIntrospection,
   tokenRevocation,
 } from 'openid-client';
-import { AuthenticationError } from '../errors.js';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import type { HttpRequester } from '../http/http-requester.js';
@@ -59,6 +59,7 @@ export async function requestToken(
 
 /** Revokes a token. @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) */
 export async function revokeToken(request: IssuerRequest, token: Token): Promise<void> {
+  needEndpoint(request, 'revocation_endpoint');
   const value = token.refreshToken ?? token.accessToken;
   const hint = token.refreshToken === undefined ? 'access_token' : 'refresh_token';
   await exchange(
@@ -70,10 +71,23 @@ export async function revokeToken(request: IssuerRequest, token: Token): Promise
 }
 
 /** Asks the issuer about a token. @see [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662) */
-export function introspectToken(request: IssuerRequest, token: Token): Promise<Record<string, unknown>> {
+export async function introspectToken(request: IssuerRequest, token: Token): Promise<Record<string, unknown>> {
+  needEndpoint(request, 'introspection_endpoint');
   const parameters = { token_type_hint: 'access_token' };
   return exchange(request, 'Introspection', (configuration) =>
     tokenIntrospection(configuration, token.accessToken, parameters),
+  );
+}
+
+/** @throws {ConfigurationError} when it is not known where to ask */
+function needEndpoint(
+  { server, owner, serviceName }: IssuerRequest,
+  name: 'revocation_endpoint' | 'introspection_endpoint',
+): void {
+  if (server[name] !== undefined) return;
+  throw new ConfigurationError(
+    `Token provider of ${owner}: no ${name} is known. Give issuer instead of tokenUrl, so that it is discovered.`,
+    serviceName === undefined ? {} : { serviceName },
   );
 }
 

@@ -88,10 +88,10 @@ export class ProviderTokenSource implements TokenSource {
   async revoke(): Promise<void> {
     const { provider } = this.#options;
     if (provider.revokeToken === undefined) throw this.#unsupported('revokeToken');
-    const token = this.#default.peek();
+    const token = await this.#default.known();
     if (token === undefined) return;
     await provider.revokeToken(token, this.#context({}, AbortSignal.timeout(this.#options.settings.deadlineMs)));
-    await this.#default.invalidate(token);
+    await this.#default.forget(token);
   }
 
   async introspect(): Promise<Record<string, unknown>> {

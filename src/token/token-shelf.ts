@@ -64,15 +64,19 @@ export class TokenShelf {
     return this.#write(() => this.#put(shelved));
   }
 
-  /** Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers what it buried. */
-  async bury(target: Token | undefined): Promise<Token | undefined> {
+  /**
+   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers what it buried.
+   * @param whole its refresh token is no good either
+   */
+  async bury(target: Token | undefined, whole = false): Promise<Token | undefined> {
     let buried: Token | undefined;
     await this.#write(async () => {
       const stored = await this.#read();
       if (stored === undefined || stored.rejected === true) return;
       if (target !== undefined && stored.token.fingerprint !== target.fingerprint) return;
       buried = stored.token;
-      await this.#put({ ...stored, rejected: true, generation: stored.generation + 1 });
+      const token = whole ? stored.token.with({ refreshToken: undefined }) : stored.token;
+      await this.#put({ ...stored, token, rejected: true, generation: stored.generation + 1 });
       this.announce();
     });
     return buried;

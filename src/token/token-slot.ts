@@ -173,6 +173,25 @@ export class TokenSlot {
     if (held === undefined && buried !== undefined) this.#rejected = buried.fingerprint;
   }
 
+  /** The last token known here or in storage, unless it is good for nothing any more. */
+  async known(): Promise<Token | undefined> {
+    const stored = await this.#shelf.read();
+    const own = this.#held ?? this.#last;
+    const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
+    if (last === undefined) return undefined;
+    const usable = last.rejected !== true && this.#environment.clock.now() < (last.token.expiresAt ?? Infinity);
+    return usable || last.token.refreshToken !== undefined ? last.token : undefined;
+  }
+
+  /** Forgets a token that was revoked, its refresh token, too. */
+  async forget(revoked: Token): Promise<void> {
+    const held = this.#held;
+    if (held?.token.fingerprint === revoked.fingerprint) this.#drop(held);
+    this.#rejected = revoked.fingerprint;
+    if (this.#last?.token.fingerprint === revoked.fingerprint) this.#last = undefined;
+    await this.#shelf.bury(revoked, true);
+  }
+
   /** Takes a token that came from elsewhere. */
   async set(token: Token): Promise<void> {
     this.#rejected = undefined;
