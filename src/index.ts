@@ -21,6 +21,7 @@ export type {
 export type { LoggingOptions } from './client/log.js';
 export { type RateLimit, RateLimitHook, type RateLimitHookOptions } from './client/rate-limit.hook.js';
 export type { ForgeRequest, RequestConfig, RequestHeaders } from './client/request-config.js';
+export type { RequestManyOptions, RequestManyProgress, RequestSource } from './client/request-many.js';
 export { type Clock, systemClock } from './clock.js';
 export type { ForgeLogger } from './diagnostics.js';
 export {

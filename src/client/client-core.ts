@@ -180,6 +180,23 @@ function untilAborted(work: Promise<HttpResponse>, scope: CallScope): Promise<Ht
       reject(reason as Error);
       work.then(discard, () => undefined);
     });
-    work.then(resolve, reject).finally(release);
+    void settle(work, release, resolve, reject);
   });
+}
+
+/** As `work.finally(release).then(resolve, reject)`, with half its promises. */
+async function settle<T>(
+  work: Promise<T>,
+  release: () => void,
+  resolve: (value: T) => void,
+  reject: (reason: unknown) => void,
+): Promise<void> {
+  try {
+    const value = await work;
+    release();
+    resolve(value);
+  } catch (error) {
+    release();
+    reject(error);
+  }
 }

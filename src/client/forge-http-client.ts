@@ -7,6 +7,7 @@ import type { ClientCore } from './client-core.js';
 import { createFetchFace, type ForgeFetch } from './fetch.face.js';
 import { createHttpServiceFace } from './http-service.face.js';
 import type { ForgeRequest, RequestConfig } from './request-config.js';
+import { requestMany, type RequestManyOptions, type RequestSource } from './request-many.js';
 
 type HttpService = ReturnType<typeof createHttpServiceFace>;
 
@@ -116,6 +117,18 @@ export class ForgeHttpClient {
   async request<T = unknown>(request: ForgeRequest): Promise<ForgeResponse<T>> {
     const core = this.#core ?? (await this.#opened());
     return core.call<T>(request);
+  }
+
+  /**
+   * Makes many calls, a few at a time. Answers all results, in the order of the requests; with `failFast` the first
+   * failure aborts the rest and is thrown. An iterable is read no faster than its requests are made.
+   */
+  async requestMany<T = unknown>(
+    requests: RequestSource,
+    options?: RequestManyOptions<T>,
+  ): Promise<PromiseSettledResult<ForgeResponse<T>>[]> {
+    const core = this.#core ?? (await this.#opened());
+    return requestMany<T>((request, follow) => core.call<T>(request, follow), requests, options);
   }
 
   /** Refuses new calls, aborts those under way, and closes connections; outside Nest also those of its tokens. */
