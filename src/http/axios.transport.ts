@@ -14,6 +14,13 @@ export interface AxiosTransportOptions {
   /** Agents, proxy, socketPath, lookup, limits. What belongs to one request (url, headers, data, params …) is not read. */
   axios?: AxiosRequestConfig;
   tls?: TlsOptions;
+  pool?: PoolOptions;
+}
+
+/** The connections that are kept for a service. */
+export interface PoolOptions {
+  /** Connections open at once to one origin; further requests wait. @default no limit */
+  maxSockets?: number;
 }
 
 /** What the adapter must not take from a shared config: it is set for each request, or done elsewhere. */
@@ -45,7 +52,6 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
  *
  * Agents, proxies and mocks made for axios work; its per-request merging of configs, which costs as much as the
  * request itself, is done once. Agents are made on first use and closed with the transport; given ones are left alone.
- * Whether the environment names a proxy at all is seen on first use, too.
  */
 export class AxiosTransport implements Transport {
   readonly #options: AxiosTransportOptions;
@@ -91,13 +97,11 @@ export class AxiosTransport implements Transport {
   }
 
   #prepare(): AxiosRequestConfig {
-    const given = this.#options.axios ?? {};
+    const { axios: given = {}, tls, pool } = this.#options;
     const config = { ...given, ...PER_REQUEST } as unknown as AxiosRequestConfig;
-    config.httpAgent = given.httpAgent ?? this.#own(new http.Agent(KEEP_ALIVE));
-    config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ ...KEEP_ALIVE, ...this.#options.tls }));
+    config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
+    config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ ...KEEP_ALIVE, ...pool, ...tls }));
     config.adapter = getAdapter(given.adapter ?? 'http');
-    // axios would ask for each request, variable by variable; reading the environment is dear.
-    if (given.proxy === undefined && !environmentNamesProxy()) config.proxy = false;
     return config;
   }
 
@@ -105,11 +109,6 @@ export class AxiosTransport implements Transport {
     this.#ownAgents.push(agent);
     return agent;
   }
-}
-
-/** `http_proxy`, `HTTPS_PROXY`, `all_proxy`, `npm_config_proxy` … */
-function environmentNamesProxy(): boolean {
-  return Object.keys(process.env).some((name) => /_proxy$/i.test(name) && name.toLowerCase() !== 'no_proxy');
 }
 
 /** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
