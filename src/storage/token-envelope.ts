@@ -46,7 +46,9 @@ export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
   } catch {
     return undefined;
   }
-  return isEnvelope(parsed) ? parsed : undefined;
+  if (!isEnvelope(parsed)) return undefined;
+  const { v: _version, ...envelope } = parsed;
+  return envelope;
 }
 
 function isEnvelope(value: unknown): value is TokenEnvelope & { v: number } {

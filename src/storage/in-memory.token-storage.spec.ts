@@ -1,0 +1,55 @@
+import type { Clock } from '../clock.js';
+import { ConfigurationError } from '../errors.js';
+import { InMemoryTokenStorage } from './in-memory.token-storage.js';
+
+function start(max?: number) {
+  const time = { now: 1_000_000 };
+  const clock: Clock = { now: () => time.now, random: () => 0.5, after: () => () => undefined };
+  return { time, storage: new InMemoryTokenStorage(max === undefined ? { clock } : { clock, max }) };
+}
+
+describe('InMemoryTokenStorage', () => {
+  it('drops a value on the millisecond', async () => {
+    const { time, storage } = start();
+    await storage.set('key', 'value', 1_000);
+    time.now += 999;
+    expect(await storage.get('key')).toBe('value');
+    time.now += 1;
+    expect(await storage.get('key')).toBeUndefined();
+    expect(storage.size).toBe(0);
+  });
+
+  it('keeps a value without a time for ever', async () => {
+    const { time, storage } = start();
+    await storage.set('key', 'value');
+    time.now += 1e15;
+    expect(await storage.get('key')).toBe('value');
+  });
+
+  it('drops the least recently used value first, and holds no more than max', async () => {
+    const { storage } = start(3);
+    for (const key of ['a', 'b', 'c']) await storage.set(key, key);
+    await storage.get('a');
+    await storage.set('b', 'again');
+    await storage.set('d', 'd');
+    expect(await Promise.all(['a', 'b', 'c', 'd'].map((key) => storage.get(key)))).toEqual([
+      'a',
+      'again',
+      undefined,
+      'd',
+    ]);
+    expect(storage.size).toBe(3);
+  });
+
+  it('holds 10,000 values unless told otherwise', async () => {
+    const { storage } = start();
+    for (let index = 0; index < 10_050; index += 1) await storage.set(`key-${index}`, 'value');
+    expect(storage.size).toBe(10_000);
+    expect(await storage.get('key-49')).toBeUndefined();
+    expect(await storage.get('key-50')).toBe('value');
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, '5' as never])('refuses a max of %p', (max) => {
+    expect(() => new InMemoryTokenStorage({ max })).toThrow(ConfigurationError);
+  });
+});

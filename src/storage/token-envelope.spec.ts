@@ -1,0 +1,120 @@
+import * as fc from 'fast-check';
+import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
+
+const text = fc.string({ unit: 'binary' });
+const time = fc.integer({ min: 0, max: 8_640_000_000_000_000 });
+const json = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown);
+const envelopes: fc.Arbitrary<TokenEnvelope> = fc.record(
+  {
+    token: fc.record(
+      {
+        accessToken: fc.string({ unit: 'binary', minLength: 1 }),
+        tokenType: text,
+        expiresAt: time,
+        refreshToken: text,
+        scope: text,
+        idToken: text,
+        extra: fc.dictionary(fc.string(), json),
+      },
+      { requiredKeys: ['accessToken', 'tokenType'] },
+    ),
+    obtainedAt: time,
+    generation: time,
+    rejected: fc.boolean(),
+    redeeming: fc.boolean(),
+  },
+  { requiredKeys: ['token', 'obtainedAt', 'generation'] },
+) as fc.Arbitrary<TokenEnvelope>;
+
+const good: TokenEnvelope = { token: { accessToken: 'a', tokenType: 'Bearer' }, obtainedAt: 1, generation: 2 };
+const changed = (change: object): string => JSON.stringify({ v: 1, ...good, ...change });
+const withToken = (change: object): string => changed({ token: { ...good.token, ...change } });
+
+describe('an envelope', () => {
+  it('that is decoded is what was encoded, as text and as bytes', () => {
+    fc.assert(
+      fc.property(envelopes, (envelope) => {
+        const written = encodeEnvelope(envelope);
+        expect(decodeEnvelope(written)).toEqual({ ...envelope });
+        expect(decodeEnvelope(Buffer.from(written))).toEqual({ ...envelope });
+        expect(decodeEnvelope(new Uint8Array(Buffer.from(written)))).toEqual({ ...envelope });
+      }),
+    );
+  });
+
+  it('is what it was when it was written first: another form would orphan the tokens that are stored', () => {
+    const written =
+      '{"v":1,"token":{"accessToken":"a","tokenType":"Bearer","expiresAt":9,"refreshToken":"r"},"obtainedAt":1,"generation":2,"rejected":true}';
+    const envelope = {
+      token: { accessToken: 'a', tokenType: 'Bearer', expiresAt: 9, refreshToken: 'r' },
+      obtainedAt: 1,
+      generation: 2,
+      rejected: true,
+    };
+    expect(encodeEnvelope(envelope)).toBe(written);
+    expect(decodeEnvelope(written)).toEqual(envelope);
+  });
+});
+
+describe('decodeEnvelope', () => {
+  it('reads anything as an envelope or as a miss, and never throws', () => {
+    const garbage = fc.oneof(
+      fc.anything(),
+      text,
+      fc.json(),
+      fc.uint8Array(),
+      envelopes.map((envelope) => encodeEnvelope(envelope).slice(1)),
+      fc.tuple(envelopes, fc.nat()).map(([envelope, at]) => {
+        const written = encodeEnvelope(envelope);
+        return written.slice(0, at % written.length);
+      }),
+    );
+    fc.assert(
+      fc.property(garbage, (value) => {
+        expect(decodeEnvelope(value)).toBeUndefined();
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('reads a changed envelope as a sound one or as a miss', () => {
+    const parts = fc.constantFrom('token', 'obtainedAt', 'generation', 'rejected', 'redeeming', 'v');
+    fc.assert(
+      fc.property(envelopes, parts, json, (envelope, part, value) => {
+        const { token, obtainedAt, generation } =
+          decodeEnvelope(JSON.stringify({ v: 1, ...envelope, [part]: value })) ?? good;
+        expect(typeof token.accessToken === 'string' && token.accessToken !== '').toBe(true);
+        expect(Number.isFinite(obtainedAt) && Number.isSafeInteger(generation)).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['an object', { v: 1, ...good }],
+    ['an empty text', ''],
+    ['null in words', 'null'],
+    ['a list', '[]'],
+    ['another version', changed({ v: 2 })],
+    ['no version', JSON.stringify(good)],
+    ['no token', changed({ token: undefined })],
+    ['a token that is a text', changed({ token: 'a' })],
+    ['a token that is a list', changed({ token: [] })],
+    ['no access token', withToken({ accessToken: undefined })],
+    ['an empty access token', withToken({ accessToken: '' })],
+    ['no token type', withToken({ tokenType: undefined })],
+    ['an expiry in words', withToken({ expiresAt: '1' })],
+    ['a refresh token of null', withToken({ refreshToken: null })],
+    ['a scope that is a list', withToken({ scope: ['a'] })],
+    ['extras that are a list', withToken({ extra: [] })],
+    ['no time', changed({ obtainedAt: undefined })],
+    ['a generation that is no whole number', changed({ generation: 1.5 })],
+    ['a generation beyond what numbers can tell apart', changed({ generation: 2 ** 60 })],
+    ['a rejection in words', changed({ rejected: 'yes' })],
+    ['a redemption in words', changed({ redeeming: 1 })],
+  ])('reads %s as a miss', (_name, value) => {
+    expect(decodeEnvelope(value)).toBeUndefined();
+  });
+});

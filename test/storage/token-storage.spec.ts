@@ -1,0 +1,176 @@
+import { createClient } from '@redis/client';
+import { createKeyv } from '@keyv/redis';
+import { createCache } from 'cache-manager';
+import { Redis } from 'ioredis';
+import { Keyv } from 'keyv';
+import {
+  CacheManagerTokenStorage,
+  type GetSet,
+  InMemoryTokenStorage,
+  RedisTokenStorage,
+  type TokenStorage,
+} from 'nestjs-forge-auth';
+import { storageOf } from '../../src/storage/get-set.token-storage.js';
+import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { describeTokenStorage } from '../support/token-storage.contract.js';
+
+let redis: RedisServer;
+const closing: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => {
+  for (const close of closing) await close();
+  await redis.stop();
+});
+
+function ioredis(): Redis {
+  const client = new Redis(redis.url);
+  closing.push(() => client.disconnect());
+  return client;
+}
+
+async function nodeRedis() {
+  const client = createClient({ url: redis.url });
+  client.on('error', () => undefined);
+  await client.connect();
+  closing.push(() => client.destroy());
+  return client;
+}
+
+function keyvRedis(): Keyv {
+  const keyv = createKeyv(redis.url);
+  closing.push(() => keyv.disconnect());
+  return keyv;
+}
+
+const plain = { expires: false, fences: false };
+const expiring = { expires: true, fences: false };
+const redisLike = { expires: true, fences: true };
+
+describeTokenStorage('InMemoryTokenStorage', () => new InMemoryTokenStorage(), expiring);
+describeTokenStorage(
+  'CacheManagerTokenStorage over memory',
+  () => new CacheManagerTokenStorage(createCache({ stores: [new Keyv()] })),
+  expiring,
+);
+describeTokenStorage(
+  'CacheManagerTokenStorage over Redis',
+  () => new CacheManagerTokenStorage(createCache({ stores: [keyvRedis()] })),
+  redisLike,
+);
+describeTokenStorage(
+  'CacheManagerTokenStorage over memory and Redis, with a prefix',
+  () => new CacheManagerTokenStorage(createCache({ stores: [new Keyv(), keyvRedis()] }), { keyPrefix: 'app' }),
+  redisLike,
+);
+describeTokenStorage('RedisTokenStorage over ioredis', () => new RedisTokenStorage(ioredis()), redisLike);
+describeTokenStorage(
+  'RedisTokenStorage over node-redis, with a prefix',
+  async () => new RedisTokenStorage((await nodeRedis()) as never, { keyPrefix: 'app' }),
+  redisLike,
+);
+describeTokenStorage('a Map', () => storageOf(new Map<string, string>(), 'test'), plain);
+describeTokenStorage('a raw ioredis', () => storageOf(ioredis(), 'test'), plain);
+describeTokenStorage(
+  'a raw node-redis',
+  async () => storageOf((await nodeRedis()) as unknown as GetSet, 'test'),
+  plain,
+);
+describeTokenStorage(
+  "cache-manager's own Cache",
+  () => storageOf(createCache({ stores: [new Keyv()] }), 'test'),
+  plain,
+);
+describeTokenStorage('an object of two functions', () => storageOf(twoFunctions(), 'test'), plain);
+
+function twoFunctions(): GetSet {
+  const values = new Map<string, string>();
+  return { get: (key) => values.get(key), set: (key, value) => void values.set(key, value) };
+}
+
+describe('CacheManagerTokenStorage', () => {
+  it('uses the last store alone, and what another process wrote there', async () => {
+    const [memory, shared] = [new Keyv(), new Keyv()];
+    const cache = createCache({ stores: [memory, shared] });
+    const storage = new CacheManagerTokenStorage(cache, { keyPrefix: 'app' });
+    await cache.set('app:key', 'old, in every store');
+    await shared.set('app:key', 'new, of another process');
+    expect(await storage.get('key')).toBe('new, of another process');
+    await storage.set('other', 'value', 60_000);
+    expect([await memory.get('app:other'), await shared.get('app:other')]).toEqual([undefined, 'value']);
+  });
+
+  it('hands whole milliseconds to the store', async () => {
+    const storage = new CacheManagerTokenStorage(createCache({ stores: [keyvRedis()] }));
+    await storage.set('ttl-key', 'value', 60_000);
+    const keys = (await redis.command('KEYS', '*ttl-key')) as string[];
+    const ttl = Number(await redis.command('PTTL', keys[0] ?? ''));
+    expect(ttl).toBeGreaterThan(55_000);
+    expect(ttl).toBeLessThanOrEqual(60_000);
+  });
+
+  it.each([[undefined], [{}], [{ stores: [] }], [{ stores: ['redis'] }], [new Map()]])('refuses %p', (cache) => {
+    expect(() => new CacheManagerTokenStorage(cache as never)).toThrow('needs a cache of cache-manager 6 or later');
+  });
+
+  it.each([0, -1, Number.NaN])('refuses a deadline of %p', (deadlineMs) => {
+    const cache = createCache({ stores: [new Keyv()] });
+    expect(() => new CacheManagerTokenStorage(cache, { deadlineMs })).toThrow('deadlineMs must be above zero');
+  });
+
+  it('gives a store up that does not answer in time', async () => {
+    const hanging = { get: () => new Promise(() => undefined) } as unknown as Keyv;
+    const storage = new CacheManagerTokenStorage({ stores: [hanging] } as never, { deadlineMs: 20 });
+    await expect(storage.get('key')).rejects.toThrow('The cache did not answer within 20 ms.');
+  });
+});
+
+describe('storageOf', () => {
+  it('calls foreign objects with two arguments: a third means another thing to each', async () => {
+    const calls: unknown[][] = [];
+    const foreign = {
+      get: (...args: unknown[]) => void calls.push(args),
+      set: (...args: unknown[]) => void calls.push(args),
+    };
+    const storage = storageOf(foreign, 'test');
+    await storage.set('key', 'value', 60_000);
+    await storage.get('key');
+    await storage.delete?.('key');
+    expect(calls).toEqual([['key', 'value'], ['key'], ['key', '']]);
+  });
+
+  it('keeps this of the object', async () => {
+    class Store {
+      readonly #values = new Map<string, string>();
+      get(key: string): string | undefined {
+        return this.#values.get(key);
+      }
+      set(key: string, value: string): void {
+        this.#values.set(key, value);
+      }
+    }
+    const storage = storageOf(new Store(), 'test');
+    await storage.set('key', 'value');
+    expect(await storage.get('key')).toBe('value');
+  });
+
+  it('leaves a TokenStorage as it is, also one of the app', () => {
+    const own: TokenStorage = { get: async () => undefined, set: async (_key, _value, _ttlMs) => undefined };
+    for (const storage of [new InMemoryTokenStorage(), own]) expect(storageOf(storage, 'test')).toBe(storage);
+  });
+
+  it.each([[7], [{ a: 1 }], [true], [null], [undefined]])('reads a value of %p as a miss', async (value) => {
+    expect(await storageOf({ get: () => value, set: () => undefined }, 'test').get('key')).toBeUndefined();
+  });
+
+  it.each([[undefined], [null], ['redis://localhost'], [{}], [{ get: () => undefined }], [{ set: () => undefined }]])(
+    'refuses %p, and says what is needed',
+    (given) => {
+      expect(() => storageOf(given as never, 'Service "orders"')).toThrow(
+        'Service "orders": storage must have get(key) and set(key, value)',
+      );
+    },
+  );
+});
