@@ -10,6 +10,7 @@ import { pathBelowBase } from '../http/url.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import { type Call, type CallRequest, discard, type Handler } from './call-request.js';
 import type { OriginPolicy } from './origin-policy.js';
+import { SentCredentials } from './sent-credentials.js';
 
 /** What authentication needs to know of its service. */
 export interface AuthenticationOptions {
@@ -43,7 +44,7 @@ function authenticatorFor(
   { origins, excluded, base }: AuthenticationOptions,
 ): Authenticator | undefined {
   const { authenticator } = request.call;
-  if (authenticator === false || !origins.allows(request.url)) return undefined;
+  if (authenticator === false || request.stripped === true || !origins.allows(request.url)) return undefined;
   const { credentialHeader } = authenticator;
   if (credentialHeader !== undefined && request.headers[credentialHeader] !== undefined) return undefined;
   const path = excluded && pathBelowBase(request.url, base);
@@ -68,6 +69,8 @@ async function sendAuthenticated(
       throw noCredential(error, request, options.serviceName);
     }
     const response = await send(sent, request.call);
+    if (response.headers['location'] !== undefined)
+      (request.call.sentCredentials ??= new SentCredentials()).note(request, sent);
     if (authenticator.onRejected === undefined) return response;
     try {
       // As it was asked for: an authenticator may have put the credential into the URL.

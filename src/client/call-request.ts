@@ -3,6 +3,7 @@ import type { HttpHeaders, HttpResponse, ResponseType } from '../http/http-reque
 import type { BodySource } from '../http/request-body.js';
 import type { TokenRequest } from '../token/token-provider.js';
 import type { CallScope } from './call-scope.js';
+import type { SentCredentials } from './sent-credentials.js';
 
 /** What is known of one call, whatever attempts and hops it takes. */
 export interface Call {
@@ -23,6 +24,8 @@ export interface Call {
   readonly retry: boolean;
   /** Attempts begun. */
   attempts: number;
+  /** What was put on requests of the call that were redirected. */
+  sentCredentials?: SentCredentials;
 }
 
 /** A request on its way down: not yet authenticated, its body not yet opened. */
@@ -36,6 +39,8 @@ export interface CallRequest {
   readonly maxContentLength: number | undefined;
   /** What only the axios transport reads. */
   readonly axios: Readonly<Record<string, unknown>> | undefined;
+  /** The call brought a credential of its own, which a redirect elsewhere has dropped: none takes its place. */
+  readonly stripped?: boolean;
   readonly call: Call;
 }
 

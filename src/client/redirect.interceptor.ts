@@ -68,7 +68,13 @@ function nextHop(request: CallRequest, response: HttpResponse): CallRequest | un
     method,
     body: keepsBody ? request.body : undefined,
     headers: headersAfter(request.headers, keepsBody, elsewhere),
+    ...(elsewhere && bringsCredential(request) ? { stripped: true } : undefined),
   };
+}
+
+function bringsCredential({ headers, call: { authenticator } }: CallRequest): boolean {
+  const own = authenticator === false ? undefined : authenticator.credentialHeader;
+  return headers['authorization'] !== undefined || (own !== undefined && headers[own] !== undefined);
 }
 
 function targetOf(request: CallRequest, response: HttpResponse): string | undefined {
@@ -84,20 +90,9 @@ function targetOf(request: CallRequest, response: HttpResponse): string | undefi
   url.username = '';
   url.password = '';
   url.hash = '';
-  if (response.url !== request.url && url.origin !== originOf(request.url))
-    removeCredential(url, request.url, response.url);
-  return url.href;
-}
-
-/** A service may echo the query into its Location: what an authenticator put there goes nowhere else. */
-function removeCredential(target: URL, asked: string, sent: string): void {
-  const own = new URL(asked).searchParams;
-  for (const [name, value] of new URL(sent).searchParams) {
-    if (own.get(name) === value) continue;
-    for (const [key, candidate] of Array.from(target.searchParams)) {
-      if (key === name || candidate === value) target.searchParams.delete(key);
-    }
-  }
+  // Where a credential cannot be taken out, the redirect is not followed.
+  const clean = request.call.sentCredentials?.removeFrom(url, url.origin !== originOf(request.url)) ?? true;
+  return clean ? url.href : undefined;
 }
 
 /** 303 asks for a GET; so, in practice, do 301 and 302 after a POST. */

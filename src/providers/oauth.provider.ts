@@ -75,6 +75,11 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     if (typeof this.#options !== 'object') throw new ConfigurationError(`${owner} needs options.`);
     checkGrantOptions(this.#options, owner);
     checkAuthMethod(this.#options.authMethod, this.#options.clientSecret !== undefined, owner);
+    if (this.#options.http?.tls?.rejectUnauthorized === false) {
+      environment.logger.warn(
+        `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,
+      );
+    }
     return new BoundOAuthProvider(this.#options, this.grantOf(this.#options, owner), environment, owner);
   }
 }
