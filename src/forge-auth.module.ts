@@ -1,4 +1,13 @@
-import { type DynamicModule, type FactoryProvider, Global, Module, type Provider, type Type } from '@nestjs/common';
+import { HttpService } from '@nestjs/axios';
+import {
+  type DynamicModule,
+  type FactoryProvider,
+  Global,
+  type InjectionToken,
+  Module,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { ConfigurationError } from './errors.js';
 import { getForgeClientToken, getTokenManagerToken } from './forge-auth.decorators.js';
 import type {
@@ -38,6 +47,13 @@ export class ForgeAuthModule {
   /** Registers services, and what all services of the application share. */
   static forRoot(options: ForgeAuthRootOptions = {}): DynamicModule {
     const names = (options.services ?? []).map((service) => service.name);
+    for (const { name, provideHttpService } of options.services ?? []) {
+      if (provideHttpService !== true) continue;
+      throw new ConfigurationError(
+        `Service "${name}": provideHttpService would take everybody's HttpService. Give it to forFeature(), where it is wanted.`,
+        { serviceName: name },
+      );
+    }
     return moduleOf(
       names,
       declaring([], (registry) => registry.configure(options)),
@@ -66,7 +82,10 @@ export class ForgeAuthModule {
       for (const service of services) if (typeof service !== 'string') registry.declare(service);
     };
     const names = services.map((service) => (typeof service === 'string' ? service : service.name));
-    return moduleOf(names, declaring([], declare), {});
+    const asHttpService = services.flatMap((service) =>
+      typeof service !== 'string' && service.provideHttpService === true ? [service.name] : [],
+    );
+    return moduleOf(names, declaring([], declare), {}, asHttpService);
   }
 
   /** As `forFeature`, with options that are made when the application starts. The name is given at once. */
@@ -86,18 +105,37 @@ export class ForgeAuthModule {
       }
       registry.declare(value.name === name ? (value as ForgeServiceOptions) : { ...value, name });
     };
-    return moduleOf([name], declaring([made.provide], declare), {
+    const more = {
       imports: options.imports ?? [],
       providers: [...made.providers, ...(options.extraProviders ?? [])],
-    });
+    };
+    return moduleOf(
+      [name],
+      declaring([made.provide], declare),
+      more,
+      options.provideHttpService === true ? [name] : [],
+    );
   }
 }
 
-function moduleOf(names: readonly string[], declared: Provider, more: Omit<DynamicModule, 'module'>): DynamicModule {
-  const tokens = [...new Set(names)].flatMap((name) => [
-    injectable(getForgeClientToken(name), (registry) => registry.client(name)),
-    injectable(getTokenManagerToken(name), (registry) => registry.tokens(name)),
-  ]);
+function moduleOf(
+  names: readonly string[],
+  declared: Provider,
+  more: Omit<DynamicModule, 'module'>,
+  asHttpService: readonly string[] = [],
+): DynamicModule {
+  if (asHttpService.length > 1) {
+    throw new ConfigurationError(
+      `${describe(asHttpService)}: only one service of a forFeature() can be its HttpService. Give each a forFeature() of its own.`,
+    );
+  }
+  const tokens = [
+    ...[...new Set(names)].flatMap((name) => [
+      injectable(getForgeClientToken(name), (registry) => registry.client(name)),
+      injectable(getTokenManagerToken(name), (registry) => registry.tokens(name)),
+    ]),
+    ...asHttpService.map((name) => injectable(HttpService, (registry) => registry.client(name).httpService)),
+  ];
   return {
     module: ForgeAuthModule,
     ...more,
@@ -107,7 +145,7 @@ function moduleOf(names: readonly string[], declared: Provider, more: Omit<Dynam
   };
 }
 
-function injectable(provide: string, useFactory: (registry: ForgeAuthRegistry) => unknown): FactoryProvider {
+function injectable(provide: InjectionToken, useFactory: (registry: ForgeAuthRegistry) => unknown): FactoryProvider {
   return { provide, inject: [DECLARED], useFactory: ({ registry }: Declared) => useFactory(registry) };
 }
 

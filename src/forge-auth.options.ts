@@ -15,6 +15,7 @@ import type { LoggingOptions } from './client/log.js';
 import type { RequestHeaders } from './client/request-config.js';
 import type { HookOptions } from './forge-auth.hooks.js';
 import type { QueryParams } from './http/query-params.js';
+import type { PoolOptions } from './http/axios.transport.js';
 import type { TlsOptions } from './http/tls-options.js';
 import type { Transport } from './http/transport.js';
 import type { RequestRetryStrategy } from './retry/request-retry.strategy.js';
@@ -91,6 +92,8 @@ export interface ForgeServiceDefaults {
   maxContentLength?: number;
   /** TLS of the service. A token endpoint has its own: nothing is inherited. */
   tls?: TlsOptions;
+  /** The connections that are kept for the service, unless `axios` brings agents. */
+  pool?: PoolOptions;
   /** Which statuses are an answer; any other throws an {@link HttpStatusError}. @default 2xx */
   validateStatus?: (status: number) => boolean;
   /** Where the service's tokens are kept. @default the module's */
@@ -105,6 +108,12 @@ export interface ForgeServiceOptions extends ForgeServiceDefaults {
   name: string;
   /** What relative URLs are below. Needed unless calls give absolute URLs, or only tokens are wanted. */
   baseUrl?: string;
+  /**
+   * Whether modules that import this `forFeature()` inject the service's `httpService` as their `HttpService`: code that
+   * uses one is authenticated unchanged. Not for `forRoot()`, which would take the `HttpService` of everybody.
+   * @default false
+   */
+  provideHttpService?: boolean;
 }
 
 /** Options of `ForgeAuthModule.forRoot()`. */
@@ -166,4 +175,6 @@ export interface ForgeAuthAsyncOptions extends AsyncOptions<ForgeAuthOptionsFact
 /** Options of `ForgeAuthModule.forFeatureAsync()`. */
 export interface ForgeServiceAsyncOptions extends AsyncOptions<ForgeServiceOptionsFactory, AsyncServiceOptions> {
   name: string;
+  /** As in {@link ForgeServiceOptions}; known at once, because an injection token is. @default false */
+  provideHttpService?: boolean;
 }

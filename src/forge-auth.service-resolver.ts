@@ -12,7 +12,7 @@ import { ConfigurationError, ForgeAuthError } from './errors.js';
 import { SERVICE_DEFAULTS, SUSPICIOUS_TIMEOUT_MS } from './forge-auth.defaults.js';
 import { joinHooks, resolveHooks } from './forge-auth.hooks.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions, TokenAuthOptions } from './forge-auth.options.js';
-import { AxiosTransport } from './http/axios.transport.js';
+import { AxiosTransport, type PoolOptions } from './http/axios.transport.js';
 import type { HttpHeaders } from './http/http-request.js';
 import { prepareBaseUrl } from './http/url.js';
 import { NoRetryStrategy } from './retry/no.retry.strategy.js';
@@ -108,9 +108,33 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
     hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
     logging: loggingOf(name, logging, refuse),
     transport:
-      transport ?? new AxiosTransport({ axios, ...(options.tls === undefined ? undefined : { tls: options.tls }) }),
+      transport ??
+      new AxiosTransport({ axios, ...definedOnly({ tls: options.tls, pool: poolOf(options, axios, refuse) }) }),
     clock: context.clock,
     logger: context.logger,
+  };
+}
+
+function poolOf(
+  { pool, transport }: ForgeServiceDefaults,
+  axios: AxiosRequestConfig,
+  refuse: (problem: string) => ConfigurationError,
+): PoolOptions | undefined {
+  if (pool === undefined) return undefined;
+  const { maxSockets } = pool;
+  if (maxSockets !== undefined && !(Number.isInteger(maxSockets) && maxSockets > 0))
+    throw refuse(`pool.maxSockets must be a whole number above zero, not ${String(maxSockets)}.`);
+  const bringsAgents = axios.httpAgent !== undefined || axios.httpsAgent !== undefined;
+  if (transport !== undefined || bringsAgents)
+    throw refuse(
+      `pool means nothing beside ${bringsAgents ? 'the agents of axios' : 'a transport'}. Leave one of them out.`,
+    );
+  return pool;
+}
+
+function definedOnly<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
   };
 }
 

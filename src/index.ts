@@ -52,6 +52,7 @@ export {
   InjectForgeClient,
   InjectTokenManager,
 } from './forge-auth.decorators.js';
+export { HttpClientConfigBuilder } from './forge-auth.config-builder.js';
 export type { HookOptions } from './forge-auth.hooks.js';
 export { ForgeAuthModule } from './forge-auth.module.js';
 export type {
@@ -69,7 +70,7 @@ export type {
   TokenAuthOptions,
 } from './forge-auth.options.js';
 export { ForgeAuthService } from './forge-auth.service.js';
-export { AxiosTransport, type AxiosTransportOptions } from './http/axios.transport.js';
+export { AxiosTransport, type AxiosTransportOptions, type PoolOptions } from './http/axios.transport.js';
 export { ForgeResponse } from './http/forge-response.js';
 export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http/http-request.js';
 export { HttpRequester, type HttpRequesterOptions, type RequesterRequest } from './http/http-requester.js';
