@@ -91,6 +91,7 @@ export class ClientCore {
 
   /** Refuses new calls, aborts those under way, and closes connections. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     for (const scope of this.#inFlight) scope.abort(this.#closedError());
     await this.service.transport.close?.();
