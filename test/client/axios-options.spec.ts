@@ -84,7 +84,7 @@ describe('the axios option', () => {
   });
 
   it('may be an HttpService: its base URL, agents and limits, not its headers', async () => {
-    const server = await wire.server((_request, response) => response.end('x'.repeat(1_000)));
+    const server = await wire.server((_request, response) => void response.end('x'.repeat(1_000)));
     const httpAgent = new http.Agent({ keepAlive: true });
     const instance = create({
       baseURL: server.origin,
