@@ -273,6 +273,17 @@ describe('revoke', () => {
     expect(server.grantTypes).toEqual(['password', 'password']);
   });
 
+  it('takes a refresh token back where storage keeps nothing, too', async () => {
+    await start();
+    const provider = new PasswordGrantTokenProvider({ issuer: server.issuer, ...CLIENTS.basic, ...USER });
+    const storage = { get: () => undefined, set: () => undefined };
+    const tokens = later(new TokenManager({ name: 'orders', provider, storage }));
+    await tokens.getToken();
+    await tokens.revoke();
+    await tokens.getToken();
+    expect(server.grantTypes).toEqual(['password', 'password']);
+  });
+
   it('takes back what another process stored', async () => {
     await start();
     const storage = new Map<string, string>();

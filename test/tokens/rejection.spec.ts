@@ -166,6 +166,25 @@ describe.each(CALLS)('a service that rejects even fresh tokens, under %s,', (_na
     }
   });
 
+  it('causes ever fewer token requests for one call every 31 s', async () => {
+    await world.start({}, { respond: () => ({ status }) });
+    const clock = new FakeClock();
+    const manager = world.manager({ clock });
+    const client = world.client({ auth: { tokenManager: manager, retry } });
+    const minted: number[] = [];
+    for (let calls = 0; calls < 120; calls += 1) {
+      if (calls % 40 === 0) minted.push(0);
+      const before = world.endpoint.tokenRequests;
+      await expect(call(client)).rejects.toMatchObject({ status });
+      minted[minted.length - 1] = (minted.at(-1) ?? 0) + world.endpoint.tokenRequests - before;
+      await clock.advance(31_000);
+    }
+    // Forty calls take 20 minutes: at 5 minutes a pause, no more than five requests.
+    expect(minted[0]).toBeLessThanOrEqual(8);
+    expect(minted[1]).toBeLessThanOrEqual(5);
+    expect(minted[2]).toBeLessThanOrEqual(5);
+  });
+
   it('is served again as soon as it accepts the token', async () => {
     await world.start({}, { respond: () => ({ status }) });
     const client = world.client({ auth: { provider: world.provider(), retry } });

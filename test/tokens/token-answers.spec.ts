@@ -45,7 +45,10 @@ const MALFORMED: readonly [string, Answer][] = [
   ['a lifetime that is an object', json({ access_token: CANARY, expires_in: {} })],
   ['a refresh token that is a list', json({ access_token: CANARY, refresh_token: [CANARY] })],
   ['a scope that is a number', json({ access_token: CANARY, scope: 1 })],
-  ['10 MB', { headers: { 'content-type': 'application/json' }, body: `{"x":"${CANARY.repeat(600_000)}"}` }],
+  [
+    '10 MB',
+    { headers: { 'content-type': 'application/json' }, body: `{"access_token":"a","x":"${CANARY.repeat(600_000)}"}` },
+  ],
   ['a redirect', { status: 302, headers: { location: `https://evil.example/?${CANARY}` } }],
   ['a redirect that keeps the body', { status: 307, headers: { location: `https://evil.example/?${CANARY}` } }],
   ['400 without a body', { status: 400 }],
