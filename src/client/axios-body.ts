@@ -21,7 +21,8 @@ export function axiosBodyOf(data: unknown): BodySource | undefined {
   if (typeof data === 'string' || Buffer.isBuffer(data)) return replayable({ body: data });
   if (data instanceof ArrayBuffer) return replayable({ body: Buffer.from(new Uint8Array(data)) });
   if (isFormDataStream(data)) return formDataStream(data);
-  if (data instanceof FormData || data instanceof Blob || data instanceof ReadableStream || isNodeStream(data)) {
+  if (data instanceof Blob) return blobBody(data);
+  if (data instanceof FormData || data instanceof ReadableStream || isNodeStream(data)) {
     return bodySourceOf(data, undefined);
   }
   throw new InvalidRequestError(
@@ -31,6 +32,18 @@ export function axiosBodyOf(data: unknown): BodySource | undefined {
 
 function replayable(opened: OpenBody): BodySource {
   return { replayable: true, open: () => opened };
+}
+
+/** Under the Blob's own type, whatever the request says: as axios has it. */
+function blobBody(blob: Blob): BodySource {
+  const contentType = blob.type === '' ? 'application/octet-stream' : blob.type;
+  return {
+    replayable: true,
+    open: async () => ({
+      body: Buffer.from(await blob.arrayBuffer()),
+      ...(blob.size > 0 && { contentType, overridesContentType: true }),
+    }),
+  };
 }
 
 function formDataStream(form: FormDataStream): BodySource | undefined {

@@ -331,7 +331,7 @@ function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [me
     case 'FORGE_AUTH_TLS':
       return [error.message, codeOfCause(error) ?? error.code];
     case 'FORGE_AUTH_RESPONSE_PARSE':
-      return [error.message, AxiosError.ERR_BAD_RESPONSE];
+      return [error.message, codeOfCause(error) ?? AxiosError.ERR_BAD_RESPONSE];
     case 'FORGE_AUTH_RESPONSE_TOO_LARGE':
       return [
         maxContentLength !== undefined && maxContentLength > -1
