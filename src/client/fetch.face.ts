@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { ForgeAuthError, InvalidRequestError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
+import { redactUrl } from '../redact.js';
 import { type CallRequest, discard } from './call-request.js';
 import type { ClientCore } from './client-core.js';
 import type { FaceRequest } from './face-request.js';
@@ -113,13 +114,10 @@ function responseOf(request: CallRequest, answered: HttpResponse, redirect: Requ
   const { status, statusText, headers, askedUrl } = answered;
   if (redirect !== 'manual' && REDIRECTS.has(status) && headers['location'] !== undefined) {
     discard(answered);
-    throw fetchFailed(
-      new InvalidRequestError(
-        redirect === 'error'
-          ? 'The answer is a redirect, and the request says redirect: "error".'
-          : 'The answer is a redirect that cannot be followed.',
-      ),
-    );
+    const why = redirect === 'error' ? 'which the request does not allow' : 'which cannot be followed';
+    throw new ForgeAuthError(`${request.method} ${redactUrl(request.url)} was answered by a redirect, ${why}.`, {
+      code: 'FORGE_AUTH_TOO_MANY_REDIRECTS',
+    });
   }
   const body = Buffer.isBuffer(answered.body) ? Readable.from([answered.body]) : answered.body;
   const empty = NO_BODY.has(status) || request.method === 'HEAD';
@@ -138,11 +136,7 @@ function responseOf(request: CallRequest, answered: HttpResponse, redirect: Requ
 function asFetchError(error: unknown): unknown {
   if (!(error instanceof ForgeAuthError)) return error;
   if (error.code === 'FORGE_AUTH_INVALID_REQUEST') return typeError(error.message, error);
-  return NETWORK_FAILURES.has(error.code) ? fetchFailed(error) : error;
-}
-
-function fetchFailed(cause: ForgeAuthError): TypeError {
-  return typeError('fetch failed', cause);
+  return NETWORK_FAILURES.has(error.code) ? typeError('fetch failed', error) : error;
 }
 
 /** A TypeError that can be told by its code, too. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
+import { ForgeAuthError } from '../errors.js';
 import { RedactedCause, redactUrl } from '../redact.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import type { CallScope } from './call-scope.js';
@@ -203,5 +204,6 @@ function webStreamOf(body: Readable, scope: CallScope): ReadableStream<Uint8Arra
 /** What reading rejects with: the caller's own reason where it gave up, else what `fetch` says of a broken body. */
 function brokenOff(error: unknown, scope: CallScope): unknown {
   if (scope.aborted) return scope.reason;
-  return new TypeError('terminated', error === undefined || error === null ? {} : { cause: new RedactedCause(error) });
+  if (error === undefined || error === null) return new TypeError('terminated');
+  return new TypeError('terminated', { cause: error instanceof ForgeAuthError ? error : new RedactedCause(error) });
 }
