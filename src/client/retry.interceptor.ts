@@ -48,8 +48,11 @@ async function attemptOnce(
   clock: Clock,
 ): Promise<Result> {
   let permit: CircuitPermit | undefined;
+  let unfollow: (() => void) | undefined;
   try {
     permit = circuit?.admit();
+    // What the attempt waits for need not hear of the abort: a caller that left must not keep the place of a probe.
+    if (permit !== undefined) unfollow = request.call.scope.onAbort(() => permit?.release());
     const response = await next(request);
     const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.now());
     const outcome = { attempt, status: response.status, retryAfterMs };
@@ -63,6 +66,7 @@ async function attemptOnce(
       permit?.record(outcome);
     return { outcome, error };
   } finally {
+    unfollow?.();
     permit?.release();
   }
 }
