@@ -77,10 +77,12 @@ export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
   error?: string;
   /** HTTP status of the token endpoint's answer. */
   status?: number;
-  /** Whether a later attempt may succeed where this one failed. @default false */
+  /** Whether a later attempt may succeed where this one failed. @default true for a status of 408, 425, 429 and 5xx */
   transient?: boolean;
   /** How long the token endpoint asked to be left alone, in milliseconds. */
   retryAfterMs?: number;
+  /** Names of the pipeline steps that were tried, the one that was wanted first. */
+  chain?: readonly string[];
 }
 
 /**
@@ -90,12 +92,14 @@ export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
  * form the RFC prescribes.
  */
 export class AuthenticationError extends ForgeAuthError {
-  /** Name of the pipeline step that failed. */
-  declare readonly step?: string;
+  /** Name of the pipeline step that failed. Set on the way up where it was not known. */
+  declare step?: string;
   /** `error` of the token endpoint's answer. @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) */
   declare readonly error?: string;
   /** HTTP status of the token endpoint's answer. */
   declare readonly status?: number;
+  /** Names of the pipeline steps that were tried, the one that was wanted first. */
+  declare readonly chain?: readonly string[];
   readonly #errorDescription: string | undefined;
   readonly #transient: boolean;
   readonly #retryAfterMs: number | undefined;
@@ -105,8 +109,9 @@ export class AuthenticationError extends ForgeAuthError {
     if (options.step !== undefined) this.step = options.step;
     if (options.error !== undefined) this.error = options.error;
     if (options.status !== undefined) this.status = options.status;
+    if (options.chain !== undefined) this.chain = options.chain;
     this.#errorDescription = options.errorDescription;
-    this.#transient = options.transient ?? false;
+    this.#transient = options.transient ?? mayPass(options.status);
     this.#retryAfterMs = options.retryAfterMs;
   }
 
@@ -124,6 +129,11 @@ export class AuthenticationError extends ForgeAuthError {
   get retryAfterMs(): number | undefined {
     return this.#retryAfterMs;
   }
+}
+
+/** Statuses after which the same request may succeed. */
+function mayPass(status: number | undefined): boolean {
+  return status !== undefined && (status >= 500 || status === 408 || status === 425 || status === 429);
 }
 
 /** A refresh token was refused, and no grant could take its place. */

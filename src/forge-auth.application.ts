@@ -7,6 +7,11 @@ import type { ForgeAuthOptions, ForgeServiceOptions, StorageOption, TokenAuthOpt
 import { resolveService } from './forge-auth.service-resolver.js';
 import type { TokenLock } from './lock/token-lock.js';
 import { TokenEncryption } from './storage/encryption.js';
+import type { BoundPipeline } from './pipeline/bound-pipeline.js';
+import { PipelineTokenProvider } from './pipeline/pipeline.provider.js';
+import { PipelineTokenSource } from './pipeline/pipeline.token-source.js';
+import { TokenFetchPipeline } from './pipeline/token-fetch-pipeline.js';
+import { isSourceProvider } from './token/source-provider.js';
 import { GuardedStorage } from './storage/guarded-storage.js';
 import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { TokenStorage } from './storage/token-storage.js';
@@ -42,6 +47,9 @@ interface Entry {
   storage: GuardedStorage | undefined;
   /** Token options that the injected manager stands for, known when the service is opened. */
   tokenOptions: TokenAuthOptions | undefined;
+  /** The pipeline behind the service's tokens; one of a service without throws when it is used. */
+  readonly pipeline: TokenFetchPipeline;
+  hasPipeline: boolean;
   /** A manager that the app made, and will close. */
   givenManager: TokenManager | undefined;
   /** Managers of further token options: members of a composite. */
@@ -121,6 +129,11 @@ export class ForgeAuthApplication {
     return entry.givenManager ?? entry.tokens;
   }
 
+  /** The pipeline of a service; it may be declared later. One of a service without a pipeline throws when it is used. */
+  pipeline(name: string): TokenFetchPipeline {
+    return this.#entry(name).pipeline;
+  }
+
   names(): string[] {
     return [...this.#entries.values()].filter(({ options }) => options !== undefined).map(({ name }) => name);
   }
@@ -130,6 +143,7 @@ export class ForgeAuthApplication {
     for (const entry of this.#entries.values()) {
       await this.#open(entry);
       if (entry.tokenOptions !== undefined) await entry.tokens.ready();
+      if (entry.hasPipeline) await entry.pipeline.ready();
       await Promise.all(entry.furtherManagers.map((manager) => manager.ready()));
     }
   }
@@ -160,7 +174,11 @@ export class ForgeAuthApplication {
       name,
       () => (entry.core === undefined || hasTokens(entry) ? this.tokens(name) : undefined),
       () => this.#open(entry),
-      () => ({ core: entry.core, baseUrl: entry.options?.baseUrl }),
+      () => ({
+        core: entry.core,
+        baseUrl: entry.options?.baseUrl,
+        pipeline: entry.hasPipeline ? entry.pipeline : undefined,
+      }),
       async () => (this.#host.endsWithClient === true ? this.close() : undefined),
     );
     const entry: Entry = {
@@ -173,6 +191,8 @@ export class ForgeAuthApplication {
       core: undefined,
       tokenOptions: undefined,
       givenManager: undefined,
+      pipeline: TokenFetchPipeline.deferred(() => this.#openPipeline(entry)),
+      hasPipeline: false,
       furtherManagers: [],
     };
     this.#entries.set(name, entry);
@@ -252,21 +272,41 @@ export class ForgeAuthApplication {
     const { name } = entry;
     if (typeof auth.tokenManager === 'string') return this.#sharedSource(name, auth.tokenManager);
     const owner = `Service "${name}"`;
-    const provider = await this.#providerOf(auth.provider, owner);
+    const provider =
+      auth.pipeline === undefined ? await this.#providerOf(auth.provider, owner) : pipelineProvider(auth.pipeline);
     const clock = this.#clock;
     const { logger } = this.#host;
-    return new ProviderTokenSource({
-      provider: bindProvider(provider, { serviceName: name, clock, logger, discovery: this.#discovery }),
+    const environment = {
       serviceName: name,
       keyPrefix: this.rootOptions.keyPrefix ?? DEFAULT_KEY_PREFIX,
       keyName: name,
       clock,
       logger,
+      discovery: this.#discovery,
       storage: () => entry.storage ?? this.#storage,
       settings: resolveTokenSettings({ ...nearCacheTtl(this.rootOptions), ...auth }, `${owner}: auth`),
       jitter: this.#jitter,
       events,
+    };
+    if (!isSourceProvider(provider))
+      return new ProviderTokenSource({ ...environment, provider: bindProvider(provider, environment) });
+    const source = await provider.createSource({
+      ...environment,
+      instantiate: (type, what) => this.#host.instantiate(type, what),
+      guard: (storage, lock) => this.#guard(storage, lock),
     });
+    entry.hasPipeline ||= source instanceof PipelineTokenSource;
+    return source;
+  }
+
+  async #openPipeline(entry: Entry): Promise<BoundPipeline> {
+    await this.#open(entry);
+    const source = hasTokens(entry) ? await this.tokens(entry.name).ready() : undefined;
+    if (source instanceof PipelineTokenSource) return source.pipeline;
+    throw new ConfigurationError(
+      `Service "${entry.name}" has no pipeline. Give it auth: { pipeline: { steps: [ … ] } }.`,
+      { serviceName: entry.name },
+    );
   }
 
   async #sharedSource(name: string, other: string): Promise<TokenSource> {
@@ -300,6 +340,13 @@ export class ForgeAuthApplication {
       return provider as TokenProvider;
     throw new ConfigurationError(`${owner}: auth.provider must have a method fetchToken().`);
   }
+}
+
+function pipelineProvider(given: NonNullable<TokenAuthOptions['pipeline']>): TokenProvider {
+  if (given instanceof TokenFetchPipeline) return new PipelineTokenProvider({ pipeline: given });
+  const { refreshFromStep, ...options } = given;
+  const pipeline = new TokenFetchPipeline(options);
+  return new PipelineTokenProvider({ pipeline, ...(refreshFromStep === undefined ? undefined : { refreshFromStep }) });
 }
 
 function hasTokens({ tokenOptions, givenManager }: Entry): boolean {

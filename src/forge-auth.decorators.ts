@@ -10,6 +10,11 @@ export function getTokenManagerToken(name: string): string {
   return `FORGE_TOKEN_MANAGER:${name}`;
 }
 
+/** Injection token of a service's {@link TokenFetchPipeline}. */
+export function getTokenPipelineToken(name: string): string {
+  return `FORGE_TOKEN_PIPELINE:${name}`;
+}
+
 /** Injects the {@link ForgeHttpClient} of the service `name`. */
 export function InjectForgeClient(name: string): ParameterDecorator & PropertyDecorator {
   return Inject(getForgeClientToken(name)) as ParameterDecorator & PropertyDecorator;
@@ -18,4 +23,9 @@ export function InjectForgeClient(name: string): ParameterDecorator & PropertyDe
 /** Injects the {@link TokenManager} of the service `name`. */
 export function InjectTokenManager(name: string): ParameterDecorator & PropertyDecorator {
   return Inject(getTokenManagerToken(name)) as ParameterDecorator & PropertyDecorator;
+}
+
+/** Injects the {@link TokenFetchPipeline} behind the tokens of the service `name`: the very one that its client uses. */
+export function InjectTokenPipeline(name: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getTokenPipelineToken(name)) as ParameterDecorator & PropertyDecorator;
 }

@@ -9,7 +9,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ConfigurationError } from './errors.js';
-import { getForgeClientToken, getTokenManagerToken } from './forge-auth.decorators.js';
+import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
 import type {
   AsyncOptions,
   AsyncServiceOptions,
@@ -133,6 +133,7 @@ function moduleOf(
     ...[...new Set(names)].flatMap((name) => [
       injectable(getForgeClientToken(name), (registry) => registry.client(name)),
       injectable(getTokenManagerToken(name), (registry) => registry.tokens(name)),
+      injectable(getTokenPipelineToken(name), (registry) => registry.pipeline(name)),
     ]),
     ...asHttpService.map((name) => injectable(HttpService, (registry) => registry.client(name).httpService)),
   ];

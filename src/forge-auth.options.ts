@@ -18,6 +18,7 @@ import type { QueryParams } from './http/query-params.js';
 import type { PoolOptions } from './http/axios.transport.js';
 import type { TlsOptions } from './http/tls-options.js';
 import type { Transport } from './http/transport.js';
+import type { TokenFetchPipeline, TokenFetchPipelineOptions } from './pipeline/token-fetch-pipeline.js';
 import type { RequestRetryStrategy } from './retry/request-retry.strategy.js';
 import type { TokenLock } from './lock/token-lock.js';
 import type { EncryptionOptions } from './storage/encryption.js';
@@ -29,12 +30,17 @@ import type { TokenSettings } from './token/token-settings.js';
 /** A storage, any object with `get` and `set`, or the injection token of one. */
 export type StorageOption = TokenStorage | GetSet | InjectionToken;
 
-/** How a service's calls get their token. Give one of `provider` and `tokenManager`. */
+/** A pipeline, or the options of one; `refreshFromStep`: where a rejection starts to renew. @see PipelineTokenProvider */
+export type PipelineOption = TokenFetchPipeline | (TokenFetchPipelineOptions & { refreshFromStep?: string });
+
+/** How a service's calls get their token. Give one of `provider`, `tokenManager` and `pipeline`. */
 export interface TokenAuthOptions extends TokenAuthPlacement, TokenSettings {
   /** Where tokens come from: an instance, or a class that the app or the module creates. */
   provider?: TokenProvider | Type<TokenProvider>;
   /** A manager made elsewhere, or the name of the service whose manager is shared. */
   tokenManager?: TokenManager | string;
+  /** Several calls that build on each other: device token → app token → user token. */
+  pipeline?: PipelineOption;
   /** Paths that are called without a credential. Added to the service's own. */
   excludedPaths?: Iterable<string>;
   /** Globs of such paths. Added to the service's own. */

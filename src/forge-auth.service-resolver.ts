@@ -202,13 +202,15 @@ function memberOf(
   if (isAuthenticator(auth)) return auth;
   if (typeof auth !== 'object' || auth === null)
     throw refuse('auth must be an authenticator, its class, or token options.');
-  const sources = ['provider', 'tokenManager'].filter((name) => (auth as Record<string, unknown>)[name] !== undefined);
+  const sources = ['provider', 'tokenManager', 'pipeline'].filter(
+    (name) => (auth as Record<string, unknown>)[name] !== undefined,
+  );
   if (sources.length !== 1) {
-    const undefinedOne = ['provider', 'tokenManager'].find((name) => name in auth);
+    const undefinedOne = ['provider', 'tokenManager', 'pipeline'].find((name) => name in auth);
     throw refuse(
       undefinedOne !== undefined && sources.length === 0
         ? `auth.${undefinedOne} is undefined.`
-        : `auth must have exactly one of provider and tokenManager, or a method authenticate(request).`,
+        : `auth must have exactly one of provider, tokenManager and pipeline, or a method authenticate(request).`,
     );
   }
   return new TokenAuth(context.managerFor(auth), auth);

@@ -49,8 +49,10 @@ export { createForgeClient, type ForgeClientOptions } from './forge-auth.client.
 export {
   getForgeClientToken,
   getTokenManagerToken,
+  getTokenPipelineToken,
   InjectForgeClient,
   InjectTokenManager,
+  InjectTokenPipeline,
 } from './forge-auth.decorators.js';
 export { HttpClientConfigBuilder } from './forge-auth.config-builder.js';
 export type { HookOptions } from './forge-auth.hooks.js';
@@ -66,6 +68,7 @@ export type {
   ForgeServiceDefaults,
   ForgeServiceOptions,
   ForgeServiceOptionsFactory,
+  PipelineOption,
   StorageOption,
   TokenAuthOptions,
 } from './forge-auth.options.js';
@@ -81,6 +84,25 @@ export type { Transport } from './http/transport.js';
 export type { RedisClient } from './lock/redis-connection.js';
 export { RedisTokenLock, type RedisTokenLockOptions } from './lock/redis.token-lock.js';
 export type { AcquireOptions, Lease, TokenLock, TokenSignal } from './lock/token-lock.js';
+export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/body.fetcher.js';
+export type { StepState } from './pipeline/bound-pipeline.js';
+export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/header.fetcher.js';
+export {
+  type ContextValue,
+  type FetcherRequest,
+  HttpTokenFetcher,
+  type HttpTokenFetcherOptions,
+} from './pipeline/http.fetcher.js';
+export type { ProviderStep } from './pipeline/pipeline-step.js';
+export { PipelineTokenProvider, type PipelineTokenProviderOptions } from './pipeline/pipeline.provider.js';
+export {
+  type ExecuteOptions,
+  type PipelineStepOption,
+  TokenFetchPipeline,
+  type TokenFetchPipelineOptions,
+  type TokenFetcherType,
+} from './pipeline/token-fetch-pipeline.js';
+export type { FetchContext, TokenFetcher } from './pipeline/token-fetcher.js';
 export type { ClientAuthFunction, ClientAuthMethod, ClientAuthRequest } from './providers/client-authentication.js';
 export {
   ClientCredentialsTokenProvider,

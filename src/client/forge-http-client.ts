@@ -1,5 +1,6 @@
 import type { AxiosAdapter, AxiosInstance } from 'axios';
 import type { ForgeResponse } from '../http/forge-response.js';
+import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { adapterOf, createAxiosFace, type FaceOwner } from './axios.face.js';
@@ -15,6 +16,7 @@ type HttpService = ReturnType<typeof createHttpServiceFace>;
 export interface KnownOfService {
   readonly core?: ClientCore | undefined;
   readonly baseUrl?: string | undefined;
+  readonly pipeline?: TokenFetchPipeline | undefined;
 }
 
 /**
@@ -52,6 +54,11 @@ export class ForgeHttpClient {
   /** Keeps the service's tokens. One of a service without tokens throws when it is used. */
   get tokens(): TokenManager | undefined {
     return this.#tokens();
+  }
+
+  /** Runs the steps of the service's token; undefined where it has no pipeline. */
+  get pipeline(): TokenFetchPipeline | undefined {
+    return this.#known().pipeline;
   }
 
   /** The service's circuit, where its retry strategy has one: `client.circuit?.state`. Undefined before the first call outside Nest. */

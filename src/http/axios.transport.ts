@@ -21,6 +21,8 @@ export interface AxiosTransportOptions {
 export interface PoolOptions {
   /** Connections open at once to one origin; further requests wait. @default no limit */
   maxSockets?: number;
+  /** Whether connections are kept for the next request. @default true */
+  keepAlive?: boolean;
 }
 
 /** What the adapter must not take from a shared config: it is set for each request, or done elsewhere. */

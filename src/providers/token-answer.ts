@@ -9,6 +9,10 @@ const ERROR_CODE = /^[a-z][a-z0-9_]{1,40}$/;
 /** Codes with which a server says that it cannot now, rather than that it will not. */
 const PASSING: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable', 'slow_down']);
 
+function codeOf(error: unknown, said: string): string | undefined {
+  return typeof error === 'string' && ERROR_CODE.test(error) && !said.includes(error) ? error : undefined;
+}
+
 /** Statuses after which the same request may succeed. */
 export function isPassing(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429;
@@ -29,9 +33,15 @@ export function complianceResponse(response: ForgeResponse): ComplianceResponse 
  * Any 2xx and any label will do. An `error` in a 200 is an error; a 200 that is no JSON object (HTML, nothing, half of
  * one) is a failure that may pass.
  * @param what what was asked: `Token request for "payments"`
+ * @param said the request, credentials included: an error code that is part of it is a quotation
  * @throws {AuthenticationError}
  */
-export function readTokenAnswer(response: ComplianceResponse, what: string, nowMs: number): Record<string, unknown> {
+export function readTokenAnswer(
+  response: ComplianceResponse,
+  what: string,
+  nowMs: number,
+  said = '',
+): Record<string, unknown> {
   const { status, headers, body } = response;
   const json =
     typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : undefined;
@@ -54,7 +64,7 @@ export function readTokenAnswer(response: ComplianceResponse, what: string, nowM
       transient: isPassing(status),
     });
   }
-  const code = typeof json['error'] === 'string' && ERROR_CODE.test(json['error']) ? json['error'] : undefined;
+  const code = codeOf(json['error'], said);
   const transient = isPassing(status) || (code !== undefined && PASSING.has(code));
   const description = json['error_description'];
   throw new AuthenticationError(`${what} failed: ${code ?? 'an error'} (HTTP ${status}).`, {

@@ -14,7 +14,7 @@ import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import type { HttpRequester } from '../http/http-requester.js';
 import { tokenFailure } from '../token/token-failure.js';
 import { Token } from '../token/token.js';
-import type { RequestMend, ResponseMend } from './compliance.js';
+import type { ComplianceResponse, RequestMend, ResponseMend } from './compliance.js';
 import { assertSecureUrl } from './grant-options.js';
 import { complianceResponse, readTokenAnswer } from './token-answer.js';
 
@@ -110,10 +110,10 @@ async function exchange(
   allowEveryProtocol(configuration);
   configuration[customFetch] = async (url, options) => {
     try {
-      const response = await send(request, url, options as unknown as FetchOptions);
+      const { response, said } = await send(request, url, options as unknown as FetchOptions);
       const mended = (await request.mendResponse?.(response)) ?? response;
       const empty = mayBeEmpty && mended.status >= 200 && mended.status < 300;
-      answer = empty ? {} : readTokenAnswer(mended, what, request.now());
+      answer = empty ? {} : readTokenAnswer(mended, what, request.now(), said);
       return new Response(JSON.stringify(acceptable(answer)), {
         status: 200,
         headers: { 'content-type': 'application/json' },
@@ -140,7 +140,7 @@ async function send(
   request: IssuerRequest,
   url: string,
   options: FetchOptions,
-): Promise<ReturnType<typeof complianceResponse>> {
+): Promise<{ response: ComplianceResponse; said: string }> {
   const body = new URLSearchParams(options.body as URLSearchParams);
   const written = { method: options.method, url, headers: lowerCase(options.headers), body };
   const mended = (await request.mendRequest?.(written)) ?? written;
@@ -153,7 +153,15 @@ async function send(
     responseType: 'json',
     signal: request.signal,
   };
-  return complianceResponse(new ForgeResponse(sent, await request.http.send(sent)));
+  const response = complianceResponse(new ForgeResponse(sent, await request.http.send(sent)));
+  return { response, said: `${mended.url} ${mended.body} ${credentialsIn(mended.headers)}` };
+}
+
+/** What a Basic header says, and every other header as it is. */
+function credentialsIn(headers: Record<string, string>): string {
+  return Object.values(headers)
+    .map((value) => (/^Basic /i.test(value) ? Buffer.from(value.slice(6), 'base64').toString() : value))
+    .join(' ');
 }
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {

@@ -4,6 +4,9 @@ import { exponentialDelayMs } from '../retry/backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.strategy.js';
 import { isTransient, tokenFailure } from '../token/token-failure.js';
 import type { TokenRequestContext } from '../token/token-provider.js';
+
+/** What bounds the retries of one request. */
+export type RetryBounds = Pick<TokenRequestContext, 'clock' | 'signal' | 'deadline'>;
 import type { Token } from '../token/token.js';
 
 /** Three attempts ride out a restart; more belong to the next flight. */
@@ -22,7 +25,7 @@ export class TokenRequestRetry {
 
   async run(
     attempt: () => Promise<Token>,
-    context: TokenRequestContext,
+    context: RetryBounds,
     mayRepeat: (error: unknown) => boolean = () => true,
   ): Promise<Token> {
     for (let attempts = 1; ; attempts += 1) {
@@ -41,7 +44,7 @@ export class TokenRequestRetry {
   }
 
   /** Undefined gives up: refused, out of attempts, or asked to wait beyond the deadline (the gate sees to that). */
-  #delayMs(error: unknown, attempt: number, { clock, deadline }: TokenRequestContext): number | undefined {
+  #delayMs(error: unknown, attempt: number, { clock, deadline }: RetryBounds): number | undefined {
     const failure = tokenFailure(error, 'the service', undefined);
     if (!isTransient(failure)) return undefined;
     const { status, retryAfterMs } = failure as AuthenticationError;

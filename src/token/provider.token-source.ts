@@ -135,7 +135,8 @@ export class ProviderTokenSource implements TokenSource {
       { owner: this.#owner, serviceName, clock, logger, storage, settings, jitter },
       {
         key: () => this.#key(requested),
-        obtain: (previous, signal, onRedeem) => this.#obtain(previous, this.#context(request, signal), onRedeem),
+        obtain: (previous, signal, onRedeem) =>
+          obtainFrom(this.#options.provider, previous, this.#context(request, signal), onRedeem),
       },
       events,
     );
@@ -145,26 +146,6 @@ export class ProviderTokenSource implements TokenSource {
     const { provider, keyPrefix, keyName } = this.#options;
     const identity = [...((await provider.keyParts?.()) ?? [provider.constructor.name]), ...(provider.identity ?? [])];
     return tokenKey({ prefix: keyPrefix, serviceName: keyName, identity, request });
-  }
-
-  /** Refresh grant where there is a refresh token, the grant itself where there is none or it is refused. */
-  async #obtain(
-    previous: Token | undefined,
-    context: TokenRequestContext,
-    onRedeem: () => Promise<void>,
-  ): Promise<Token> {
-    const { provider } = this.#options;
-    if (previous?.refreshToken === undefined || provider.refreshToken === undefined)
-      return provider.fetchToken(context);
-    await onRedeem();
-    try {
-      return carryOver(previous, await provider.refreshToken(previous, context));
-    } catch (error) {
-      const mayPass = isTransient(error) && isAnswered(error);
-      if (context.signal.aborted || mayPass || error instanceof ConfigurationError) throw error;
-      // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
-      return provider.fetchToken(context);
-    }
   }
 
   #context(request: TokenRequest, signal: AbortSignal): TokenRequestContext {
@@ -186,6 +167,25 @@ export class ProviderTokenSource implements TokenSource {
     return new AuthenticationError(`The token provider of ${this.#owner} has no ${method}().`, {
       ...(this.#options.serviceName === undefined ? undefined : { serviceName: this.#options.serviceName }),
     });
+  }
+}
+
+/** Refresh grant where there is a refresh token, the grant itself where there is none or it is refused. */
+export async function obtainFrom(
+  provider: BoundTokenProvider,
+  previous: Token | undefined,
+  context: TokenRequestContext,
+  onRedeem: () => Promise<void>,
+): Promise<Token> {
+  if (previous?.refreshToken === undefined || provider.refreshToken === undefined) return provider.fetchToken(context);
+  await onRedeem();
+  try {
+    return carryOver(previous, await provider.refreshToken(previous, context));
+  } catch (error) {
+    const mayPass = isTransient(error) && isAnswered(error);
+    if (context.signal.aborted || mayPass || error instanceof ConfigurationError) throw error;
+    // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
+    return provider.fetchToken(context);
   }
 }
 

@@ -11,6 +11,7 @@ import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { DocumentCache } from './document-cache.js';
 import { ProviderTokenSource } from './provider.token-source.js';
+import { isSourceProvider, type SourceProvider } from './source-provider.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import { resolveTokenSettings, type TokenSettings } from './token-settings.js';
 import type { SlotEvents } from './token-slot.js';
@@ -62,6 +63,9 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
     super();
     if (DEFERRED in options) {
       this.#open = (options as unknown as DeferredOptions)[DEFERRED];
+    } else if (options.provider !== undefined && isSourceProvider(options.provider)) {
+      const { provider } = options;
+      this.#open = () => (provider as SourceProvider).createSource();
     } else {
       const source = createSource(options, this.#events());
       this.#source = source;

@@ -115,6 +115,19 @@ export class TokenSlot {
     return held !== undefined && this.#environment.clock.now() < held.ages.expiresAt ? held.token : undefined;
   }
 
+  /** The token in use and what is known of it, whatever its age; nothing is fetched. */
+  get current(): ShelvedToken | undefined {
+    return this.#held;
+  }
+
+  /** Takes over what another process has stored, if it is newer than what was rejected here. */
+  async adoptStored(): Promise<boolean> {
+    const stored = await this.#shelf.read();
+    if (stored === undefined || this.#held !== undefined || !this.#acceptable(stored, undefined)) return false;
+    this.#use(this.#heldOf(stored));
+    return true;
+  }
+
   /** Whether a flight is under way. */
   get busy(): boolean {
     return this.#flight !== undefined || this.#forced !== undefined;

@@ -1,0 +1,91 @@
+import { AuthenticationError } from '../errors.js';
+import type { ForgeResponse } from '../http/forge-response.js';
+import { complianceResponse, readTokenAnswer } from '../providers/token-answer.js';
+import { Token } from '../token/token.js';
+import { emptyContext } from './fetch-context.js';
+import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
+import type { FetchContext } from './token-fetcher.js';
+import { withTtl } from './token-ttl.js';
+
+/** Options of {@link BodyTokenFetcher}. Fields may be dotted paths: `data.session.token`. */
+export interface BodyTokenFetcherOptions extends HttpTokenFetcherOptions {
+  /** @default 'access_token' */
+  tokenField?: string;
+  /** @default 'token_type' */
+  tokenTypeField?: string;
+  /** Seconds. @default 'expires_in' */
+  expiresInField?: string;
+  /** @default 'refresh_token' */
+  refreshTokenField?: string;
+  /** @default 'Bearer' */
+  defaultTokenType?: string;
+}
+
+/** Gets a token from the JSON body of an answer. */
+export class BodyTokenFetcher extends HttpTokenFetcher {
+  readonly #fields: Required<
+    Pick<BodyTokenFetcherOptions, 'tokenField' | 'tokenTypeField' | 'expiresInField' | 'refreshTokenField'>
+  >;
+  readonly #defaultTokenType: string;
+
+  constructor(options: BodyTokenFetcherOptions) {
+    super(options);
+    const {
+      tokenField = 'access_token',
+      tokenTypeField = 'token_type',
+      expiresInField = 'expires_in',
+      refreshTokenField = 'refresh_token',
+    } = options;
+    this.#fields = { tokenField, tokenTypeField, expiresInField, refreshTokenField };
+    this.#defaultTokenType = options.defaultTokenType ?? 'Bearer';
+  }
+
+  async fetch(context: FetchContext = emptyContext(this.name)): Promise<Token> {
+    const requestedAt = Date.now();
+    const response = await this.send(context);
+    readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, Date.now());
+    return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt);
+  }
+
+  /**
+   * Reads the token from a successful answer.
+   * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when there is none in it
+   */
+  parseToken(response: ForgeResponse, _context: FetchContext): Token {
+    const json = response.json<Record<string, unknown>>();
+    const { tokenField, tokenTypeField, expiresInField, refreshTokenField } = this.#fields;
+    const accessToken = at(json, tokenField);
+    if (typeof accessToken !== 'string' || accessToken === '') {
+      throw new AuthenticationError(`Step "${this.name}" failed: the answer has no token in "${tokenField}".`, {
+        code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+        step: this.name,
+        status: response.status,
+      });
+    }
+    return Token.fromResponse({
+      ...json,
+      access_token: accessToken,
+      token_type: at(json, tokenTypeField) ?? this.#defaultTokenType,
+      expires_in: at(json, expiresInField),
+      refresh_token: at(json, refreshTokenField),
+    });
+  }
+
+  /** @internal */
+  override keyParts(context: FetchContext): readonly unknown[] {
+    return [...super.keyParts(context), this.#fields];
+  }
+}
+
+/** The value at a field, or at a dotted path that reaches in. */
+function at(json: unknown, path: string): unknown {
+  const direct = (json as Record<string, unknown> | null)?.[path];
+  if (direct !== undefined) return direct;
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (value, name) =>
+        typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined,
+      json,
+    );
+}

@@ -1,0 +1,51 @@
+import { ConfigurationError } from '../errors.js';
+import type { Token } from '../token/token.js';
+import type { FetchContext } from './token-fetcher.js';
+
+/** Thrown when a step asks for the token of an indirect dependency that is not at hand: it is got, and the step asked again. */
+export class TokenWanted extends Error {
+  readonly step: string;
+
+  constructor(step: string) {
+    super(`The token of step "${step}" is not at hand.`);
+    this.step = step;
+  }
+}
+
+/** The tokens of the steps that one step depends on. */
+export class StepContext implements FetchContext {
+  readonly signal: AbortSignal;
+  readonly #step: string;
+  readonly #tokens: ReadonlyMap<string, Token>;
+  readonly #reachable: ReadonlySet<string>;
+
+  /** @param reachable names of all steps that the step depends on, directly or through others */
+  constructor(step: string, tokens: ReadonlyMap<string, Token>, reachable: ReadonlySet<string>, signal: AbortSignal) {
+    this.#step = step;
+    this.#tokens = tokens;
+    this.#reachable = reachable;
+    this.signal = signal;
+  }
+
+  token(name: string): Token {
+    const token = this.#tokens.get(name);
+    if (token !== undefined) return token;
+    if (this.#reachable.has(name)) throw new TokenWanted(name);
+    throw new ConfigurationError(
+      `Step "${this.#step}" asks for the token of "${name}", which it does not depend on. Add it to dependsOn.`,
+    );
+  }
+
+  accessToken(name: string): string {
+    return this.token(name).accessToken;
+  }
+
+  has(name: string): boolean {
+    return this.#reachable.has(name);
+  }
+}
+
+/** The context of a fetcher that is called on its own. */
+export function emptyContext(step: string): FetchContext {
+  return new StepContext(step, new Map(), new Set(), new AbortController().signal);
+}

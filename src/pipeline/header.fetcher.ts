@@ -1,0 +1,58 @@
+import { AuthenticationError } from '../errors.js';
+import type { ForgeResponse } from '../http/forge-response.js';
+import { complianceResponse, readTokenAnswer } from '../providers/token-answer.js';
+import { Token } from '../token/token.js';
+import { emptyContext } from './fetch-context.js';
+import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
+import type { FetchContext } from './token-fetcher.js';
+import { withTtl } from './token-ttl.js';
+
+/** Options of {@link HeaderTokenFetcher}. */
+export interface HeaderTokenFetcherOptions extends HttpTokenFetcherOptions {
+  /** Header of the answer that holds the token, in any case; a leading scheme is stripped. @default 'Authorization' */
+  tokenHeader?: string;
+  /** @default 'Bearer' */
+  tokenType?: string;
+}
+
+/** Gets a token from a header of an answer. */
+export class HeaderTokenFetcher extends HttpTokenFetcher {
+  readonly #tokenHeader: string;
+  readonly #tokenType: string;
+
+  constructor(options: HeaderTokenFetcherOptions) {
+    super(options);
+    this.#tokenHeader = (options.tokenHeader ?? 'Authorization').toLowerCase();
+    this.#tokenType = options.tokenType ?? 'Bearer';
+  }
+
+  async fetch(context: FetchContext = emptyContext(this.name)): Promise<Token> {
+    const requestedAt = Date.now();
+    const response = await this.send(context);
+    // The body is nobody's business, unless the answer is a refusal.
+    if (!response.isSuccess) readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, Date.now());
+    return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt);
+  }
+
+  /**
+   * Reads the token from a successful answer.
+   * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when there is none in it
+   */
+  parseToken(response: ForgeResponse, _context: FetchContext): Token {
+    const value = [response.headers[this.#tokenHeader] ?? ''].flat()[0]?.trim() ?? '';
+    const accessToken = /^[A-Za-z][\w-]*\s+(\S+)$/.exec(value)?.[1] ?? value;
+    if (accessToken === '') {
+      throw new AuthenticationError(`Step "${this.name}" failed: the answer has no header "${this.#tokenHeader}".`, {
+        code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+        step: this.name,
+        status: response.status,
+      });
+    }
+    return new Token({ accessToken, tokenType: this.#tokenType });
+  }
+
+  /** @internal */
+  override keyParts(context: FetchContext): readonly unknown[] {
+    return [...super.keyParts(context), this.#tokenHeader];
+  }
+}

@@ -1,0 +1,205 @@
+import { ConfigurationError } from '../errors.js';
+import type { ForgeResponse } from '../http/forge-response.js';
+import type { AxiosTransportOptions } from '../http/axios.transport.js';
+import { HttpRequester } from '../http/http-requester.js';
+import type { TlsOptions } from '../http/tls-options.js';
+import type { Transport } from '../http/transport.js';
+import { assertSecureUrl, checkText } from '../providers/grant-options.js';
+import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
+import type { Token } from '../token/token.js';
+import type { FetchContext, TokenFetcher } from './token-fetcher.js';
+
+/** A value, or a synchronous function of the tokens at hand that makes it for each request. */
+export type ContextValue<T> = T | ((context: FetchContext) => T);
+
+/** Options of every fetcher that calls an endpoint. Durations are in milliseconds. */
+export interface HttpTokenFetcherOptions {
+  /** Names the step. */
+  name: string;
+  /** What `endpoint` is below. */
+  baseUrl: string;
+  /** Path of the endpoint. @default '' */
+  endpoint?: string;
+  /** @default 'POST' */
+  method?: string;
+  /** @default {} */
+  requestHeaders?: ContextValue<Readonly<Record<string, string>>>;
+  /** Sent as the body; as the query of a GET. @default {} */
+  requestData?: ContextValue<Readonly<Record<string, unknown>>>;
+  /** @default 'form' */
+  bodyFormat?: 'form' | 'json';
+  /** Names of the steps whose tokens are needed first. @default [] */
+  dependsOn?: readonly string[];
+  /** Lifetime of the token, where the issuer does not set an earlier end. */
+  ttlMs?: number;
+  /** Of one request, to the end of the body. @default 30_000 */
+  timeoutMs?: number;
+  /** Of one fetch, retries included. @default the pipeline's */
+  deadlineMs?: number;
+  /** @default the pipeline's */
+  refreshWindowMs?: number;
+  /** @default transient failures, 3 attempts */
+  retry?: RequestRetryStrategy;
+  /** What else tells two steps of this name apart. @default told from the request that is built */
+  identity?: readonly string[];
+  /** TLS of this endpoint. */
+  tls?: TlsOptions;
+  /** Agents, proxy, limits. */
+  axios?: NonNullable<AxiosTransportOptions['axios']>;
+  /** Takes the place of axios. */
+  transport?: Transport;
+  /** Allows a plain-http endpoint that is not on this machine. @default false */
+  allowInsecure?: boolean;
+}
+
+/** One request of a fetcher's own. `json`, `form` and `query` exclude each other. */
+export interface FetcherRequest {
+  /** @default the fetcher's */
+  method?: string;
+  /** @default the fetcher's */
+  endpoint?: string;
+  headers?: Readonly<Record<string, string>>;
+  json?: unknown;
+  form?: Readonly<Record<string, unknown>>;
+  query?: Readonly<Record<string, unknown>>;
+  /** Aborts the request: give it the context's. */
+  signal?: AbortSignal;
+}
+
+/**
+ * A fetcher that calls an HTTP endpoint: extend it, build the request, and read the token from the answer.
+ * A definition: it holds options, and no token.
+ */
+export abstract class HttpTokenFetcher implements TokenFetcher {
+  readonly name: string;
+  readonly dependsOn: readonly string[];
+  readonly ttlMs: number | undefined;
+  readonly identity: readonly string[] | undefined;
+  readonly deadlineMs: number | undefined;
+  readonly refreshWindowMs: number | undefined;
+  readonly retry: RequestRetryStrategy | undefined;
+  protected readonly baseUrl: string;
+  protected readonly endpoint: string;
+  readonly #method: string;
+  readonly #headers: ContextValue<Readonly<Record<string, string>>>;
+  readonly #data: ContextValue<Readonly<Record<string, unknown>>>;
+  readonly #bodyFormat: 'form' | 'json';
+  readonly #http: HttpRequester;
+
+  /** @throws {ConfigurationError} when an option is missing or malformed */
+  constructor(options: HttpTokenFetcherOptions) {
+    const { name, method = 'POST', bodyFormat = 'form', timeoutMs, tls, axios, transport } = options;
+    if (typeof name !== 'string' || name === '')
+      throw new ConfigurationError(`${this.constructor.name}: name must be a text that is not empty.`);
+    const owner = `${this.constructor.name} "${name}"`;
+    this.name = name;
+    this.baseUrl = checkUrl(options.baseUrl, owner, options.allowInsecure ?? false);
+    this.endpoint = options.endpoint ?? '';
+    this.dependsOn = checkNames(options.dependsOn ?? [], owner);
+    this.ttlMs = checkDuration(options.ttlMs, 'ttlMs', owner);
+    this.deadlineMs = checkDuration(options.deadlineMs, 'deadlineMs', owner);
+    this.refreshWindowMs = checkDuration(options.refreshWindowMs, 'refreshWindowMs', owner);
+    checkDuration(timeoutMs, 'timeoutMs', owner);
+    if (bodyFormat !== 'form' && bodyFormat !== 'json')
+      throw new ConfigurationError(`${owner}: bodyFormat must be 'form' or 'json', not ${String(bodyFormat)}.`);
+    this.identity = options.identity;
+    this.retry = options.retry;
+    this.#method = method.toUpperCase();
+    this.#bodyFormat = bodyFormat;
+    this.#headers = options.requestHeaders ?? {};
+    this.#data = options.requestData ?? {};
+    this.#http = new HttpRequester({
+      pool: { keepAlive: false }, // Asked once in a long while: nothing is kept open, and nothing need be closed.
+      ...(timeoutMs === undefined ? undefined : { timeoutMs }),
+      ...(tls === undefined ? undefined : { tls }),
+      ...(axios === undefined ? undefined : { axios }),
+      ...(transport === undefined ? undefined : { transport }),
+    });
+  }
+
+  abstract fetch(context?: FetchContext): Promise<Token>;
+
+  onFetchError(_error: unknown, _context: FetchContext): void | Promise<void> {}
+
+  /** The headers of the token request: a fresh object each time. Synchronous, so that `{ ...super.x() }` is complete. */
+  protected buildRequestHeaders(context: FetchContext): Record<string, string> {
+    return { ...(typeof this.#headers === 'function' ? this.#headers(context) : this.#headers) };
+  }
+
+  /** The data of the token request: a fresh object each time. */
+  protected buildRequestData(context: FetchContext): Record<string, unknown> {
+    return { ...(typeof this.#data === 'function' ? this.#data(context) : this.#data) };
+  }
+
+  /** Sends the token request as the options and the override points build it. */
+  protected send(context: FetchContext): Promise<ForgeResponse> {
+    const headers = this.buildRequestHeaders(context);
+    const data = this.buildRequestData(context);
+    const part = this.#method === 'GET' ? 'query' : this.#bodyFormat;
+    return this.makeRequest({
+      headers,
+      signal: context.signal,
+      ...(Object.keys(data).length === 0 ? undefined : { [part]: data }),
+    });
+  }
+
+  /**
+   * Sends one request below `baseUrl`. Answers whatever status comes back.
+   * @throws {ConnectionError | TlsError | TimeoutError | ResponseParseError} when there is no answer
+   */
+  protected makeRequest(request: FetcherRequest): Promise<ForgeResponse> {
+    const { method = this.#method, endpoint = this.endpoint, headers, json, form, query, signal } = request;
+    return this.#http.request({
+      method,
+      url: joinUrl(this.baseUrl, endpoint),
+      ...(headers === undefined ? undefined : { headers }),
+      ...(json === undefined ? undefined : { json }),
+      ...(form === undefined ? undefined : { form: textEntries(form) }),
+      ...(query === undefined ? undefined : { query: textEntries(query) }),
+      ...(signal === undefined ? undefined : { signal }),
+    });
+  }
+
+  /**
+   * What the request is made of, built with stand-ins for the tokens of other steps: tells two steps apart.
+   * @internal
+   */
+  keyParts(context: FetchContext): readonly unknown[] {
+    return [
+      this.baseUrl,
+      this.endpoint,
+      this.#method,
+      this.#bodyFormat,
+      this.buildRequestHeaders(context),
+      this.buildRequestData(context),
+    ];
+  }
+}
+
+/** `baseUrl` and `endpoint` with exactly one slash between them. */
+function joinUrl(baseUrl: string, endpoint: string): string {
+  return endpoint === '' ? baseUrl : `${baseUrl.replace(/\/+$/, '')}/${endpoint.replace(/^\/+/, '')}`;
+}
+
+function textEntries(data: Readonly<Record<string, unknown>>): Record<string, string> {
+  const entries = Object.entries(data).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)]),
+  );
+}
+
+function checkUrl(url: string, owner: string, allowInsecure: boolean): string {
+  checkText(url, `${owner}: baseUrl`);
+  assertSecureUrl(url, 'baseUrl', owner, allowInsecure);
+  return url;
+}
+
+function checkNames(names: unknown, owner: string): readonly string[] {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return [...(names as string[])];
+  throw new ConfigurationError(`${owner}: dependsOn must be a list of step names.`);
+}
+
+function checkDuration(value: number | undefined, name: string, owner: string): number | undefined {
+  if (value === undefined || (typeof value === 'number' && value > 0)) return value;
+  throw new ConfigurationError(`${owner}: ${name} must be a number of milliseconds above zero, not ${String(value)}.`);
+}

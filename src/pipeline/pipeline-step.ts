@@ -1,0 +1,122 @@
+import type { Clock } from '../clock.js';
+import type { ForgeLogger } from '../diagnostics.js';
+import { ConfigurationError } from '../errors.js';
+import { HttpRequester } from '../http/http-requester.js';
+import { isTransient } from '../token/token-failure.js';
+import { obtainFrom } from '../token/provider.token-source.js';
+import { bindProvider, type ProviderEnvironment, type TokenProvider } from '../token/token-provider.js';
+import type { Token } from '../token/token.js';
+import { TokenRequestRetry } from '../providers/token-request-retry.js';
+import { type StepContext, TokenWanted } from './fetch-context.js';
+import { fetcherIdentity } from './step-identity.js';
+import type { FetchContext, TokenFetcher } from './token-fetcher.js';
+import { withTtl } from './token-ttl.js';
+
+/** A step whose token comes from a grant or a provider of one's own. */
+export interface ProviderStep {
+  name: string;
+  provider: TokenProvider;
+  dependsOn?: readonly string[];
+  ttlMs?: number;
+}
+
+/** What one fetch of a step is given. */
+export interface StepRequest {
+  readonly context: StepContext;
+  readonly signal: AbortSignal;
+  readonly deadline: number;
+  readonly previous: Token | undefined;
+  readonly onRedeem: () => Promise<void>;
+}
+
+/** A step of a bound pipeline, whatever it was given as. */
+export interface PipelineStep {
+  readonly name: string;
+  readonly dependsOn: readonly string[];
+  readonly ttlMs: number | undefined;
+  readonly deadlineMs: number | undefined;
+  readonly refreshWindowMs: number | undefined;
+  /** What tells it apart from a step of the same name, secrets only as fingerprints. */
+  identity(): Promise<readonly string[]>;
+  /** One fetch, with its retries. @throws {TokenWanted} when the token of an indirect dependency is asked for */
+  obtain(request: StepRequest): Promise<Token>;
+  onFetchError?(error: unknown, context: FetchContext): void | Promise<void>;
+  close?(): void | Promise<void>;
+}
+
+/** Whom steps are bound to. */
+export interface StepEnvironment extends ProviderEnvironment {
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+  /** Whether tokens are stored under a name of the app's choosing: then instances of one class are taken to be alike. */
+  readonly named: boolean;
+}
+
+/** Binds a step. @throws {ConfigurationError} when it is neither a fetcher nor `{ name, provider }` */
+export function bindStep(
+  given: TokenFetcher | ProviderStep,
+  environment: StepEnvironment,
+  owner: string,
+): PipelineStep {
+  if (typeof (given as Partial<TokenFetcher> | undefined)?.fetch === 'function')
+    return fetcherStep(given as TokenFetcher, environment);
+  if (typeof (given as Partial<ProviderStep> | undefined)?.provider?.fetchToken === 'function')
+    return providerStep(given as ProviderStep, environment);
+  throw new ConfigurationError(`${owner}: a step must have a method fetch(), or be { name, provider }.`);
+}
+
+function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepEnvironment): PipelineStep {
+  const retry = new TokenRequestRetry(fetcher.retry);
+  let identity: Promise<readonly string[]> | undefined;
+  return {
+    name: fetcher.name,
+    dependsOn: fetcher.dependsOn ?? [],
+    ttlMs: fetcher.ttlMs,
+    deadlineMs: fetcher.deadlineMs,
+    refreshWindowMs: fetcher.refreshWindowMs,
+    identity: () => (identity ??= fetcherIdentity(fetcher, named)),
+    obtain: async ({ context, signal, deadline }) => {
+      const requestedAt = clock.now();
+      const token = await retry.run(
+        () => fetcher.fetch(context),
+        { clock, signal, deadline },
+        (error) => !(error instanceof TokenWanted) && isTransient(error),
+      );
+      return withTtl(token, fetcher.ttlMs, requestedAt);
+    },
+    onFetchError: (error, context) => fetcher.onFetchError?.(error, context),
+  };
+}
+
+function providerStep(step: ProviderStep, environment: StepEnvironment): PipelineStep {
+  const { clock, logger, serviceName } = environment;
+  const provider = bindProvider(step.provider, environment);
+  const http = provider.http ?? new HttpRequester({}, clock);
+  return {
+    name: step.name,
+    dependsOn: step.dependsOn ?? [],
+    ttlMs: step.ttlMs,
+    deadlineMs: undefined,
+    refreshWindowMs: undefined,
+    identity: async () => [
+      ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
+      ...(provider.identity ?? []),
+    ],
+    obtain: async ({ previous, signal, deadline, onRedeem }) => {
+      const requestedAt = clock.now();
+      const context = {
+        http,
+        signal,
+        deadline,
+        clock,
+        logger,
+        request: {},
+        ...(serviceName === undefined ? undefined : { serviceName }),
+      };
+      return withTtl(await obtainFrom(provider, previous, context, onRedeem), step.ttlMs, requestedAt);
+    },
+    close: async () => {
+      await Promise.all([provider.close?.(), http.close()]);
+    },
+  };
+}

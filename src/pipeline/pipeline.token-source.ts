@@ -1,0 +1,79 @@
+import { AuthenticationError, InvalidRequestError } from '../errors.js';
+import type { TokenRequest } from '../token/token-provider.js';
+import type { TokenSource } from '../token/token-source.js';
+import type { Token } from '../token/token.js';
+import type { BoundPipeline } from './bound-pipeline.js';
+
+/** A pipeline's result as a manager's tokens: nothing is kept twice. */
+export class PipelineTokenSource implements TokenSource {
+  readonly pipeline: BoundPipeline;
+  readonly #refreshFromStep: string | undefined;
+
+  /** @throws {ConfigurationError} when `refreshFromStep` is no step */
+  constructor(pipeline: BoundPipeline, refreshFromStep: string | undefined) {
+    if (refreshFromStep !== undefined) pipeline.graph.assertKnown(refreshFromStep);
+    this.pipeline = pipeline;
+    this.#refreshFromStep = refreshFromStep;
+  }
+
+  async get(request?: TokenRequest, signal?: AbortSignal): Promise<Token> {
+    refuseParameters(request);
+    return this.pipeline.get(signal);
+  }
+
+  peek(): Token | undefined {
+    return this.pipeline.result.peek();
+  }
+
+  peekFresh(request?: TokenRequest): Token | undefined {
+    return request === undefined && this.pipeline.graph.sinks.length === 1
+      ? this.pipeline.result.peekFresh()
+      : undefined;
+  }
+
+  async forceRefresh(request?: TokenRequest): Promise<Token> {
+    refuseParameters(request);
+    return this.pipeline.forceRefresh(this.#refreshFromStep);
+  }
+
+  replace(rejected: Token, _request?: TokenRequest, signal?: AbortSignal): Promise<Token | undefined> {
+    return this.pipeline.replace(rejected, this.#refreshFromStep, signal);
+  }
+
+  reject(rejected: Token): void {
+    this.pipeline.reject(rejected, this.#refreshFromStep);
+  }
+
+  judge(token: Token, accepted: boolean): void {
+    this.pipeline.result.judge(token, accepted);
+  }
+
+  async invalidate(rejected?: Token): Promise<void> {
+    if (rejected !== undefined) this.pipeline.reject(rejected, this.#refreshFromStep);
+    else if (this.#refreshFromStep === undefined) await this.pipeline.invalidateAll();
+    else await this.pipeline.invalidateStep(this.#refreshFromStep);
+  }
+
+  set(token: Token): Promise<void> {
+    return this.pipeline.result.set(token);
+  }
+
+  async revoke(): Promise<void> {
+    throw new AuthenticationError('The tokens of a pipeline cannot be revoked: nobody knows where.');
+  }
+
+  async introspect(): Promise<Record<string, unknown>> {
+    throw new AuthenticationError('The tokens of a pipeline cannot be introspected: nobody knows where.');
+  }
+
+  close(): Promise<void> {
+    return this.pipeline.close();
+  }
+}
+
+function refuseParameters(request: TokenRequest | undefined): void {
+  if (request === undefined || Object.keys(request).length === 0) return;
+  throw new InvalidRequestError(
+    'The tokens of a pipeline take no parameters of a call: steps build their requests themselves.',
+  );
+}

@@ -1,0 +1,54 @@
+import { randomUUID, scrypt } from 'node:crypto';
+import { promisify } from 'node:util';
+import { Token } from '../token/token.js';
+import { BodyTokenFetcher } from './body.fetcher.js';
+import { HeaderTokenFetcher } from './header.fetcher.js';
+import { HttpTokenFetcher } from './http.fetcher.js';
+import type { FetchContext, TokenFetcher } from './token-fetcher.js';
+
+const derive = promisify(scrypt) as (text: string, salt: string, length: number) => Promise<Buffer>;
+
+/**
+ * What tells a fetcher's tokens apart from those of another fetcher of the same name: its own `identity`, else its class,
+ * its properties and the request that it builds. Secrets in there enter derived slowly: they may be passwords.
+ *
+ * A fetcher that says nothing of itself shares its tokens with nobody, unless they are stored under a name of the app's
+ * choosing.
+ */
+export async function fetcherIdentity(fetcher: TokenFetcher, named: boolean): Promise<readonly string[]> {
+  if (fetcher.identity !== undefined) return ['told', ...fetcher.identity];
+  const parts = JSON.stringify([fetcher.constructor.name, requestOf(fetcher), propertiesOf(fetcher)]);
+  const opaque = !named && !buildsItsRequest(fetcher) ? [randomUUID()] : [];
+  return ['seen', (await derive(parts, fetcher.name, 32)).toString('base64url'), ...opaque];
+}
+
+/** Whether `fetch` is ours: then the request tells everything. */
+function buildsItsRequest(fetcher: TokenFetcher): boolean {
+  const { fetch } = fetcher;
+  return fetch === BodyTokenFetcher.prototype.fetch || fetch === HeaderTokenFetcher.prototype.fetch;
+}
+
+/** The request, with stand-ins for the tokens of other steps. */
+function requestOf(fetcher: TokenFetcher): unknown {
+  if (!(fetcher instanceof HttpTokenFetcher)) return undefined;
+  try {
+    return fetcher.keyParts(standIns);
+  } catch {
+    return randomUUID(); // It cannot be built without the tokens: nobody knows what is in it.
+  }
+}
+
+/** Properties of its own that can be written down. */
+function propertiesOf(fetcher: TokenFetcher): unknown {
+  const plain = Object.entries(fetcher).filter(
+    ([, value]) => ['string', 'number', 'boolean'].includes(typeof value) || Array.isArray(value),
+  );
+  return plain.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+const standIns: FetchContext = {
+  token: (name) => new Token({ accessToken: `token-of-${Buffer.from(name).toString('hex')}` }),
+  accessToken: (name) => `token-of-${Buffer.from(name).toString('hex')}`,
+  has: () => true,
+  signal: new AbortController().signal,
+};

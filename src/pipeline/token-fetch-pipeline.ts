@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '../clock.js';
+import { silentLogger } from '../diagnostics.js';
+import { ConfigurationError } from '../errors.js';
+import { linkSignals } from '../http/signals.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import { storageOf } from '../storage/get-set.token-storage.js';
+import { GuardedStorage } from '../storage/guarded-storage.js';
+import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
+import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+import { DocumentCache } from '../token/document-cache.js';
+import { DEFAULT_KEY_PREFIX } from '../token/token-manager.js';
+import type { SourceEnvironment } from '../token/source-provider.js';
+import { resolveTokenSettings } from '../token/token-settings.js';
+import type { SlotEvents } from '../token/token-slot.js';
+import type { Token } from '../token/token.js';
+import { BoundPipeline, type PipelineEnvironment, type StepState } from './bound-pipeline.js';
+import { bindStep, type ProviderStep } from './pipeline-step.js';
+import { StepGraph } from './step-graph.js';
+import type { TokenFetcher } from './token-fetcher.js';
+
+/** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
+export type TokenFetcherType = new (...args: never[]) => TokenFetcher;
+
+/** A step: a fetcher, its class, or a provider with a name. */
+export type PipelineStepOption = TokenFetcher | TokenFetcherType | ProviderStep;
+
+/** Options of {@link TokenFetchPipeline}. */
+export interface TokenFetchPipelineOptions {
+  /** In any order. */
+  steps: readonly PipelineStepOption[];
+  /** Where the steps' tokens are kept. @default the service's; outside a module a memory of the pipeline's own */
+  storage?: TokenStorage | GetSet;
+  /** Makes one process of many run a step. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
+  /** Part of every step's key. @default the service's name */
+  cacheKeyPrefix?: string;
+  /** The step whose token is the pipeline's. @default the one that nothing depends on; of several the last listed */
+  resultStep?: string;
+}
+
+/** How a pipeline is run. */
+export interface ExecuteOptions {
+  /** Runs every step anew. @default false */
+  forceRefresh?: boolean;
+  /** Gives up waiting; the steps go on for others. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Token calls that build on each other, each cached with its own lifetime: device → app → user.
+ *
+ * A definition: each service that uses it runs it with state of its own, which `@InjectTokenPipeline` gives. Used on its
+ * own it keeps its tokens in its own storage.
+ */
+export class TokenFetchPipeline {
+  readonly #options: TokenFetchPipelineOptions | undefined;
+  readonly #open: () => Promise<BoundPipeline>;
+  #bound: BoundPipeline | undefined;
+  #opening: Promise<BoundPipeline> | undefined;
+
+  /** @throws {ConfigurationError} for a cycle, an unknown dependency, a doubled name, no steps, a bad ttl */
+  constructor(options: TokenFetchPipelineOptions) {
+    if (DEFERRED in options) {
+      this.#options = undefined;
+      this.#open = (options as unknown as Deferred)[DEFERRED];
+      return;
+    }
+    checkSteps(options);
+    this.#options = { ...options };
+    this.#open = () => this.#bindToItself();
+  }
+
+  /**
+   * A pipeline that is bound elsewhere, later.
+   * @internal
+   */
+  static deferred(open: () => Promise<BoundPipeline>): TokenFetchPipeline {
+    return new TokenFetchPipeline({ [DEFERRED]: open } as unknown as TokenFetchPipelineOptions);
+  }
+
+  /**
+   * The result's token; steps without a valid one are run, independent ones at the same time.
+   * @throws {AuthenticationError} whose `step` is the one that failed
+   */
+  async execute(options: ExecuteOptions = {}): Promise<Token> {
+    const { forceRefresh = false, signal } = options;
+    const bound = this.#bound ?? (await this.ready());
+    return forceRefresh ? untilAborted(bound.forceRefresh(), signal) : bound.get(signal);
+  }
+
+  /**
+   * Forgets the token of a step and of all that depend on it, for every process on the storage.
+   * @throws {ConfigurationError} listing the steps when there is no such one
+   */
+  async invalidateStep(name: string): Promise<void> {
+    await (await this.ready()).invalidateStep(name);
+  }
+
+  /** Forgets the tokens of all steps. */
+  async invalidateAll(): Promise<void> {
+    await (await this.ready()).invalidateAll();
+  }
+
+  /** A step as it was given; undefined where there is no such one, or its class was not created yet. */
+  getStep(name: string): TokenFetcher | ProviderStep | undefined {
+    const steps = this.#bound?.given ?? (this.#options?.steps ?? []).filter((step) => typeof step !== 'function');
+    return steps.find((step) => step.name === name);
+  }
+
+  /** Names of the steps, as they were listed. */
+  get stepNames(): readonly string[] {
+    return (
+      this.#bound?.graph.names ??
+      (this.#options?.steps ?? []).flatMap((step) => (typeof step === 'function' ? [] : [step.name]))
+    );
+  }
+
+  /** Whether a step is a class that is not created yet: then not every name is known. */
+  get hasClasses(): boolean {
+    return this.#bound === undefined && (this.#options?.steps ?? []).some((step) => typeof step === 'function');
+  }
+
+  /** The graph as a Mermaid flowchart. */
+  toMermaid(): string {
+    return (
+      this.#bound?.graph ??
+      graphOf((this.#options?.steps ?? []) as (TokenFetcher | ProviderStep)[], this.#options?.resultStep)
+    ).toMermaid();
+  }
+
+  /** What each step is doing: cached or not, seconds to expiry, fingerprint, last error. Holds no secret. */
+  describe(): StepState[] {
+    return (
+      this.#bound?.describe() ??
+      this.stepNames.map((name) => ({ name, dependsOn: this.getStep(name)?.dependsOn ?? [], cached: false }))
+    );
+  }
+
+  /** Aborts what is under way; every later call is refused. */
+  async close(): Promise<void> {
+    await (this.#bound ?? (await this.#opening?.catch(() => undefined)))?.close();
+  }
+
+  /**
+   * The bound pipeline.
+   * @throws {ConfigurationError} when it cannot be bound
+   * @internal
+   */
+  async ready(): Promise<BoundPipeline> {
+    this.#opening ??= this.#open();
+    try {
+      return (this.#bound = await this.#opening);
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Binds the definition to a service.
+   * @throws {ConfigurationError} when a step is wrong
+   * @internal
+   */
+  async bind(binding: SourceEnvironment): Promise<BoundPipeline> {
+    if (this.#options === undefined) return this.ready();
+    const { steps, storage, lock, cacheKeyPrefix, resultStep } = this.#options;
+    const owner =
+      binding.serviceName === undefined ? 'TokenFetchPipeline' : `Service "${binding.serviceName}": the pipeline`;
+    const given = await Promise.all(
+      steps.map((step) =>
+        typeof step === 'function' ? binding.instantiate<TokenFetcher>(step, `${owner}: a step`) : step,
+      ),
+    );
+    const own = storage === undefined ? undefined : binding.guard(storageOf(storage, owner), lock);
+    const environment: PipelineEnvironment = {
+      ...binding,
+      keyName: cacheKeyPrefix ?? binding.keyName,
+      storage: own === undefined ? binding.storage : () => own,
+    };
+    const named = cacheKeyPrefix !== undefined || binding.serviceName !== undefined;
+    const graph = graphOf(given, resultStep, owner);
+    return new BoundPipeline(
+      graph,
+      given.map((step) => bindStep(step, { ...binding, named }, owner)),
+      environment,
+      given,
+    );
+  }
+
+  #bindToItself(): Promise<BoundPipeline> {
+    const clock = systemClock;
+    const logger = silentLogger;
+    const { storage = new InMemoryTokenStorage(), lock } = this.#options as TokenFetchPipelineOptions;
+    const guarded = new GuardedStorage(storageOf(storage, 'TokenFetchPipeline'), { clock, logger, lock });
+    return this.bind({
+      serviceName: undefined,
+      keyPrefix: DEFAULT_KEY_PREFIX,
+      keyName: `pipeline-${randomUUID()}`,
+      clock,
+      logger,
+      discovery: new DocumentCache(clock),
+      storage: () => guarded,
+      settings: resolveTokenSettings({}, 'TokenFetchPipeline'),
+      jitter: clock.random(),
+      events: silent,
+      instantiate: async <T>(type: unknown) => new (type as new () => T)(),
+      guard: () => guarded,
+    });
+  }
+}
+
+const DEFERRED: unique symbol = Symbol('deferred');
+
+interface Deferred {
+  [DEFERRED]: () => Promise<BoundPipeline>;
+}
+
+const silent: SlotEvents = { refreshed: () => undefined, invalidated: () => undefined, failed: () => undefined };
+
+/** What can be told before classes are created. */
+function checkSteps(options: TokenFetchPipelineOptions): void {
+  if (!Array.isArray(options?.steps)) throw new ConfigurationError('TokenFetchPipeline: steps must be a list.');
+  const steps = options.steps as readonly PipelineStepOption[];
+  if (steps.some((step) => typeof step === 'function')) return;
+  graphOf(steps as (TokenFetcher | ProviderStep)[], options.resultStep);
+}
+
+function graphOf(
+  steps: readonly (TokenFetcher | ProviderStep)[],
+  resultStep: string | undefined,
+  owner = 'TokenFetchPipeline',
+): StepGraph {
+  const nodes = steps.map(({ name, dependsOn, ttlMs }) => ({ name, dependsOn: dependsOn ?? [], ttlMs }));
+  return new StepGraph(nodes, resultStep, owner);
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const link = linkSignals(signal);
+  return new Promise<T>((resolve, reject) => {
+    link.signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    if (signal.aborted) reject(signal.reason as Error);
+    work.then(resolve, reject).finally(() => link.release());
+  });
+}

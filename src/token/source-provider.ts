@@ -1,0 +1,31 @@
+import type { TokenLock } from '../lock/token-lock.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import type { TokenStorage } from '../storage/token-storage.js';
+import type { ProviderEnvironment, TokenProvider } from './token-provider.js';
+import type { SlotEvents, SlotSettings } from './token-slot.js';
+import type { TokenSource } from './token-source.js';
+
+/** What a source of tokens needs of its service. */
+export interface SourceEnvironment extends ProviderEnvironment {
+  readonly keyPrefix: string;
+  readonly keyName: string;
+  readonly storage: () => GuardedStorage | undefined;
+  readonly settings: SlotSettings;
+  readonly jitter: number;
+  readonly events: SlotEvents;
+  /** An instance of a class: the app's own where it has one. */
+  instantiate<T>(type: unknown, what: string): Promise<T>;
+  /** A storage of the source's own, watched over and closed with the application. */
+  guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
+}
+
+/** A provider that keeps its tokens itself: a manager over it keeps none. */
+export interface SourceProvider extends TokenProvider {
+  /** @param environment left out outside a module: the source then is as its definition binds itself */
+  createSource(environment?: SourceEnvironment): Promise<TokenSource>;
+}
+
+/** Whether a provider keeps its tokens itself. */
+export function isSourceProvider(provider: TokenProvider): provider is SourceProvider {
+  return typeof (provider as Partial<SourceProvider>).createSource === 'function';
+}
