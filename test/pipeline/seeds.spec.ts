@@ -229,6 +229,10 @@ describe('device token → app token → user token', () => {
   });
 });
 
+function pass(header: string, step: string) {
+  return (context: FetchContext): Record<string, string> => ({ [header]: context.accessToken(step) });
+}
+
 describe('other fetchers of the page', () => {
   let server: RecordingServer;
 
@@ -241,7 +245,6 @@ describe('other fetchers of the page', () => {
         return send(response, 200, '', { 'x-api-key': `key-of-${request.headers['x-session-token']}` });
       return json(response, 200, { access_token: `token-of-${request.headers['x-api-key']}` });
     });
-    const pass = (header: string, step: string) => (context: FetchContext) => ({ [header]: context.accessToken(step) });
     const pipeline = new TokenFetchPipeline({
       steps: [
         new HeaderTokenFetcher({
