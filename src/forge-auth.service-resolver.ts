@@ -149,9 +149,12 @@ function loggingOf(
   if (typeof options !== 'object' || options === null || Object.keys(options).some((key) => !known.includes(key)))
     throw refuse('logging must be true, false, or { headers, body, sensitiveKeys }.');
   const { headers = false, body = false, sensitiveKeys = [] } = options;
-  if (typeof sensitiveKeys === 'string') throw refuse('logging.sensitiveKeys must be a list.');
-  const keys = new Set(Array.from(sensitiveKeys, (key) => key.toLowerCase()));
-  return { serviceName, headers, body, sensitiveKeys: keys };
+  if (typeof sensitiveKeys === 'string' || typeof body === 'string')
+    throw refuse('logging.sensitiveKeys and logging.body must be lists of keys.');
+  const keysOf = (keys: Iterable<string>): ReadonlySet<string> => new Set(Array.from(keys, (key) => key.toLowerCase()));
+  const sensitive = keysOf(sensitiveKeys);
+  const shown = body === false ? undefined : keysOf(body === true ? [] : body);
+  return { serviceName, headers, body: shown && { sensitive, shown }, sensitiveKeys: sensitive };
 }
 
 /** `headers` are merged, `hooks` concatenated, everything else is replaced. An option that is there but undefined is told, not replaced. */
@@ -275,7 +278,7 @@ function isClass(value: unknown): boolean {
 }
 
 /** An error from deep inside knows the option, not the service. */
-function nameService(error: unknown, name: string): unknown {
+export function nameService(error: unknown, name: string): unknown {
   if (!(error instanceof ConfigurationError) || error.serviceName !== undefined) return error;
   const named = error.message.includes(`"${name}"`) ? error.message : `Service "${name}": ${error.message}`;
   return new ConfigurationError(named, {

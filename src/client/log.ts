@@ -6,18 +6,18 @@ import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import { redactHeaders, redactUrl } from '../redact.js';
 import type { Send } from './auth.interceptor.js';
 import type { Call } from './call-request.js';
-import { describeBody } from './logged-body.js';
+import { type BodyKeys, describeBody } from './logged-body.js';
 
 /** What of a call goes into the log, beside the line itself. */
 export interface LoggingOptions {
   /** Headers of request and answer, every value masked that is not known to be harmless. @default false */
   headers?: boolean;
   /**
-   * JSON and form bodies of request and answer, up to 2,000 characters: keys, numbers, and short harmless words; whatever
-   * could be a secret is masked. Of other bodies only type and size.
+   * JSON and form bodies of request and answer, up to 2,000 characters: their keys, numbers, dates and single words. A
+   * list names keys whose texts are shown whole, too. Of other bodies only type and size.
    * @default false
    */
-  body?: boolean;
+  body?: boolean | readonly string[];
   /** Headers and keys of bodies that are masked, too, in any case. */
   sensitiveKeys?: Iterable<string>;
 }
@@ -26,7 +26,8 @@ export interface LoggingOptions {
 export interface ResolvedLogging {
   readonly serviceName: string;
   readonly headers: boolean;
-  readonly body: boolean;
+  /** Undefined: bodies are not logged. */
+  readonly body: BodyKeys | undefined;
   readonly sensitiveKeys: ReadonlySet<string>;
 }
 
@@ -55,7 +56,7 @@ export function logged(send: Send, options: ResolvedLogging, logger: ForgeLogger
       requestId: id,
       ...fingerprintOf(request, call),
       ...(options.headers ? { requestHeaders: redactHeaders(request.headers, options.sensitiveKeys) } : undefined),
-      ...(options.body ? { requestBody: describeBody(request, options.sensitiveKeys) } : undefined),
+      ...(options.body === undefined ? undefined : { requestBody: describeBody(request, options.body) }),
     });
     try {
       const response = await send(request, call);
@@ -79,7 +80,7 @@ function lineOf(fields: Record<string, unknown>, end: string): string {
 function answerOf(response: HttpResponse, { headers, body, sensitiveKeys }: ResolvedLogging): Record<string, unknown> {
   return {
     ...(headers ? { responseHeaders: redactHeaders(response.headers, sensitiveKeys) } : undefined),
-    ...(body ? { responseBody: describeBody(response, sensitiveKeys) } : undefined),
+    ...(body === undefined ? undefined : { responseBody: describeBody(response, body) }),
   };
 }
 
