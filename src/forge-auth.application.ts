@@ -4,7 +4,7 @@ import { type Clock, systemClock } from './clock.js';
 import type { ForgeLogger } from './diagnostics.js';
 import { ConfigurationError } from './errors.js';
 import type { ForgeAuthOptions, ForgeServiceOptions, StorageOption, TokenAuthOptions } from './forge-auth.options.js';
-import { resolveService } from './forge-auth.service-resolver.js';
+import { nameService, resolveService } from './forge-auth.service-resolver.js';
 import type { TokenLock } from './lock/token-lock.js';
 import { TokenEncryption } from './storage/encryption.js';
 import type { BoundPipeline } from './pipeline/bound-pipeline.js';
@@ -269,6 +269,14 @@ export class ForgeAuthApplication {
   }
 
   async #sourceOf(entry: Entry, auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
+    try {
+      return await this.#createSource(entry, auth, events);
+    } catch (error) {
+      throw nameService(error, entry.name);
+    }
+  }
+
+  async #createSource(entry: Entry, auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
     const { name } = entry;
     if (typeof auth.tokenManager === 'string') return this.#sharedSource(name, auth.tokenManager);
     const owner = `Service "${name}"`;
