@@ -6,7 +6,7 @@ import {
   HttpTokenFetcher,
   InMemoryTokenStorage,
   type PipelineStepOption,
-  Token,
+  type Token,
   TokenFetchPipeline,
 } from 'nestjs-forge-auth';
 import { captureEverything } from '../support/capture.js';
@@ -143,8 +143,6 @@ it('of several steps that nothing depends on all run, and the last listed is the
 });
 
 describe('keys are complete', () => {
-  const storage = (): InMemoryTokenStorage => new InMemoryTokenStorage();
-
   it.each([
     ['another secret', { requestData: { client_secret: 'two' } }],
     ['another user in a header', { requestHeaders: { 'x-user': 'two' } }],
@@ -152,7 +150,7 @@ describe('keys are complete', () => {
     ['another endpoint', { endpoint: 'elsewhere' }],
     ['another identity', { identity: ['two'] }],
   ])('%s never reuses a token', async (_what, change) => {
-    const shared = storage();
+    const shared = new InMemoryTokenStorage();
     const options = { requestData: { client_secret: 'one' }, requestHeaders: { 'x-user': 'one' } };
     for (const more of [options, { ...options, ...change }]) {
       await new TokenFetchPipeline({
@@ -165,7 +163,7 @@ describe('keys are complete', () => {
   });
 
   it('the same pipeline on the same storage does', async () => {
-    const shared = storage();
+    const shared = new InMemoryTokenStorage();
     for (let run = 0; run < 3; run += 1) {
       await new TokenFetchPipeline({
         steps: [step('a'), step('b', ['a'])],
@@ -177,7 +175,7 @@ describe('keys are complete', () => {
   });
 
   it('pipelines without a prefix never collide on one storage', async () => {
-    const shared = storage();
+    const shared = new InMemoryTokenStorage();
     for (let run = 0; run < 2; run += 1)
       await new TokenFetchPipeline({ steps: [step('a')], storage: shared }).execute();
     expect(server.requests.length).toBe(2);
