@@ -37,6 +37,13 @@ interface Declared {
   readonly registry: ForgeAuthRegistry;
 }
 
+/** How a module's injectables come by the registry, with the module's services declared there. */
+interface Declaration {
+  readonly inject: InjectionToken;
+  readonly registryOf: (injected: never) => ForgeAuthRegistry;
+  readonly providers: readonly Provider[];
+}
+
 /**
  * Gives an app an HTTP client for each service that it names, which always carries a valid credential.
  *
@@ -85,7 +92,7 @@ export class ForgeAuthModule {
     const asHttpService = services.flatMap((service) =>
       typeof service !== 'string' && service.provideHttpService === true ? [service.name] : [],
     );
-    return moduleOf(names, declaring([], declare), {}, asHttpService);
+    return moduleOf(names, declaringOnUse(declare), {}, asHttpService);
   }
 
   /** As `forFeature`, with options that are made when the application starts. The name is given at once. */
@@ -120,7 +127,7 @@ export class ForgeAuthModule {
 
 function moduleOf(
   names: readonly string[],
-  declared: Provider,
+  declaration: Declaration,
   more: Omit<DynamicModule, 'module'>,
   asHttpService: readonly string[] = [],
 ): DynamicModule {
@@ -129,6 +136,14 @@ function moduleOf(
       `${describe(asHttpService)}: only one service of a forFeature() can be its HttpService. Give each a forFeature() of its own.`,
     );
   }
+  const injectable = (
+    provide: InjectionToken,
+    useFactory: (registry: ForgeAuthRegistry) => unknown,
+  ): FactoryProvider => ({
+    provide,
+    inject: [declaration.inject],
+    useFactory: (injected: never) => useFactory(declaration.registryOf(injected)),
+  });
   const tokens = [
     ...[...new Set(names)].flatMap((name) => [
       injectable(getForgeClientToken(name), (registry) => registry.client(name)),
@@ -141,20 +156,16 @@ function moduleOf(
     module: ForgeAuthModule,
     ...more,
     imports: [ForgeAuthCoreModule, ...(more.imports ?? [])],
-    providers: [declared, ...(more.providers ?? []), ...tokens],
+    providers: [...declaration.providers, ...(more.providers ?? []), ...tokens],
     exports: tokens.map(({ provide }) => provide),
   };
-}
-
-function injectable(provide: InjectionToken, useFactory: (registry: ForgeAuthRegistry) => unknown): FactoryProvider {
-  return { provide, inject: [DECLARED], useFactory: ({ registry }: Declared) => useFactory(registry) };
 }
 
 function declaring<A extends unknown[]>(
   inject: FactoryProvider['inject'],
   declare: (registry: ForgeAuthRegistry, ...args: A) => void,
-): Provider {
-  return {
+): Declaration {
+  const declared: Provider = {
     provide: DECLARED,
     inject: [ForgeAuthRegistry, ...(inject ?? [])],
     useFactory: (registry: ForgeAuthRegistry, ...args: A): Declared => {
@@ -162,6 +173,18 @@ function declaring<A extends unknown[]>(
       return { registry };
     },
   };
+  return { inject: DECLARED, registryOf: ({ registry }: Declared) => registry, providers: [declared] };
+}
+
+/** Without a provider of its own: of those an app with many features has many, and Nest takes its time over each. */
+function declaringOnUse(declare: (registry: ForgeAuthRegistry) => void): Declaration {
+  const done = new WeakSet<ForgeAuthRegistry>();
+  const registryOf = (registry: ForgeAuthRegistry): ForgeAuthRegistry => {
+    if (!done.has(registry)) declare(registry);
+    done.add(registry);
+    return registry;
+  };
+  return { inject: ForgeAuthRegistry, registryOf, providers: [] };
 }
 
 /** Injection tokens of options and of the class that makes them, private to one dynamic module. */
