@@ -5,6 +5,7 @@ import { createPathExclusion } from './auth/path-exclusion.js';
 import { TokenAuth } from './auth/token.authenticator.js';
 import { OriginPolicy } from './client/origin-policy.js';
 import type { RequestHeaders } from './client/request-config.js';
+import { isSendable } from './client/request-headers.js';
 import type { ResolvedService } from './client/resolved-service.js';
 import type { Clock } from './clock.js';
 import type { ForgeLogger } from './diagnostics.js';
@@ -266,9 +267,13 @@ function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string
   for (const [name, value] of Object.entries(headers ?? {})) {
     if (value === undefined) throw refuse(`headers.${name} is undefined. Is the variable that it is read from set?`);
     if (value === null) continue;
-    // oxlint-disable-next-line no-control-regex -- exactly these must not pass
-    if (/[\r\n\0]/.test(String(value))) throw refuse(`headers.${name} has a line break, which no header can carry.`);
-    result[name.toLowerCase()] = Array.isArray(value) ? value.map(String) : String(value);
+    const values = Array.isArray(value) ? value.map(String) : [String(value)];
+    if (!isSendable(name, values)) {
+      throw refuse(
+        `headers.${/^[\w-]{1,64}$/.test(name) ? name : '[invalid name]'} has a name or a value that no header can carry (a line break? a character beyond Latin-1?).`,
+      );
+    }
+    result[name.toLowerCase()] = Array.isArray(value) ? values : (values[0] ?? '');
   }
   return result;
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { InvalidRequestError } from 'nestjs-forge-auth';
+import { ConfigurationError, InvalidRequestError } from 'nestjs-forge-auth';
 import FormDataStream from 'form-data';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import type { RecordingServer } from '../support/recording-server.js';
@@ -112,6 +112,18 @@ describe('headers', () => {
   ])('cannot be injected by %s', async (_name, headers) => {
     await expect(wire.client(server).get('/', { headers })).rejects.toBeInstanceOf(InvalidRequestError);
     expect(server.requests).toHaveLength(0);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['a line break', { 'x-a': 'canary-header-value\n' }],
+    ['a character beyond Latin-1', { 'x-a': 'canary-header-value日本' }],
+    ['a name that is none', { 'x a': 'canary-header-value' }],
+  ])('of the service with %s are refused at once', async (_name, headers) => {
+    const error = await rejection(wire.client(server, { headers }).get('/'));
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error.message).toMatch(/^Service "orders": headers\.(?:x-a|\[invalid name\]) has/);
+    expectNoSecrets(renderError(error), ['canary-header-value']);
+    expect(server.connections).toBe(0);
   });
 
   it('cannot be injected by a path, a method or a parameter', async () => {
