@@ -1,5 +1,5 @@
 import { ClientCredentialsTokenProvider, createForgeClient, type ForgeHttpClient } from 'nestjs-forge-auth';
-import type { ForgeServiceOptions } from 'nestjs-forge-auth';
+import type { ForgeLogger, ForgeServiceOptions } from 'nestjs-forge-auth';
 import { type Api, startApi } from '../support/api.js';
 import type { Handler } from '../support/recording-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
@@ -10,7 +10,7 @@ export interface ProtectedApi {
   readonly tokens: TokenEndpoint;
   readonly client: ForgeHttpClient;
   /** Another client of the same service. */
-  createClient(options?: Partial<ForgeServiceOptions>): ForgeHttpClient;
+  createClient(options?: Partial<ForgeServiceOptions>, logger?: ForgeLogger): ForgeHttpClient;
   close(): Promise<void>;
 }
 
@@ -19,13 +19,14 @@ export async function startProtectedApi(handler: Handler = echo): Promise<Protec
   const tokens = await startTokenEndpoint();
   const api = await startApi(tokens, { handler });
   const clients: ForgeHttpClient[] = [];
-  const createClient = (options: Partial<ForgeServiceOptions> = {}): ForgeHttpClient => {
-    const client = createForgeClient({
+  const createClient = (options: Partial<ForgeServiceOptions> = {}, logger?: ForgeLogger): ForgeHttpClient => {
+    const service: ForgeServiceOptions = {
       name: 'orders',
       baseUrl: api.origin,
       auth: { provider: new ClientCredentialsTokenProvider({ tokenUrl: tokens.url, ...CLIENT }) },
       ...options,
-    });
+    };
+    const client = createForgeClient(service, logger && { logger });
     clients.push(client);
     return client;
   };
