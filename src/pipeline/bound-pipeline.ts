@@ -116,11 +116,17 @@ export class BoundPipeline {
   /** Forgets the token of a step and of all that depend on it. @throws {ConfigurationError} when there is no such step */
   async invalidateStep(name: string): Promise<void> {
     this.graph.assertKnown(name);
-    await this.#invalidate(this.#downstream(name));
+    await this.#discard(this.#downstream(name));
   }
 
   async invalidateAll(): Promise<void> {
-    await this.#invalidate(this.graph.names);
+    await this.#discard(this.graph.names);
+  }
+
+  /** Forgets `rejected` if it is the result's token, and what it was made from, back to `from`. Others see it in storage. */
+  async invalidateToken(rejected: Token, from: string | undefined): Promise<void> {
+    if (this.#isCurrent(this.graph.result, rejected)) await this.#invalidate(this.#upstream(from));
+    await this.result.invalidate(rejected);
   }
 
   /**
@@ -135,10 +141,10 @@ export class BoundPipeline {
 
   /** A rejected token is not used again, nor what it was made from, back to `from`. Answers false while renewal pauses. */
   reject(rejected: Token, from: string | undefined): boolean {
-    const isCurrent = this.result.current?.token.fingerprint === rejected.fingerprint;
+    const isCurrent = this.#isCurrent(this.graph.result, rejected);
     if (!this.result.reject(rejected)) return false;
     if (!isCurrent) return true;
-    const upstream = this.#downstream(from).filter((name) => name !== this.graph.result);
+    const upstream = this.#upstream(from);
     if (upstream.length > 0) this.#invalidating = this.#invalidateUpstream(upstream).catch(() => undefined);
     return true;
   }
@@ -172,9 +178,24 @@ export class BoundPipeline {
     await this.#invalidate(names);
   }
 
+  /** Forgets the tokens in use here; newer ones of other processes stay. */
   async #invalidate(names: readonly string[]): Promise<void> {
-    for (const name of names) this.#epochs.set(name, this.#epoch(name) + 1);
+    this.#beginEpoch(names);
     await Promise.all(names.map((name) => this.#slot(name).invalidate()));
+  }
+
+  /** Forgets whatever there is: what is newer may have been made of what is no good any more. */
+  async #discard(names: readonly string[]): Promise<void> {
+    this.#beginEpoch(names);
+    await Promise.all(names.map((name) => this.#slot(name).discard()));
+  }
+
+  #beginEpoch(names: readonly string[]): void {
+    for (const name of names) this.#epochs.set(name, this.#epoch(name) + 1);
+  }
+
+  #isCurrent(name: string, token: Token): boolean {
+    return this.#slot(name).current?.token.fingerprint === token.fingerprint;
   }
 
   #createSlot(step: PipelineStep): TokenSlot {
@@ -229,6 +250,7 @@ export class BoundPipeline {
       const tokens = await this.#tokensOf(wanted, signal);
       try {
         const token = await this.#fetch(step, tokens, previous, signal, onRedeem);
+        for (const [parent, used] of tokens) this.#slot(parent).judge(used, true);
         if (epoch === this.#lineage(step.name)) return token;
       } catch (error) {
         if (error instanceof TokenWanted) {
@@ -301,21 +323,31 @@ export class BoundPipeline {
     signal: AbortSignal,
     refusal: unknown,
   ): Promise<string[]> {
-    const old = [...tokens].filter(([parent]) => (this.#slot(parent).current?.obtainedAt ?? 0) < startedAt);
-    if (old.length === 0) throw refusal;
+    const suspects = [...tokens].filter(([parent, token]) => !this.#isNew(parent, token, startedAt));
+    if (suspects.length === 0) throw refusal;
     try {
-      const results = await Promise.all(old.map(([parent, token]) => this.#replaceParent(parent, token, name, signal)));
+      const results = await Promise.all(
+        suspects.map(([parent, token]) => this.#replaceParent(parent, token, name, signal)),
+      );
       if (results.includes(false)) throw refusal;
     } catch (error) {
       throw chainError(error, name, []);
     }
-    return old.map(([parent]) => parent);
+    return suspects.map(([parent]) => parent);
   }
 
-  /** A refused parent takes its other descendants with it. */
+  /** Whether a token that is still in use was obtained for the flight that began at `startedAt`. */
+  #isNew(name: string, token: Token, startedAt: number): boolean {
+    const current = this.#slot(name).current;
+    return current?.token.fingerprint === token.fingerprint && current.obtainedAt >= startedAt;
+  }
+
+  /** A refused parent takes its other descendants with it, unless it was replaced meanwhile, and they were taken then. */
   async #replaceParent(parent: string, token: Token, child: string, signal: AbortSignal): Promise<boolean> {
-    const others = this.graph.descendants(parent).filter((name) => name !== child);
-    await this.#invalidate(others);
+    if (this.#isCurrent(parent, token)) {
+      const others = this.graph.descendants(parent).filter((name) => name !== child);
+      await this.#invalidate(others);
+    }
     return (await this.#slot(parent).replace(token, signal)) !== undefined;
   }
 
@@ -335,6 +367,11 @@ export class BoundPipeline {
   /** `from` and all that depend on it; every step without `from`. */
   #downstream(from: string | undefined): readonly string[] {
     return from === undefined ? this.graph.names : [from, ...this.graph.descendants(from)];
+  }
+
+  /** What the result is made from, back to `from`. */
+  #upstream(from: string | undefined): readonly string[] {
+    return this.#downstream(from).filter((name) => name !== this.graph.result);
   }
 
   /** Changes when a step that `name` depends on is invalidated. */

@@ -49,7 +49,7 @@ export class PipelineTokenSource implements TokenSource {
   }
 
   async invalidate(rejected?: Token): Promise<void> {
-    if (rejected !== undefined) this.pipeline.reject(rejected, this.#refreshFromStep);
+    if (rejected !== undefined) await this.pipeline.invalidateToken(rejected, this.#refreshFromStep);
     else if (this.#refreshFromStep === undefined) await this.pipeline.invalidateAll();
     else await this.pipeline.invalidateStep(this.#refreshFromStep);
   }

@@ -186,6 +186,14 @@ export class TokenSlot {
     if (held === undefined && buried !== undefined) this.#rejected = buried.fingerprint;
   }
 
+  /** Forgets the current token and whatever is stored, be it newer. */
+  async discard(): Promise<void> {
+    const held = this.#held;
+    if (held !== undefined) this.#drop(held);
+    const buried = await this.#shelf.bury(undefined);
+    if (buried !== undefined) this.#rejected = buried.fingerprint;
+  }
+
   /** The last token known here or in storage, unless it is good for nothing any more. */
   async known(): Promise<Token | undefined> {
     const stored = await this.#shelf.read();
