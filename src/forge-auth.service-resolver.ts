@@ -139,6 +139,10 @@ function definedOnly<T extends object>(options: T): { [K in keyof T]?: NonNullab
   };
 }
 
+function keysOf(keys: Iterable<string>): ReadonlySet<string> {
+  return new Set(Array.from(keys, (key) => key.toLowerCase()));
+}
+
 function loggingOf(
   serviceName: string,
   logging: ForgeServiceDefaults['logging'],
@@ -152,7 +156,6 @@ function loggingOf(
   const { headers = false, body = false, sensitiveKeys = [] } = options;
   if (typeof sensitiveKeys === 'string' || typeof body === 'string')
     throw refuse('logging.sensitiveKeys and logging.body must be lists of keys.');
-  const keysOf = (keys: Iterable<string>): ReadonlySet<string> => new Set(Array.from(keys, (key) => key.toLowerCase()));
   const sensitive = keysOf(sensitiveKeys);
   const shown = body === false ? undefined : keysOf(body === true ? [] : body);
   return { serviceName, headers, body: shown && { sensitive, shown }, sensitiveKeys: sensitive };

@@ -118,13 +118,12 @@ describe('hooks', () => {
 
   it('fail the call with a typed error alone; any other is told in the log', async () => {
     const captured = captureEverything();
-    const failing = (): never => {
-      throw new TypeError('says a secret');
-    };
-    const client = service.createClient({ hooks: { beforeRequest: failing } }, captured.logger as ForgeLogger);
+    const client = service.createClient({ hooks: { beforeRequest: failingHook } }, captured.logger as ForgeLogger);
     await client.get('/orders');
     captured.stop();
-    expect(captured.lines).toEqual([expect.stringMatching(/A hook of service "orders" failed.*failing: TypeError\./)]);
+    expect(captured.lines).toEqual([
+      expect.stringMatching(/A hook of service "orders" failed.*failingHook: TypeError\./),
+    ]);
     const strict = service.createClient({
       hooks: {
         beforeRequest: () => {
@@ -215,3 +214,7 @@ describe('hooks', () => {
     await app.close();
   });
 });
+
+function failingHook(): never {
+  throw new TypeError('says a secret');
+}
