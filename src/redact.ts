@@ -32,8 +32,20 @@ const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/** Error codes and system call names: short words, never data. */
-const HARMLESS_WORD = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/;
+/** Names of classes: written in code, never data. */
+const CLASS_NAME = /^[A-Za-z_$][\w$]{0,63}$/;
+
+/** Codes of Node, OpenSSL, zlib and the libraries below us: careless code puts other things into `code`, too. */
+const ERROR_CODE =
+  /^(?:E[A-Z0-9]{2,15}|(?:ABORT|CERT|CONNECTION|CRL|DEPTH_ZERO|EAI|ERR|ERROR_IN|FORGE_AUTH|HOSTNAME|HPE|INVALID|NR|OAUTH|PATH|SELF_SIGNED|UNABLE_TO|UND_ERR|Z)_[A-Z0-9_]{1,60})$/;
+
+/** The system calls of a connection or a file. */
+const SYSTEM_CALL =
+  /^(?:accept|bind|close|connect|getaddrinfo|getnameinfo|listen|open|query[A-Z]\w{0,8}|read|shutdown|spawn|stat|write)$/;
+
+/** A frame of a stack: a function, a file, a line and a column. */
+const FRAME =
+  /^\s{4}at (?:(?:async |new )?[^\s/(]+(?: \[as [^\s\]]+\])? \()?(?:async )?(?:file:|node:|\/|[A-Za-z]:\\)[^\s()]*:\d+:\d+\)?$/;
 
 /**
  * Origin and path of a URL: no user info, no query, no fragment.
@@ -71,12 +83,13 @@ export class RedactedCause extends Error {
   declare readonly syscall?: string;
 
   constructor(original: unknown) {
-    const name = original instanceof Error ? (word(original.constructor.name) ?? 'Error') : typeof original;
-    const code = word(property(original, 'code'));
+    const name =
+      original instanceof Error ? (matching(CLASS_NAME, original.constructor.name) ?? 'Error') : typeof original;
+    const code = matching(ERROR_CODE, property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
     Object.defineProperty(this, 'name', { value: name, enumerable: false, configurable: true });
     if (code !== undefined) this.code = code;
-    const syscall = word(property(original, 'syscall'));
+    const syscall = matching(SYSTEM_CALL, property(original, 'syscall'));
     if (syscall !== undefined) this.syscall = syscall;
     Object.defineProperty(this, 'stack', {
       value: [this.message, ...framesOf(original)].join('\n'),
@@ -87,6 +100,11 @@ export class RedactedCause extends Error {
   }
 }
 
+/** Whether `value` is an error code as Node and the libraries below us write them. */
+export function isErrorCode(value: unknown): value is string {
+  return matching(ERROR_CODE, value) !== undefined;
+}
+
 function property(value: unknown, key: string): unknown {
   try {
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
@@ -95,13 +113,17 @@ function property(value: unknown, key: string): unknown {
   }
 }
 
-function word(value: unknown): string | undefined {
-  return typeof value === 'string' && HARMLESS_WORD.test(value) ? value : undefined;
+function matching(pattern: RegExp, value: unknown): string | undefined {
+  return typeof value === 'string' && pattern.test(value) ? value : undefined;
 }
 
-/** Lines `    at …` only: an error's first lines are its message, which may quote anything. */
+/** What stands after the message, which may quote anything, a stack included. */
 function framesOf(original: unknown): string[] {
-  const stack = property(original, 'stack');
+  const [stack, message] = [property(original, 'stack'), property(original, 'message')];
   if (typeof stack !== 'string') return [];
-  return stack.split('\n').filter((line) => /^\s{4}at \S+ \(?(?:file|node|\/|[A-Za-z]:\\|async |new )/.test(line));
+  const end = typeof message === 'string' && stack.includes(message) ? stack.indexOf(message) + message.length : 0;
+  return stack
+    .slice(end)
+    .split('\n')
+    .filter((line) => FRAME.test(line));
 }

@@ -1,7 +1,7 @@
-import { ClientClosedError, ForgeAuthError, HttpStatusError, TimeoutError } from '../errors.js';
+import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpResponse } from '../http/http-request.js';
-import { redactUrl } from '../redact.js';
+import { RedactedCause, redactUrl } from '../redact.js';
 import type { Circuit } from '../retry/request-retry.strategy.js';
 import { authenticationHandler } from './auth.interceptor.js';
 import { type CallRequest, compose, discard, type Handler, type Interceptor } from './call-request.js';
@@ -81,8 +81,9 @@ export class ClientCore {
       if (Buffer.isBuffer(answered.body)) release();
       else answered.body.once('close', release);
       return result;
-    } catch (error) {
+    } catch (thrown) {
       release();
+      const error = scope.aborted ? thrown : this.#ownError(thrown);
       if (error instanceof ForgeAuthError) error.serviceName ??= service.name;
       if (this.#hooks !== undefined && request !== undefined) throw await this.#hooks.failed(error, request);
       throw error;
@@ -120,6 +121,19 @@ export class ClientCore {
     });
     error.attempts = call.attempts;
     throw error;
+  }
+
+  /** What a function of the app threw (a body, a strategy, a test of the status) may quote anything. */
+  #ownError(thrown: unknown): ForgeAuthError {
+    if (thrown instanceof ForgeAuthError) return thrown;
+    const { message } = new RedactedCause(thrown);
+    const { name } = this.service;
+    return new InvalidRequestError(
+      `A call of service "${name}" failed: a function that it was given threw ${message}.`,
+      {
+        cause: thrown,
+      },
+    );
   }
 
   #timedOut(request: CallRequest): TimeoutError {

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { Clock } from '../clock.js';
-import { InvalidRequestError, TimeoutError } from '../errors.js';
+import { ForgeAuthError, InvalidRequestError, TimeoutError } from '../errors.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
+import { networkError } from '../http/network-error.js';
 import type { Transport } from '../http/transport.js';
 import { redactUrl } from '../redact.js';
 import type { Send } from './auth.interceptor.js';
@@ -19,7 +20,9 @@ export function sender(transport: Transport, clock: Clock, serviceName: string):
       response = await transport.send(request);
     } catch (error) {
       release();
-      throw error;
+      // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
+      const known = error instanceof ForgeAuthError || controller.signal.aborted;
+      throw known ? error : networkError(request.method, request.url, error);
     } finally {
       cancel();
     }

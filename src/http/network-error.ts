@@ -1,5 +1,5 @@
 import { ConnectionError, type ForgeAuthError, InvalidRequestError, ResponseParseError, TlsError } from '../errors.js';
-import { redactUrl } from '../redact.js';
+import { isErrorCode, redactUrl } from '../redact.js';
 
 /** Codes of Node and OpenSSL that mean that a certificate or handshake was refused. */
 const TLS_CODE =
@@ -39,6 +39,6 @@ export function networkError(method: string, url: string, raw: unknown): ForgeAu
 function errorCode(raw: unknown): string | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined;
   const { code, cause, errors } = raw as { code?: unknown; cause?: unknown; errors?: unknown };
-  if (typeof code === 'string' && code !== '' && code !== 'ERR_NETWORK') return code;
+  if (isErrorCode(code) && code !== 'ERR_NETWORK') return code;
   return errorCode(cause) ?? (Array.isArray(errors) ? errorCode(errors[0]) : undefined);
 }
