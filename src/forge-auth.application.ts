@@ -17,7 +17,8 @@ import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { TokenStorage } from './storage/token-storage.js';
 import { DocumentCache } from './token/document-cache.js';
 import { ProviderTokenSource } from './token/provider.token-source.js';
-import { DEFAULT_KEY_PREFIX, TokenManager } from './token/token-manager.js';
+import { DEFAULT_KEY_PREFIX } from './token/standalone.js';
+import { TokenManager } from './token/token-manager.js';
 import { bindProvider, type TokenProvider } from './token/token-provider.js';
 import { resolveTokenSettings } from './token/token-settings.js';
 import type { SlotEvents } from './token/token-slot.js';
@@ -49,7 +50,6 @@ interface Entry {
   tokenOptions: TokenAuthOptions | undefined;
   /** The pipeline behind the service's tokens; one of a service without throws when it is used. */
   readonly pipeline: TokenFetchPipeline;
-  hasPipeline: boolean;
   /** A manager that the app made, and will close. */
   givenManager: TokenManager | undefined;
   /** Managers of further token options: members of a composite. */
@@ -143,7 +143,6 @@ export class ForgeAuthApplication {
     for (const entry of this.#entries.values()) {
       await this.#open(entry);
       if (entry.tokenOptions !== undefined) await entry.tokens.ready();
-      if (entry.hasPipeline) await entry.pipeline.ready();
       await Promise.all(entry.furtherManagers.map((manager) => manager.ready()));
     }
   }
@@ -177,7 +176,7 @@ export class ForgeAuthApplication {
       () => ({
         core: entry.core,
         baseUrl: entry.options?.baseUrl,
-        pipeline: entry.hasPipeline ? entry.pipeline : undefined,
+        pipeline: this.#hasPipeline(entry) ? entry.pipeline : undefined,
       }),
       async () => (this.#host.endsWithClient === true ? this.close() : undefined),
     );
@@ -191,8 +190,11 @@ export class ForgeAuthApplication {
       core: undefined,
       tokenOptions: undefined,
       givenManager: undefined,
-      pipeline: TokenFetchPipeline.deferred(() => this.#openPipeline(entry)),
-      hasPipeline: false,
+      pipeline: TokenFetchPipeline.deferred({
+        open: () => this.#openPipeline(entry),
+        bound: () => boundPipeline(this.tokens(name).source),
+        definition: () => definedPipeline(entry.options?.auth as TokenAuthOptions | undefined),
+      }),
       furtherManagers: [],
     };
     this.#entries.set(name, entry);
@@ -298,19 +300,24 @@ export class ForgeAuthApplication {
     };
     if (!isSourceProvider(provider))
       return new ProviderTokenSource({ ...environment, provider: bindProvider(provider, environment) });
-    const source = await provider.createSource({
+    return provider.createSource({
       ...environment,
       instantiate: (type, what) => this.#host.instantiate(type, what),
       guard: (storage, lock) => this.#guard(storage, lock),
     });
-    entry.hasPipeline ||= source instanceof PipelineTokenSource;
-    return source;
+  }
+
+  /** Whether there is a pipeline, as far as that is known before the service's first call. */
+  #hasPipeline(entry: Entry): boolean {
+    if (entry.core !== undefined && !hasTokens(entry)) return false;
+    const { source } = this.tokens(entry.name);
+    return source === undefined || boundPipeline(source) !== undefined;
   }
 
   async #openPipeline(entry: Entry): Promise<BoundPipeline> {
     await this.#open(entry);
-    const source = hasTokens(entry) ? await this.tokens(entry.name).ready() : undefined;
-    if (source instanceof PipelineTokenSource) return source.pipeline;
+    const pipeline = boundPipeline(hasTokens(entry) ? await this.tokens(entry.name).ready() : undefined);
+    if (pipeline !== undefined) return pipeline;
     throw new ConfigurationError(
       `Service "${entry.name}" has no pipeline. Give it auth: { pipeline: { steps: [ … ] } }.`,
       { serviceName: entry.name },
@@ -348,6 +355,15 @@ export class ForgeAuthApplication {
       return provider as TokenProvider;
     throw new ConfigurationError(`${owner}: auth.provider must have a method fetchToken().`);
   }
+}
+
+function boundPipeline(source: TokenSource | undefined): BoundPipeline | undefined {
+  return source instanceof PipelineTokenSource ? source.pipeline : undefined;
+}
+
+function definedPipeline(auth: TokenAuthOptions | undefined): TokenFetchPipeline | undefined {
+  const provider = auth?.pipeline === undefined ? auth?.provider : pipelineProvider(auth.pipeline);
+  return provider instanceof PipelineTokenProvider ? provider.pipeline : undefined;
 }
 
 function pipelineProvider(given: NonNullable<TokenAuthOptions['pipeline']>): TokenProvider {

@@ -22,7 +22,7 @@ export interface PipelineEnvironment extends ProviderEnvironment {
   readonly storage: () => GuardedStorage | undefined;
   readonly settings: SlotSettings;
   readonly jitter: number;
-  readonly events: SlotEvents;
+  readonly onClose?: () => Promise<void>;
 }
 
 /** What a step is doing. Holds no secret. */
@@ -39,6 +39,9 @@ export interface StepState {
   lastError?: { code: string; message: string };
 }
 
+/** A flight ends after its fetch, which knows better what was late. */
+const LATE_MS = 1_000;
+
 /** Characters of a fingerprint that are shown. */
 const SHOWN_FINGERPRINT = 8;
 
@@ -54,6 +57,7 @@ export class BoundPipeline {
   readonly #environment: PipelineEnvironment;
   readonly #slots = new Map<string, TokenSlot>();
   readonly #errors = new Map<string, unknown>();
+  readonly #listeners: SlotEvents[] = [];
   /** How often each step was invalidated: a fetch that began before is no longer true. */
   readonly #epochs = new Map<string, number>();
   readonly #forcing = new Map<string, Promise<Token>>();
@@ -72,6 +76,11 @@ export class BoundPipeline {
     for (const step of steps) this.#slots.set(step.name, this.#createSlot(step));
   }
 
+  /** Tells of what happens to the result's token from now on. */
+  listen(events: SlotEvents): void {
+    this.#listeners.push(events);
+  }
+
   /** The slot of the result. */
   get result(): TokenSlot {
     return this.#slot(this.graph.result);
@@ -80,7 +89,7 @@ export class BoundPipeline {
   /** The result's token, after every step has run that has no valid token. */
   async get(signal?: AbortSignal): Promise<Token> {
     const others = this.graph.sinks.filter((name) => name !== this.graph.result);
-    const [token] = await Promise.all([this.result.get(signal), ...others.map((name) => this.#slot(name).get(signal))]);
+    const [token] = await Promise.all([this.graph.result, ...others].map((name) => this.#get(name, signal)));
     return token as Token;
   }
 
@@ -101,7 +110,7 @@ export class BoundPipeline {
             .filter((parent) => names.includes(parent))
             .map(renew),
         );
-        return this.#slot(name).forceRefresh();
+        return named(name, this.#slot(name).forceRefresh());
       })();
       renewals.set(name, renewal);
       return renewal;
@@ -136,7 +145,7 @@ export class BoundPipeline {
   async replace(rejected: Token, from: string | undefined, signal?: AbortSignal): Promise<Token | undefined> {
     if (!this.reject(rejected, from)) return undefined;
     await this.#invalidating;
-    return this.result.replace(rejected, signal);
+    return named(this.graph.result, this.result.replace(rejected, signal));
   }
 
   /** A rejected token is not used again, nor what it was made from, back to `from`. Answers false while renewal pauses. */
@@ -169,7 +178,7 @@ export class BoundPipeline {
 
   async close(): Promise<void> {
     for (const slot of this.#slots.values()) slot.close();
-    await Promise.all([...this.#steps.values()].map((step) => step.close?.()));
+    await Promise.all([...[...this.#steps.values()].map((step) => step.close?.()), this.#environment.onClose?.()]);
   }
 
   /** Another process may have renewed everything already: then upstream steps are left alone. */
@@ -199,8 +208,8 @@ export class BoundPipeline {
   }
 
   #createSlot(step: PipelineStep): TokenSlot {
-    const { clock, logger, storage, settings, jitter, events, serviceName } = this.#environment;
-    const isResult = step.name === this.graph.result;
+    const { clock, logger, storage, settings, jitter, serviceName } = this.#environment;
+    const listeners = step.name === this.graph.result ? this.#listeners : [];
     return new TokenSlot(
       {
         owner: this.#owner(step.name),
@@ -218,18 +227,19 @@ export class BoundPipeline {
       {
         key: () => this.#key(step.name),
         obtain: (previous, signal, onRedeem) => this.#obtain(step, previous, signal, onRedeem),
+        isOwnFailure: (error) => isOwnFailure(error, step.name),
       },
       {
         refreshed: (token, previous) => {
           this.#errors.delete(step.name);
-          if (isResult) events.refreshed(token, previous);
+          for (const listener of listeners) listener.refreshed(token, previous);
         },
         invalidated: (token) => {
-          if (isResult) events.invalidated(token);
+          for (const listener of listeners) listener.invalidated(token);
         },
         failed: (error) => {
-          this.#errors.set(step.name, error);
-          if (isResult) events.failed(error);
+          if (isOwnFailure(error, step.name)) this.#errors.set(step.name, error);
+          for (const listener of listeners) listener.failed(error);
         },
       },
     );
@@ -265,10 +275,7 @@ export class BoundPipeline {
   }
 
   async #tokensOf(names: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, Token>> {
-    const entries = [...names].map(async (name): Promise<[string, Token]> => [
-      name,
-      await this.#slot(name).get(signal),
-    ]);
+    const entries = [...names].map(async (name): Promise<[string, Token]> => [name, await this.#get(name, signal)]);
     return new Map(await Promise.all(entries));
   }
 
@@ -387,7 +394,7 @@ export class BoundPipeline {
   #flightDeadlineMs(name: string): number {
     const own = this.#steps.get(name)?.deadlineMs ?? this.#environment.settings.deadlineMs;
     const parents = this.graph.parents(name).map((parent) => this.#flightDeadlineMs(parent));
-    return parents.length === 0 ? own : 2 * (own + Math.max(...parents));
+    return parents.length === 0 ? own + LATE_MS : 2 * (own + Math.max(...parents));
   }
 
   #owner(step: string): string {
@@ -395,9 +402,28 @@ export class BoundPipeline {
     return serviceName === undefined ? `step "${step}"` : `"${serviceName}", step "${step}"`;
   }
 
+  #get(name: string, signal: AbortSignal | undefined): Promise<Token> {
+    return named(name, this.#slot(name).get(signal));
+  }
+
   #slot(name: string): TokenSlot {
     const slot = this.#slots.get(name);
     if (slot === undefined) throw new ConfigurationError(`The pipeline has no step "${name}".`);
     return slot;
+  }
+}
+
+/** Whether a step failed itself, rather than one that it depends on. */
+function isOwnFailure(error: unknown, step: string): boolean {
+  return !(error instanceof AuthenticationError) || error.step === undefined || error.step === step;
+}
+
+/** What fails outside of the fetch itself (held back, too late, no token) names its step, too. */
+async function named<T>(step: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof AuthenticationError) error.step ??= step;
+    throw error;
   }
 }

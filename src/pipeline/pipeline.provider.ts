@@ -14,7 +14,8 @@ export interface PipelineTokenProviderOptions {
 
 /** A pipeline, used like any other provider. A manager over it keeps no token of its own. */
 export class PipelineTokenProvider implements SourceProvider {
-  readonly #pipeline: TokenFetchPipeline;
+  /** The definition that it stands on. */
+  readonly pipeline: TokenFetchPipeline;
   readonly #refreshFromStep: string | undefined;
 
   /** @throws {ConfigurationError} when there is no pipeline, or no such step */
@@ -30,21 +31,24 @@ export class PipelineTokenProvider implements SourceProvider {
         `PipelineTokenProvider: refreshFromStep "${refreshFromStep}" is no step. Steps: ${names.join(', ')}.`,
       );
     }
-    this.#pipeline = pipeline;
+    this.pipeline = pipeline;
     this.#refreshFromStep = refreshFromStep;
   }
 
   /** The pipeline's token. */
   fetchToken(): Promise<Token> {
-    return this.#pipeline.execute();
+    return this.pipeline.execute();
   }
 
   /**
-   * The pipeline as the source of a manager's tokens: bound to a service, or as it is outside of one.
+   * The pipeline as the source of a manager's tokens: bound to a service; outside of one the pipeline itself, which is
+   * kept as its first manager says.
    * @internal
    */
-  async createSource(environment?: SourceEnvironment): Promise<TokenSource> {
-    const bound = environment === undefined ? await this.#pipeline.ready() : await this.#pipeline.bind(environment);
+  async createSource(environment: SourceEnvironment): Promise<TokenSource> {
+    const { standalone = false, events } = environment;
+    const bound = standalone ? await this.pipeline.ready(environment) : await this.pipeline.bind(environment);
+    bound.listen(events);
     return new PipelineTokenSource(bound, this.#refreshFromStep);
   }
 }

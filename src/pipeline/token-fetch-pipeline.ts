@@ -1,17 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { systemClock } from '../clock.js';
-import { silentLogger } from '../diagnostics.js';
 import { ConfigurationError } from '../errors.js';
 import { linkSignals } from '../http/signals.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
-import { GuardedStorage } from '../storage/guarded-storage.js';
-import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
-import { DocumentCache } from '../token/document-cache.js';
-import { DEFAULT_KEY_PREFIX } from '../token/token-manager.js';
 import type { SourceEnvironment } from '../token/source-provider.js';
-import { resolveTokenSettings } from '../token/token-settings.js';
+import { standaloneEnvironment } from '../token/standalone.js';
 import type { SlotEvents } from '../token/token-slot.js';
 import type { Token } from '../token/token.js';
 import { BoundPipeline, type PipelineEnvironment, type StepState } from './bound-pipeline.js';
@@ -39,6 +33,13 @@ export interface TokenFetchPipelineOptions {
   resultStep?: string;
 }
 
+/** A pipeline that is bound elsewhere: how it is opened, and what is known of it before. */
+export interface DeferredPipeline {
+  open(): Promise<BoundPipeline>;
+  bound(): BoundPipeline | undefined;
+  definition(): TokenFetchPipeline | undefined;
+}
+
 /** How a pipeline is run. */
 export interface ExecuteOptions {
   /** Runs every step anew. @default false */
@@ -55,28 +56,30 @@ export interface ExecuteOptions {
  */
 export class TokenFetchPipeline {
   readonly #options: TokenFetchPipelineOptions | undefined;
-  readonly #open: () => Promise<BoundPipeline>;
+  readonly #elsewhere: DeferredPipeline | undefined;
+  readonly #open: (environment?: SourceEnvironment) => Promise<BoundPipeline>;
   #bound: BoundPipeline | undefined;
   #opening: Promise<BoundPipeline> | undefined;
 
   /** @throws {ConfigurationError} for a cycle, an unknown dependency, a doubled name, no steps, a bad ttl */
   constructor(options: TokenFetchPipelineOptions) {
     if (DEFERRED in options) {
-      this.#options = undefined;
-      this.#open = (options as unknown as Deferred)[DEFERRED];
+      const elsewhere = (options as unknown as Deferred)[DEFERRED];
+      this.#elsewhere = elsewhere;
+      this.#open = () => elsewhere.open();
       return;
     }
     checkSteps(options);
     this.#options = { ...options };
-    this.#open = () => this.#bindToItself();
+    this.#open = (environment = this.#ownEnvironment()) => this.bind(environment);
   }
 
   /**
    * A pipeline that is bound elsewhere, later.
    * @internal
    */
-  static deferred(open: () => Promise<BoundPipeline>): TokenFetchPipeline {
-    return new TokenFetchPipeline({ [DEFERRED]: open } as unknown as TokenFetchPipelineOptions);
+  static deferred(elsewhere: DeferredPipeline): TokenFetchPipeline {
+    return new TokenFetchPipeline({ [DEFERRED]: elsewhere } as unknown as TokenFetchPipelineOptions);
   }
 
   /**
@@ -104,51 +107,55 @@ export class TokenFetchPipeline {
 
   /** A step as it was given; undefined where there is no such one, or its class was not created yet. */
   getStep(name: string): TokenFetcher | ProviderStep | undefined {
-    const steps = this.#bound?.given ?? (this.#options?.steps ?? []).filter((step) => typeof step !== 'function');
+    const steps = this.#known?.given ?? this.#definedSteps.filter((step) => typeof step !== 'function');
     return steps.find((step) => step.name === name);
   }
 
   /** Names of the steps, as they were listed. */
   get stepNames(): readonly string[] {
     return (
-      this.#bound?.graph.names ??
-      (this.#options?.steps ?? []).flatMap((step) => (typeof step === 'function' ? [] : [step.name]))
+      this.#known?.graph.names ?? this.#definedSteps.flatMap((step) => (typeof step === 'function' ? [] : [step.name]))
     );
   }
 
   /** Whether a step is a class that is not created yet: then not every name is known. */
   get hasClasses(): boolean {
-    return this.#bound === undefined && (this.#options?.steps ?? []).some((step) => typeof step === 'function');
+    return this.#known === undefined && this.#definedSteps.some((step) => typeof step === 'function');
   }
 
-  /** The graph as a Mermaid flowchart. */
+  /**
+   * The graph as a Mermaid flowchart.
+   * @throws {ConfigurationError} while its steps are not known: classes are created when it is first used
+   */
   toMermaid(): string {
-    return (
-      this.#bound?.graph ??
-      graphOf((this.#options?.steps ?? []) as (TokenFetcher | ProviderStep)[], this.#options?.resultStep)
-    ).toMermaid();
+    const known = this.#known;
+    if (known !== undefined) return known.graph.toMermaid();
+    if (this.#definition === undefined || this.hasClasses)
+      throw new ConfigurationError('The steps of the pipeline are not known before it is first used.');
+    return graphOf(this.#definedSteps as readonly GivenStep[], this.#definition.resultStep).toMermaid();
   }
 
   /** What each step is doing: cached or not, seconds to expiry, fingerprint, last error. Holds no secret. */
   describe(): StepState[] {
     return (
-      this.#bound?.describe() ??
+      this.#known?.describe() ??
       this.stepNames.map((name) => ({ name, dependsOn: this.getStep(name)?.dependsOn ?? [], cached: false }))
     );
   }
 
   /** Aborts what is under way; every later call is refused. */
   async close(): Promise<void> {
-    await (this.#bound ?? (await this.#opening?.catch(() => undefined)))?.close();
+    await (this.#known ?? (await this.#opening?.catch(() => undefined)))?.close();
   }
 
   /**
    * The bound pipeline.
+   * @param environment what it is bound to if it is not bound yet; left out, it keeps its tokens itself
    * @throws {ConfigurationError} when it cannot be bound
    * @internal
    */
-  async ready(): Promise<BoundPipeline> {
-    this.#opening ??= this.#open();
+  async ready(environment?: SourceEnvironment): Promise<BoundPipeline> {
+    this.#opening ??= this.#open(environment);
     try {
       return (this.#bound = await this.#opening);
     } catch (error) {
@@ -173,12 +180,12 @@ export class TokenFetchPipeline {
       ),
     );
     const own = storage === undefined ? undefined : binding.guard(storageOf(storage, owner), lock);
+    const named = cacheKeyPrefix !== undefined || binding.serviceName !== undefined;
     const environment: PipelineEnvironment = {
       ...binding,
-      keyName: cacheKeyPrefix ?? binding.keyName,
+      keyName: cacheKeyPrefix ?? (named ? binding.keyName : `pipeline-${randomUUID()}`),
       storage: own === undefined ? binding.storage : () => own,
     };
-    const named = cacheKeyPrefix !== undefined || binding.serviceName !== undefined;
     const graph = graphOf(given, resultStep, owner);
     return new BoundPipeline(
       graph,
@@ -188,33 +195,32 @@ export class TokenFetchPipeline {
     );
   }
 
-  #bindToItself(): Promise<BoundPipeline> {
-    const clock = systemClock;
-    const logger = silentLogger;
-    const { storage = new InMemoryTokenStorage(), lock } = this.#options as TokenFetchPipelineOptions;
-    const guarded = new GuardedStorage(storageOf(storage, 'TokenFetchPipeline'), { clock, logger, lock });
-    return this.bind({
-      serviceName: undefined,
-      keyPrefix: DEFAULT_KEY_PREFIX,
-      keyName: `pipeline-${randomUUID()}`,
-      clock,
-      logger,
-      discovery: new DocumentCache(clock),
-      storage: () => guarded,
-      settings: resolveTokenSettings({}, 'TokenFetchPipeline'),
-      jitter: clock.random(),
-      events: silent,
-      instantiate: async <T>(type: unknown) => new (type as new () => T)(),
-      guard: () => guarded,
-    });
+  get #known(): BoundPipeline | undefined {
+    return this.#bound ?? this.#elsewhere?.bound();
+  }
+
+  get #definition(): TokenFetchPipelineOptions | undefined {
+    if (this.#options !== undefined) return this.#options;
+    const defined = this.#elsewhere?.definition();
+    return defined && defined.#definition;
+  }
+
+  get #definedSteps(): readonly PipelineStepOption[] {
+    return this.#definition?.steps ?? [];
+  }
+
+  #ownEnvironment(): SourceEnvironment {
+    return standaloneEnvironment({}, 'TokenFetchPipeline', 'pipeline', silent);
   }
 }
 
 const DEFERRED: unique symbol = Symbol('deferred');
 
 interface Deferred {
-  [DEFERRED]: () => Promise<BoundPipeline>;
+  [DEFERRED]: DeferredPipeline;
 }
+
+type GivenStep = TokenFetcher | ProviderStep;
 
 const silent: SlotEvents = { refreshed: () => undefined, invalidated: () => undefined, failed: () => undefined };
 
@@ -223,14 +229,10 @@ function checkSteps(options: TokenFetchPipelineOptions): void {
   if (!Array.isArray(options?.steps)) throw new ConfigurationError('TokenFetchPipeline: steps must be a list.');
   const steps = options.steps as readonly PipelineStepOption[];
   if (steps.some((step) => typeof step === 'function')) return;
-  graphOf(steps as (TokenFetcher | ProviderStep)[], options.resultStep);
+  graphOf(steps as GivenStep[], options.resultStep);
 }
 
-function graphOf(
-  steps: readonly (TokenFetcher | ProviderStep)[],
-  resultStep: string | undefined,
-  owner = 'TokenFetchPipeline',
-): StepGraph {
+function graphOf(steps: readonly GivenStep[], resultStep: string | undefined, owner = 'TokenFetchPipeline'): StepGraph {
   const nodes = steps.map(({ name, dependsOn, ttlMs }) => ({ name, dependsOn: dependsOn ?? [], ttlMs }));
   return new StepGraph(nodes, resultStep, owner);
 }

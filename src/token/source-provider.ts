@@ -13,16 +13,19 @@ export interface SourceEnvironment extends ProviderEnvironment {
   readonly settings: SlotSettings;
   readonly jitter: number;
   readonly events: SlotEvents;
+  /** Whether no module is there: then a definition has one state, however many managers stand on it. @default false */
+  readonly standalone?: boolean;
   /** An instance of a class: the app's own where it has one. */
   instantiate<T>(type: unknown, what: string): Promise<T>;
   /** A storage of the source's own, watched over and closed with the application. */
   guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
+  /** What ends with the source. */
+  readonly onClose?: () => Promise<void>;
 }
 
 /** A provider that keeps its tokens itself: a manager over it keeps none. */
 export interface SourceProvider extends TokenProvider {
-  /** @param environment left out outside a module: the source then is as its definition binds itself */
-  createSource(environment?: SourceEnvironment): Promise<TokenSource>;
+  createSource(environment: SourceEnvironment): Promise<TokenSource>;
 }
 
 /** Whether a provider keeps its tokens itself. */

@@ -1,38 +1,17 @@
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { type Clock, systemClock } from '../clock.js';
-import { type ForgeLogger, silentLogger } from '../diagnostics.js';
 import { ClientClosedError, ConfigurationError } from '../errors.js';
-import type { TokenLock } from '../lock/token-lock.js';
-import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
-import { storageOf } from '../storage/get-set.token-storage.js';
-import { GuardedStorage } from '../storage/guarded-storage.js';
-import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
-import type { GetSet, TokenStorage } from '../storage/token-storage.js';
-import { DocumentCache } from './document-cache.js';
 import { ProviderTokenSource } from './provider.token-source.js';
-import { isSourceProvider, type SourceProvider } from './source-provider.js';
+import { isSourceProvider } from './source-provider.js';
+import { standaloneEnvironment, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
-import { resolveTokenSettings, type TokenSettings } from './token-settings.js';
 import type { SlotEvents } from './token-slot.js';
 import type { TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 
 /** Options of {@link TokenManager}. Durations are in milliseconds. */
-export interface TokenManagerOptions extends TokenSettings {
-  /** For messages, and part of the tokens' key. Without it, a provider that tells no identity shares its tokens with nobody. */
-  name?: string;
+export interface TokenManagerOptions extends StandaloneOptions {
   provider: TokenProvider;
-  /** @default a bounded memory of its own */
-  storage?: TokenStorage | GetSet;
-  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
-  lock?: TokenLock;
-  /** Encrypts what is stored. @default stored in the clear */
-  encryption?: EncryptionOptions;
-  /** First part of every storage key. @default 'forge-auth' */
-  keyPrefix?: string;
-  logger?: ForgeLogger;
-  clock?: Clock;
 }
 
 /** What a manager tells: a new token, one that was dropped, a request for one that failed. */
@@ -42,9 +21,6 @@ export interface TokenManagerEvents {
   invalidated: [event: { token: Token }];
   failed: [event: { error: unknown }];
 }
-
-/** First part of every storage key. */
-export const DEFAULT_KEY_PREFIX = 'forge-auth';
 
 /**
  * Keeps a valid token at hand: acquires it once however many callers wait, shares it, renews it before it expires, and
@@ -63,14 +39,13 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
     super();
     if (DEFERRED in options) {
       this.#open = (options as unknown as DeferredOptions)[DEFERRED];
-    } else if (options.provider !== undefined && isSourceProvider(options.provider)) {
-      const { provider } = options;
-      this.#open = () => (provider as SourceProvider).createSource();
-    } else {
-      const source = createSource(options, this.#events());
-      this.#source = source;
-      this.#open = () => source;
+      return;
     }
+    const made = createSource(options, this.#events());
+    if (made instanceof Promise)
+      made.catch(() => undefined); // Told to whoever asks first.
+    else this.#source = made;
+    this.#open = () => made;
   }
 
   /**
@@ -172,6 +147,14 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
   }
 
   /**
+   * What the manager stands on, if it is open.
+   * @internal
+   */
+  get source(): TokenSource | undefined {
+    return this.#source;
+  }
+
+  /**
    * What the manager stands on, opened if need be.
    * @throws {ConfigurationError} when its options are wrong
    * @internal
@@ -204,31 +187,19 @@ interface DeferredOptions {
   [DEFERRED]: (events: SlotEvents) => TokenSource | Promise<TokenSource>;
 }
 
-function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSource {
-  const { name, provider, clock = systemClock, logger = silentLogger } = options;
+function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSource | Promise<TokenSource> {
+  const { name, provider } = options;
   const owner = name === undefined ? 'TokenManager' : `TokenManager "${name}"`;
   if (typeof (provider as Partial<TokenProvider> | undefined)?.fetchToken !== 'function') {
     throw new ConfigurationError(`${owner}: provider must have a method fetchToken().`);
   }
-  const bound = bindProvider(provider, { serviceName: name, clock, logger, discovery: new DocumentCache(clock) });
-  const given = storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), owner);
-  const storage = new GuardedStorage(given, {
-    clock,
-    logger,
-    lock: options.lock,
-    encryption: options.encryption && new TokenEncryption(options.encryption),
-  });
+  const environment = standaloneEnvironment(options, owner, name ?? 'token', events);
+  if (isSourceProvider(provider)) return provider.createSource(environment);
+  const bound = bindProvider(provider, environment);
+  const anonymous = name === undefined && bound.keyParts === undefined && bound.identity === undefined;
   return new ProviderTokenSource({
+    ...environment,
     provider: bound,
-    serviceName: name,
-    keyPrefix: options.keyPrefix ?? DEFAULT_KEY_PREFIX,
-    keyName: name ?? (bound.keyParts === undefined && bound.identity === undefined ? randomUUID() : 'token'),
-    clock,
-    logger,
-    storage: () => storage,
-    settings: resolveTokenSettings(options, owner),
-    jitter: clock.random(),
-    events,
-    onClose: () => storage.close(),
+    ...(anonymous ? { keyName: randomUUID() } : undefined),
   });
 }

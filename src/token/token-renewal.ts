@@ -16,6 +16,11 @@ export interface TokenWork {
    * @param onRedeem to be awaited before a refresh token is sent: from then on it counts as spent
    */
   obtain(previous: Token | undefined, signal: AbortSignal, onRedeem: () => Promise<void>): Promise<Token>;
+  /**
+   * Whether a failure is this token's own, rather than that of another one it is made from: others are not held against
+   * its endpoint, and told where they belong. Left out, every failure is.
+   */
+  isOwnFailure?(error: unknown): boolean;
 }
 
 /** Whom a renewal is for. */
@@ -214,6 +219,7 @@ export class TokenRenewal {
 
   async #closeGate(error: unknown): Promise<void> {
     if (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF') return;
+    if (this.#work.isOwnFailure?.(error) === false) return;
     this.#gate.failed(error);
     const waitMs = this.#gate.closedUntil - this.#context.clock.now();
     if (waitMs > 0) await this.#shelf.writeNote(BACKOFF_NOTE, this.#gate.toNote(), waitMs);

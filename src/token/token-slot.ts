@@ -68,6 +68,7 @@ export class TokenSlot {
   readonly #renewal: TokenRenewal;
   readonly #gate: FetchGate;
   readonly #pause: RenewalPause;
+  readonly #isOwnFailure: (error: unknown) => boolean;
   #held: Held | undefined;
   /** The last token known, used or not: its refresh token may still be good. */
   #last: ShelvedToken | undefined;
@@ -93,6 +94,7 @@ export class TokenSlot {
     );
     this.#gate = new FetchGate(clock);
     this.#pause = new RenewalPause(clock);
+    this.#isOwnFailure = (error) => work.isOwnFailure?.(error) ?? true;
     this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
   }
 
@@ -403,7 +405,7 @@ export class TokenSlot {
     this.#events.failed(error);
     if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
       this.#shelf.bury(this.#last.token).catch(() => undefined);
-    if (this.#warned) return;
+    if (this.#warned || !this.#isOwnFailure(error)) return;
     this.#warned = true;
     const stays = this.peek() === undefined ? '' : ' The current token stays in use until it expires.';
     this.#environment.logger.warn(

@@ -19,7 +19,7 @@ beforeEach(async () => {
   api = await startApi((token) => issuer.isValid('user', token));
 });
 afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await Promise.all(clients.splice(0).map((one) => one.close()));
   await api.close();
   await issuer.close();
 });

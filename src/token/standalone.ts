@@ -1,0 +1,71 @@
+import { type Clock, systemClock } from '../clock.js';
+import { type ForgeLogger, silentLogger } from '../diagnostics.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
+import { storageOf } from '../storage/get-set.token-storage.js';
+import { GuardedStorage } from '../storage/guarded-storage.js';
+import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
+import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+import { DocumentCache } from './document-cache.js';
+import type { SourceEnvironment } from './source-provider.js';
+import { resolveTokenSettings, type TokenSettings } from './token-settings.js';
+import type { SlotEvents } from './token-slot.js';
+
+/** What tokens outside a module are kept with. Durations are in milliseconds. */
+export interface StandaloneOptions extends TokenSettings {
+  /** For messages, and part of the tokens' key. Without it, a provider that tells no identity shares its tokens with nobody. */
+  name?: string;
+  /** @default a bounded memory of its own */
+  storage?: TokenStorage | GetSet;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
+  /** Encrypts what is stored. @default stored in the clear */
+  encryption?: EncryptionOptions;
+  /** First part of every storage key. @default 'forge-auth' */
+  keyPrefix?: string;
+  logger?: ForgeLogger;
+  clock?: Clock;
+}
+
+/** First part of every storage key. */
+export const DEFAULT_KEY_PREFIX = 'forge-auth';
+
+/**
+ * What a source of tokens needs, where no module is there to give it.
+ * @throws {ConfigurationError} naming `owner` and the option
+ */
+export function standaloneEnvironment(
+  options: StandaloneOptions,
+  owner: string,
+  keyName: string,
+  events: SlotEvents,
+): SourceEnvironment {
+  const { name, clock = systemClock, logger = silentLogger, lock } = options;
+  const encryption = options.encryption && new TokenEncryption(options.encryption);
+  const guards: GuardedStorage[] = [];
+  const guard = (storage: TokenStorage, ownLock: TokenLock | undefined): GuardedStorage => {
+    const guarded = new GuardedStorage(storage, { clock, logger, lock: ownLock ?? lock, encryption });
+    guards.push(guarded);
+    return guarded;
+  };
+  let storage: GuardedStorage | undefined;
+  const given = storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), owner);
+  return {
+    serviceName: name,
+    keyPrefix: options.keyPrefix ?? DEFAULT_KEY_PREFIX,
+    keyName,
+    clock,
+    logger,
+    discovery: new DocumentCache(clock),
+    storage: () => (storage ??= guard(given, undefined)),
+    settings: resolveTokenSettings(options, owner),
+    jitter: clock.random(),
+    events,
+    standalone: true,
+    instantiate: async <T>(type: unknown) => new (type as new () => T)(),
+    guard,
+    onClose: async () => {
+      await Promise.all(guards.map((guarded) => guarded.close()));
+    },
+  };
+}
