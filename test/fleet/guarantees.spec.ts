@@ -1,0 +1,102 @@
+import { type Api, startApi } from '../support/api.js';
+import { type FleetOptions, type FleetProcess, startFleet } from '../support/fleet.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { CLIENT, startTokenEndpoint, type TokenEndpoint, USER } from '../support/token-endpoint.js';
+
+let redis: RedisServer;
+let endpoint: TokenEndpoint;
+let api: Api;
+let fleet: FleetProcess[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  await redis.flushAll();
+  endpoint = await startTokenEndpoint();
+  api = await startApi(endpoint);
+});
+afterEach(async () => {
+  await Promise.all(fleet.splice(0).map((process) => process.close()));
+  await api.close();
+  await endpoint.close();
+});
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function start(count: number, more: Partial<FleetOptions> = {}): Promise<FleetProcess[]> {
+  const provider = { kind: 'ClientCredentialsTokenProvider', options: { tokenUrl: endpoint.url, ...CLIENT } };
+  fleet = await startFleet(count, { redisUrl: redis.url, apiUrl: api.origin, provider, ...more });
+  return fleet;
+}
+
+/** Commands that Redis has carried out, without those that ask for this. */
+async function commands(): Promise<number> {
+  const info = String(await redis.command('INFO', 'commandstats'));
+  return [...info.matchAll(/cmdstat_(\w+)[^:]*:calls=(\d+)/g)]
+    .filter(([, name]) => !['info', 'config', 'client', 'hello', 'ping', 'select'].includes(name ?? ''))
+    .reduce((sum, [, , calls]) => sum + Number(calls), 0);
+}
+
+it('10,000 warm calls cost Redis no command', async () => {
+  const [process] = await start(1);
+  await process?.calls(1);
+  await pause(300);
+  const before = await commands();
+  for (let round = 0; round < 10; round += 1) await process?.calls(1_000);
+  expect(await commands()).toBe(before);
+}, 60_000);
+
+it('8 cold processes make no more than 8 attempts at the lock at once', async () => {
+  endpoint.configure({ delayMs: 150 });
+  await start(8);
+  await redis.command('CONFIG', 'RESETSTAT');
+  await Promise.all(fleet.map((process) => process.calls(100)));
+  const info = String(await redis.command('INFO', 'commandstats'));
+  const evals = Number(/cmdstat_eval:calls=(\d+)/.exec(info)?.[1] ?? 0);
+  // Eight attempts, one write, one release, and what latecomers ask while they poll.
+  expect(evals).toBeLessThanOrEqual(8 * 2 + 2);
+  expect(endpoint.tokenRequests).toBe(1);
+}, 60_000);
+
+it("another process's invalidation is seen within a message", async () => {
+  const [one, other] = await start(2);
+  await one?.calls(1);
+  await other?.calls(1);
+  await pause(200);
+  await one?.invalidate();
+  await pause(100);
+  expect(await other?.token()).toBeUndefined();
+}, 60_000);
+
+it('processes that reject the same token at once renew it once', async () => {
+  await start(4);
+  await Promise.all(fleet.map((process) => process.calls(5)));
+  endpoint.revokeAll();
+  const tallies = await Promise.all(fleet.map((process) => process.calls(50)));
+  expect(tallies.map(({ failed }) => failed)).toEqual([0, 0, 0, 0]);
+  expect(endpoint.tokenRequests).toBe(2);
+}, 60_000);
+
+it('a process that is killed while it redeems a one-time refresh token: nobody sends that token again', async () => {
+  endpoint.configure({ refreshTokens: 'rotate' });
+  const options = { tokenUrl: endpoint.url, ...CLIENT, ...USER };
+  const [holder, other] = await start(2, { provider: { kind: 'PasswordGrantTokenProvider', options } });
+  await holder?.calls(1);
+  await other?.calls(1);
+  endpoint.hold();
+  const lost = holder?.refresh().catch(() => undefined);
+  await endpoint.server.received(2);
+  holder?.signal('SIGKILL');
+  await lost;
+  endpoint.release();
+  const refreshed = other?.refresh();
+  await refreshed;
+  expect(endpoint.server.requests.map((request) => request.form().get('grant_type'))).toEqual([
+    'password',
+    'refresh_token',
+    'password',
+  ]);
+  expect(endpoint.refreshTokenReuses).toBe(0);
+}, 60_000);
