@@ -9,11 +9,19 @@ import { otherCredentials } from './stories/other-credentials.story.js';
 import { revokedToken } from './stories/revoked-token.story.js';
 import { shortLivedToken } from './stories/short-lived-token.story.js';
 import type { Story } from './stories/story.js';
+import { threeSteps } from './stories/three-steps.story.js';
 import { Visitors } from './stories/visitors.js';
 import { startWorld, type World } from './upstream/world.js';
 
 /** In the order in which they are told: the first meets an app that has no token yet. */
-const STORIES: readonly Story[] = [oneTokenRequest, revokedToken, shortLivedToken, excludedPath, otherCredentials];
+const STORIES: readonly Story[] = [
+  oneTokenRequest,
+  revokedToken,
+  shortLivedToken,
+  excludedPath,
+  otherCredentials,
+  threeSteps,
+];
 
 /** Ends after the stories. Any free port will do. */
 const once = process.argv.includes('--once');
@@ -40,7 +48,7 @@ process.exitCode = outcome ? 0 : 1;
 
 /** Answers whether every claim held. */
 async function tell(stories: readonly Story[], told: World, visitors: Visitors): Promise<boolean> {
-  console.log('A Nest app, the four services that it calls, and their authorization server, in one process.');
+  console.log('A Nest app, the five services that it calls, and their authorization server, in one process.');
   const claims = new Claims();
   for (const [index, story] of stories.entries()) {
     told.forget();
@@ -52,7 +60,7 @@ async function tell(stories: readonly Story[], told: World, visitors: Visitors):
 
 async function serve(origin: string): Promise<void> {
   console.log(`\nThe app serves on ${origin} until Ctrl-C. Try:`);
-  for (const path of ['/orders/7', '/prices/anvil', '/invoices/2024-11', '/weather/london'])
+  for (const path of ['/orders/7', '/prices/anvil', '/invoices/2024-11', '/weather/london', '/profile'])
     console.log(`   curl ${origin}${path}`);
   await interrupted;
 }

@@ -5,10 +5,11 @@ import { ForgeAuthModule } from 'nestjs-forge-auth';
 import { InvoicesModule } from './invoices/invoices.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PricesModule } from './prices/prices.module.js';
+import { ProfileModule } from './profile/profile.module.js';
 import { UpstreamErrorFilter } from './upstream-error.filter.js';
 import { WeatherModule } from './weather/weather.module.js';
 
-/** An app that calls four services, each protected in its own way. Where they are is in the environment. */
+/** An app that calls five services, each protected in its own way. Where they are is in the environment. */
 @Module({
   imports: [
     ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
@@ -17,6 +18,7 @@ import { WeatherModule } from './weather/weather.module.js';
     PricesModule,
     InvoicesModule,
     WeatherModule,
+    ProfileModule,
   ],
   providers: [{ provide: APP_FILTER, useClass: UpstreamErrorFilter }],
 })

@@ -16,3 +16,9 @@ export const USER = { name: 'bookkeeper', password: secret() } as const;
 
 /** The key that the weather service wants. */
 export const API_KEY = secret();
+
+/** What the app shows the issuer of device tokens. */
+export const PROFILE_SECRET = secret();
+
+/** The device that the issuer of device tokens knows. */
+export const DEVICE_ID = 'device-123';

@@ -1,5 +1,6 @@
 import { type AuthorizationServer, startAuthorizationServer } from './authorization-server.js';
-import { API_KEY, CLIENTS, USER } from './clients.js';
+import { API_KEY, CLIENTS, DEVICE_ID, PROFILE_SECRET, USER } from './clients.js';
+import { type DeviceIssuer, startDeviceIssuer } from './device-issuer.js';
 import { apiKey, bearerToken, type ProtectedApi, startProtectedApi } from './protected-api.js';
 
 /** All that the app calls. Where it does so, the servers count. */
@@ -9,6 +10,8 @@ export interface World {
   readonly prices: ProtectedApi;
   readonly invoices: ProtectedApi;
   readonly weather: ProtectedApi;
+  readonly deviceIssuer: DeviceIssuer;
+  readonly profile: ProtectedApi;
   /** How the app learns of it: where everything is, and its credentials. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every server forgets what it counted. */
@@ -23,13 +26,17 @@ export async function startWorld(): Promise<World> {
   const prices = await startProtectedApi(byToken);
   const invoices = await startProtectedApi(byToken);
   const weather = await startProtectedApi({ credentialOf: apiKey, isValid: (key) => key === API_KEY });
-  const servers = [issuer, orders, prices, invoices, weather];
+  const deviceIssuer = await startDeviceIssuer(DEVICE_ID);
+  const profile = await startProtectedApi({ credentialOf: bearerToken, isValid: deviceIssuer.isValid });
+  const servers = [issuer, orders, prices, invoices, weather, deviceIssuer, profile];
   return {
     issuer,
     orders,
     prices,
     invoices,
     weather,
+    deviceIssuer,
+    profile,
     environment: {
       ISSUER: issuer.issuer,
       ORDERS_URL: orders.origin,
@@ -45,6 +52,10 @@ export async function startWorld(): Promise<World> {
       INVOICES_PASSWORD: USER.password,
       WEATHER_URL: weather.origin,
       WEATHER_API_KEY: API_KEY,
+      DEVICE_ISSUER_URL: deviceIssuer.origin,
+      DEVICE_ID,
+      PROFILE_URL: profile.origin,
+      PROFILE_CLIENT_SECRET: PROFILE_SECRET,
     },
     forget: () => servers.forEach((server) => server.forget()),
     close: async () => void (await Promise.all(servers.map((server) => server.close()))),
