@@ -5,6 +5,7 @@ import type { ForgeLogger } from './diagnostics.js';
 import { ConfigurationError } from './errors.js';
 import type { ForgeAuthOptions, ForgeServiceOptions, StorageOption, TokenAuthOptions } from './forge-auth.options.js';
 import { nameService, resolveService } from './forge-auth.service-resolver.js';
+import { checkRoot } from './forge-auth.service-rules.js';
 import type { TokenLock } from './lock/token-lock.js';
 import { TokenEncryption } from './storage/encryption.js';
 import type { BoundPipeline } from './pipeline/bound-pipeline.js';
@@ -80,6 +81,7 @@ export class ForgeAuthApplication {
 
   /** @throws {ConfigurationError} when it was configured before */
   configure(options: ForgeAuthOptions): void {
+    checkRoot(options);
     if (this.#root !== undefined && this.#root !== options) {
       throw new ConfigurationError(
         'ForgeAuthModule.forRoot() was called twice. Call it once, and forFeature() for further services.',
@@ -202,7 +204,9 @@ export class ForgeAuthApplication {
   }
 
   #open(entry: Entry): Promise<ClientCore> {
-    entry.opening ??= this.#openOnce(entry);
+    entry.opening ??= this.#openOnce(entry).catch((error: unknown) => {
+      throw nameService(error, entry.name);
+    });
     return entry.opening;
   }
 

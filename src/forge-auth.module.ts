@@ -23,6 +23,8 @@ import type {
 } from './forge-auth.options.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import { ForgeAuthService } from './forge-auth.service.js';
+import { nameService } from './forge-auth.service-resolver.js';
+import { checkRoot } from './forge-auth.service-rules.js';
 
 /** One per application, found by every `forRoot()` and `forFeature()`, however deep. */
 @Global()
@@ -53,6 +55,7 @@ interface Declaration {
 export class ForgeAuthModule {
   /** Registers services, and what all services of the application share. */
   static forRoot(options: ForgeAuthRootOptions = {}): DynamicModule {
+    checkRoot(options);
     const names = (options.services ?? []).map((service) => service.name);
     for (const { name, provideHttpService } of options.services ?? []) {
       if (provideHttpService !== true) continue;
@@ -73,6 +76,7 @@ export class ForgeAuthModule {
     const names = options.services ?? [];
     const made = asyncOptions<ForgeAuthOptionsFactory, ForgeAuthOptions>(options, 'createForgeAuthOptions', names);
     const declare = (registry: ForgeAuthRegistry, value: ForgeAuthOptions): void => {
+      checkRoot(value);
       checkNames(names, value);
       registry.configure(value);
     };
@@ -203,7 +207,7 @@ function asyncOptions<F, Made>(
       try {
         return await factory(...args);
       } catch (error) {
-        throw missingVariable(error, names);
+        throw nameServices(missingVariable(error, names), names);
       }
     };
   if (useFactory !== undefined) {
@@ -238,6 +242,16 @@ function missingVariable(error: unknown, names: readonly string[]): unknown {
     `${describe(names)}: the configuration variable ${variable} is not set.`,
     names.length === 1 && only !== undefined ? { serviceName: only } : {},
   );
+}
+
+/** What a factory makes is checked where it is made: which of several services it is for, only its author knows. */
+function nameServices(error: unknown, names: readonly string[]): unknown {
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) return nameService(error, only);
+  if (!(error instanceof ConfigurationError) || error.serviceName !== undefined || names.length === 0) return error;
+  return error.message.startsWith(describe(names))
+    ? error
+    : new ConfigurationError(`${describe(names)}: ${error.message}`);
 }
 
 function describe(names: readonly string[]): string {

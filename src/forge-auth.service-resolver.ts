@@ -11,6 +11,7 @@ import type { Clock } from './clock.js';
 import type { ForgeLogger } from './diagnostics.js';
 import { ConfigurationError, ForgeAuthError } from './errors.js';
 import { SERVICE_DEFAULTS, SUSPICIOUS_TIMEOUT_MS } from './forge-auth.defaults.js';
+import { checkService, checkTokenAuth } from './forge-auth.service-rules.js';
 import { joinHooks, resolveHooks } from './forge-auth.hooks.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions, TokenAuthOptions } from './forge-auth.options.js';
 import { AxiosTransport, type PoolOptions } from './http/axios.transport.js';
@@ -41,18 +42,21 @@ export async function resolveService(
   context: ServiceContext,
 ): Promise<ResolvedService> {
   const { name } = given;
-  const options = withDefaults(given, defaults);
   try {
-    return await resolve(options, context);
+    for (const options of [defaults, given]) checkService(options, (problem) => refusal(name, problem));
+    return await resolve(withDefaults(given, defaults), context);
   } catch (error) {
     throw nameService(error, name);
   }
 }
 
+function refusal(name: string, problem: string): ConfigurationError {
+  return new ConfigurationError(`Service "${name}": ${problem}`, { serviceName: name });
+}
+
 async function resolve(options: ForgeServiceOptions, context: ServiceContext): Promise<ResolvedService> {
   const { name } = options;
-  const refuse = (problem: string): ConfigurationError =>
-    new ConfigurationError(`Service "${name}": ${problem}`, { serviceName: name });
+  const refuse = (problem: string): ConfigurationError => refusal(name, problem);
   if ('baseUrl' in options && options.baseUrl === undefined) {
     throw refuse(
       'baseUrl is undefined. Is the variable that it is read from set? Leave the option out if there is none.',
@@ -64,15 +68,7 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
   const auth = await authenticatorOf(options, context, refuse);
   const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
   checkWriters(auth.authenticator, headers, refuse);
-  const number = (
-    option: 'timeoutMs' | 'totalTimeoutMs' | 'maxContentLength' | 'maxRedirects',
-    least: number,
-  ): number | undefined => {
-    const value = options[option];
-    if (value === undefined || (typeof value === 'number' && value >= least)) return value;
-    throw refuse(`${option} must be a number, ${least === 0 ? 'zero or more' : 'above zero'}, not ${String(value)}.`);
-  };
-  const timeoutMs = number('timeoutMs', 1) ?? SERVICE_DEFAULTS.timeoutMs;
+  const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
   if (timeoutMs < SUSPICIOUS_TIMEOUT_MS) {
     context.logger.warn(
       `Service "${name}": timeoutMs is ${timeoutMs}. It is in milliseconds: was it meant in seconds?`,
@@ -82,15 +78,6 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
     context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
   }
   const { retry, transport, validateStatus, logging } = options;
-  if (retry !== undefined && typeof retry.nextDelayMs !== 'function') {
-    throw refuse('retry must be a request retry strategy, such as new ExponentialBackoffRetryStrategy().');
-  }
-  if (transport !== undefined && typeof transport.send !== 'function')
-    throw refuse('transport must have a method send(request).');
-  if (validateStatus !== undefined && typeof validateStatus !== 'function')
-    throw refuse('validateStatus must be a function (status) => boolean.');
-  if (options.allowedOrigins !== undefined && !Array.isArray(options.allowedOrigins))
-    throw refuse('allowedOrigins must be a list of origins.');
   return {
     name,
     base,
@@ -101,10 +88,10 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
     headers,
     params: options.params,
     timeoutMs,
-    totalTimeoutMs: number('totalTimeoutMs', 1),
+    totalTimeoutMs: options.totalTimeoutMs,
     retry: retry === undefined || retry instanceof NoRetryStrategy ? undefined : retry,
-    maxRedirects: number('maxRedirects', 0) ?? SERVICE_DEFAULTS.maxRedirects,
-    maxContentLength: number('maxContentLength', 1),
+    maxRedirects: options.maxRedirects ?? SERVICE_DEFAULTS.maxRedirects,
+    maxContentLength: options.maxContentLength,
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
     hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
     logging: loggingOf(name, logging, refuse),
@@ -154,11 +141,17 @@ function loggingOf(
   if (typeof options !== 'object' || options === null || Object.keys(options).some((key) => !known.includes(key)))
     throw refuse('logging must be true, false, or { headers, body, sensitiveKeys }.');
   const { headers = false, body = false, sensitiveKeys = [] } = options;
-  if (typeof sensitiveKeys === 'string' || typeof body === 'string')
+  if (typeof headers !== 'boolean') throw refuse('logging.headers must be true or false.');
+  if (!isListOfTexts(sensitiveKeys) || (typeof body !== 'boolean' && !isListOfTexts(body)))
     throw refuse('logging.sensitiveKeys and logging.body must be lists of keys.');
   const sensitive = keysOf(sensitiveKeys);
   const shown = body === false ? undefined : keysOf(body === true ? [] : body);
   return { serviceName, headers, body: shown && { sensitive, shown }, sensitiveKeys: sensitive };
+}
+
+function isListOfTexts(value: unknown): boolean {
+  const isList = typeof value === 'object' && value !== null && Symbol.iterator in value;
+  return isList && Array.from(value as Iterable<unknown>).every((item) => typeof item === 'string');
 }
 
 /** `headers` are merged, `hooks` concatenated, everything else is replaced. An option that is there but undefined is told, not replaced. */
@@ -186,7 +179,11 @@ async function authenticatorOf(
   if (auth instanceof CompositeAuth) {
     const composite = auth as CompositeAuth<AuthMember>;
     const usesTokens = composite.members.some((member) => !isAuthenticator(member) || member instanceof TokenAuth);
-    return { authenticator: composite.resolve((member) => memberOf(member, context, refuse)), usesTokens };
+    const resolved = composite.resolve((member) => {
+      refuseExclusions(member, refuse);
+      return memberOf(member, context, refuse);
+    });
+    return { authenticator: resolved, usesTokens };
   }
   if (typeof auth === 'function') {
     const made = isClass(auth)
@@ -209,6 +206,7 @@ function memberOf(
   if (isAuthenticator(auth)) return auth;
   if (typeof auth !== 'object' || auth === null)
     throw refuse('auth must be an authenticator, its class, or token options.');
+  checkTokenAuth(auth, refuse);
   const sources = ['provider', 'tokenManager', 'pipeline'].filter(
     (name) => (auth as Record<string, unknown>)[name] !== undefined,
   );
@@ -216,11 +214,19 @@ function memberOf(
     const undefinedOne = ['provider', 'tokenManager', 'pipeline'].find((name) => name in auth);
     throw refuse(
       undefinedOne !== undefined && sources.length === 0
-        ? `auth.${undefinedOne} is undefined.`
+        ? `auth.${undefinedOne} is undefined. Give it, or leave auth out if the service needs no credential.`
         : `auth must have exactly one of provider, tokenManager and pipeline, or a method authenticate(request).`,
     );
   }
   return new TokenAuth(context.managerFor(auth), auth);
+}
+
+/** Excluded paths go out bare: one member cannot decide that for the others. */
+function refuseExclusions(member: AuthMember, refuse: (problem: string) => ConfigurationError): void {
+  for (const name of ['excludedPaths', 'excludedPathPatterns']) {
+    if (typeof member === 'object' && member !== null && name in member && !isAuthenticator(member))
+      throw refuse(`auth.${name} is not read in a member of a CompositeAuth. Give it to the service.`);
+  }
 }
 
 function exclusionOf(options: ForgeServiceOptions): ResolvedService['excluded'] {
@@ -245,8 +251,6 @@ function axiosConfigOf(
   refuse: (problem: string) => ConfigurationError,
 ): AxiosRequestConfig {
   if (given === undefined) return {};
-  if (typeof given !== 'object' && typeof given !== 'function')
-    throw refuse('axios must be an axios config or an HttpService.');
   const instance = (given as { axiosRef?: AxiosInstance }).axiosRef;
   const { headers: _headers, ...defaults } = (instance?.defaults ?? given) as AxiosRequestConfig;
   if (defaults.auth !== undefined) throw refuse('axios.auth is not read. Use auth: new BasicAuth(username, password).');

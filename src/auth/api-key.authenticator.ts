@@ -33,6 +33,8 @@ export class ApiKeyAuth implements Authenticator {
     this.#key = key;
     this.#inQuery = place === 'query';
     this.#name = options.headerName ?? DEFAULT_NAME;
+    if (typeof this.#name !== 'string' || this.#name === '')
+      throw new ConfigurationError('ApiKeyAuth: headerName must be a text that is not empty.');
     this.credentialHeader = this.#inQuery ? undefined : checkHeaderName(this.#name, 'ApiKeyAuth: headerName');
   }
 

@@ -9,7 +9,9 @@ export function checkCredential(source: unknown, what: string): void {
   if (typeof source !== 'string' || source === '')
     throw new ConfigurationError(`${what} must be a text that is not empty, or a function.`);
   if (!/^[\x20-\x7e]+$/.test(source))
-    throw new ConfigurationError(`${what} has characters that no header can carry (a line break at its end?).`);
+    throw new ConfigurationError(
+      `${what} has characters that no header can carry (a line break at its end?). Give it without them.`,
+    );
 }
 
 /** @throws {ConfigurationError} unless `name` can be a header's name (RFC 9110 §5.1) */

@@ -6,6 +6,8 @@ import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { bodySourceOf } from './request-body.js';
 import { linkSignals } from './signals.js';
+import { checkOptions, type Refuse, RULES } from './option-rules.js';
+import { checkTls } from './tls-options.js';
 import type { Transport } from './transport.js';
 
 /** How a token endpoint is reached. Nothing is inherited from the service the token is for. */
@@ -16,6 +18,28 @@ export interface HttpRequesterOptions extends AxiosTransportOptions {
   headers?: Readonly<Record<string, string>>;
   /** Takes the place of axios. `tls` and `axios` are then its own business. */
   transport?: Transport;
+}
+
+/** @throws {ConfigurationError} naming the option, as `http.…` */
+export function checkRequesterOptions(options: unknown, refuse: Refuse): void {
+  checkOptions({ http: options }, { http: RULES.record }, refuse);
+  if (options === undefined) return;
+  const { headers = {}, tls } = options as HttpRequesterOptions;
+  const rules = { timeoutMs: RULES.durationMs, headers: RULES.record, transport: RULES.transport, axios: RULES.axios };
+  checkOptions(options as HttpRequesterOptions, rules, refuse, 'http.');
+  for (const [name, value] of Object.entries(headers) as [string, unknown][]) {
+    if (typeof value === 'string' && SENDABLE_NAME.test(name) && SENDABLE_VALUE.test(value)) continue;
+    throw refuse(`http.headers must be of names and texts that a header can carry. Mend ${shownName(name)}.`);
+  }
+  checkTls(tls, refuse, 'http.');
+}
+
+/** RFC 9110 §5.1, and what Node sends of §5.5. */
+const SENDABLE_NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
+const SENDABLE_VALUE = /^[\t\x20-\x7E\x80-\xFF]*$/;
+
+function shownName(name: string): string {
+  return SENDABLE_NAME.test(name) ? name : 'the name that has other characters in it';
 }
 
 /** One request by its parts. `json`, `form` and `body` exclude each other. */

@@ -1,4 +1,6 @@
-import type { SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { RedactedCause } from '../redact.js';
+import { checkOptions, type Refuse, RULES } from './option-rules.js';
 
 /**
  * TLS of one party: a service, or a provider's token endpoint. Nothing is inherited between the two.
@@ -7,4 +9,22 @@ import type { SecureContextOptions } from 'node:tls';
 export interface TlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 'ca' | 'pfx' | 'passphrase'> {
   /** `false` switches certificate checks off, and is warned of at bootstrap. Left out, Node's own rule holds. */
   rejectUnauthorized?: boolean;
+}
+
+/** @throws {ConfigurationError} when Node cannot make anything of a certificate or key */
+export function checkTls(tls: unknown, refuse: Refuse, prefix = ''): void {
+  checkOptions({ tls }, { tls: RULES.record }, refuse, prefix);
+  if (tls === undefined) return;
+  checkOptions(tls as TlsOptions, { rejectUnauthorized: RULES.switch }, refuse, `${prefix}tls.`);
+  // OpenSSL passes over what is no certificate, and would then trust nobody.
+  const { ca } = tls as TlsOptions;
+  if (![ca ?? []].flat().every((part) => String(part).includes('-----BEGIN ')))
+    throw refuse(`${prefix}tls.ca must be certificates as PEM texts or Buffers.`);
+  try {
+    createSecureContext(tls as TlsOptions);
+  } catch (error) {
+    throw refuse(
+      `${prefix}tls cannot be used: ${new RedactedCause(error).message}. Give cert, key, ca and pfx as PEM texts or Buffers, with the right passphrase.`,
+    );
+  }
 }

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../errors.js';
-import type { HttpRequesterOptions } from '../http/http-requester.js';
+import { checkRequesterOptions, type HttpRequesterOptions } from '../http/http-requester.js';
+import { checkOptions, RULES } from '../http/option-rules.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 import type { ClientAuthMethod } from './client-authentication.js';
@@ -53,6 +54,7 @@ export interface GrantOptions {
 
 /** What is wrong with `options`, said so that it can be mended. @throws {ConfigurationError} */
 export function checkGrantOptions(options: GrantOptions, owner: string): void {
+  const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
   const { tokenUrl, issuer } = options as Partial<GrantOptions>;
   for (const name of ['tokenUrl', 'issuer', 'clientId', 'clientSecret'] as const) {
     if (name in options && options[name] === undefined) {
@@ -78,9 +80,34 @@ export function checkGrantOptions(options: GrantOptions, owner: string): void {
       `${owner}: basicEncoding must be 'rfc6749' or 'raw', not ${String(options.basicEncoding)}.`,
     );
   }
+  checkOptions(options, GRANT_RULES, refuse);
   for (const [name, value] of Object.entries(options.extraParams ?? {}))
     checkText(value, `${owner}: extraParams.${name}`);
+  checkRequesterOptions(options.http, refuse);
+  for (const [name, hook] of Object.entries(options.compliance ?? {})) {
+    if (!Object.hasOwn(HOOKS_OF_COMPLIANCE, name))
+      throw refuse(`compliance has no ${name}. Give one of ${Object.keys(HOOKS_OF_COMPLIANCE).join(', ')}.`);
+    if (typeof hook !== 'function') throw refuse(`compliance.${name} must be a function.`);
+  }
 }
+
+const GRANT_RULES = Object.freeze({
+  extraParams: RULES.record,
+  grantType: RULES.text,
+  allowInsecure: RULES.switch,
+  retry: RULES.requestRetry,
+  onToken: RULES.function,
+  compliance: RULES.record,
+});
+
+const HOOKS_OF_COMPLIANCE: Readonly<Record<keyof Compliance, true>> = {
+  tokenRequest: true,
+  tokenResponse: true,
+  refreshRequest: true,
+  refreshResponse: true,
+  revokeRequest: true,
+  introspectRequest: true,
+};
 
 /** @throws {ConfigurationError} unless `value` is a text that is not empty */
 export function checkText(value: unknown, what: string): void {

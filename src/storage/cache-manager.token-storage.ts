@@ -42,12 +42,12 @@ export class CacheManagerTokenStorage implements TokenStorage {
   constructor(cache: Cache, options: CacheManagerTokenStorageOptions = {}) {
     const stores: unknown = (cache as Partial<Cache> | undefined)?.stores;
     const store: unknown = Array.isArray(stores) ? stores.at(-1) : undefined;
-    if (typeof store !== 'object' || store === null) {
+    if (!isStore(store)) {
       throw new ConfigurationError(
         'CacheManagerTokenStorage needs a cache of cache-manager 6 or later with at least one store. Give it what @Inject(CACHE_MANAGER) gives.',
       );
     }
-    this.#store = store as Store;
+    this.#store = store;
     this.#prefix = options.keyPrefix === undefined ? '' : `${options.keyPrefix}:`;
     this.#redis = redisOfCache(store, this.#prefix);
     if (this.#redis !== undefined) {
@@ -91,6 +91,11 @@ export class CacheManagerTokenStorage implements TokenStorage {
     const onTimeout = (): Error => new TimeoutError(`The cache did not answer within ${this.deadlineMs} ms.`);
     return withDeadline(systemClock, work, this.deadlineMs, onTimeout);
   }
+}
+
+function isStore(value: unknown): value is Store {
+  const store = (value ?? {}) as Partial<Store>;
+  return [store.get, store.set, store.delete].every((method) => typeof method === 'function');
 }
 
 async function fence(
