@@ -1,6 +1,6 @@
+import { systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { complianceResponse, readTokenAnswer } from '../providers/token-answer.js';
 import { Token } from '../token/token.js';
 import { emptyContext } from './fetch-context.js';
 import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
@@ -41,9 +41,8 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
   }
 
   async fetch(context: FetchContext = emptyContext(this.name)): Promise<Token> {
-    const requestedAt = Date.now();
-    const response = await this.send(context);
-    readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, Date.now());
+    const requestedAt = systemClock.now();
+    const response = await this.send(context, 'json');
     return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt);
   }
 

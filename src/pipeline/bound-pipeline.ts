@@ -56,6 +56,7 @@ export class BoundPipeline {
   readonly #steps: ReadonlyMap<string, PipelineStep>;
   readonly #environment: PipelineEnvironment;
   readonly #slots = new Map<string, TokenSlot>();
+  readonly #flightDeadlines = new Map<string, number>();
   readonly #errors = new Map<string, unknown>();
   readonly #listeners: SlotEvents[] = [];
   /** How often each step was invalidated: a fetch that began before is no longer true. */
@@ -359,10 +360,16 @@ export class BoundPipeline {
   }
 
   /** The key of a step: whatever tells it apart, and whatever tells those apart that it depends on. */
-  async #key(name: string): Promise<string> {
+  #key(name: string, known = new Map<string, Promise<string>>()): Promise<string> {
+    const key = known.get(name) ?? this.#makeKey(name, known);
+    known.set(name, key);
+    return key;
+  }
+
+  async #makeKey(name: string, known: Map<string, Promise<string>>): Promise<string> {
     const { keyPrefix, keyName } = this.#environment;
     const step = this.#steps.get(name) as PipelineStep;
-    const parents = await Promise.all(this.graph.parents(name).map((parent) => this.#key(parent)));
+    const parents = await Promise.all(this.graph.parents(name).map((parent) => this.#key(parent, known)));
     return tokenKey({
       prefix: keyPrefix,
       serviceName: keyName,
@@ -392,9 +399,13 @@ export class BoundPipeline {
 
   /** Each step has a deadline of its own; a flight also waits for its dependencies, and perhaps for their renewal. */
   #flightDeadlineMs(name: string): number {
+    const known = this.#flightDeadlines.get(name);
+    if (known !== undefined) return known;
     const own = this.#steps.get(name)?.deadlineMs ?? this.#environment.settings.deadlineMs;
     const parents = this.graph.parents(name).map((parent) => this.#flightDeadlineMs(parent));
-    return parents.length === 0 ? own + LATE_MS : 2 * (own + Math.max(...parents));
+    const deadlineMs = parents.length === 0 ? own + LATE_MS : 2 * (own + Math.max(...parents));
+    this.#flightDeadlines.set(name, deadlineMs);
+    return deadlineMs;
   }
 
   #owner(step: string): string {

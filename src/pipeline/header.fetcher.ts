@@ -1,6 +1,6 @@
+import { systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { complianceResponse, readTokenAnswer } from '../providers/token-answer.js';
 import { Token } from '../token/token.js';
 import { emptyContext } from './fetch-context.js';
 import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
@@ -27,10 +27,8 @@ export class HeaderTokenFetcher extends HttpTokenFetcher {
   }
 
   async fetch(context: FetchContext = emptyContext(this.name)): Promise<Token> {
-    const requestedAt = Date.now();
+    const requestedAt = systemClock.now();
     const response = await this.send(context);
-    // The body is nobody's business, unless the answer is a refusal.
-    if (!response.isSuccess) readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, Date.now());
     return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt);
   }
 

@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AxiosTransportOptions } from '../http/axios.transport.js';
@@ -5,6 +6,7 @@ import { HttpRequester } from '../http/http-requester.js';
 import type { TlsOptions } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { assertSecureUrl, checkText } from '../providers/grant-options.js';
+import { complianceResponse, credentialsIn, readTokenAnswer } from '../providers/token-answer.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
@@ -84,6 +86,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   readonly #headers: ContextValue<Readonly<Record<string, string>>>;
   readonly #data: ContextValue<Readonly<Record<string, unknown>>>;
   readonly #bodyFormat: 'form' | 'json';
+  readonly #certificate: unknown;
   readonly #http: HttpRequester;
 
   /** @throws {ConfigurationError} when an option is missing or malformed */
@@ -108,6 +111,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
     this.#bodyFormat = bodyFormat;
     this.#headers = options.requestHeaders ?? {};
     this.#data = options.requestData ?? {};
+    this.#certificate = [tls?.cert, tls?.pfx];
     this.#http = new HttpRequester({
       pool: { keepAlive: false }, // Asked once in a long while: nothing is kept open, and nothing need be closed.
       ...(timeoutMs === undefined ? undefined : { timeoutMs }),
@@ -131,16 +135,25 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
     return { ...(typeof this.#data === 'function' ? this.#data(context) : this.#data) };
   }
 
-  /** Sends the token request as the options and the override points build it. */
-  protected send(context: FetchContext): Promise<ForgeResponse> {
+  /**
+   * Sends the token request as the options and the override points build it.
+   * @param read whether the answer must be a JSON object without an `error`, or any success will do
+   * @throws {AuthenticationError} what the answer says, when it is no success
+   */
+  protected async send(context: FetchContext, read: 'json' | 'anything' = 'anything'): Promise<ForgeResponse> {
     const headers = this.buildRequestHeaders(context);
     const data = this.buildRequestData(context);
     const part = this.#method === 'GET' ? 'query' : this.#bodyFormat;
-    return this.makeRequest({
+    const response = await this.makeRequest({
       headers,
       signal: context.signal,
       ...(Object.keys(data).length === 0 ? undefined : { [part]: data }),
     });
+    if (read === 'json' || !response.isSuccess) {
+      const said = [...Object.values(textEntries(data)), credentialsIn(headers)].join(' ');
+      readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, systemClock.now(), said);
+    }
+    return response;
   }
 
   /**
@@ -172,6 +185,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       this.#bodyFormat,
       this.buildRequestHeaders(context),
       this.buildRequestData(context),
+      this.#certificate, // Tokens may be bound to it.
     ];
   }
 }
@@ -200,6 +214,6 @@ function checkNames(names: unknown, owner: string): readonly string[] {
 }
 
 function checkDuration(value: number | undefined, name: string, owner: string): number | undefined {
-  if (value === undefined || (typeof value === 'number' && value > 0)) return value;
+  if (value === undefined || (value > 0 && Number.isFinite(value))) return value;
   throw new ConfigurationError(`${owner}: ${name} must be a number of milliseconds above zero, not ${String(value)}.`);
 }

@@ -27,7 +27,7 @@ export class StepGraph {
       if (typeof name !== 'string' || name === '') throw refuse(`step ${index + 1} has no name.`);
       if (this.names.indexOf(name) !== index)
         throw refuse(`two steps are named "${name}". Give each a name of its own.`);
-      if (ttlMs !== undefined && !(ttlMs > 0))
+      if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs)))
         throw refuse(`ttlMs of step "${name}" must be a number of milliseconds above zero, not ${String(ttlMs)}.`);
       const unknown = dependsOn.find((dependency) => !this.#steps.has(dependency));
       if (unknown !== undefined)

@@ -38,12 +38,21 @@ function requestOf(fetcher: TokenFetcher): unknown {
   }
 }
 
-/** Properties of its own that can be written down. */
+/** Properties of its own that can be written down: not what was injected. */
 function propertiesOf(fetcher: TokenFetcher): unknown {
-  const plain = Object.entries(fetcher).filter(
-    ([, value]) => ['string', 'number', 'boolean'].includes(typeof value) || Array.isArray(value),
-  );
-  return plain.sort(([a], [b]) => (a < b ? -1 : 1));
+  return written({ ...fetcher });
+}
+
+/** A value in one canonical form; undefined where it is an instance of something. */
+function written(value: unknown): unknown {
+  if (['string', 'number', 'boolean'].includes(typeof value) || value === null) return value;
+  if (Array.isArray(value)) return value.map(written);
+  if (typeof value !== 'object') return undefined;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, property]) => [name, written(property)]);
 }
 
 const standIns: FetchContext = {

@@ -3,6 +3,8 @@ import { ConfigurationError } from '../errors.js';
 import { linkSignals } from '../http/signals.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import type { SourceEnvironment } from '../token/source-provider.js';
 import { standaloneEnvironment } from '../token/standalone.js';
@@ -171,7 +173,7 @@ export class TokenFetchPipeline {
    */
   async bind(binding: SourceEnvironment): Promise<BoundPipeline> {
     if (this.#options === undefined) return this.ready();
-    const { steps, storage, lock, cacheKeyPrefix, resultStep } = this.#options;
+    const { steps, cacheKeyPrefix, resultStep } = this.#options;
     const owner =
       binding.serviceName === undefined ? 'TokenFetchPipeline' : `Service "${binding.serviceName}": the pipeline`;
     const given = await Promise.all(
@@ -179,7 +181,7 @@ export class TokenFetchPipeline {
         typeof step === 'function' ? binding.instantiate<TokenFetcher>(step, `${owner}: a step`) : step,
       ),
     );
-    const own = storage === undefined ? undefined : binding.guard(storageOf(storage, owner), lock);
+    const own = this.#ownStorage(binding, owner);
     const named = cacheKeyPrefix !== undefined || binding.serviceName !== undefined;
     const environment: PipelineEnvironment = {
       ...binding,
@@ -193,6 +195,14 @@ export class TokenFetchPipeline {
       environment,
       given,
     );
+  }
+
+  #ownStorage({ guard, standalone }: SourceEnvironment, owner: string): GuardedStorage | undefined {
+    const { storage, lock } = this.#options ?? {};
+    if (storage !== undefined) return guard(storageOf(storage, owner), lock);
+    if (lock === undefined) return undefined;
+    if (standalone === true) return guard(new InMemoryTokenStorage(), lock);
+    throw new ConfigurationError(`${owner}: lock without storage. Give it both, or give the lock to the service.`);
   }
 
   get #known(): BoundPipeline | undefined {

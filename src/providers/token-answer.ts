@@ -75,3 +75,10 @@ export function readTokenAnswer(
     ...(typeof description === 'string' ? { errorDescription: description } : undefined),
   });
 }
+
+/** What a Basic header says, and every other header as it is. */
+export function credentialsIn(headers: Record<string, string>): string {
+  return Object.values(headers)
+    .map((value) => (/^Basic /i.test(value) ? Buffer.from(value.slice(6), 'base64').toString() : value))
+    .join(' ');
+}

@@ -16,7 +16,7 @@ import { tokenFailure } from '../token/token-failure.js';
 import { Token } from '../token/token.js';
 import type { ComplianceResponse, RequestMend, ResponseMend } from './compliance.js';
 import { assertSecureUrl } from './grant-options.js';
-import { complianceResponse, readTokenAnswer } from './token-answer.js';
+import { complianceResponse, credentialsIn, readTokenAnswer } from './token-answer.js';
 
 /** One request to the issuer: who asks, how, and what becomes of the answer. */
 export interface IssuerRequest {
@@ -155,13 +155,6 @@ async function send(
   };
   const response = complianceResponse(new ForgeResponse(sent, await request.http.send(sent)));
   return { response, said: `${mended.url} ${mended.body} ${credentialsIn(mended.headers)}` };
-}
-
-/** What a Basic header says, and every other header as it is. */
-function credentialsIn(headers: Record<string, string>): string {
-  return Object.values(headers)
-    .map((value) => (/^Basic /i.test(value) ? Buffer.from(value.slice(6), 'base64').toString() : value))
-    .join(' ');
 }
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {
