@@ -1,521 +1,476 @@
-import { Inject, Injectable, Module, type ModuleMetadata, type Type } from '@nestjs/common';
-import { ConfigModule, ConfigService } from '@nestjs/config';
+import { type DynamicModule, Inject, Injectable, Module, type Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import {
-  ApiKeyAuth,
-  type AsyncServiceOptions,
+  BearerAuth,
   ConfigurationError,
-  type ForgeAuthAsyncOptions,
   ForgeAuthModule,
   type ForgeAuthOptions,
   type ForgeAuthOptionsFactory,
   ForgeAuthService,
-  type ForgeHttpClient,
-  type ForgeServiceAsyncOptions,
+  ForgeHttpClient,
   type ForgeServiceOptions,
   type ForgeServiceOptionsFactory,
   getForgeClientToken,
+  getTokenManagerToken,
   InjectForgeClient,
+  InjectTokenManager,
+  StaticTokenProvider,
+  TokenManager,
 } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { welcome } from '../security/strangers.js';
+import { rejection } from '../tokens/world.js';
 import { boot, bootFailure } from './boot.js';
 
-let server: RecordingServer;
+let api: RecordingServer;
 const closing: { close(): Promise<void> }[] = [];
 
-beforeEach(async () => {
-  server = await startServer(welcome);
+beforeAll(async () => {
+  api = await startServer(welcome);
 });
+
 afterEach(async () => {
-  for (const one of closing.splice(0).toReversed()) await one.close();
-  await server.close();
+  for (const app of closing.splice(0).toReversed()) await app.close();
+  api.reset();
 });
 
-/** Starts an app of these modules, and answers how to find its services. */
-async function start(...imports: NonNullable<ModuleMetadata['imports']>): Promise<ForgeAuthService> {
-  return startWith({ imports });
-}
+afterAll(() => api.close());
 
-async function startWith(metadata: ModuleMetadata): Promise<ForgeAuthService> {
-  const app = await boot(metadata);
-  closing.push(app);
-  return app.get(ForgeAuthService);
-}
-
-/** A service whose calls carry a key of its own. */
+/** A service of the API whose token tells its name. */
 function service(name: string, more: Partial<ForgeServiceOptions> = {}): ForgeServiceOptions {
-  return { name, baseUrl: `${server.origin}/${name}`, auth: new ApiKeyAuth(`key-of-${name}`), ...more };
+  return { name, baseUrl: api.origin, auth: { provider: new StaticTokenProvider(`token-of-${name}`) }, ...more };
 }
 
-function unnamed(name: string): AsyncServiceOptions {
-  const { name: _name, ...options } = service(name);
-  return options;
+async function start(...args: Parameters<typeof boot>): ReturnType<typeof boot> {
+  const app = await boot(...args);
+  closing.push(app);
+  return app;
 }
 
-/** Calls the service, and fails unless its own server path saw its own key. */
-async function expectWorking(client: ForgeHttpClient, name: string): Promise<void> {
-  await client.get('/a');
-  expect(server.requests.at(-1)).toMatchObject({ path: `/${name}/a`, headers: { 'x-api-key': `key-of-${name}` } });
+/** What the API saw of a client's call. */
+async function credentialOf(client: ForgeHttpClient): Promise<string | undefined> {
+  await client.get('/');
+  return api.requests.at(-1)?.headers.authorization;
 }
 
-async function expectServices(services: ForgeAuthService, ...names: string[]): Promise<void> {
-  expect(services.names().toSorted()).toEqual(names.toSorted());
-  for (const name of names) await expectWorking(services.client(name), name);
+/** A root that announces some services, and makes others. */
+function rootAnswering(names: string[], made: string[]): DynamicModule {
+  return ForgeAuthModule.forRootAsync({
+    services: names,
+    useFactory: () => ({ services: made.map((name) => service(name)) }),
+  });
 }
 
-/** A module that provides `provider` to whoever imports it. */
-function providing(provide: string | Type, value: unknown): Type {
-  class Providing {}
-  Module({ providers: [{ provide, useValue: value }], exports: [provide] })(Providing);
-  return Providing;
+/** A feature whose factory answers anything. */
+function featureAnswering(made: unknown): DynamicModule {
+  return ForgeAuthModule.forFeatureAsync({ name: 'orders', useFactory: () => made as ForgeServiceOptions });
 }
 
-/** ConfigService with these variables, and nothing of the machine. */
-function configOf(variables: Record<string, string>): NonNullable<ModuleMetadata['imports']>[number] {
-  return ConfigModule.forRoot({ ignoreEnvFile: true, ignoreEnvVars: true, load: [() => variables] });
+/** A feature module that registers a service, and imports another module. */
+function featureModule(name: string, inner?: Type): Type {
+  class Feature {}
+  Module({ imports: [ForgeAuthModule.forFeature(service(name)), ...(inner === undefined ? [] : [inner])] })(Feature);
+  return Feature;
 }
 
 @Injectable()
-class ReadsConfig implements ForgeServiceOptionsFactory {
-  constructor(@Inject(ConfigService) private readonly config: ConfigService) {}
+class Orders {
+  constructor(
+    @InjectForgeClient('orders') readonly client: ForgeHttpClient,
+    @InjectTokenManager('orders') readonly tokens: TokenManager,
+  ) {}
+}
 
-  createForgeServiceOptions(): AsyncServiceOptions {
-    return { baseUrl: this.config.getOrThrow<string>('ORDERS_URL') };
+@Injectable()
+class Secrets {
+  readonly token = 'token-of-a-secret';
+}
+
+@Module({ providers: [Secrets], exports: [Secrets] })
+class SecretsModule {}
+
+@Injectable()
+class RootFactory implements ForgeAuthOptionsFactory {
+  constructor(@Inject(Secrets) private readonly secrets: Secrets) {}
+
+  async createForgeAuthOptions(): Promise<ForgeAuthOptions> {
+    return { services: [service('orders', { auth: new BearerAuth(this.secrets.token) })] };
   }
 }
 
-function moduleOf(metadata: ModuleMetadata): Type {
-  class Anonymous {}
-  Module(metadata)(Anonymous);
-  return Anonymous;
+@Injectable()
+class ServiceFactory implements ForgeServiceOptionsFactory {
+  constructor(@Inject(Secrets) private readonly secrets: Secrets) {}
+
+  createForgeServiceOptions(): Omit<ForgeServiceOptions, 'name'> {
+    return { baseUrl: api.origin, auth: new BearerAuth(this.secrets.token) };
+  }
 }
 
-describe('forRoot()', () => {
-  it('registers several services in one place', async () => {
-    await expectServices(
-      await start(ForgeAuthModule.forRoot({ services: [service('orders'), service('customers')] })),
-      'orders',
-      'customers',
-    );
-  });
+@Module({ imports: [SecretsModule], providers: [RootFactory, ServiceFactory], exports: [RootFactory, ServiceFactory] })
+class FactoriesModule {}
 
-  it('needs no options, and then only finds what features register', async () => {
-    await expectServices(
-      await start(ForgeAuthModule.forRoot(), ForgeAuthModule.forFeature(service('orders'))),
-      'orders',
-    );
-  });
-
-  it('makes its services injectable everywhere', async () => {
-    @Injectable()
-    class Shop {
-      constructor(@InjectForgeClient('orders') readonly client: ForgeHttpClient) {}
-    }
-    const app = await boot({
-      imports: [ForgeAuthModule.forRoot({ services: [service('orders')] }), moduleOf({ providers: [Shop] })],
+describe('forRoot', () => {
+  it('gives each service a client with its own credential', async () => {
+    const app = await start({
+      imports: [ForgeAuthModule.forRoot({ services: [service('orders'), service('customers')] })],
     });
-    closing.push(app);
-    await expectWorking(app.get(Shop, { strict: false }).client, 'orders');
+    const clients = ['orders', 'customers'].map((name) => app.get<ForgeHttpClient>(getForgeClientToken(name)));
+    expect(clients.every((client) => client instanceof ForgeHttpClient)).toBe(true);
+    expect(await Promise.all(clients.map((client) => client.get('/')))).toHaveLength(2);
+    expect(api.requests.map(({ headers }) => headers.authorization).toSorted()).toEqual([
+      'Bearer token-of-customers',
+      'Bearer token-of-orders',
+    ]);
   });
 
-  it('with isGlobal: false makes them injectable only where it is imported', async () => {
-    @Injectable()
-    class Shop {
-      constructor(@InjectForgeClient('orders') readonly client: ForgeHttpClient) {}
-    }
+  it('is global: clients and managers can be injected into any module', async () => {
+    @Module({ providers: [Orders], exports: [Orders] })
+    class Inner {}
+    const app = await start({ imports: [ForgeAuthModule.forRoot({ services: [service('orders')] }), Inner] });
+    const { client, tokens } = app.get(Orders, { strict: false });
+    expect(await credentialOf(client)).toBe('Bearer token-of-orders');
+    expect(tokens).toBeInstanceOf(TokenManager);
+    expect(tokens).toBe(client.tokens);
+    expect(tokens.peek()?.accessToken).toBe('token-of-orders');
+  });
+
+  it('with isGlobal: false stays where it is imported', async () => {
+    @Module({ providers: [Orders] })
+    class Inner {}
     const root = ForgeAuthModule.forRoot({ isGlobal: false, services: [service('orders')] });
-    const error = await bootFailure({ imports: [root, moduleOf({ providers: [Shop] })] });
-    expect(error.message).toContain(getForgeClientToken('orders'));
-    const app = await boot({ imports: [moduleOf({ imports: [root], providers: [Shop] })] });
-    closing.push(app);
-    await expectWorking(app.get(Shop, { strict: false }).client, 'orders');
+    const error = await bootFailure({ imports: [root, Inner] });
+    expect(error.message).toContain('FORGE_CLIENT:orders');
+    await expect(start({ imports: [root], providers: [Orders] })).resolves.toBeDefined();
   });
 
-  it('gives its defaults to the services of every feature, wherever it stands', async () => {
-    const root = ForgeAuthModule.forRoot({ defaults: { headers: { 'x-tenant': 'a' } } });
-    const feature = ForgeAuthModule.forFeature(service('orders'));
-    for (const imports of [
-      [root, feature],
-      [feature, root],
-      [moduleOf({ imports: [feature] }), moduleOf({ imports: [root] })],
-    ]) {
-      const services = await start(...imports);
-      await expectServices(services, 'orders');
-      expect(server.requests.at(-1)?.headers).toMatchObject({ 'x-tenant': 'a' });
-    }
+  it('gives defaults to services of feature modules, too', async () => {
+    const defaults = { headers: { 'X-Tenant': 'acme', 'X-App': 'shop' } };
+    const app = await start({
+      imports: [
+        ForgeAuthModule.forFeature(service('orders', { headers: { 'x-app': 'orders' } })),
+        ForgeAuthModule.forRoot({ defaults }),
+      ],
+    });
+    await app.get(ForgeAuthService).client('orders').get('/');
+    expect(api.requests[0]?.headers).toMatchObject({ 'x-tenant': 'acme', 'x-app': 'orders' });
   });
 
-  it('is refused twice', async () => {
+  it('twice with different options is refused; the same object is fine', async () => {
+    const options = { services: [service('orders')] };
     const error = await bootFailure({
-      imports: [ForgeAuthModule.forRoot({ services: [service('orders')] }), ForgeAuthModule.forRoot()],
+      imports: [ForgeAuthModule.forRoot(options), ForgeAuthModule.forRoot({ services: [] })],
     });
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toBe(
-      'ForgeAuthModule.forRoot() was called twice. Call it once, and forFeature() for further services.',
-    );
+    expect(error.message).toContain('forRoot() was called twice');
+    await expect(
+      start({ imports: [ForgeAuthModule.forRoot(options), ForgeAuthModule.forRoot(options)] }),
+    ).resolves.toBeDefined();
   });
 });
 
-describe('forRootAsync()', () => {
-  const SETTINGS = 'SETTINGS';
-
-  @Injectable()
-  class Factory implements ForgeAuthOptionsFactory {
-    constructor(@Inject(SETTINGS) private readonly names: string[]) {}
-
-    async createForgeAuthOptions(): Promise<ForgeAuthOptions> {
-      return { services: this.names.map((name) => service(name)), defaults: { headers: { 'x-tenant': 'a' } } };
-    }
-  }
-
-  const names = ['orders', 'customers'];
-  const forms: [name: string, options: () => Omit<ForgeAuthAsyncOptions, 'services'>][] = [
-    ['useFactory', () => ({ useFactory: () => ({ services: names.map((name) => service(name)) }) })],
+describe('forRootAsync', () => {
+  const ways: [string, () => ReturnType<typeof ForgeAuthModule.forRootAsync>][] = [
     [
-      'useFactory that is asynchronous, with inject and imports',
-      () => ({
-        imports: [providing(SETTINGS, names)],
-        inject: [SETTINGS],
-        useFactory: async (settings: string[]) => ({ services: settings.map((name) => service(name)) }),
-      }),
+      'useFactory',
+      () =>
+        ForgeAuthModule.forRootAsync({
+          services: ['orders'],
+          imports: [SecretsModule],
+          inject: [Secrets],
+          useFactory: async (secrets: Secrets) => ({
+            services: [service('orders', { auth: new BearerAuth(secrets.token) })],
+          }),
+        }),
     ],
     [
-      'useFactory with what extraProviders bring',
-      () => ({
-        extraProviders: [{ provide: SETTINGS, useValue: names }],
-        inject: [SETTINGS],
-        useFactory: (settings: string[]) => ({ services: settings.map((name) => service(name)) }),
-      }),
-    ],
-    ['useClass', () => ({ imports: [providing(SETTINGS, names)], useClass: Factory })],
-    [
-      'useClass with what extraProviders bring',
-      () => ({ extraProviders: [{ provide: SETTINGS, useValue: names }], useClass: Factory }),
+      'useClass',
+      () => ForgeAuthModule.forRootAsync({ services: ['orders'], imports: [SecretsModule], useClass: RootFactory }),
     ],
     [
       'useExisting',
-      () => ({
-        imports: [moduleOf({ providers: [Factory, { provide: SETTINGS, useValue: names }], exports: [Factory] })],
-        useExisting: Factory,
-      }),
+      () =>
+        ForgeAuthModule.forRootAsync({ services: ['orders'], imports: [FactoriesModule], useExisting: RootFactory }),
+    ],
+    [
+      'extraProviders',
+      () =>
+        ForgeAuthModule.forRootAsync({
+          services: ['orders'],
+          extraProviders: [{ provide: 'TOKEN', useValue: 'token-of-a-secret' }],
+          inject: ['TOKEN'],
+          useFactory: (token: string) => ({ services: [service('orders', { auth: new BearerAuth(token) })] }),
+        }),
     ],
   ];
 
-  it.each(forms)('takes its options from %s', async (_name, options) => {
-    await expectServices(await start(ForgeAuthModule.forRootAsync({ services: names, ...options() })), ...names);
+  it.each(ways)('makes the options with %s', async (_name, root) => {
+    const app = await start({ imports: [root()], providers: [Orders] });
+    expect(await credentialOf(app.get(Orders).client)).toBe('Bearer token-of-a-secret');
   });
 
-  it('asks the one instance that exists, once', async () => {
-    let made = 0;
-    @Injectable()
-    class Counting implements ForgeAuthOptionsFactory {
-      createForgeAuthOptions(): ForgeAuthOptions {
-        made += 1;
-        return { services: [service('orders')] };
-      }
-    }
-    const existing = moduleOf({ providers: [Counting], exports: [Counting] });
-    await start(ForgeAuthModule.forRootAsync({ services: ['orders'], imports: [existing], useExisting: Counting }));
-    expect(made).toBe(1);
+  it('refuses a factory that answers a service too few, or one too many', async () => {
+    const missing = await bootFailure({ imports: [rootAnswering(['orders', 'customers'], ['orders'])] });
+    expect(missing).toBeInstanceOf(ConfigurationError);
+    expect(missing.message).toContain('Service "customers": named in forRootAsync({ services })');
+    const unknown = await bootFailure({ imports: [rootAnswering(['orders'], ['orders', 'customers'])] });
+    expect(unknown.message).toContain('Service "customers": made by the factory of forRootAsync()');
+    expect(unknown.message).toContain('Add the name there.');
   });
 
-  it('may give defaults only', async () => {
-    const root = ForgeAuthModule.forRootAsync({ useFactory: () => ({ defaults: { headers: { 'x-tenant': 'b' } } }) });
-    await expectServices(await start(ForgeAuthModule.forFeature(service('orders')), root), 'orders');
-    expect(server.requests[0]?.headers).toMatchObject({ 'x-tenant': 'b' });
+  it('refuses a registration without a factory', async () => {
+    const start = async (): Promise<unknown> => ForgeAuthModule.forRootAsync({ services: ['orders'] });
+    const error = await rejection((async () => ForgeAuthModule.forRootAsync({ services: ['orders'] }))());
+    expect(error.message).toBe('Service "orders": give one of useFactory, useClass and useExisting.');
   });
 
-  it('is read from ConfigService', async () => {
+  it('passes on what the factory throws of its own', async () => {
     const root = ForgeAuthModule.forRootAsync({
       services: ['orders'],
-      imports: [configOf({ ORDERS_KEY: 'key-of-orders' })],
-      inject: [ConfigService],
-      useFactory: (config: ConfigService) => ({
-        services: [service('orders', { auth: new ApiKeyAuth(config.getOrThrow<string>('ORDERS_KEY')) })],
-      }),
+      useFactory: () => {
+        throw new RangeError('The vault is sealed.');
+      },
     });
-    await expectServices(await start(root), 'orders');
-  });
-
-  it('names the variable that is not set, and whom it is for', async () => {
-    const root = ForgeAuthModule.forRootAsync({
-      services: ['orders', 'customers'],
-      imports: [configOf({})],
-      inject: [ConfigService],
-      useFactory: (config: ConfigService) => ({ services: [{ name: config.getOrThrow<string>('ORDERS_KEY') }] }),
+    expect(await bootFailure({ imports: [root] })).toMatchObject({
+      name: 'RangeError',
+      message: 'The vault is sealed.',
     });
-    const error = await bootFailure({ imports: [root] });
-    expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toBe('Service "orders", "customers": the configuration variable ORDERS_KEY is not set.');
-  });
-
-  it.each<[string, ForgeAuthAsyncOptions, RegExp]>([
-    [
-      'answers no options for a name',
-      { services: ['orders', 'customers'], useFactory: () => ({ services: [{ name: 'orders' }] }) },
-      /Service "customers": named in forRootAsync\(\{ services \}\), but its factory answered no options for it/,
-    ],
-    [
-      'answers options for a name that it was not given',
-      { services: ['orders'], useFactory: () => ({ services: [{ name: 'orders' }, { name: 'files' }] }) },
-      /Service "files": made by the factory of forRootAsync\(\), but not named in its services\. Add the name there/,
-    ],
-    ['answers no services at all', { services: ['orders'], useFactory: () => ({}) }, /Service "orders": named in/],
-  ])('is refused when its factory %s', async (_name, options, problem) => {
-    const error = await bootFailure({ imports: [ForgeAuthModule.forRootAsync(options)] });
-    expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toMatch(problem);
-  });
-
-  it('is refused without a factory', () => {
-    expect(() => ForgeAuthModule.forRootAsync({ services: ['orders'] })).toThrow(
-      'Service "orders": give one of useFactory, useClass and useExisting.',
-    );
-  });
-
-  it("tells what the app's own factory throws, as it is", async () => {
-    const fault = new RangeError('The vault is sealed.');
-    const useFactory = (): never => {
-      throw fault;
-    };
-    expect(await bootFailure({ imports: [ForgeAuthModule.forRootAsync({ services: ['orders'], useFactory })] })).toBe(
-      fault,
-    );
   });
 });
 
-describe('forFeature()', () => {
-  it('stands alone, without a root', async () => {
-    await expectServices(await start(ForgeAuthModule.forFeature(service('orders'))), 'orders');
-  });
-
-  it('registers several services', async () => {
-    const names = ['orders', 'customers', 'files'];
-    const feature = ForgeAuthModule.forFeature(...names.map((name) => service(name)));
-    await expectServices(await start(feature), ...names);
-  });
-
-  it('is found in modules nested to any depth, before and after the root', async () => {
-    const nested = ['a', 'b', 'c', 'd'].reduce<Type | undefined>(
-      (inner, name) =>
-        moduleOf({ imports: [ForgeAuthModule.forFeature(service(name)), ...(inner === undefined ? [] : [inner])] }),
-      undefined,
-    );
-    const services = await start(nested as Type, ForgeAuthModule.forRoot({ services: [service('e')] }));
-    await expectServices(services, 'a', 'b', 'c', 'd', 'e');
-  });
-
-  it('is injectable only where it is imported', async () => {
-    @Injectable()
-    class Shop {
-      constructor(@InjectForgeClient('orders') readonly client: ForgeHttpClient) {}
-    }
-    const feature = ForgeAuthModule.forFeature(service('orders'));
-    const error = await bootFailure({ imports: [moduleOf({ imports: [feature] }), moduleOf({ providers: [Shop] })] });
-    expect(error.message).toContain(getForgeClientToken('orders'));
-    const app = await boot({ imports: [moduleOf({ imports: [feature], providers: [Shop] })] });
-    closing.push(app);
-    await expectWorking(app.get(Shop, { strict: false }).client, 'orders');
-  });
-
-  it('re-exports by its name a service that is registered elsewhere: the very same client', async () => {
-    @Injectable()
-    class Shop {
-      constructor(@InjectForgeClient('orders') readonly client: ForgeHttpClient) {}
-    }
-    const app = await boot({
-      imports: [
-        moduleOf({ imports: [ForgeAuthModule.forFeature('orders')], providers: [Shop] }),
-        moduleOf({ imports: [ForgeAuthModule.forFeature(service('orders'))] }),
-      ],
+describe('forFeature', () => {
+  it('works without a root, several services at a time', async () => {
+    const app = await start({
+      imports: [ForgeAuthModule.forFeature(service('orders'), service('customers'))],
+      providers: [Orders],
     });
-    closing.push(app);
-    const { client } = app.get(Shop, { strict: false });
-    expect(client).toBe(app.get(ForgeAuthService).client('orders'));
-    await expectWorking(client, 'orders');
+    expect(await credentialOf(app.get(Orders).client)).toBe('Bearer token-of-orders');
+    expect(app.get(ForgeAuthService).names()).toEqual(['orders', 'customers']);
   });
 
-  it('is exported further by the module that imports it', async () => {
-    @Injectable()
-    class Shop {
-      constructor(@InjectForgeClient('orders') readonly client: ForgeHttpClient) {}
-    }
-    const feature = ForgeAuthModule.forFeature(service('orders'));
-    const shared = moduleOf({ imports: [feature], exports: [ForgeAuthModule] });
-    const app = await boot({ imports: [moduleOf({ imports: [shared], providers: [Shop] })] });
-    closing.push(app);
-    await expectWorking(app.get(Shop, { strict: false }).client, 'orders');
-  });
-
-  it('with a name that nobody registers stops the start, and lists those that are', async () => {
-    const error = await bootFailure({
-      imports: [ForgeAuthModule.forFeature('ordres'), ForgeAuthModule.forFeature(service('orders'), service('files'))],
+  it('works in modules nested in modules, each with its service, all in one registry', async () => {
+    const app = await start({
+      imports: [featureModule('orders', featureModule('customers', featureModule('invoices')))],
     });
-    expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error).toMatchObject({ serviceName: 'ordres' });
-    expect(error.message).toBe('No service is named "ordres". Registered: "orders", "files".');
+    const forge = app.get(ForgeAuthService);
+    expect(forge.names().toSorted()).toEqual(['customers', 'invoices', 'orders']);
+    expect(await credentialOf(forge.client('invoices'))).toBe('Bearer token-of-invoices');
   });
 
-  it('with a name, where there is none at all, says so', async () => {
-    const error = await bootFailure({ imports: [ForgeAuthModule.forFeature('orders')] });
-    expect(error.message).toBe('No service is named "orders". None is registered.');
+  it('keeps its services to the modules that import it', async () => {
+    @Module({ imports: [ForgeAuthModule.forFeature(service('orders'))] })
+    class Feature {}
+    const error = await bootFailure({ imports: [Feature], providers: [Orders] });
+    expect(error.message).toContain('FORGE_CLIENT:orders');
   });
-});
 
-describe('forFeatureAsync()', () => {
-  const SETTINGS = 'SETTINGS';
-
-  @Injectable()
-  class Factory implements ForgeServiceOptionsFactory {
-    constructor(@Inject(SETTINGS) private readonly name: string) {}
-
-    async createForgeServiceOptions(): Promise<AsyncServiceOptions> {
-      return unnamed(this.name);
+  it('re-exports a service by its name, and it is the same client', async () => {
+    @Module({ imports: [ForgeAuthModule.forFeature('orders')], providers: [Orders], exports: [Orders] })
+    class Reader {}
+    @Module({ imports: [ForgeAuthModule.forFeature(service('orders'))] })
+    class Owner {}
+    for (const imports of [
+      [Reader, Owner],
+      [Owner, Reader],
+    ]) {
+      const app = await start({ imports });
+      const { client } = app.get(Orders, { strict: false });
+      expect(await credentialOf(client)).toBe('Bearer token-of-orders');
+      expect(client).toBe(app.get(ForgeAuthService).client('orders'));
     }
-  }
-
-  const forms: [name: string, options: () => Omit<ForgeServiceAsyncOptions, 'name'>][] = [
-    ['useFactory', () => ({ useFactory: () => unnamed('orders') })],
-    ['useFactory that names the service, too', () => ({ useFactory: () => service('orders') })],
-    [
-      'useFactory that is asynchronous, with inject and imports',
-      () => ({
-        imports: [providing(SETTINGS, 'orders')],
-        inject: [SETTINGS],
-        useFactory: async (name: string) => unnamed(name),
-      }),
-    ],
-    [
-      'useFactory with what extraProviders bring',
-      () => ({
-        extraProviders: [{ provide: SETTINGS, useFactory: async () => 'orders' }],
-        inject: [SETTINGS],
-        useFactory: (name: string) => unnamed(name),
-      }),
-    ],
-    [
-      'useFactory with an optional dependency that is not there',
-      () => ({
-        inject: [{ token: SETTINGS, optional: true }],
-        useFactory: (name?: string) => unnamed(name ?? 'orders'),
-      }),
-    ],
-    ['useClass', () => ({ imports: [providing(SETTINGS, 'orders')], useClass: Factory })],
-    [
-      'useClass with what extraProviders bring',
-      () => ({ extraProviders: [{ provide: SETTINGS, useValue: 'orders' }], useClass: Factory }),
-    ],
-    [
-      'useExisting',
-      () => ({
-        imports: [moduleOf({ providers: [Factory, { provide: SETTINGS, useValue: 'orders' }], exports: [Factory] })],
-        useExisting: Factory,
-      }),
-    ],
-  ];
-
-  it.each(forms)('takes its options from %s', async (_name, options) => {
-    await expectServices(await start(ForgeAuthModule.forFeatureAsync({ name: 'orders', ...options() })), 'orders');
   });
 
-  it('keeps the settings of each apart, though all use the same injection tokens', async () => {
-    const names = ['orders', 'customers', 'files'];
-    const features = names.map((name) =>
-      ForgeAuthModule.forFeatureAsync({
-        name,
-        extraProviders: [{ provide: SETTINGS, useValue: name }],
-        useClass: Factory,
-      }),
-    );
-    await expectServices(await start(...features, ForgeAuthModule.forRoot()), ...names);
-  });
-
-  it.each<[string, Pick<ForgeServiceAsyncOptions, 'useFactory' | 'useClass'>]>([
-    ['useFactory', { useFactory: (config: ConfigService) => ({ baseUrl: config.getOrThrow<string>('ORDERS_URL') }) }],
-    ['useClass', { useClass: ReadsConfig }],
-  ])('names the variable that is not set, and its service: %s', async (_name, how) => {
-    const feature = ForgeAuthModule.forFeatureAsync({
-      name: 'orders',
-      imports: [configOf({})],
-      inject: [ConfigService],
-      ...how,
-    });
-    const error = await bootFailure({ imports: [feature] });
-    expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
-    expect(error.message).toBe('Service "orders": the configuration variable ORDERS_URL is not set.');
-  });
-
-  it.each<[string, () => unknown, string]>([
-    ['another name', () => ({ name: 'files' }), 'answered options for "files". Use one name.'],
-    ['nothing', () => undefined, 'answered no options'],
-    ['null', () => null, 'answered no options'],
-    ['a text', () => 'https://orders.example', 'answered no options'],
-  ])('is refused when its factory answers %s', async (_name, useFactory, problem) => {
-    const feature = ForgeAuthModule.forFeatureAsync({ name: 'orders', useFactory: useFactory as () => never });
-    const error = await bootFailure({ imports: [feature] });
-    expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error).toMatchObject({ serviceName: 'orders' });
-    expect(error.message).toContain('Service "orders": its factory');
-    expect(error.message).toContain(problem);
-  });
-});
-
-it('one dynamic module may be imported by several modules', async () => {
-  const features = [
-    ForgeAuthModule.forFeature(service('orders')),
-    ForgeAuthModule.forFeatureAsync({ name: 'files', useFactory: () => unnamed('files') }),
-  ];
-  const services = await start(moduleOf({ imports: features }), moduleOf({ imports: features }), ...features);
-  await expectServices(services, 'orders', 'files');
-});
-
-describe('a name that is registered twice', () => {
-  it('is fine with the same object', async () => {
+  it('takes the same object twice for one service', async () => {
     const orders = service('orders');
-    const services = await start(
-      ForgeAuthModule.forRoot({ services: [orders] }),
-      ForgeAuthModule.forFeature(orders),
-      moduleOf({ imports: [ForgeAuthModule.forFeature(orders, service('customers'))] }),
-    );
-    await expectServices(services, 'orders', 'customers');
+    const features = [1, 2].map(() => {
+      class Feature {}
+      Module({ imports: [ForgeAuthModule.forFeature(orders)] })(Feature);
+      return Feature;
+    });
+    const app = await start({ imports: [...features, ForgeAuthModule.forRoot({ services: [orders] })] });
+    expect(app.get(ForgeAuthService).names()).toEqual(['orders']);
   });
 
-  it.each<[string, () => NonNullable<ModuleMetadata['imports']>]>([
-    ['in one root', () => [ForgeAuthModule.forRoot({ services: [service('orders'), service('orders')] })]],
-    [
-      'in the root and a feature',
-      () => [ForgeAuthModule.forRoot({ services: [service('orders')] }), ForgeAuthModule.forFeature(service('orders'))],
-    ],
-    [
-      'in two features',
-      () => [
-        ForgeAuthModule.forFeature(service('orders')),
-        moduleOf({ imports: [ForgeAuthModule.forFeature(service('orders'))] }),
-      ],
-    ],
-    [
-      'by a factory',
-      () => [
-        ForgeAuthModule.forFeature(service('orders')),
-        ForgeAuthModule.forFeatureAsync({ name: 'orders', useFactory: () => unnamed('orders') }),
-      ],
-    ],
-  ])('with different objects is refused: %s', async (_name, imports) => {
-    const error = await bootFailure({ imports: imports() });
-    expect(error).toBeInstanceOf(ConfigurationError);
+  it('refuses one name for two services', async () => {
+    const error = await bootFailure({
+      imports: [ForgeAuthModule.forFeature(service('orders')), ForgeAuthModule.forFeature(service('orders'))],
+    });
     expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
     expect(error.message).toBe(
       'Service "orders" is registered twice with different options. Give each registration a name of its own.',
     );
   });
+
+  it('refuses a name that nobody registers, and lists those that are', async () => {
+    const error = await bootFailure({
+      imports: [
+        ForgeAuthModule.forFeature('odrers'),
+        ForgeAuthModule.forFeature(service('orders'), service('customers')),
+      ],
+    });
+    expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'odrers' });
+    expect(error.message).toBe('No service is named "odrers". Registered: "orders", "customers".');
+  });
 });
 
-it.each(['a b', 'ü', '🦄', '__proto__', 'constructor', 'a:b', 'a/b', '0'])(
-  'a service may have the name %s',
-  async (name) => {
-    const services = await start(ForgeAuthModule.forRoot({ services: [{ ...service('x'), name }] }));
-    expect(services.names()).toEqual([name]);
-    await expectWorking(services.client(name), 'x');
-  },
-);
+describe('forFeatureAsync', () => {
+  const ways: [string, () => ReturnType<typeof ForgeAuthModule.forFeatureAsync>][] = [
+    [
+      'useFactory',
+      () =>
+        ForgeAuthModule.forFeatureAsync({
+          name: 'orders',
+          imports: [SecretsModule],
+          inject: [Secrets],
+          useFactory: async (secrets: Secrets) => ({ baseUrl: api.origin, auth: new BearerAuth(secrets.token) }),
+        }),
+    ],
+    [
+      'useClass',
+      () => ForgeAuthModule.forFeatureAsync({ name: 'orders', imports: [SecretsModule], useClass: ServiceFactory }),
+    ],
+    [
+      'useExisting',
+      () =>
+        ForgeAuthModule.forFeatureAsync({ name: 'orders', imports: [FactoriesModule], useExisting: ServiceFactory }),
+    ],
+    [
+      'extraProviders',
+      () => ForgeAuthModule.forFeatureAsync({ name: 'orders', extraProviders: [Secrets], useClass: ServiceFactory }),
+    ],
+  ];
+
+  it.each(ways)('makes the options with %s', async (_name, feature) => {
+    const app = await start({ imports: [featureAnswering()], providers: [Orders] });
+    expect(await credentialOf(app.get(Orders).client)).toBe('Bearer token-of-a-secret');
+  });
+
+  it('refuses a factory that answers nothing, or another service', async () => {
+    const nothing = await bootFailure({ imports: [featureAnswering(undefined)] });
+    expect(nothing).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
+    const other = await bootFailure({ imports: [featureAnswering(service('customers'))] });
+    expect(other.message).toBe('Service "orders": its factory answered options for "customers". Use one name.');
+  });
+
+  it('gives services of one factory, one after the other, the same options', async () => {
+    const shared = { baseUrl: api.origin, auth: new BearerAuth('shared') };
+    const app = await start({
+      imports: ['orders', 'customers'].map((name) =>
+        ForgeAuthModule.forFeatureAsync({ name, useFactory: () => shared }),
+      ),
+    });
+    const forge = app.get(ForgeAuthService);
+    expect(await Promise.all(forge.names().map((name) => credentialOf(forge.client(name))))).toEqual([
+      'Bearer shared',
+      'Bearer shared',
+    ]);
+  });
+});
+
+describe('ForgeAuthService', () => {
+  it('looks clients and managers up, and lists the names when there is none', async () => {
+    const app = await start({
+      imports: [ForgeAuthModule.forRoot({ services: [service('orders'), service('customers')] })],
+    });
+    const forge = app.get(ForgeAuthService);
+    expect(forge.client('orders')).toBe(app.get(getForgeClientToken('orders')));
+    expect(forge.tokens('orders')).toBe(app.get(getTokenManagerToken('orders')));
+    for (const look of [() => forge.client('nobody'), () => forge.tokens('nobody')]) {
+      expect(look).toThrow(ConfigurationError);
+      expect(look).toThrow('No service is named "nobody". Registered: orders, customers.');
+    }
+  });
+});
+
+describe('a token manager', () => {
+  it('made by the app is shared by instance', async () => {
+    const tokenManager = new TokenManager({ provider: new StaticTokenProvider('shared') });
+    const services = ['orders', 'customers'].map((name) => service(name, { auth: { tokenManager } }));
+    const app = await start({ imports: [ForgeAuthModule.forRoot({ services })] });
+    const forge = app.get(ForgeAuthService);
+    expect(forge.tokens('orders')).toBe(tokenManager);
+    expect(forge.client('customers').tokens).toBe(tokenManager);
+    expect(await credentialOf(forge.client('customers'))).toBe('Bearer shared');
+    await tokenManager.close();
+  });
+
+  it('of another service is shared by its name, whichever is registered first', async () => {
+    const borrower = service('borrower', { auth: { tokenManager: 'owner' } });
+    for (const services of [
+      [borrower, service('owner')],
+      [service('owner'), borrower],
+    ]) {
+      const app = await start({ imports: [ForgeAuthModule.forRoot({ services })] });
+      const forge = app.get(ForgeAuthService);
+      expect(await credentialOf(forge.client('borrower'))).toBe('Bearer token-of-owner');
+      const first = await forge.tokens('borrower').getToken();
+      expect(await forge.tokens('owner').getToken()).toBe(first);
+    }
+  });
+
+  it('of a service that is not there stops the start, which lists those that are', async () => {
+    const services = [service('orders', { auth: { tokenManager: 'odrers' } }), service('customers')];
+    const error = await bootFailure({ imports: [ForgeAuthModule.forRoot({ services })] });
+    expect(error.message).toBe(
+      'Service "orders": auth.tokenManager names service "odrers", which is not there. Registered: customers.',
+    );
+  });
+
+  it('of a service without tokens can be injected, and throws when it is used', async () => {
+    const services = [service('orders', { auth: new BearerAuth('fixed') }), { name: 'public', baseUrl: api.origin }];
+    const app = await start({ imports: [ForgeAuthModule.forRoot({ services })], providers: [Orders] });
+    const { tokens, client } = app.get(Orders);
+    for (const use of [
+      tokens.getToken(),
+      tokens.forceRefresh(),
+      tokens.invalidate(),
+      tokens.revoke(),
+      tokens.introspect(),
+    ]) {
+      expect(await rejection(use)).toMatchObject({
+        name: 'ConfigurationError',
+        serviceName: 'orders',
+        message: 'Service "orders" has no tokens: its auth is no token auth.',
+      });
+    }
+    expect(client.tokens).toBeUndefined();
+    expect(await credentialOf(client)).toBe('Bearer fixed');
+    expect(await credentialOf(app.get(ForgeAuthService).client('public'))).toBeUndefined();
+  });
+
+  it('of a service without a base URL gives its tokens, and calls need an absolute URL of an allowed origin', async () => {
+    const { auth } = service('orders');
+    const services = [{ name: 'orders', ...(auth === undefined ? {} : { auth }), allowedOrigins: [api.origin] }];
+    const app = await start({ imports: [ForgeAuthModule.forRoot({ services })], providers: [Orders] });
+    const { tokens, client } = app.get(Orders);
+    expect((await tokens.getToken()).accessToken).toBe('token-of-orders');
+    await client.get(`${api.origin}/absolute`);
+    expect(api.requests[0]?.headers.authorization).toBe('Bearer token-of-orders');
+    expect(await rejection(client.get('/relative'))).toMatchObject({ code: 'FORGE_AUTH_INVALID_REQUEST' });
+  });
+});
+
+describe('a testing module', () => {
+  it('overrides a client as any other provider', async () => {
+    const module = await Test.createTestingModule({
+      imports: [ForgeAuthModule.forRoot({ services: [service('orders')] })],
+      providers: [Orders],
+    })
+      .overrideProvider(getForgeClientToken('orders'))
+      .useValue({ get: async () => ({ data: 'overridden' }) })
+      .compile();
+    closing.push(module);
+    await module.init();
+    expect(await module.get(Orders).client.get('/')).toEqual({ data: 'overridden' });
+    expect(api.requests).toHaveLength(0);
+  });
+
+  it('makes calls without being initialized', async () => {
+    const module = await Test.createTestingModule({
+      imports: [ForgeAuthModule.forRoot({ services: [service('orders')] })],
+      providers: [Orders],
+    }).compile();
+    closing.push(module);
+    expect(await credentialOf(module.get(Orders).client)).toBe('Bearer token-of-orders');
+  });
+});
