@@ -219,7 +219,6 @@ describe('forRootAsync', () => {
   });
 
   it('refuses a registration without a factory', async () => {
-    const start = async (): Promise<unknown> => ForgeAuthModule.forRootAsync({ services: ['orders'] });
     const error = await rejection((async () => ForgeAuthModule.forRootAsync({ services: ['orders'] }))());
     expect(error.message).toBe('Service "orders": give one of useFactory, useClass and useExisting.');
   });
@@ -341,7 +340,7 @@ describe('forFeatureAsync', () => {
   ];
 
   it.each(ways)('makes the options with %s', async (_name, feature) => {
-    const app = await start({ imports: [featureAnswering()], providers: [Orders] });
+    const app = await start({ imports: [feature()], providers: [Orders] });
     expect(await credentialOf(app.get(Orders).client)).toBe('Bearer token-of-a-secret');
   });
 
