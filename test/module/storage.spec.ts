@@ -1,0 +1,309 @@
+import { createKeyv } from '@keyv/redis';
+import { CACHE_MANAGER, CacheModule } from '@nestjs/cache-manager';
+import { Module, type ModuleMetadata, type Type } from '@nestjs/common';
+import type { INestApplicationContext } from '@nestjs/common';
+import { type Cache, createCache } from 'cache-manager';
+import { Keyv } from 'keyv';
+import {
+  CacheManagerTokenStorage,
+  ClientCredentialsTokenProvider,
+  ConfigurationError,
+  ForgeAuthModule,
+  type ForgeAuthRootOptions,
+  ForgeAuthService,
+  type ForgeServiceOptions,
+  InMemoryTokenStorage,
+  type TokenStorage,
+} from 'nestjs-forge-auth';
+import { type Api, startApi } from '../support/api.js';
+import { type RedisEndpoint, startRedis } from '../support/redis-server.js';
+import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { recordingLogger } from '../tokens/world.js';
+import { boot, bootFailure } from './boot.js';
+
+let redis: RedisEndpoint;
+let endpoint: TokenEndpoint;
+let api: Api;
+let logger: ReturnType<typeof recordingLogger>;
+const apps: INestApplicationContext[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+beforeEach(async () => {
+  endpoint = await startTokenEndpoint();
+  api = await startApi(endpoint);
+  logger = recordingLogger();
+});
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+  await redis.command('FLUSHALL');
+  await api.close();
+  await endpoint.close();
+});
+
+type Imports = NonNullable<ModuleMetadata['imports']>;
+
+async function start(
+  imports: Imports,
+  providers: NonNullable<ModuleMetadata['providers']> = [],
+): Promise<ForgeAuthService> {
+  const app = await boot({ imports, providers }, { logger });
+  apps.push(app);
+  return app.get(ForgeAuthService);
+}
+
+function moduleOf(metadata: ModuleMetadata): Type {
+  class Anonymous {}
+  Module(metadata)(Anonymous);
+  return Anonymous;
+}
+
+function orders(more: Partial<ForgeServiceOptions> = {}): ForgeServiceOptions {
+  const provider = new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
+  return { name: 'orders', baseUrl: api.origin, auth: { provider }, ...more };
+}
+
+function rootOf(options: ForgeAuthRootOptions = {}): Imports[number] {
+  return ForgeAuthModule.forRoot({ services: [orders()], ...options });
+}
+
+/** A CacheModule over the real Redis. */
+function redisCache(isGlobal: boolean, namespace = 'app'): Imports[number] {
+  return CacheModule.register({ isGlobal, stores: [createKeyv(redis.url, { namespace })] });
+}
+
+async function keys(): Promise<string[]> {
+  return ((await redis.command('KEYS', '*')) as string[]).toSorted();
+}
+
+/** The one line that says where tokens are kept. */
+function storageLine(): string {
+  const lines = logger.lines.filter((line) => line.startsWith('Tokens are kept'));
+  expect(lines).toHaveLength(1);
+  return lines[0] ?? '';
+}
+
+const SHARED = "Tokens are kept in the app's CACHE_MANAGER, in the clear: one request per fleet.";
+
+describe("the app's CACHE_MANAGER", () => {
+  it.each<[string, () => Imports]>([
+    ['a global CacheModule', () => [redisCache(true), rootOf()]],
+    ['a global CacheModule that comes later', () => [rootOf(), redisCache(true)]],
+    ['a CacheModule of the same module', () => [redisCache(false), rootOf()]],
+    [
+      'a CacheModule deep in another module',
+      () => [rootOf(), moduleOf({ imports: [moduleOf({ imports: [redisCache(false)] })] })],
+    ],
+    ['features without a root', () => [redisCache(false), ForgeAuthModule.forFeature(orders())]],
+    [
+      'a CacheModule made asynchronously',
+      () => [
+        rootOf(),
+        CacheModule.registerAsync({
+          useFactory: async () => ({ stores: [createKeyv(redis.url, { namespace: 'app' })] }),
+        }),
+      ],
+    ],
+  ])('keeps the tokens: %s', async (_name, imports) => {
+    const services = await start(imports());
+    await services.client('orders').get('/orders');
+    const stored = (await keys()).filter((key) => key.startsWith('app::forge-auth:orders:'));
+    expect(stored).toHaveLength(1);
+    const envelope = String(await redis.command('GET', stored[0] ?? ''));
+    expect(envelope).toContain(api.tokens[0]);
+    expect(storageLine()).toBe(SHARED);
+    expect(logger.warnings).toEqual([]);
+  });
+
+  it('serves the next process with the same token', async () => {
+    for (let process = 0; process < 3; process += 1) {
+      const services = await start([redisCache(true), rootOf()]);
+      await services.client('orders').get('/orders');
+    }
+    expect([endpoint.tokenRequests, new Set(api.tokens).size, api.tokens.length]).toEqual([1, 1, 3]);
+  });
+
+  it('is the one instance that several modules import', async () => {
+    const cache = redisCache(false);
+    const services = await start([moduleOf({ imports: [cache] }), moduleOf({ imports: [cache] }), rootOf()]);
+    await services.client('orders').get('/orders');
+    expect(await keys()).not.toEqual([]);
+    expect(storageLine()).toBe(SHARED);
+  });
+
+  it('keeps the tokens under a prefix of their own', async () => {
+    const services = await start([redisCache(true), rootOf({ keyPrefix: 'shop' })]);
+    await services.client('orders').get('/orders');
+    expect((await keys()).some((key) => key.startsWith('app::shop:orders:'))).toBe(true);
+    expect((await keys()).some((key) => key.includes('forge-auth'))).toBe(false);
+  });
+
+  it('keeps them encrypted where that is asked for, and says so', async () => {
+    const encryption = { keys: [{ id: 'a', key: Buffer.alloc(32, 1) }] };
+    const services = await start([redisCache(true), rootOf({ encryption })]);
+    await services.client('orders').get('/orders');
+    const dump = await Promise.all((await keys()).map(async (key) => String(await redis.command('GET', key))));
+    expect(dump.join('\n')).not.toBe('');
+    expect(dump.join('\n')).not.toContain(api.tokens[0]);
+    expect(storageLine()).toBe("Tokens are kept in the app's CACHE_MANAGER, encrypted: one request per fleet.");
+  });
+
+  it('is its last store: a memory layer above it keeps no token', async () => {
+    const memory = new Map<string, unknown>();
+    const stores = [new Keyv({ store: memory }), createKeyv(redis.url, { namespace: 'app' })];
+    const services = await start([CacheModule.register({ isGlobal: true, stores }), rootOf()]);
+    await services.client('orders').get('/orders');
+    expect(await keys()).not.toEqual([]);
+    expect([...memory.keys()]).toEqual([]);
+    expect(storageLine()).toBe(SHARED);
+  });
+
+  it('that stands on a plain Map counts as none, and the line says so', async () => {
+    const services = await start([CacheModule.register({ isGlobal: true }), rootOf()]);
+    await services.client('orders').get('/orders');
+    expect(storageLine()).toBe('Tokens are kept in memory: the CACHE_MANAGER has no shared store.');
+  });
+
+  it('that is not there leaves the tokens in memory, and the line says so', async () => {
+    const services = await start([rootOf()]);
+    await services.client('orders').get('/orders');
+    await services.client('orders').get('/orders');
+    expect(endpoint.tokenRequests).toBe(1);
+    expect(storageLine()).toBe('Tokens are kept in memory: there is no CACHE_MANAGER.');
+  });
+
+  it('whose Redis is not there costs a token request, not a call', async () => {
+    const dead = CacheModule.register({
+      isGlobal: true,
+      stores: [
+        createKeyv({ url: 'redis://127.0.0.1:1', socket: { reconnectStrategy: false } }, { throwOnErrors: true }),
+      ],
+    });
+    const services = await start([dead, rootOf()]);
+    await expect(services.client('orders').get('/orders')).resolves.toMatchObject({ status: 200 });
+    await services.client('orders').get('/orders');
+    expect(endpoint.tokenRequests).toBe(1);
+  });
+});
+
+function twoCaches(): Imports {
+  return ['one', 'two'].map((namespace) => moduleOf({ imports: [redisCache(false, namespace)] }));
+}
+
+describe('several CACHE_MANAGERs', () => {
+  it('stop the start with a request for storage', async () => {
+    const error = await bootFailure({ imports: [...twoCaches(), rootOf()] });
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error.message).toBe(
+      'The app has several CACHE_MANAGERs. Tell ForgeAuthModule.forRoot({ storage }) which one keeps the tokens: new CacheManagerTokenStorage(cache).',
+    );
+    expect(await keys()).toEqual([]);
+  });
+
+  it('are fine where storage names one', async () => {
+    const store = createKeyv(redis.url, { namespace: 'mine' });
+    const storage = new CacheManagerTokenStorage(createCache({ stores: [store] }));
+    const services = await start([...twoCaches(), rootOf({ storage })]);
+    await services.client('orders').get('/orders');
+    expect((await keys()).some((key) => key.startsWith('mine::forge-auth:orders:'))).toBe(true);
+    expect((await keys()).some((key) => /^(?:one|two)/.test(key))).toBe(false);
+    expect(storageLine()).toBe('Tokens are kept in the configured storage, in the clear.');
+    await store.disconnect();
+  });
+});
+
+describe('the storage option', () => {
+  const TOKENS = 'TOKENS';
+
+  it('may be an injection token, of a cache or of a storage', async () => {
+    const store = createKeyv(redis.url, { namespace: 'mine' });
+    for (const provided of [
+      createCache({ stores: [store] }),
+      new CacheManagerTokenStorage(createCache({ stores: [store] })),
+    ]) {
+      await redis.command('FLUSHALL');
+      const module = moduleOf({ providers: [{ provide: TOKENS, useValue: provided }] });
+      const services = await start([module, rootOf({ storage: TOKENS })]);
+      await services.client('orders').get('/orders');
+      expect((await keys()).some((key) => key.startsWith('mine::forge-auth:orders:'))).toBe(true);
+    }
+    await store.disconnect();
+  });
+
+  it('may be CACHE_MANAGER itself', async () => {
+    const services = await start([redisCache(true), rootOf({ storage: CACHE_MANAGER })]);
+    await services.client('orders').get('/orders');
+    expect(await keys()).not.toEqual([]);
+  });
+
+  it('that names nothing stops the start', async () => {
+    const error = await bootFailure({ imports: [rootOf({ storage: TOKENS })] });
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error.message).toContain('ForgeAuthModule: storage names an injection token that no module provides.');
+  });
+
+  it('of one service keeps that service apart from the others', async () => {
+    const own = new Map<string, unknown>();
+    const services = await start([
+      redisCache(true),
+      rootOf({ services: [orders({ storage: own }), orders({ name: 'customers' })] }),
+    ]);
+    await services.client('orders').get('/orders');
+    await services.client('customers').get('/customers');
+    expect([...own.keys()].every((key) => key.startsWith('forge-auth:orders:'))).toBe(true);
+    expect(own.size).toBeGreaterThan(0);
+    expect((await keys()).some((key) => key.includes(':orders:'))).toBe(false);
+    expect((await keys()).some((key) => key.includes(':customers:'))).toBe(true);
+  });
+
+  it('of defaults serves those that name none', async () => {
+    const [common, own] = [new Map<string, unknown>(), new Map<string, unknown>()];
+    const services = await start([
+      rootOf({ defaults: { storage: common }, services: [orders({ storage: own }), orders({ name: 'customers' })] }),
+    ]);
+    await services.client('orders').get('/orders');
+    await services.client('customers').get('/customers');
+    expect([...own.keys()].some((key) => key.includes(':orders:'))).toBe(true);
+    expect([...common.keys()].some((key) => key.includes(':customers:'))).toBe(true);
+    expect([...common.keys()].some((key) => key.includes(':orders:'))).toBe(false);
+  });
+
+  it('is found before the first call: a client used in onModuleInit finds the token of another process', async () => {
+    const first = await start([redisCache(true), rootOf()]);
+    await first.client('orders').get('/orders');
+    const early = {
+      provide: 'EARLY',
+      inject: [ForgeAuthService],
+      useFactory: (services: ForgeAuthService) => ({
+        onModuleInit: () => services.client('orders').get('/orders'),
+      }),
+    };
+    await start([redisCache(true), rootOf()], [early]);
+    expect([endpoint.tokenRequests, api.tokens.length]).toEqual([1, 2]);
+  });
+
+  it.each<[string, () => TokenStorage | Map<string, unknown>]>([
+    ['a Map', () => new Map<string, unknown>()],
+    ['memory', () => new InMemoryTokenStorage()],
+  ])('may be shared by two apps on purpose: %s', async (_name, make) => {
+    const storage = make();
+    for (let app = 0; app < 2; app += 1) {
+      const services = await start([rootOf({ storage })]);
+      await services.client('orders').get('/orders');
+    }
+    expect(endpoint.tokenRequests).toBe(1);
+  });
+});
+
+it("what is kept is not the app's: its own entries of the cache stay as they are", async () => {
+  const app = await boot({ imports: [redisCache(true), rootOf()] }, { logger });
+  apps.push(app);
+  const cache = app.get<Cache>(CACHE_MANAGER, { strict: false });
+  await cache.set('mine', 'a-value');
+  await app.get(ForgeAuthService).client('orders').get('/orders');
+  await app.get(ForgeAuthService).tokens('orders').invalidate();
+  await expect(cache.get('mine')).resolves.toBe('a-value');
+});
