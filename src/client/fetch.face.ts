@@ -6,7 +6,7 @@ import { type CallRequest, discard } from './call-request.js';
 import type { ClientCore } from './client-core.js';
 import type { FaceRequest } from './face-request.js';
 import { fetchBodyOf, requestBodyOf } from './fetch-body.js';
-import { FetchedResponse } from './fetched-response.js';
+import { AbandonedBodies, FetchedResponse } from './fetched-response.js';
 import type { RequestConfig } from './request-config.js';
 
 /** What a call through `fetch` may ask of this package, beside what `fetch` knows. */
@@ -26,6 +26,9 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i;
 
+/** The stream of an answer stays within the Response, which words its failures itself. */
+const READ_HERE = Object.freeze({ readHere: true });
+
 /** Failures that `fetch` rejects with a TypeError for. */
 const NETWORK_FAILURES: ReadonlySet<string> = new Set([
   'FORGE_AUTH_CONNECTION',
@@ -41,13 +44,14 @@ const NETWORK_FAILURES: ReadonlySet<string> = new Set([
  * that error itself where `fetch` knows no such failure: no credential, a foreign origin, a timeout, an open circuit.
  */
 export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): ForgeFetch {
+  const abandoned = new AbandonedBodies();
   return async (input, init) => {
     try {
       const opened = open();
       const core = opened instanceof Promise ? await opened : opened;
       const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
       return await core.run(await requestOf(input, init, redirect), (request, answered) =>
-        responseOf(request, answered, redirect),
+        responseOf(request, answered, redirect, abandoned),
       );
     } catch (error) {
       throw asFetchError(error);
@@ -68,6 +72,7 @@ async function requestOf(
     ...init?.forge,
     ...parts,
     responseType: 'stream',
+    axios: READ_HERE,
     ...(redirect === 'follow' ? undefined : { maxRedirects: 0 }),
   };
 }
@@ -110,7 +115,12 @@ function headersOf(headers: NonNullable<RequestInit['headers']>): Record<string,
   return headers as Record<string, string>;
 }
 
-function responseOf(request: CallRequest, answered: HttpResponse, redirect: RequestRedirect): Response {
+function responseOf(
+  request: CallRequest,
+  answered: HttpResponse,
+  redirect: RequestRedirect,
+  abandoned: AbandonedBodies,
+): Response {
   const { status, statusText, headers, askedUrl } = answered;
   if (redirect !== 'manual' && REDIRECTS.has(status) && headers['location'] !== undefined) {
     discard(answered);
@@ -130,6 +140,7 @@ function responseOf(request: CallRequest, answered: HttpResponse, redirect: Requ
     url: askedUrl ?? request.url,
     redirected: askedUrl !== undefined,
     scope: request.call.scope,
+    abandoned,
   });
 }
 

@@ -16,12 +16,33 @@ export interface FetchedParts {
   readonly url: string;
   readonly redirected: boolean;
   readonly scope: CallScope;
+  readonly abandoned: AbandonedBodies;
 }
 
 const UNUSABLE = 'Body is unusable: Body has already been read';
 
-/** A body that nobody reads would keep its connection for ever. */
-const abandoned = new FinalizationRegistry<WeakRef<Readable>>((body) => body.deref()?.destroy());
+/**
+ * Frees the connections of answers whose bodies nobody reads, when the answers themselves are garbage. Most bodies are
+ * read at once; watching is dear, so only those are watched that are still unread a turn later.
+ */
+export class AbandonedBodies {
+  readonly #registry = new FinalizationRegistry<WeakRef<Readable>>((body) => body.deref()?.destroy());
+  #fresh: FetchedResponse[] = [];
+
+  /** Watches the body of an answer that was just made. */
+  watch(response: FetchedResponse): void {
+    if (this.#fresh.push(response) === 1) setImmediate(() => this.#watchUnread());
+  }
+
+  #watchUnread(): void {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    for (const response of fresh) {
+      const body = FetchedResponse.unreadBodyOf(response);
+      if (body !== undefined) this.#registry.register(response, new WeakRef(body));
+    }
+  }
+}
 
 /**
  * A `Response` whose body is read straight from Node's stream. Making a web stream of it costs more than the request
@@ -42,7 +63,15 @@ export class FetchedResponse implements Response {
   constructor(parts: FetchedParts, native?: Response) {
     this.#parts = parts;
     this.#native = native;
-    if (parts.body !== null && native === undefined) abandoned.register(this, new WeakRef(parts.body));
+    if (parts.body === null || native !== undefined) return;
+    // Whoever reads it sees it fail; while nobody does, the process must not.
+    parts.body.on('error', ignore);
+    parts.abandoned.watch(this);
+  }
+
+  /** The body that nobody has asked for yet. */
+  static unreadBodyOf(response: FetchedResponse): Readable | undefined {
+    return response.#used || response.#native !== undefined ? undefined : (response.#parts.body ?? undefined);
   }
 
   get status(): number {
@@ -153,6 +182,8 @@ function headersOf(given: HttpHeaders): Headers {
   }
   return headers;
 }
+
+function ignore(): void {}
 
 /** What is left of a body that was read: a stream that nobody can read. */
 function usedUp(): ReadableStream<Uint8Array> {

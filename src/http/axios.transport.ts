@@ -84,7 +84,7 @@ export class AxiosTransport implements Transport {
         status,
         statusText,
         headers: { ...headers } as HttpHeaders,
-        body: streaming ? typedStream(data as Readable, (error) => failure(error, request, exchange)) : toBuffer(data),
+        body: streaming ? streamOf(data as Readable, request, exchange) : toBuffer(data),
         url: request.url,
       };
     } catch (error) {
@@ -115,7 +115,7 @@ export class AxiosTransport implements Transport {
 
 /** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
 function ofOneRequest(request: HttpRequest): Record<string, unknown> {
-  const { adapter, headers, ...settings } = request.axios ?? {};
+  const { adapter, headers, readHere: _readHere, ...settings } = request.axios ?? {};
   return {
     ...settings,
     ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),
@@ -129,6 +129,12 @@ function toBuffer(data: unknown): Buffer {
   if (data instanceof ArrayBuffer) return Buffer.from(data);
   // Mock adapters answer with what the test wrote down: text, or an object that a server would have sent as JSON.
   return Buffer.from(typeof data === 'string' ? data : JSON.stringify(data));
+}
+
+/** Whoever reads the stream himself, and hands it to nobody, may have it as it is: passing it through is dear. */
+function streamOf(data: Readable, request: HttpRequest, exchange: AxiosRequestConfig): Readable {
+  if (request.axios?.['readHere'] === true) return data;
+  return typedStream(data, (error) => failure(error, request, exchange));
 }
 
 /** What the reader of a stream sees fail: axios's own errors quote the whole request, its credential included. */
