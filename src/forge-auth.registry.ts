@@ -94,12 +94,12 @@ function hostOf(moduleRef: ModuleRef, logger: Logger): Host {
 async function instantiate<T>(moduleRef: ModuleRef, type: unknown, what: string): Promise<T> {
   const name = (type as Type).name;
   const scope = (Reflect.getMetadata(SCOPE_METADATA, type as Type) as { scope?: Scope } | undefined)?.scope;
-  if (scope === Scope.REQUEST || scope === Scope.TRANSIENT) {
-    throw new ConfigurationError(
+  const scoped = (): ConfigurationError =>
+    new ConfigurationError(
       `${what}: ${name} is request-scoped or transient, but serves every call. Give it the default scope.`,
     );
-  }
-  const [registered] = findAll<T>(moduleRef, type as Type);
+  if (scope === Scope.REQUEST || scope === Scope.TRANSIENT) throw scoped();
+  const [registered] = findAll<T>(moduleRef, type as Type, scoped);
   if (registered !== undefined) return registered;
   try {
     return await moduleRef.create(type as Type<T & object>);
@@ -120,10 +120,17 @@ async function resolveStorage(moduleRef: ModuleRef, option: StorageOption, owner
 }
 
 /** Everything that is registered under a token, anywhere in the app. */
-function findAll<T>(moduleRef: ModuleRef, token: Parameters<ModuleRef['get']>[0]): T[] {
+function findAll<T>(
+  moduleRef: ModuleRef,
+  token: Parameters<ModuleRef['get']>[0],
+  scoped: () => ConfigurationError | undefined = () => undefined,
+): T[] {
   try {
     return moduleRef.get<T, T>(token as string, { strict: false, each: true });
-  } catch {
+  } catch (error) {
+    // Nest exports no class to tell it by from one for what nobody provides.
+    const refusal = (error as Error).constructor.name === 'InvalidClassScopeException' ? scoped() : undefined;
+    if (refusal !== undefined) throw refusal;
     return [];
   }
 }
