@@ -3,5 +3,5 @@
 const [entry, origin] = process.argv.slice(2);
 const { createForgeClient } = await import(entry);
 const client = createForgeClient({ name: 'abandoned', baseUrl: origin });
-await client.fetch('/unfinished');
-setInterval(() => globalThis.gc(), 20);
+await client.fetch('/unfinished').then(() => undefined);
+setInterval(() => globalThis.gc(), 20, client);
