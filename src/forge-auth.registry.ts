@@ -41,8 +41,14 @@ export class ForgeAuthRegistry
   }
 
   async onModuleInit(): Promise<void> {
-    this.useStorage(await this.#findStorage());
-    await this.openAll();
+    try {
+      this.useStorage(await this.#findStorage());
+      await this.openAll();
+    } catch (error) {
+      // Nest ends no app that did not start: what is open by now would keep the process alive.
+      await this.close();
+      throw error;
+    }
   }
 
   async onApplicationBootstrap(): Promise<void> {
