@@ -71,6 +71,8 @@ function nodeRedis(client: AnyClient): RedisConnection {
     duplicate: () => {
       const own = call(client, 'duplicate') as AnyClient;
       call(own, 'on', 'error', ignore);
+      // It only listens: closed while it was still connecting, it must not keep the process alive either.
+      if (typeof own['unref'] === 'function') call(own, 'unref');
       return {
         subscribe: async (channel, listener) => {
           await call(own, 'connect');

@@ -18,13 +18,13 @@ export class Announcements {
   readonly #listeners = new Map<string, Set<() => void>>();
   #up = false;
   #closed = false;
+  #started = false;
   #end: (() => void | Promise<void>) | undefined;
   #cancelRetry: (() => void) | undefined;
 
   constructor(signal: TokenSignal, clock: Clock) {
     this.#signal = signal;
     this.#clock = clock;
-    void this.#subscribe();
   }
 
   /** Whether every change elsewhere will be heard of. */
@@ -40,6 +40,7 @@ export class Announcements {
 
   /** Calls `listener` whenever the token under `key` may have changed. Returns a function that ends it. */
   onChange(key: string, listener: () => void): () => void {
+    this.#start();
     const listeners = this.#listeners.get(key) ?? new Set();
     this.#listeners.set(key, listeners.add(listener));
     return () => {
@@ -54,6 +55,13 @@ export class Announcements {
     this.#cancelRetry?.();
     await this.#end?.();
     await this.#signal.close?.();
+  }
+
+  /** Only when somebody listens: a store that is never used is never connected to. */
+  #start(): void {
+    if (this.#started || this.#closed) return;
+    this.#started = true;
+    void this.#subscribe();
   }
 
   async #subscribe(): Promise<void> {

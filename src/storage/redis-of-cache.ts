@@ -1,4 +1,4 @@
-import { connectionOf, isRedisClient } from '../lock/redis-connection.js';
+import { connectionOf, isRedisClient, type RedisConnection } from '../lock/redis-connection.js';
 import type { RedisTarget } from '../lock/redis-target.js';
 
 /** The Redis under a Keyv, and how Keyv writes values there. */
@@ -34,9 +34,15 @@ export function redisOfCache(store: unknown, keyPrefix: string): RedisOfCache | 
   if (keyv === undefined || adapter === undefined) return undefined;
   const serialize = keyv.serializeData?.bind(keyv);
   if (serialize === undefined) return undefined;
+  // Kept: a cache that was closed must not be opened again by a command that comes late.
+  let connection: Promise<RedisConnection> | undefined;
   return {
     target: {
-      connection: async () => connectionOf((await adapter.getClient?.()) ?? adapter.client ?? adapter.redis ?? {}),
+      connection: () =>
+        (connection ??= connect(adapter).catch((error: unknown) => {
+          connection = undefined;
+          throw error;
+        })),
       fullKey: (key) => fullKey(keyv, adapter, keyPrefix + key),
     },
     serialize: async (value, expires) => {
@@ -44,6 +50,10 @@ export function redisOfCache(store: unknown, keyPrefix: string): RedisOfCache | 
       return typeof text === 'string' ? text : JSON.stringify(text);
     },
   };
+}
+
+async function connect(adapter: RedisAdapter): Promise<RedisConnection> {
+  return connectionOf((await adapter.getClient?.()) ?? adapter.client ?? adapter.redis ?? {});
 }
 
 /** A Cacheable keeps its shared store as `secondary`. */
