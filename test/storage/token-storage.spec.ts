@@ -121,7 +121,8 @@ describe('CacheManagerTokenStorage', () => {
   });
 
   it('gives a store up that does not answer in time', async () => {
-    const hanging = { get: () => new Promise(() => undefined) } as unknown as Keyv;
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const hanging = { get: never, set: never, delete: never } as unknown as Keyv;
     const storage = new CacheManagerTokenStorage({ stores: [hanging] } as never, { deadlineMs: 20 });
     await expect(storage.get('key')).rejects.toThrow('The cache did not answer within 20 ms.');
   });

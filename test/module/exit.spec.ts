@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { type Api, startApi } from '../support/api.js';
+import { builtPackage } from '../support/built-package.js';
+import { type RedisEndpoint, startRedis } from '../support/redis-server.js';
+import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { until } from '../tokens/world.js';
+
+const SCRIPT = fileURLToPath(new URL('must-exit.mjs', import.meta.url));
+/** After this a process counts as one that does not exit. */
+const PATIENCE_MS = 20_000;
+
+let entry: string;
+let redis: RedisEndpoint;
+let endpoint: TokenEndpoint;
+let api: Api;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  [entry, redis] = await Promise.all([builtPackage(), startRedis()]);
+});
+afterAll(() => redis.stop());
+
+beforeEach(async () => {
+  endpoint = await startTokenEndpoint();
+  api = await startApi(endpoint);
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await redis.command('FLUSHALL');
+  await api.close();
+  await endpoint.close();
+});
+
+interface Run {
+  readonly child: ChildProcess;
+  /** Lines of its standard output so far. */
+  readonly lines: readonly string[];
+  /** Resolves when it has ended by itself. */
+  exit(): Promise<{ code: number | null; lines: readonly string[]; complaints: string }>;
+}
+
+function run(how: string, { shared = false } = {}): Run {
+  const options = { entry, how, apiUrl: api.origin, tokenUrl: endpoint.url, ...CLIENT };
+  const MUST_EXIT = JSON.stringify({ ...options, ...(shared ? { redisUrl: redis.url } : undefined) });
+  const env = { ...process.env, NODE_OPTIONS: '', MUST_EXIT };
+  const child = spawn(process.execPath, ['--unhandled-rejections=strict', SCRIPT], { env, stdio: 'pipe' });
+  children.push(child);
+  const lines: string[] = [];
+  let complaints = '';
+  child.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().split('\n').filter(Boolean)));
+  child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+  const ended = once(child, 'close', { signal: AbortSignal.timeout(PATIENCE_MS) });
+  ended.catch(() => undefined);
+  return {
+    child,
+    lines,
+    async exit() {
+      const [code] = (await ended) as [number | null];
+      return { code, lines, complaints };
+    },
+  };
+}
+
+describe('a process exits by itself', () => {
+  it.each([
+    ['after app.close()', 'closed', false],
+    ['after app.close(), with tokens in Redis', 'closed', true],
+    ['after app.close(), when no client was ever used', 'unused', true],
+    ['after a start that was refused', 'failed', false],
+    ['when an app without a shared cache is never closed', 'never closed', false],
+    ['after client.close(), outside Nest', 'outside Nest', false],
+    ['after manager.close(), outside Nest', 'outside Nest, a manager', false],
+  ])('%s', async (_name, how, shared) => {
+    const { code, lines, complaints } = await run(how, { shared }).exit();
+    expect([code, complaints]).toEqual([0, '']);
+    expect(lines.at(-1)).toBe('done');
+    if (how === 'failed') expect(lines[0]).toBe('FORGE_AUTH_CONFIGURATION');
+    if (how === 'closed') expect(api.server.count('/orders')).toBe(21);
+  });
+
+  it.each([
+    ['the API', false],
+    ['the API, with tokens in Redis', true],
+  ])('after app.close() while calls wait for %s: they are aborted', async (_name, shared) => {
+    api.holdResponses();
+    const child = run('in flight', { shared });
+    await api.server.received(5);
+    child.child.stdin?.write('close\n');
+    const { code, lines, complaints } = await child.exit();
+    expect([code, complaints]).toEqual([0, '']);
+    expect(lines.at(-1)).toBe('["FORGE_AUTH_CLIENT_CLOSED"]');
+    await until(() => api.server.openConnections === 0, 'connections are closed');
+  });
+
+  it.each([
+    ['the token endpoint', false],
+    ['the token endpoint, with tokens in Redis', true],
+  ])('after app.close() while calls wait for %s: the flight is aborted', async (_name, shared) => {
+    endpoint.hold();
+    const child = run('in flight', { shared });
+    await endpoint.server.received(1);
+    await until(() => child.lines.includes('waiting'), 'it waits');
+    child.child.stdin?.write('close\n');
+    const { code, lines, complaints } = await child.exit();
+    expect([code, complaints]).toEqual([0, '']);
+    expect(lines.at(-1)).toBe('["FORGE_AUTH_CLIENT_CLOSED"]');
+    await until(() => endpoint.server.openConnections === 0, 'connections are closed');
+    expect([endpoint.tokenRequests, api.server.count()]).toEqual([1, 0]);
+  });
+
+  it('after SIGTERM, with shutdown hooks', async () => {
+    const child = run('by signal', { shared: true });
+    await until(() => child.lines.includes('done'), 'it has started', PATIENCE_MS);
+    child.child.kill('SIGTERM');
+    const { code, complaints } = await child.exit();
+    // Nest ends a process by the signal that it was told.
+    expect([code ?? child.child.signalCode, complaints]).toEqual(['SIGTERM', '']);
+    await until(() => api.server.openConnections === 0, 'connections are closed');
+  });
+
+  it('after app.close() with Redis keys left for the next process, and no lock', async () => {
+    await run('closed', { shared: true }).exit();
+    const before = endpoint.tokenRequests;
+    await run('closed', { shared: true }).exit();
+    // One forced renewal, and not a token more.
+    expect(endpoint.tokenRequests - before).toBe(1);
+    const clients = String(await redis.command('CLIENT', 'LIST'));
+    expect(clients.trim().split('\n')).toHaveLength(1);
+  });
+});

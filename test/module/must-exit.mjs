@@ -1,0 +1,86 @@
+// Runs one small Nest app in a process of its own, which has nothing to do afterwards but to exit. See exit.spec.ts.
+import 'reflect-metadata';
+import { createKeyv } from '@keyv/redis';
+import { CacheModule } from '@nestjs/cache-manager';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+const { entry, how, redisUrl, apiUrl, tokenUrl, clientId, clientSecret } = JSON.parse(process.env.MUST_EXIT);
+const forge = await import(entry);
+const say = (what) => process.stdout.write(`${what}\n`);
+
+const provider = new forge.ClientCredentialsTokenProvider({ tokenUrl, clientId, clientSecret });
+const service = { name: 'orders', baseUrl: apiUrl, auth: { provider } };
+const quiet = { log() {}, warn() {}, error() {}, debug() {}, verbose() {}, fatal() {} };
+
+async function start() {
+  class App {}
+  const cache = CacheModule.register({ isGlobal: true, stores: [createKeyv(redisUrl, { namespace: 'exit' })] });
+  const retry = new forge.CircuitBreakerRetryStrategy({ recoveryTimeoutMs: 600_000 });
+  const services = [
+    { ...service, retry, logging: true },
+    { name: 'customers', auth: { tokenManager: 'orders' } },
+  ];
+  Module({ imports: [...(redisUrl ? [cache] : []), forge.ForgeAuthModule.forRoot({ services })] })(App);
+  return NestFactory.createApplicationContext(App, { logger: quiet, abortOnError: false });
+}
+
+/** What each run does before it has nothing left to do. */
+const RUNS = {
+  async closed() {
+    const app = await start();
+    const client = app.get(forge.ForgeAuthService).client('orders');
+    await Promise.all(Array.from({ length: 20 }, () => client.get('/orders')));
+    await (await client.fetch('/orders')).text();
+    await client.tokens.forceRefresh();
+    await app.close();
+  },
+  async unused() {
+    await (await start()).close();
+  },
+  async 'in flight'() {
+    const app = await start();
+    const client = app.get(forge.ForgeAuthService).client('orders');
+    const calls = Array.from({ length: 5 }, () => client.get('/orders').catch((error) => error.code));
+    process.stdin.once('data', async () => {
+      await app.close();
+      say(JSON.stringify([...new Set(await Promise.all(calls))]));
+      process.stdin.destroy();
+    });
+    say('waiting');
+  },
+  async 'by signal'() {
+    const app = await start();
+    app.enableShutdownHooks();
+    await app.get(forge.ForgeAuthService).client('orders').get('/orders');
+    // Something of the app's own keeps it alive until then.
+    const work = setInterval(() => undefined, 60_000);
+    process.once('SIGTERM', () => clearInterval(work));
+    say('waiting');
+  },
+  async failed() {
+    const wrong = { ...service, timeoutMs: -1 };
+    class App {}
+    Module({ imports: [forge.ForgeAuthModule.forRoot({ services: [service, { ...wrong, name: 'wrong' }] })] })(App);
+    await NestFactory.createApplicationContext(App, { logger: quiet, abortOnError: false }).catch((error) =>
+      say(error.code),
+    );
+  },
+  async 'never closed'() {
+    const app = await start();
+    await app.get(forge.ForgeAuthService).client('orders').get('/orders');
+  },
+  async 'outside Nest'() {
+    const client = forge.createForgeClient(service);
+    await client.get('/orders');
+    await client.close();
+  },
+  async 'outside Nest, a manager'() {
+    const manager = new forge.TokenManager({ provider });
+    await manager.getToken();
+    await manager.close();
+  },
+};
+
+await RUNS[how]();
+say('done');
