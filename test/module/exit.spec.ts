@@ -76,8 +76,8 @@ describe('a process exits by itself', () => {
     const { code, lines, complaints } = await run(how, { shared }).exit();
     expect([code, complaints]).toEqual([0, '']);
     expect(lines.at(-1)).toBe('done');
-    if (how === 'failed') expect(lines[0]).toBe('FORGE_AUTH_CONFIGURATION');
-    if (how === 'closed') expect(api.server.count('/orders')).toBe(21);
+    expect(how === 'failed' ? lines[0] : 'FORGE_AUTH_CONFIGURATION').toBe('FORGE_AUTH_CONFIGURATION');
+    expect(how === 'closed' ? api.server.count('/orders') : 21).toBe(21);
   });
 
   it.each([

@@ -90,6 +90,10 @@ function twoFunctions(): GetSet {
   return { get: (key) => values.get(key), set: (key, value) => void values.set(key, value) };
 }
 
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
 describe('CacheManagerTokenStorage', () => {
   it('uses the last store alone, and what another process wrote there', async () => {
     const [memory, shared] = [new Keyv(), new Keyv()];
@@ -121,7 +125,6 @@ describe('CacheManagerTokenStorage', () => {
   });
 
   it('gives a store up that does not answer in time', async () => {
-    const never = (): Promise<never> => new Promise(() => undefined);
     const hanging = { get: never, set: never, delete: never } as unknown as Keyv;
     const storage = new CacheManagerTokenStorage({ stores: [hanging] } as never, { deadlineMs: 20 });
     await expect(storage.get('key')).rejects.toThrow('The cache did not answer within 20 ms.');
