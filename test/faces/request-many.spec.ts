@@ -46,7 +46,9 @@ describe('requestMany', () => {
   ])('has no more under way than a concurrency of %s allows', async (concurrency, most) => {
     await client.get('/n/0');
     await client.requestMany(numbered(20), concurrency === undefined ? {} : { concurrency });
-    expect(service.api.server.maxConcurrent('/n')).toBe(most);
+    const underWay = service.api.server.maxConcurrent('/n');
+    expect(underWay).toBeLessThanOrEqual(most);
+    expect(underWay).toBeGreaterThan(most === 1 ? 0 : 1);
   });
 
   it('aborts the rest with the first failure where it is told to, and throws that', async () => {
