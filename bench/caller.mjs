@@ -12,6 +12,7 @@ import {
   ForgeAuthModule,
   getForgeClientToken,
 } from 'nestjs-forge-auth';
+import { create } from 'axios';
 import { lastValueFrom } from 'rxjs';
 import { collectGarbage } from './measure.mjs';
 import { UndiciTransport } from './undici.transport.mjs';
@@ -54,8 +55,78 @@ async function logging() {
   return () => client.get('/orders/7');
 }
 
+async function plainAxios() {
+  const instance = create({
+    baseURL: origin,
+    httpAgent: agent(),
+    headers: { authorization: `Bearer ${accessToken}` },
+  });
+  return () => instance.get('/orders/7');
+}
+
+async function axiosRef() {
+  const client = createForgeClient(service());
+  return () => client.axiosRef.get('/orders/7');
+}
+
+async function httpService() {
+  const client = createForgeClient(service());
+  return () => lastValueFrom(client.httpService.get('/orders/7'));
+}
+
+async function plainFetch() {
+  const headers = { authorization: `Bearer ${accessToken}` };
+  return () => readJson(fetch(`${origin}/orders/7`, { headers }));
+}
+
+async function clientFetch() {
+  const client = createForgeClient(service());
+  return () => readJson(client.fetch('/orders/7'));
+}
+
+async function readJson(pending) {
+  const response = await pending;
+  return { status: response.status, data: await response.json() };
+}
+
+/** What an app would write itself. */
+async function byHand() {
+  const client = createForgeClient(service());
+  return {
+    all: async (requests) => {
+      const results = [];
+      let next = 0;
+      const worker = async () => {
+        while (next < requests.length) {
+          const index = next;
+          next += 1;
+          try {
+            results[index] = { status: 'fulfilled', value: await client.request(requests[index]) };
+          } catch (reason) {
+            results[index] = { status: 'rejected', reason };
+          }
+        }
+      };
+      await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+      return results;
+    },
+  };
+}
+
+async function requestMany() {
+  const client = createForgeClient(service());
+  return { all: (requests) => client.requestMany(requests, { concurrency: CONCURRENCY }) };
+}
+
 const ways = {
   bare,
+  plainAxios,
+  axiosRef,
+  httpService,
+  plainFetch,
+  clientFetch,
+  byHand,
+  requestMany,
   default: () => injected({}),
   undici: () => injected({ transport: new UndiciTransport() }),
   ownAgent: () => injected({ axios: {} }),
@@ -87,6 +158,26 @@ async function measure(count) {
   return user + system;
 }
 
-process.on('message', async (count) => process.send(await measure(count)));
+async function bulk() {
+  const results = await call.all(Array.from({ length: 1_000 }, () => ({ url: '/orders/7' })));
+  if (results.some(({ value }) => value?.data.id !== 7)) throw new Error('Not every call was answered.');
+}
+
+async function bulks(calls) {
+  for (let done = 0; done < calls; done += 1_000) await bulk();
+}
+
+/** CPU time of `count` calls in bulks of a thousand, after a run-up of the same. */
+async function measureBulks(count) {
+  await bulks(RUN_UP);
+  collectGarbage();
+  const start = process.cpuUsage();
+  await bulks(count);
+  const { user, system } = process.cpuUsage(start);
+  return user + system;
+}
+
+const work = typeof call === 'function' ? measure : measureBulks;
+process.on('message', async (count) => process.send(await work(count)));
 process.on('disconnect', () => process.exit());
 process.send('ready');

@@ -5,17 +5,20 @@
 import { writeFile } from 'node:fs/promises';
 import { benchBoot } from './boot.mjs';
 import { benchCalls } from './calls.mjs';
+import { benchFaces } from './faces.mjs';
 import { benchWarmToken } from './warm-token.mjs';
 
 const round = (value) => Math.round(value * 100) / 100;
 
 const calls = await benchCalls();
+const faces = await benchFaces();
 const token = await benchWarmToken();
 const boots = await benchBoot();
 const boot = (way) => boots.find((row) => row.way === way);
 
 const bounds = [
   { what: 'CPU time of client.get', value: calls.find(({ way }) => way === 'default').ratio, atMost: 0.75 },
+  ...faces.map(({ name, ratio, atMost }) => ({ what: `CPU time of ${name}`, value: ratio, atMost })),
   { what: 'µs of getToken(), warm and awaited', value: token.microseconds, atMost: 0.2 },
   ...Object.entries(token.effects).map(([effect, value]) => ({
     what: `${effect} of 10,000 warm getToken()`,
@@ -30,6 +33,10 @@ const bounds = [
 
 console.log('\nCalls with a cached token, 50 at once: CPU time of one');
 console.table(calls.map((row) => ({ '': row.name, µs: round(row.microseconds), ratio: round(row.ratio) })));
+console.log('\nFaces with a cached token, 50 at once: CPU time of one call');
+console.table(
+  faces.map((row) => ({ '': row.name, against: row.plainly, µs: round(row.microseconds), ratio: round(row.ratio) })),
+);
 console.log('\ngetToken() on a warm token, awaited');
 console.table([{ µs: round(token.microseconds), 'against a promise that is there': round(token.ratio) }]);
 console.log('\nBooting a Nest application: CPU time and heap of one service');
@@ -55,6 +62,7 @@ console.table(
 // Ratios alone: whatever else is measured belongs to the machine.
 const results = {
   calls: Object.fromEntries(calls.map((row) => [row.name, round(row.ratio)])),
+  faces: Object.fromEntries(faces.map((row) => [row.name, round(row.ratio)])),
   'warm getToken()': { 'against a promise that is there': round(token.ratio), ...token.effects },
   boot: Object.fromEntries(boots.map((row) => [row.name, { cpu: round(row.cpuRatio), heap: round(row.heapRatio) }])),
 };

@@ -2,12 +2,12 @@ import { STATUS_CODES } from 'node:http';
 import axios, {
   type AxiosAdapter,
   AxiosError,
-  AxiosHeaders,
   type AxiosInstance,
   type AxiosResponse,
   CanceledError,
   type InternalAxiosRequestConfig,
   isCancel,
+  type RawAxiosResponseHeaders,
 } from 'axios';
 import { ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
@@ -230,7 +230,8 @@ function responseOf(config: InternalAxiosRequestConfig, request: CallRequest, an
     data: dataOf(config, answered),
     status,
     statusText: statusText ?? STATUS_CODES[status] ?? '',
-    headers: new AxiosHeaders(headers as Record<string, string>),
+    // Of axios's own kind once it has seen them.
+    headers: headers as RawAxiosResponseHeaders,
     config,
     request: new SentRequest(request.method, answered.askedUrl ?? request.url),
   };
@@ -250,16 +251,19 @@ function dataOf({ responseType, responseEncoding }: InternalAxiosRequestConfig, 
  */
 class SentRequest {
   readonly method: string;
-  readonly protocol: string;
-  readonly host: string;
   readonly #url: string;
 
   constructor(method: string, url: string) {
     this.method = method;
     this.#url = url;
-    const { protocol, hostname } = new URL(url);
-    this.protocol = protocol;
-    this.host = hostname;
+  }
+
+  get protocol(): string {
+    return new URL(this.#url).protocol;
+  }
+
+  get host(): string {
+    return new URL(this.#url).hostname;
   }
 
   get path(): string {
