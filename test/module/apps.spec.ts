@@ -124,10 +124,13 @@ describe('an app that is closed', () => {
     endpoint.hold();
     const app = await boot({ imports: [ForgeAuthModule.forRoot({ services: [orders()] })] });
     const client = clientOf(app);
-    const waiting = times(10, () => rejection(client.get('/')));
+    const waiting = times(10, (index) =>
+      rejection(index % 2 === 0 ? client.get('/') : app.get(ForgeAuthService).tokens('orders').getToken()),
+    );
     await endpoint.server.received(1);
     await app.close();
-    for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ serviceName: 'orders' });
+    for (const error of await Promise.all(waiting))
+      expect(error).toMatchObject({ code: 'FORGE_AUTH_CLIENT_CLOSED', serviceName: 'orders' });
     await until(() => endpoint.server.openConnections === 0, 'the connection to the token endpoint is gone');
     expect(api.server.requests).toHaveLength(0);
     endpoint.release();
