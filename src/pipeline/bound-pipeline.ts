@@ -1,16 +1,11 @@
-import { withDeadline } from '../clock.js';
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
-import { linkSignals } from '../http/signals.js';
-import { RedactedCause } from '../redact.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
-import { tokenFailure } from '../token/token-failure.js';
 import { tokenKey } from '../token/token-key.js';
 import type { ProviderEnvironment } from '../token/token-provider.js';
 import { type SlotEvents, type SlotSettings, TokenSlot } from '../token/token-slot.js';
 import type { Token } from '../token/token.js';
-import { StepContext, TokenWanted } from './fetch-context.js';
 import type { PipelineStep, ProviderStep } from './pipeline-step.js';
-import { chainError, isRefusal } from './refusal.js';
+import { type FlightSurroundings, flightDeadlines, StepFlight } from './step-flight.js';
 import type { StepGraph } from './step-graph.js';
 import type { TokenFetcher } from './token-fetcher.js';
 
@@ -39,9 +34,6 @@ export interface StepState {
   lastError?: { code: string; message: string };
 }
 
-/** A flight ends after its fetch, which knows better what was late. */
-const LATE_MS = 1_000;
-
 /** Characters of a fingerprint that are shown. */
 const SHOWN_FINGERPRINT = 8;
 
@@ -56,11 +48,14 @@ export class BoundPipeline {
   readonly #steps: ReadonlyMap<string, PipelineStep>;
   readonly #environment: PipelineEnvironment;
   readonly #slots = new Map<string, TokenSlot>();
-  readonly #flightDeadlines = new Map<string, number>();
+  readonly #flights: FlightSurroundings;
   readonly #errors = new Map<string, unknown>();
   readonly #listeners: SlotEvents[] = [];
   /** How often each step was invalidated: a fetch that began before is no longer true. */
   readonly #epochs = new Map<string, number>();
+  /** Fetches so far, and the latest of each step: clocks are too coarse to tell what came first. */
+  #fetches = 0;
+  readonly #latest = new Map<string, { readonly fingerprint: string; readonly number: number }>();
   readonly #forcing = new Map<string, Promise<Token>>();
   #invalidating: Promise<unknown> = Promise.resolve();
 
@@ -74,7 +69,11 @@ export class BoundPipeline {
     this.graph = graph;
     this.#steps = new Map(steps.map((step) => [step.name, step]));
     this.#environment = environment;
-    for (const step of steps) this.#slots.set(step.name, this.#createSlot(step));
+    this.#flights = this.#createSurroundings();
+    const { settings } = environment;
+    const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
+    for (const step of steps)
+      this.#slots.set(step.name, this.#createSlot(step, deadlines.get(step.name) ?? settings.deadlineMs));
   }
 
   /** Tells of what happens to the result's token from now on. */
@@ -208,7 +207,28 @@ export class BoundPipeline {
     return this.#slot(name).current?.token.fingerprint === token.fingerprint;
   }
 
-  #createSlot(step: PipelineStep): TokenSlot {
+  #createSurroundings(): FlightSurroundings {
+    const { clock, logger, serviceName, settings } = this.#environment;
+    return {
+      graph: this.graph,
+      clock,
+      logger,
+      serviceName,
+      deadlineMs: settings.deadlineMs,
+      owner: (step) => this.#owner(step),
+      slot: (step) => this.#slot(step),
+      get: (step, signal) => this.#get(step, signal),
+      invalidate: (steps) => this.#invalidate(steps),
+      lineage: (step) => this.#lineage(step),
+      fetches: () => this.#fetches,
+      isNew: (step, token, since) => {
+        const latest = this.#latest.get(step);
+        return latest?.fingerprint === token.fingerprint && latest.number > since;
+      },
+    };
+  }
+
+  #createSlot(step: PipelineStep, deadlineMs: number): TokenSlot {
     const { clock, logger, storage, settings, jitter, serviceName } = this.#environment;
     const listeners = step.name === this.graph.result ? this.#listeners : [];
     return new TokenSlot(
@@ -221,18 +241,19 @@ export class BoundPipeline {
         jitter,
         settings: {
           ...settings,
-          deadlineMs: this.#flightDeadlineMs(step.name),
+          deadlineMs,
           refreshWindowMs: step.refreshWindowMs ?? settings.refreshWindowMs,
         },
       },
       {
         key: () => this.#key(step.name),
-        obtain: (previous, signal, onRedeem) => this.#obtain(step, previous, signal, onRedeem),
+        obtain: (previous, signal, onRedeem) => new StepFlight(step, this.#flights, signal).run(previous, onRedeem),
         isOwnFailure: (error) => isOwnFailure(error, step.name),
       },
       {
         refreshed: (token, previous) => {
           this.#errors.delete(step.name);
+          this.#latest.set(step.name, { fingerprint: token.fingerprint, number: (this.#fetches += 1) });
           for (const listener of listeners) listener.refreshed(token, previous);
         },
         invalidated: (token) => {
@@ -244,119 +265,6 @@ export class BoundPipeline {
         },
       },
     );
-  }
-
-  /** One renewal of a step: its dependencies first, at the same time; renewed once if they turn out to be refused. */
-  async #obtain(
-    step: PipelineStep,
-    previous: Token | undefined,
-    signal: AbortSignal,
-    onRedeem: () => Promise<void>,
-  ): Promise<Token> {
-    const startedAt = this.#environment.clock.now();
-    const wanted = new Set(this.graph.parents(step.name));
-    const renewed: string[] = [];
-    for (;;) {
-      const epoch = this.#lineage(step.name);
-      const tokens = await this.#tokensOf(wanted, signal);
-      try {
-        const token = await this.#fetch(step, tokens, previous, signal, onRedeem);
-        for (const [parent, used] of tokens) this.#slot(parent).judge(used, true);
-        if (epoch === this.#lineage(step.name)) return token;
-      } catch (error) {
-        if (error instanceof TokenWanted) {
-          wanted.add(error.step);
-          continue;
-        }
-        if (signal.aborted) throw error;
-        if (renewed.length > 0 || !isRefusal(error, step.name)) throw chainError(error, step.name, renewed);
-        renewed.push(...(await this.#renewParents(step.name, tokens, startedAt, signal, error)));
-      }
-    }
-  }
-
-  async #tokensOf(names: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, Token>> {
-    const entries = [...names].map(async (name): Promise<[string, Token]> => [name, await this.#get(name, signal)]);
-    return new Map(await Promise.all(entries));
-  }
-
-  /** One fetch within the step's own deadline. The step is named in what it throws, and told of it. */
-  async #fetch(
-    step: PipelineStep,
-    tokens: ReadonlyMap<string, Token>,
-    previous: Token | undefined,
-    signal: AbortSignal,
-    onRedeem: () => Promise<void>,
-  ): Promise<Token> {
-    const { clock, serviceName } = this.#environment;
-    const deadlineMs = step.deadlineMs ?? this.#environment.settings.deadlineMs;
-    const link = linkSignals(signal);
-    const late = (): AuthenticationError =>
-      new AuthenticationError(`Token request for ${this.#owner(step.name)} did not end within ${deadlineMs} ms.`, {
-        code: 'FORGE_AUTH_TOKEN_DEADLINE',
-        step: step.name,
-        transient: true,
-      });
-    const context = new StepContext(step.name, tokens, this.graph.ancestors(step.name), link.signal);
-    const request = { context, signal: link.signal, deadline: clock.now() + deadlineMs, previous, onRedeem };
-    try {
-      return await withDeadline(clock, step.obtain(request), deadlineMs, late);
-    } catch (error) {
-      link.abort(error); // Ends what a deadline left behind.
-      if (error instanceof TokenWanted || signal.aborted) throw error;
-      const failure = tokenFailure(error, this.#owner(step.name), serviceName);
-      if (failure instanceof AuthenticationError) failure.step ??= step.name;
-      await this.#tell(step, failure, context);
-      throw failure;
-    } finally {
-      link.release();
-    }
-  }
-
-  async #tell(step: PipelineStep, failure: ForgeAuthError, context: StepContext): Promise<void> {
-    try {
-      await step.onFetchError?.(failure, context);
-    } catch (error) {
-      this.#environment.logger.warn(
-        `onFetchError of ${this.#owner(step.name)} failed: ${new RedactedCause(error).message}.`,
-      );
-    }
-  }
-
-  /** The issuer refused a step's request: the tokens it was made with may be to blame, unless they are brand new. */
-  async #renewParents(
-    name: string,
-    tokens: ReadonlyMap<string, Token>,
-    startedAt: number,
-    signal: AbortSignal,
-    refusal: unknown,
-  ): Promise<string[]> {
-    const suspects = [...tokens].filter(([parent, token]) => !this.#isNew(parent, token, startedAt));
-    if (suspects.length === 0) throw refusal;
-    try {
-      const results = await Promise.all(
-        suspects.map(([parent, token]) => this.#replaceParent(parent, token, name, signal)),
-      );
-      if (results.includes(false)) throw refusal;
-    } catch (error) {
-      throw chainError(error, name, []);
-    }
-    return suspects.map(([parent]) => parent);
-  }
-
-  /** Whether a token that is still in use was obtained for the flight that began at `startedAt`. */
-  #isNew(name: string, token: Token, startedAt: number): boolean {
-    const current = this.#slot(name).current;
-    return current?.token.fingerprint === token.fingerprint && current.obtainedAt >= startedAt;
-  }
-
-  /** A refused parent takes its other descendants with it, unless it was replaced meanwhile, and they were taken then. */
-  async #replaceParent(parent: string, token: Token, child: string, signal: AbortSignal): Promise<boolean> {
-    if (this.#isCurrent(parent, token)) {
-      const others = this.graph.descendants(parent).filter((name) => name !== child);
-      await this.#invalidate(others);
-    }
-    return (await this.#slot(parent).replace(token, signal)) !== undefined;
   }
 
   /** The key of a step: whatever tells it apart, and whatever tells those apart that it depends on. */
@@ -395,17 +303,6 @@ export class BoundPipeline {
 
   #epoch(name: string): number {
     return this.#epochs.get(name) ?? 0;
-  }
-
-  /** Each step has a deadline of its own; a flight also waits for its dependencies, and perhaps for their renewal. */
-  #flightDeadlineMs(name: string): number {
-    const known = this.#flightDeadlines.get(name);
-    if (known !== undefined) return known;
-    const own = this.#steps.get(name)?.deadlineMs ?? this.#environment.settings.deadlineMs;
-    const parents = this.graph.parents(name).map((parent) => this.#flightDeadlineMs(parent));
-    const deadlineMs = parents.length === 0 ? own + LATE_MS : 2 * (own + Math.max(...parents));
-    this.#flightDeadlines.set(name, deadlineMs);
-    return deadlineMs;
   }
 
   #owner(step: string): string {

@@ -74,7 +74,9 @@ export class TokenSlot {
   #last: ShelvedToken | undefined;
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   #rejected: string | undefined;
-  /** Whether the token in use takes the place of a rejected one: a rejection of it, too, tells that no token will do. */
+  /** Fingerprint of the token that a service rejected last; an invalidation by the app says nothing of the service. */
+  #rejectedByService: string | undefined;
+  /** Whether the token in use takes the place of such a one: a rejection of it, too, tells that no token will do. */
   #onProbation = false;
   #flight: Flight<Token> | undefined;
   #forced: Flight<Token> | undefined;
@@ -162,6 +164,7 @@ export class TokenSlot {
     if (held === undefined || held.token.fingerprint !== rejected.fingerprint) return true;
     if (this.#onProbation && this.#isFresh(held)) this.#pause.freshTokenRejected();
     if (this.#pause.active) return false;
+    this.#rejectedByService = rejected.fingerprint;
     this.#drop(held);
     return true;
   }
@@ -182,6 +185,7 @@ export class TokenSlot {
   async invalidate(rejected?: Token): Promise<void> {
     const held = this.#held;
     if (rejected !== undefined && held !== undefined && held.token.fingerprint !== rejected.fingerprint) return;
+    if (rejected !== undefined) this.#rejectedByService = rejected.fingerprint;
     const target = held?.token ?? rejected;
     if (held !== undefined) this.#drop(held);
     const buried = await this.#shelf.bury(target);
@@ -343,8 +347,8 @@ export class TokenSlot {
   }
 
   #use(held: Held): void {
-    this.#onProbation =
-      this.#rejected !== undefined && this.#held === undefined && this.#last?.token.fingerprint === this.#rejected;
+    const suspect = this.#rejectedByService;
+    this.#onProbation = suspect !== undefined && this.#held === undefined && this.#last?.token.fingerprint === suspect;
     this.#held = held;
     this.#last = held;
   }

@@ -130,6 +130,38 @@ describe('every error names its step', () => {
   });
 });
 
+describe('onFetchError', () => {
+  it('is told of a flight that failed, once, and not of a refusal that was healed', async () => {
+    const told: [string, unknown][] = [];
+    const steps = [issuer.fetcher('app', [], once), issuer.fetcher('user', ['app'], once)].map((fetcher) =>
+      Object.assign(fetcher, { onFetchError: (error: unknown) => void told.push([fetcher.name, error]) }),
+    );
+    const pipeline = new TokenFetchPipeline({ steps });
+    await pipeline.execute();
+    await pipeline.invalidateStep('user');
+    issuer.revoke('app');
+    await pipeline.execute();
+    expect(issuer.counts).toEqual({ app: 2, user: 3 });
+    expect(told).toEqual([]);
+
+    await pipeline.invalidateStep('user');
+    const refusal = { status: 403, json: { error: 'access_denied' } };
+    issuer.answerNext('user', refusal, refusal, refusal);
+    const error = await rejection(pipeline.execute());
+    expect(told).toEqual([['user', error]]);
+  });
+
+  it('is not told by a step that was never asked, because one before it failed', async () => {
+    const told: string[] = [];
+    const steps = twoSteps().map((fetcher) =>
+      Object.assign(fetcher, { onFetchError: () => void told.push(fetcher.name) }),
+    );
+    issuer.answerNext('app', { status: 400 });
+    await expect(new TokenFetchPipeline({ steps }).execute()).rejects.toMatchObject({ step: 'app' });
+    expect(told).toEqual(['app']);
+  });
+});
+
 describe('a TokenManager over a pipeline that no module has', () => {
   it('names its service, tells its events, and shares the state of the definition', async () => {
     const pipeline = new TokenFetchPipeline({ steps: twoSteps() });
