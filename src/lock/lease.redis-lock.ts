@@ -16,7 +16,8 @@ const ACQUIRE = `
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local generation = string.format('%.0f', math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, now))
+local last = tonumber(redis.call('GET', KEYS[2]) or '0') or 0
+local generation = string.format('%.0f', math.max(last + 1, now))
 redis.call('SET', KEYS[2], generation, 'PX', ARGV[3])
 return generation`;
 
@@ -33,6 +34,8 @@ export class LeaseRedisLock implements TokenLock {
   readonly #target: RedisTarget;
   readonly #deadlineMs: number;
   readonly #clock: Clock;
+  /** What is under way: requests, leases that are held, and their return. */
+  readonly #open = new Set<Promise<unknown>>();
 
   constructor(target: RedisTarget, deadlineMs = DEADLINE_MS, clock: Clock = systemClock) {
     this.#target = target;
@@ -40,7 +43,19 @@ export class LeaseRedisLock implements TokenLock {
     this.#clock = clock;
   }
 
-  async acquire(key: string, { ttlMs, signal }: AcquireOptions): Promise<Lease | null> {
+  acquire(key: string, options: AcquireOptions): Promise<Lease | null> {
+    return this.#track(this.#acquire(key, options));
+  }
+
+  /** Waits, for a moment, until every lease is given back: whoever ends now should keep nobody waiting. */
+  async close(): Promise<void> {
+    const free = async (): Promise<void> => {
+      while (this.#open.size > 0) await Promise.allSettled(this.#open);
+    };
+    await this.#within(free).catch(() => undefined);
+  }
+
+  async #acquire(key: string, { ttlMs, signal }: AcquireOptions): Promise<Lease | null> {
     const full = this.#target.fullKey(key);
     const names = { lock: siblingKey(full, 'lock'), generation: siblingKey(full, 'generation') };
     const owner = randomUUID();
@@ -60,8 +75,8 @@ export class LeaseRedisLock implements TokenLock {
       throw signal.reason;
     } catch (error) {
       attempt.over = true;
-      // A deadline does not cancel a command: what was asked for may still be granted, and is undone right behind it.
-      if (error instanceof TimeoutError) this.#undo(names.lock, owner);
+      // A deadline cancels no command, nor does a connection that is lost: what may have been granted is undone behind it.
+      this.#undo(names.lock, owner);
       throw error;
     }
   }
@@ -73,20 +88,27 @@ export class LeaseRedisLock implements TokenLock {
       );
       return Number(answer) === 1;
     };
+    let returned!: () => void;
+    void this.#track(new Promise<void>((resolve) => (returned = resolve)));
     return {
       generation,
       extend: () => run(EXTEND, ttl),
       release: async () => {
-        await run(RELEASE);
+        await run(RELEASE).finally(returned);
       },
     };
   }
 
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#open.add(work);
+    const over = (): void => void this.#open.delete(work);
+    work.then(over, over);
+    return work;
+  }
+
   #undo(lock: string, owner: string): void {
-    this.#target
-      .connection()
-      .then((connection) => evaluate(connection, RELEASE, [lock], owner))
-      .catch(() => undefined); // It runs out by itself.
+    const undoing = this.#target.connection().then((connection) => evaluate(connection, RELEASE, [lock], owner));
+    this.#track(undoing).catch(() => undefined); // It runs out by itself.
   }
 
   #within<T>(work: () => Promise<T>): Promise<T> {

@@ -13,6 +13,7 @@ export class RedisTokenSignal implements TokenSignal {
   }
 
   async publish(channel: string, message: string): Promise<void> {
+    if (this.#closed) return;
     const connection = await this.#target.connection();
     const name = this.#target.fullKey(channel);
     await connection.command(name, 'PUBLISH', name, message);

@@ -63,14 +63,17 @@ export class CacheManagerTokenStorage implements TokenStorage {
   }
 
   get(key: string): Promise<string | Uint8Array | null | undefined> {
+    this.#redis?.use();
     return this.#within(this.#store.get(this.#prefix + key)) as Promise<string | undefined>;
   }
 
   set(key: string, value: string, ttlMs?: number): Promise<unknown> {
+    this.#redis?.use();
     return this.#within(this.#store.set(this.#prefix + key, value, ttlMs));
   }
 
   delete(key: string): Promise<unknown> {
+    this.#redis?.use();
     return this.#within(this.#store.delete(this.#prefix + key));
   }
 
@@ -85,6 +88,10 @@ export class CacheManagerTokenStorage implements TokenStorage {
   /** On the store's Redis; undefined where it has none. */
   createSignal(): TokenSignal | undefined {
     return this.#redis && new RedisTokenSignal(this.#redis.target);
+  }
+
+  async release(): Promise<void> {
+    await this.#redis?.release();
   }
 
   #within<T>(work: Promise<T>): Promise<T> {

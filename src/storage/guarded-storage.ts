@@ -3,16 +3,19 @@ import type { ForgeLogger } from '../diagnostics.js';
 import { TimeoutError } from '../errors.js';
 import { RedactedCause } from '../redact.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
-import type { TokenLock } from '../lock/token-lock.js';
+import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
-import { StorageBreaker } from './storage-breaker.js';
+import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
 import type { TokenStorage } from './token-storage.js';
 
 /** What became of a write. */
 export type WriteOutcome = 'written' | 'superseded' | 'failed';
+
+/** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
+export type Admission = Lease | 'held' | 'down';
 
 /** What a {@link GuardedStorage} needs, and may be given. */
 export interface GuardedStorageOptions {
@@ -34,8 +37,17 @@ export class GuardedStorage {
   readonly #clock: Clock;
   readonly #logger: ForgeLogger;
   readonly #encryption: TokenEncryption | undefined;
-  readonly #breaker: StorageBreaker;
+  /** Whether it answers at all. */
+  readonly #answers: StorageBreaker;
+  /** Whether it takes what is written: a replica, or a Redis that is full, refuses it and answers all the same. */
+  readonly #writes: StorageBreaker;
+  readonly #locks: StorageBreaker;
+  readonly #lockIsApart: boolean;
   readonly #deadlineMs: number;
+  readonly #calls = new Set<Promise<unknown>>();
+  #closed = false;
+  #troubled = false;
+  #lockTroubled = false;
 
   /** What makes one process of many ask for a token: on the same store where it can lock, else in this process. */
   readonly lock: TokenLock;
@@ -48,9 +60,12 @@ export class GuardedStorage {
     this.#logger = logger;
     this.#encryption = encryption;
     this.lock = lock ?? storage.createLock?.() ?? new InProcessTokenLock(clock);
+    this.#lockIsApart = lock !== undefined;
     const signal = storage.createSignal?.();
     this.announcements = signal && new Announcements(signal, clock);
-    this.#breaker = new StorageBreaker(clock);
+    this.#answers = new StorageBreaker(clock);
+    this.#writes = new StorageBreaker(clock);
+    this.#locks = new StorageBreaker(clock);
     this.#deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
   }
 
@@ -59,14 +74,39 @@ export class GuardedStorage {
     return !(this.lock instanceof InProcessTokenLock);
   }
 
+  /** Waits, for a moment, until the last commands are through; no call reaches the storage from then on. */
   async close(): Promise<void> {
-    await this.announcements?.close();
+    if (this.#closed) return;
     await this.lock.close?.();
+    this.#closed = true;
+    await Promise.all(this.#calls);
+    await this.announcements?.close();
+    await this.#storage.release?.().catch(() => undefined);
   }
 
-  /** Whether the last call failed: what stands on the same store is better not asked either. */
+  /** Whether it does not answer: what stands on the same store is better not asked either. */
   get failing(): boolean {
-    return this.#breaker.failing;
+    return this.#answers.failing;
+  }
+
+  /**
+   * Asks for the right to do something alone. A lock that does not answer is left alone for a while, as a storage is.
+   * @throws the signal's reason when it aborts
+   */
+  async acquire(key: string, options: AcquireOptions): Promise<Admission> {
+    if (this.locksFleet && this.failing) return 'down';
+    const pass = this.#locks.admit();
+    if (pass === undefined) return 'down';
+    try {
+      const lease = await this.#acquireInTime(key, options);
+      this.#lockAnswered(pass);
+      return lease ?? 'held';
+    } catch (error) {
+      if (options.signal.aborted && error === options.signal.reason) this.#lockAnswered(pass);
+      else this.#lockFailed(pass, error);
+      options.signal.throwIfAborted();
+      return 'down';
+    }
   }
 
   /** The envelope under `key`; undefined where there is none, or none can be had in time. */
@@ -81,7 +121,7 @@ export class GuardedStorage {
 
   /** A text under `key`. */
   async readText(key: string): Promise<string | undefined> {
-    const value = await this.#call(() => this.#storage.get(key));
+    const value = await this.#call(this.#answers, () => this.#storage.get(key));
     const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
     if (typeof text !== 'string' || this.#encryption === undefined) return text ?? undefined;
     return this.#encryption.decrypt(key, text);
@@ -91,7 +131,7 @@ export class GuardedStorage {
   async writeText(key: string, text: string, ttlMs: number, generation?: number): Promise<WriteOutcome> {
     const value = this.#encryption?.encrypt(key, text) ?? text;
     const ttl = Math.max(1, Math.floor(ttlMs));
-    const written = await this.#call(async () => {
+    const written = await this.#call(this.#writes, async () => {
       if (generation !== undefined && this.#storage.setIfNewer !== undefined) {
         return this.#storage.setIfNewer(key, value, ttl, generation);
       }
@@ -102,22 +142,90 @@ export class GuardedStorage {
     return written ? 'written' : 'superseded';
   }
 
-  async #call<T>(work: () => Promise<T>): Promise<T | undefined> {
-    if (!this.#breaker.admit()) return undefined;
-    const onTimeout = (): Error => new TimeoutError(`no answer within ${this.#deadlineMs} ms`);
+  async #call<T>(breaker: StorageBreaker, work: () => Promise<T>): Promise<T | undefined> {
+    if (this.#closed || (breaker === this.#writes && this.failing)) return undefined;
+    const pass = breaker.admit();
+    if (pass === undefined) return undefined;
+    const call = this.#admitted(breaker, pass, work);
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  /** Never rejects. */
+  async #admitted<T>(breaker: StorageBreaker, pass: Pass, work: () => Promise<T>): Promise<T | undefined> {
     try {
       // An async function, so that a storage that throws at once is a rejection like any other.
-      const answer = await withDeadline(this.#clock, (async () => work())(), this.#deadlineMs, onTimeout);
-      if (this.#breaker.succeeded()) this.#logger.log('Token storage is back.');
+      const answer = await this.#within((async () => work())());
+      breaker.succeeded(pass);
+      this.#tellWhenBack();
       return answer;
     } catch (error) {
-      if (this.#breaker.failed()) this.#tell(error);
+      breaker.failed(pass);
+      this.#trouble(error);
       return undefined;
     }
   }
 
-  #tell(error: unknown): void {
-    const why = error instanceof TimeoutError ? error.message : new RedactedCause(error).message;
-    this.#logger.warn(`Token storage is not answering (${why}). Tokens are not shared until it is back; calls go on.`);
+  /** One that is granted after its time is given back. */
+  async #acquireInTime(key: string, options: AcquireOptions): Promise<Lease | null> {
+    let late = false;
+    const acquiring = (async () => this.lock.acquire(key, options))();
+    acquiring.then((lease) => (late ? lease?.release() : undefined)).catch(() => undefined);
+    try {
+      return await this.#within(acquiring);
+    } catch (error) {
+      late = true;
+      throw error;
+    }
   }
+
+  #within<T>(work: Promise<T>): Promise<T> {
+    const onTimeout = (): Error => new TimeoutError(`no answer within ${this.#deadlineMs} ms`);
+    return withDeadline(this.#clock, work, this.#deadlineMs, onTimeout);
+  }
+
+  #lockAnswered(pass: Pass): void {
+    this.#locks.succeeded(pass);
+    if (!this.#lockTroubled || this.#locks.failing) return;
+    this.#lockTroubled = false;
+    this.#logger.log('Token lock is back.');
+  }
+
+  #lockFailed(pass: Pass, error: unknown): void {
+    this.#locks.failed(pass);
+    // On the same store it is the storage that is told of, as soon as it is written to.
+    if (!this.#lockIsApart) {
+      if (error instanceof TimeoutError) this.#trouble(error);
+      return;
+    }
+    if (this.#lockTroubled) return;
+    this.#lockTroubled = true;
+    this.#logger.warn(
+      `Token lock is not answering (${reasonOf(error)}). Each process asks for its own tokens until it is back.`,
+    );
+  }
+
+  #trouble(error: unknown): void {
+    // Who lets a write or a lease wait would let a read wait, too.
+    if (error instanceof TimeoutError) this.#answers.failed('call');
+    if (this.#troubled) return;
+    this.#troubled = true;
+    this.#logger.warn(
+      `Token storage is not answering (${reasonOf(error)}). Tokens are not shared until it is back; calls go on.`,
+    );
+  }
+
+  #tellWhenBack(): void {
+    if (!this.#troubled || this.#answers.failing || this.#writes.failing) return;
+    this.#troubled = false;
+    this.#logger.log('Token storage is back.');
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof TimeoutError ? error.message : new RedactedCause(error).message;
 }

@@ -5,7 +5,7 @@ import { GENERATION_TTL_MS, type RedisTarget, siblingKey } from '../lock/redis-t
  * its generation there, too: from then on earlier holders are late.
  */
 const SET_IF_NEWER = `
-if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[2]) then return 0 end
+if (tonumber(redis.call('GET', KEYS[2]) or '0') or 0) > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
 return 1`;

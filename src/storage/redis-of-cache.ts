@@ -1,9 +1,18 @@
-import { connectionOf, isRedisClient, type RedisConnection } from '../lock/redis-connection.js';
+import { systemClock, withDeadline } from '../clock.js';
+import { TimeoutError } from '../errors.js';
+import { connectionOf, isRedisClient } from '../lock/redis-connection.js';
 import type { RedisTarget } from '../lock/redis-target.js';
+
+/** Far above what the last commands take; a Redis that is frozen never ends them. */
+const CLOSE_DEADLINE_MS = 250;
 
 /** The Redis under a Keyv, and how Keyv writes values there. */
 export interface RedisOfCache {
   readonly target: RedisTarget;
+  /** Before each use by way of Keyv, which opens a closed connection again. */
+  use(): void;
+  /** Closes the connection if its owner had closed it, and only a later use has opened it again. */
+  release(): Promise<void>;
   /** A value as Keyv itself would write it, so that Keyv can read it. */
   serialize(value: string, expires: number): Promise<string>;
 }
@@ -34,15 +43,12 @@ export function redisOfCache(store: unknown, keyPrefix: string): RedisOfCache | 
   if (keyv === undefined || adapter === undefined) return undefined;
   const serialize = keyv.serializeData?.bind(keyv);
   if (serialize === undefined) return undefined;
-  // Kept: a cache that was closed must not be opened again by a command that comes late.
-  let connection: Promise<RedisConnection> | undefined;
+  const connection = new SharedConnection(adapter);
   return {
+    use: () => connection.use(),
+    release: () => connection.release(),
     target: {
-      connection: () =>
-        (connection ??= connect(adapter).catch((error: unknown) => {
-          connection = undefined;
-          throw error;
-        })),
+      connection: async () => connectionOf(await connection.open()),
       fullKey: (key) => fullKey(keyv, adapter, keyPrefix + key),
     },
     serialize: async (value, expires) => {
@@ -52,8 +58,56 @@ export function redisOfCache(store: unknown, keyPrefix: string): RedisOfCache | 
   };
 }
 
-async function connect(adapter: RedisAdapter): Promise<RedisConnection> {
-  return connectionOf((await adapter.getClient?.()) ?? adapter.client ?? adapter.redis ?? {});
+/** node-redis, as far as its life is concerned. */
+interface NodeRedisLife {
+  readonly isOpen?: boolean;
+  close?(): Promise<unknown>;
+  destroy?(): unknown;
+  unref?(): void;
+}
+
+/**
+ * The connection of a cache. Its owner may close it while we still give leases back and write the last token: Nest does,
+ * before it ends the requests that are under way. Keyv then opens it again, and nobody would close it any more.
+ */
+class SharedConnection {
+  readonly #adapter: RedisAdapter;
+  #seenOpen = false;
+  #reopened = false;
+
+  constructor(adapter: RedisAdapter) {
+    this.#adapter = adapter;
+  }
+
+  use(): void {
+    const { isOpen } = this.#life;
+    if (isOpen === true) this.#seenOpen = true;
+    else if (isOpen === false && this.#seenOpen) this.#reopened = true;
+  }
+
+  async open(): Promise<object> {
+    this.use();
+    const { client, redis } = this.#adapter;
+    const opened: NodeRedisLife = (await this.#adapter.getClient?.()) ?? client ?? redis ?? {};
+    // Closed while it connected, node-redis leaves a socket open that nobody can reach: it must not keep the process alive.
+    if (opened.isOpen === false) opened.unref?.();
+    this.use();
+    return opened;
+  }
+
+  async release(): Promise<void> {
+    const life = this.#life;
+    if (!this.#reopened || life.isOpen !== true) return;
+    this.#reopened = false;
+    const closing = Promise.resolve(life.close?.());
+    await withDeadline(systemClock, closing, CLOSE_DEADLINE_MS, () => new TimeoutError('Redis does not answer.')).catch(
+      () => life.destroy?.(),
+    );
+  }
+
+  get #life(): NodeRedisLife {
+    return (this.#adapter.client ?? {}) as NodeRedisLife;
+  }
 }
 
 /** A Cacheable keeps its shared store as `secondary`. */

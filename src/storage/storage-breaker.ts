@@ -5,6 +5,9 @@ const FIRST_PAUSE_MS = 500;
 /** One that is back is found within this time. */
 const LONGEST_PAUSE_MS = 10_000;
 
+/** How a call was let through: as any other, or to find out whether a failing storage is back. */
+export type Pass = 'call' | 'probe';
+
 /** Stops paying the deadline of a storage that does not answer: after a failure it is left alone, then probed. */
 export class StorageBreaker {
   readonly #clock: Clock;
@@ -21,29 +24,28 @@ export class StorageBreaker {
     return this.#failures > 0;
   }
 
-  /** Whether a call may be made now; of a failing storage, one at a time. Whoever is admitted tells how it ended. */
-  admit(): boolean {
-    if (this.#failures === 0) return true;
-    if (this.#probing || this.#clock.now() < this.#closedUntil) return false;
+  /**
+   * Lets a call through, or not: to a failing storage, one at a time. Whoever is let through tells how it ended.
+   * Calls that were under way when it failed prove nothing any more: many of them are one failure.
+   */
+  admit(): Pass | undefined {
+    if (this.#failures === 0) return 'call';
+    if (this.#probing || this.#clock.now() < this.#closedUntil) return undefined;
     this.#probing = true;
-    return true;
+    return 'probe';
   }
 
-  /** @returns whether the storage had been failing */
-  succeeded(): boolean {
-    const wasFailing = this.failing;
+  succeeded(pass: Pass): void {
+    if (pass !== 'probe') return;
     this.#failures = 0;
     this.#probing = false;
-    return wasFailing;
   }
 
-  /** @returns whether the storage had been well */
-  failed(): boolean {
-    const wasWell = !this.failing;
+  failed(pass: Pass): void {
+    if (pass === 'probe') this.#probing = false;
+    else if (this.failing) return;
     this.#failures += 1;
-    this.#probing = false;
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
     this.#closedUntil = this.#clock.now() + pause;
-    return wasWell;
   }
 }

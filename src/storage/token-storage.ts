@@ -22,6 +22,11 @@ export interface TokenStorage {
   createLock?(): TokenLock | undefined;
   /** Announcements on the same store, where it can make them: then a change elsewhere is seen at once. */
   createSignal?(): TokenSignal | undefined;
+  /**
+   * Whoever used the storage has ended, and others may go on. Called after the last command: a connection that its owner
+   * had closed before, and that was opened anew for the last commands, is closed again.
+   */
+  release?(): Promise<void>;
 }
 
 /** Any object that keeps values by key: a Map, a raw ioredis or node-redis client, a cache. Called with two arguments. */

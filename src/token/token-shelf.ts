@@ -1,7 +1,6 @@
 import { type Clock, sleep } from '../clock.js';
 import { linkSignals } from '../http/signals.js';
-import type { Lease } from '../lock/token-lock.js';
-import type { GuardedStorage, WriteOutcome } from '../storage/guarded-storage.js';
+import type { Admission, GuardedStorage, WriteOutcome } from '../storage/guarded-storage.js';
 import { Token } from './token.js';
 
 /** A token with what is stored beside it. */
@@ -15,9 +14,6 @@ export interface ShelvedToken {
   /** Its refresh token was being redeemed when it was written. */
   readonly redeeming?: boolean;
 }
-
-/** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
-export type Admission = Lease | 'held' | 'down';
 
 /** How long a refresh token is kept when the issuer does not say: the usual order of magnitude. */
 const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
@@ -85,13 +81,7 @@ export class TokenShelf {
   /** Asks for the right to renew the token alone. */
   async acquire(ttlMs: number, signal: AbortSignal): Promise<Admission> {
     const storage = this.#storage();
-    if (storage === undefined || (storage.locksFleet && storage.failing)) return 'down';
-    try {
-      return (await storage.lock.acquire(await this.#watchedKey(storage), { ttlMs, signal })) ?? 'held';
-    } catch {
-      signal.throwIfAborted();
-      return 'down';
-    }
+    return storage === undefined ? 'down' : storage.acquire(await this.#watchedKey(storage), { ttlMs, signal });
   }
 
   /** Waits until something may have changed, `atMostMs` at most. */

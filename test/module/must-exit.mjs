@@ -13,13 +13,14 @@ const provider = new forge.ClientCredentialsTokenProvider({ tokenUrl, clientId, 
 const service = { name: 'orders', baseUrl: apiUrl, auth: { provider } };
 const quiet = { log() {}, warn() {}, error() {}, debug() {}, verbose() {}, fatal() {} };
 
-async function start() {
+async function start(...more) {
   class App {}
   const cache = CacheModule.register({ isGlobal: true, stores: [createKeyv(redisUrl, { namespace: 'exit' })] });
   const retry = new forge.CircuitBreakerRetryStrategy({ recoveryTimeoutMs: 600_000 });
   const services = [
     { ...service, retry, logging: true },
     { name: 'customers', auth: { tokenManager: 'orders' } },
+    ...more,
   ];
   Module({ imports: [...(redisUrl ? [cache] : []), forge.ForgeAuthModule.forRoot({ services })] })(App);
   return NestFactory.createApplicationContext(App, { logger: quiet, abortOnError: false });
@@ -33,6 +34,11 @@ const RUNS = {
     await Promise.all(Array.from({ length: 20 }, () => client.get('/orders')));
     await (await client.fetch('/orders')).text();
     await client.tokens.forceRefresh();
+    await app.close();
+  },
+  async 'barely used'() {
+    const app = await start();
+    await app.get(forge.ForgeAuthService).tokens('orders').getToken();
     await app.close();
   },
   async unused() {
@@ -59,12 +65,7 @@ const RUNS = {
     say('waiting');
   },
   async failed() {
-    const wrong = { ...service, timeoutMs: -1 };
-    class App {}
-    Module({ imports: [forge.ForgeAuthModule.forRoot({ services: [service, { ...wrong, name: 'wrong' }] })] })(App);
-    await NestFactory.createApplicationContext(App, { logger: quiet, abortOnError: false }).catch((error) =>
-      say(error.code),
-    );
+    return start({ name: 'wrong', timeoutMs: -1 }).catch((error) => error.code);
   },
   async 'never closed'() {
     const app = await start();
@@ -82,5 +83,5 @@ const RUNS = {
   },
 };
 
-await RUNS[how]();
-say('done');
+const outcome = await RUNS[how]();
+say(outcome === undefined ? 'done' : `done: ${outcome}`);
