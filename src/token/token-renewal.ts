@@ -111,9 +111,11 @@ export class TokenRenewal {
     const { clock } = this.#context;
     for (;;) {
       await this.#passGate();
+      // The holder may be done before its refusal of us arrives: its announcement is then not to be missed.
+      const since = this.#shelf.changes;
       const admission = await this.#shelf.acquire(LEASE_MS, request.signal);
       if (admission !== 'held') return this.#runWith(admission === 'down' ? undefined : admission, request, before);
-      await this.#shelf.changed(POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
+      await this.#shelf.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
       const found = await this.#shelf.read();
       if (this.#isNews(found, request, before)) return { shelved: found, fetched: false };
     }

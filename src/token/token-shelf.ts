@@ -27,6 +27,7 @@ export class TokenShelf {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   #writes: Promise<unknown> = Promise.resolve();
+  #changes = 0;
   #watched:
     { readonly key: string; readonly storage: GuardedStorage; readonly end: (() => void) | undefined } | undefined;
 
@@ -84,14 +85,22 @@ export class TokenShelf {
     return storage === undefined ? 'down' : storage.acquire(await this.#watchedKey(storage), { ttlMs, signal });
   }
 
-  /** Waits until something may have changed, `atMostMs` at most. */
-  async changed(atMostMs: number, signal: AbortSignal): Promise<void> {
+  /** How many changes were heard of. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /**
+   * Waits until something may have changed, `atMostMs` at most.
+   * @param since {@link changes} at an earlier time: what was heard of from then on is not waited for again
+   */
+  async changed(since: number, atMostMs: number, signal: AbortSignal): Promise<void> {
     const storage = this.#storage();
     const link = linkSignals(signal);
     const key = storage && (await this.#watchedKey(storage));
     const end = key === undefined ? undefined : storage?.announcements?.onChange(key, () => link.abort(CHANGED));
     try {
-      await sleep(this.#clock, atMostMs, link.signal);
+      if (this.#changes === since) await sleep(this.#clock, atMostMs, link.signal);
     } catch (error) {
       if (error !== CHANGED) throw error;
     } finally {
@@ -133,9 +142,14 @@ export class TokenShelf {
     const key = await this.#key();
     if (this.#watched?.key !== key || this.#watched.storage !== storage) {
       this.#watched?.end?.();
-      this.#watched = { key, storage, end: storage.announcements?.onChange(key, this.#onChange) };
+      this.#watched = { key, storage, end: storage.announcements?.onChange(key, () => this.#heard()) };
     }
     return key;
+  }
+
+  #heard(): void {
+    this.#changes += 1;
+    this.#onChange();
   }
 
   async #read(): Promise<ShelvedToken | undefined> {
