@@ -26,7 +26,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
   const { authenticator, tokenRequest } = authOf(service, config.auth);
   const resolved = resolveUrl(service.base, config.url ?? '', config.params);
   if (authenticator !== false) service.origins.assertAllows(resolved);
-  const own = service.base === undefined || service.origins.allows(resolved);
+  const own = isOwn(service, resolved);
   const headers = headersOf(own ? service.headers : harmless(service.headers), config.headers);
   const startedAt = service.clock.now();
   const totalTimeoutMs = duration(config.totalTimeoutMs, 'totalTimeoutMs') ?? service.totalTimeoutMs;
@@ -51,6 +51,11 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
       attempts: 1,
     },
   };
+}
+
+/** Whether the service's own headers and parameters may go there: one that has neither base nor credential is at home everywhere. */
+function isOwn({ base, authenticator, origins }: ResolvedService, url: string): boolean {
+  return origins.allows(url) || (base === undefined && authenticator === false);
 }
 
 function authOf(

@@ -6,11 +6,13 @@ import { networkError } from '../http/network-error.js';
 import type { Transport } from '../http/transport.js';
 import { redactUrl } from '../redact.js';
 import type { Send } from './auth.interceptor.js';
+import { assertFraming } from './request-headers.js';
 
 /** Sends one request within its timeout: to the end of the body, to the headers of a stream. */
 export function sender(transport: Transport, clock: Clock, serviceName: string): Send {
   return async (request, call) => {
     if (request.body instanceof Readable && request.body.destroyed) throw spent(request, request.body);
+    assertFraming(request);
     const controller = new AbortController();
     const release = call.scope.onAbort((reason) => controller.abort(reason));
     const cancel = clock.after(call.timeoutMs, () => controller.abort(timedOut(request, call.timeoutMs, serviceName)));

@@ -126,6 +126,37 @@ describe('headers', () => {
     expect(server.connections).toBe(0);
   });
 
+  it.each<[string, Record<string, string>, unknown]>([
+    ['a length that is too small', { 'content-length': '1' }, 'a body'],
+    ['a length that is too large', { 'content-length': '100' }, 'a body'],
+    ['a length of no body', { 'content-length': '6' }, undefined],
+    ['a length in other words', { 'content-length': '0x6' }, 'a body'],
+    ['two lengths', { 'content-length': '6, 6' }, 'a body'],
+    ['another coding', { 'transfer-encoding': 'chunked' }, 'a body'],
+    [
+      'a length and another coding',
+      { 'content-length': '6', 'transfer-encoding': 'chunked' },
+      () => Readable.from('a body'),
+    ],
+  ])('cannot smuggle a second request behind %s', async (_name, headers, data) => {
+    const attempt = wire.client(server).post('/', data, { headers });
+    await expect(attempt).rejects.toBeInstanceOf(InvalidRequestError);
+    await expect(attempt).rejects.toThrow('does not fit the body: leave both out');
+    expect(server.connections).toBe(0);
+  });
+
+  it('may state the length of the body', async () => {
+    const client = wire.client(server);
+    await client.post('/', 'ä', { headers: { 'Content-Length': 2 } });
+    await client.post('/', Readable.from(['abc']), { headers: { 'Content-Length': '3' } });
+    await client.post('/', undefined, { headers: { 'Content-Length': '0' } });
+    expect(server.requests.map(({ text, headers }) => [text, headers['content-length']])).toEqual([
+      ['ä', '2'],
+      ['abc', '3'],
+      ['', '0'],
+    ]);
+  });
+
   it('cannot be injected by a path, a method or a parameter', async () => {
     const client = wire.client(server);
     await expect(client.get('/a HTTP/1.1\r\nx-injected: 1')).rejects.toBeInstanceOf(InvalidRequestError);

@@ -142,6 +142,28 @@ describe('a URL that leads elsewhere', () => {
     expectNothingToldTo(other, 1, SECRETS);
   });
 
+  it('is shown nothing with auth: false by a service without a base URL, either', async () => {
+    const client = createForgeClient({
+      name: 'orders',
+      auth: new BearerAuth(TOKEN),
+      headers: { 'X-Tenant': HEADER, cookie: COOKIE },
+      params: { secret: QUERY },
+      allowedOrigins: [own.origin],
+    });
+    clients.push(client);
+    await client.get(`${other.origin}/orders`, { auth: false });
+    expectNothingToldTo(other, 1, SECRETS);
+    await client.get(`${own.origin}/orders`, { auth: false });
+    expect(own.requests[0]?.headers).toMatchObject({ 'x-tenant': HEADER, cookie: COOKIE });
+  });
+
+  it('is shown the headers of a service that has neither a base URL nor a credential: they are for all', async () => {
+    const client = createForgeClient({ name: 'orders', headers: { 'X-Tenant': 'a' }, params: { page: 1 } });
+    clients.push(client);
+    await client.get(`${other.origin}/orders`);
+    expect(other.requests[0]).toMatchObject({ url: '/orders?page=1', headers: { 'x-tenant': 'a' } });
+  });
+
   it('is called with the credential when its origin is allowed, and with no other port of that host', async () => {
     const client = clientOf({ allowedOrigins: [other.origin] });
     await client.get(`${other.origin}/files`);

@@ -1,0 +1,260 @@
+import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { type AxiosInstance, create } from 'axios';
+import { BearerAuth, createForgeClient, ForgeAuthError, type ForgeHttpClient } from 'nestjs-forge-auth';
+import { markedTables } from '../support/readme.js';
+import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
+
+/** What README's tables say differs, each shown on both. The suites beside this one show that the rest does not. */
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+
+type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
+
+/** What a difference comes to, told in one word or a few. */
+type Difference<Of> = [row: string, attempt: (it: Of) => Promise<unknown>, plain: unknown, here: unknown];
+
+let server: RecordingServer;
+let elsewhere: RecordingServer;
+let client: ForgeHttpClient;
+
+const answer: Handler = (request, response) => {
+  const { path } = request;
+  if (path === '/away') return void response.writeHead(307, { location: `${elsewhere.origin}/there` }).end();
+  if (path === '/again') return void response.writeHead(307, { location: '/there' }).end();
+  if (path.startsWith('/hops/')) {
+    const left = Number(path.slice('/hops/'.length));
+    if (left > 0) return void response.writeHead(302, { location: `/hops/${left - 1}` }).end();
+  }
+  if (path === '/slow') return drip(response);
+  if (path === '/broken') return void response.writeHead(200).end('{"secret":');
+  response.writeHead(path === '/teapot' ? 418 : 200).end('here');
+};
+
+/** A byte now and then, until nobody listens any more. */
+function drip(response: Parameters<Handler>[1]): void {
+  response.writeHead(200);
+  let bytes = 0;
+  const timer = setInterval(() => {
+    bytes += 1;
+    if (bytes === 30) response.end();
+    else response.write('.');
+  }, 60);
+  response.once('close', () => clearInterval(timer));
+}
+
+beforeAll(async () => {
+  server = await startServer(answer);
+  elsewhere = await startServer((_request, response) => void response.writeHead(200).end('there'));
+  client = createForgeClient({
+    name: 'differences',
+    baseUrl: server.origin,
+    auth: new BearerAuth('differences-token'),
+    validateStatus: (status) => status < 300 || status === 418,
+  });
+});
+afterEach(() => {
+  server.reset();
+  elsewhere.reset();
+});
+afterAll(async () => {
+  await client.close();
+  await server.close();
+  await elsewhere.close();
+});
+
+const ofAxios: Difference<AxiosInstance>[] = [
+  [
+    'a URL of another origin',
+    (instance) => instance.get(`${elsewhere.origin}/there`),
+    'there',
+    'FORGE_AUTH_ORIGIN_NOT_ALLOWED',
+  ],
+  [
+    'user info, a backslash or `//` at the start of a URL, and schemes other than http and https',
+    (instance) => instance.get(`${server.origin.replace('//', '//user:password@')}/here`),
+    'here',
+    'FORGE_AUTH_INVALID_REQUEST',
+  ],
+  [
+    'a redirect to another origin',
+    async (instance) => {
+      await instance.get('/away', { headers: { 'X-Api-Key': 'key', Accept: 'text/plain' } });
+      const { 'x-api-key': key, accept } = elsewhere.requests[0]?.headers ?? {};
+      return [key, accept];
+    },
+    ['key', 'text/plain'],
+    [undefined, 'text/plain'],
+  ],
+  [
+    '307 and 308 when the body is a stream',
+    (instance) => instance.post('/again', Readable.from(['once'])),
+    'here',
+    'FORGE_AUTH_HTTP_STATUS',
+  ],
+  ['`maxRedirects`', (instance) => instance.get('/hops/15'), 'here', 'FORGE_AUTH_TOO_MANY_REDIRECTS'],
+  [
+    '`beforeRedirect`',
+    (instance) => instance.get('/again', { beforeRedirect: () => undefined }),
+    'here',
+    'FORGE_AUTH_INVALID_REQUEST',
+  ],
+  [
+    '`timeout`',
+    (instance) => instance.get<string>('/slow', { timeout: 1_000 }).then(({ data }) => ({ data: data.length })),
+    29,
+    'FORGE_AUTH_TIMEOUT',
+  ],
+  ['`validateStatus`', (instance) => instance.get('/teapot'), 418, 'here'],
+  [
+    'a header value beyond Latin-1',
+    async (instance) => {
+      await instance.get('/here', { headers: { 'x-name': 'Zoë 日本' } });
+      return server.requests[0]?.headers['x-name'];
+    },
+    'Zoë',
+    'FORGE_AUTH_INVALID_REQUEST',
+  ],
+  [
+    'a `Content-Length` or `Transfer-Encoding` that does not fit the body',
+    async (instance) => {
+      await instance.post('/here', 'abc', { headers: { 'Content-Length': '2' } });
+      return 'sent';
+    },
+    400,
+    'FORGE_AUTH_INVALID_REQUEST',
+  ],
+  [
+    '`response.request`, `error.request`',
+    async (instance) => {
+      const { request } = await instance.get('/here');
+      return [request.method, request.path, request.host, typeof request.getHeader];
+    },
+    ['GET', '/here', '127.0.0.1', 'function'],
+    ['GET', '/here', '127.0.0.1', 'undefined'],
+  ],
+  [
+    '`error.toJSON()`',
+    async (instance) => {
+      const error: unknown = await instance
+        .get('/missing', { headers: { 'X-Key': 'secret' }, validateStatus: () => false })
+        .catch((e: unknown) => e);
+      return JSON.stringify(error).includes('secret');
+    },
+    true,
+    false,
+  ],
+];
+
+const ofFetch: Difference<Fetch>[] = [
+  ['a relative URL', (fetch) => fetch('/here'), 'TypeError', 'here'],
+  ['a URL of another origin', (fetch) => fetch(`${elsewhere.origin}/there`), 'there', 'FORGE_AUTH_ORIGIN_NOT_ALLOWED'],
+  ['`data:` and `blob:` URLs', (fetch) => fetch('data:text/plain,here'), 'here', 'FORGE_AUTH_INVALID_REQUEST'],
+  [
+    'a redirect to another origin',
+    async (fetch) => {
+      await fetch(`${server.origin}/away`, { headers: { 'X-Api-Key': 'key', Accept: 'text/plain' } });
+      const { 'x-api-key': key, accept } = elsewhere.requests[0]?.headers ?? {};
+      return [key, accept];
+    },
+    ['key', 'text/plain'],
+    [undefined, 'text/plain'],
+  ],
+  ['more than 10 redirects', (fetch) => fetch(`${server.origin}/hops/15`), 'here', 'FORGE_AUTH_TOO_MANY_REDIRECTS'],
+  [
+    'headers that nobody set',
+    async (fetch) => {
+      await fetch(`${server.origin}/here`);
+      const { accept, 'accept-language': language, 'sec-fetch-mode': mode } = server.requests[0]?.headers ?? {};
+      return [accept, language, mode];
+    },
+    ['*/*', '*', 'cors'],
+    ['application/json, text/plain, */*', undefined, undefined],
+  ],
+  [
+    'methods in lower case',
+    async (fetch) => {
+      await fetch(`${server.origin}/here`, { method: 'report' }).catch(() => undefined);
+      return server.requests[0]?.method;
+    },
+    undefined,
+    'REPORT',
+  ],
+  [
+    '`integrity`',
+    (fetch) => fetch(`${server.origin}/here`, { integrity: 'sha256-/OyRUJdZrZlcLNFLyyaycgmT+vYcKdN5snDUQtkikOs=' }),
+    'here',
+    'FORGE_AUTH_INVALID_REQUEST',
+  ],
+  [
+    '`dispatcher`',
+    (fetch) =>
+      fetch(`${server.origin}/here`, {
+        dispatcher: {
+          dispatch: () => {
+            throw new TypeError('asked');
+          },
+        },
+      } as object),
+    'TypeError',
+    'here',
+  ],
+  [
+    'the error of `json()`',
+    async (fetch) => {
+      const error: unknown = await (await fetch(`${server.origin}/broken`)).json().catch((e: unknown) => e);
+      return [(error as Error).name, (error as Error).message.startsWith('The body of an answer')];
+    },
+    ['SyntaxError', false],
+    ['SyntaxError', true],
+  ],
+];
+
+describe('axiosRef differs from plain axios in', () => {
+  it.each(ofAxios)('%s', async (_row, attempt, plain, here) => {
+    expect(await outcome(attempt(create({ baseURL: server.origin })))).toEqual(plain);
+    server.reset();
+    elsewhere.reset();
+    expect(await outcome(attempt(client.axiosRef))).toEqual(here);
+  });
+
+  it('nothing that README does not list, with its reason', () => {
+    expect(rowsOf('differences: axiosRef')).toEqual(ofAxios.map(([row]) => row));
+  });
+
+  it('no more when an adapter is given: it takes the place of the client', async () => {
+    await client.axiosRef.get('/here', { adapter: 'http', baseURL: server.origin });
+    expect(server.requests[0]?.headers.authorization).toBeUndefined();
+  });
+});
+
+describe('client.fetch differs from fetch in', () => {
+  it.each(ofFetch)('%s', async (_row, attempt, plain, here) => {
+    expect(await outcome(attempt(globalThis.fetch as Fetch))).toEqual(plain);
+    server.reset();
+    elsewhere.reset();
+    expect(await outcome(attempt(client.fetch as Fetch))).toEqual(here);
+  });
+
+  it('nothing that README does not list, with its reason', () => {
+    expect(rowsOf('differences: fetch')).toEqual(ofFetch.map(([row]) => row));
+  });
+});
+
+function rowsOf(mark: string): (string | undefined)[] {
+  const rows = markedTables(readme).find((table) => table.mark === mark)?.rows ?? [];
+  for (const [, there = '', here = '', why = ''] of rows) expect([there, here, why].every(Boolean)).toBe(true);
+  return rows.map(([row]) => row);
+}
+
+/** The body, or what it came to; of an error its status, its own code or its name. */
+async function outcome(attempt: Promise<unknown>): Promise<unknown> {
+  try {
+    const result = await attempt;
+    if (result instanceof Response) return await result.text();
+    return typeof result === 'object' && result !== null && 'data' in result ? result.data : result;
+  } catch (error) {
+    const own = error instanceof ForgeAuthError ? error : (error as Error).cause;
+    if (own instanceof ForgeAuthError) return own.code;
+    return (error as { status?: number }).status ?? (error as Error).name;
+  }
+}
