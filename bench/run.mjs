@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { benchBoot } from './boot.mjs';
 import { benchCalls } from './calls.mjs';
 import { benchFaces } from './faces.mjs';
+import { benchFleet } from './fleet.mjs';
 import { benchWarmToken } from './warm-token.mjs';
 
 const round = (value) => Math.round(value * 100) / 100;
@@ -14,7 +15,11 @@ const calls = await benchCalls();
 const faces = await benchFaces();
 const token = await benchWarmToken();
 const boots = await benchBoot();
+const fleet = await benchFleet();
 const boot = (way) => boots.find((row) => row.way === way);
+
+/** Undefined where there is no Redis to measure with. */
+const handOver = fleet?.handOver.find(({ way }) => way === 'token');
 
 const bounds = [
   { what: 'CPU time of client.get', value: calls.find(({ way }) => way === 'default').ratio, atMost: 0.75 },
@@ -29,6 +34,13 @@ const bounds = [
     { what: `CPU time of booting 1,000 services by ${way}`, value: boot(way).cpuRatio, atMost: 1.5 },
     { what: `heap of a service by ${way}`, value: boot(way).heapRatio, atMost: 1.5 },
   ]),
+  ...(fleet === undefined
+    ? []
+    : [
+        { what: 'storage commands of 10,000 warm calls', value: fleet.announced.commands, atMost: 0 },
+        { what: '… without announcements, for each nearCacheTtlMs', value: fleet.unannounced.perInterval, atMost: 1 },
+        { what: 'Redis round trips from a token to its last waiter, p99', value: handOver.p99RoundTrips, atMost: 60 },
+      ]),
 ].map((bound) => ({ ...bound, holds: bound.value <= bound.atMost }));
 
 console.log('\nCalls with a cached token, 50 at once: CPU time of one');
@@ -49,6 +61,20 @@ console.table(
     'ratio of heap': round(row.heapRatio),
   })),
 );
+if (fleet === undefined) {
+  console.log('\nA fleet is not measured: there is no redis-server here.');
+} else {
+  console.log('\nFrom the token of one process to the last of 100 callers in 4 processes, over Redis');
+  console.table(
+    fleet.handOver.map((row) => ({
+      '': row.name,
+      'median µs': Math.round(row.median),
+      'p99 µs': Math.round(row.p99),
+      'median in round trips': round(row.roundTrips),
+      'p99 in round trips': round(row.p99RoundTrips),
+    })),
+  );
+}
 console.log('\nBounds');
 console.table(
   bounds.map(({ what, value, atMost, holds }) => ({
@@ -65,6 +91,16 @@ const results = {
   faces: Object.fromEntries(faces.map((row) => [row.name, round(row.ratio)])),
   'warm getToken()': { 'against a promise that is there': round(token.ratio), ...token.effects },
   boot: Object.fromEntries(boots.map((row) => [row.name, { cpu: round(row.cpuRatio), heap: round(row.heapRatio) }])),
+  ...(fleet !== undefined && {
+    fleet: {
+      'storage commands of 10,000 warm calls': fleet.announced.commands,
+      'storage commands without announcements, for each nearCacheTtlMs': round(fleet.unannounced.perInterval),
+      'Redis round trips from a token to its last waiter': {
+        median: round(handOver.roundTrips),
+        p99: round(handOver.p99RoundTrips),
+      },
+    },
+  }),
 };
 await writeFile(new URL('results.json', import.meta.url), `${JSON.stringify(results, undefined, 2)}\n`);
 if (bounds.some(({ holds }) => !holds)) process.exitCode = 1;
