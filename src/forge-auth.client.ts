@@ -1,7 +1,9 @@
 import type { ForgeHttpClient } from './client/forge-http-client.js';
 import { type ForgeLogger, silentLogger } from './diagnostics.js';
 import { ConfigurationError } from './errors.js';
-import { ForgeAuthApplication, type Host, memoryStorage } from './forge-auth.application.js';
+import { ForgeAuthApplication } from './forge-auth.application.js';
+import type { Host } from './forge-auth.host.js';
+import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { ForgeServiceOptions } from './forge-auth.options.js';
 import { storageOf } from './storage/get-set.token-storage.js';
 import type { GetSet, TokenStorage } from './storage/token-storage.js';
@@ -25,7 +27,9 @@ export function createForgeClient(service: ForgeServiceOptions, options: ForgeCl
   const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
   application.configure({ services: [service] });
   application.useStorage(
-    options.storage === undefined ? memoryStorage() : storageOf(options.storage, `Service "${service.name}"`),
+    options.storage === undefined
+      ? new InMemoryTokenStorage()
+      : storageOf(options.storage, `Service "${service.name}"`),
   );
   return application.client(service.name);
 }

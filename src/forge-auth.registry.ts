@@ -12,7 +12,9 @@ import {
 import { ModuleRef } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
 import { ConfigurationError } from './errors.js';
-import { ForgeAuthApplication, type Host, memoryStorage } from './forge-auth.application.js';
+import { ForgeAuthApplication } from './forge-auth.application.js';
+import type { Host } from './forge-auth.host.js';
+import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { StorageOption } from './forge-auth.options.js';
 import { CacheManagerTokenStorage } from './storage/cache-manager.token-storage.js';
 import { storageOf } from './storage/get-set.token-storage.js';
@@ -78,7 +80,7 @@ export class ForgeAuthRegistry
       this.#logger.log(
         `Tokens are kept in memory: ${cache === undefined ? 'there is no CACHE_MANAGER' : 'the CACHE_MANAGER has no shared store'}.`,
       );
-      return memoryStorage();
+      return new InMemoryTokenStorage();
     }
     const shared = new CacheManagerTokenStorage(cache);
     const guarantee = shared.setIfNewer === undefined ? 'each process asks for its own token' : 'one request per fleet';

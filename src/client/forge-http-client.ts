@@ -12,11 +12,17 @@ import { requestMany, type RequestManyOptions, type RequestSource } from './requ
 
 type HttpService = ReturnType<typeof createHttpServiceFace>;
 
-/** What is known of a service before its first call. */
-export interface KnownOfService {
-  readonly core?: ClientCore | undefined;
-  readonly baseUrl?: string | undefined;
-  readonly pipeline?: TokenFetchPipeline | undefined;
+/** What a client has of its service, which is opened on first use. */
+export interface ServiceHandle {
+  readonly name: string;
+  /** Undefined before the service is opened. */
+  readonly core: ClientCore | undefined;
+  readonly baseUrl: string | undefined;
+  readonly tokens: TokenManager | undefined;
+  readonly pipeline: TokenFetchPipeline | undefined;
+  open(): Promise<ClientCore>;
+  /** The client was closed. */
+  release(): Promise<void>;
 }
 
 /**
@@ -27,43 +33,31 @@ export interface KnownOfService {
 export class ForgeHttpClient {
   /** Name of the service. */
   readonly serviceName: string;
-  readonly #tokens: () => TokenManager | undefined;
-  readonly #open: () => Promise<ClientCore>;
-  readonly #known: () => KnownOfService;
-  readonly #release: () => Promise<void>;
+  readonly #service: ServiceHandle;
   #core: ClientCore | undefined;
   #axiosRef: AxiosInstance | undefined;
   #httpService: HttpService | undefined;
   #fetch: ForgeFetch | undefined;
 
   /** Made by the module, or by {@link createForgeClient}. */
-  constructor(
-    serviceName: string,
-    tokens: () => TokenManager | undefined,
-    open: () => Promise<ClientCore>,
-    known: () => KnownOfService = () => ({}),
-    release: () => Promise<void> = async () => undefined,
-  ) {
-    this.serviceName = serviceName;
-    this.#tokens = tokens;
-    this.#open = open;
-    this.#known = known;
-    this.#release = release;
+  constructor(service: ServiceHandle) {
+    this.serviceName = service.name;
+    this.#service = service;
   }
 
   /** Keeps the service's tokens. One of a service without tokens throws when it is used. */
   get tokens(): TokenManager | undefined {
-    return this.#tokens();
+    return this.#service.tokens;
   }
 
   /** Runs the steps of the service's token; undefined where it has no pipeline. */
   get pipeline(): TokenFetchPipeline | undefined {
-    return this.#known().pipeline;
+    return this.#service.pipeline;
   }
 
   /** The service's circuit, where its retry strategy has one: `client.circuit?.state`. Undefined before the first call outside Nest. */
   get circuit(): { readonly state: CircuitState } | undefined {
-    return (this.#core ?? this.#known().core)?.circuit;
+    return (this.#core ?? this.#service.core)?.circuit;
   }
 
   /**
@@ -142,7 +136,7 @@ export class ForgeHttpClient {
   async close(): Promise<void> {
     const core = this.#core ?? (await this.#opened().catch(() => undefined));
     await core?.close();
-    await this.#release();
+    await this.#service.release();
   }
 
   /**
@@ -156,12 +150,12 @@ export class ForgeHttpClient {
   get #owner(): FaceOwner {
     return {
       open: () => this.#core ?? this.#opened(),
-      baseUrl: () => this.#known().core?.service.base?.href ?? this.#known().baseUrl,
+      baseUrl: () => this.#service.core?.service.base?.href ?? this.#service.baseUrl,
     };
   }
 
   async #opened(): Promise<ClientCore> {
-    return (this.#core ??= await this.#open());
+    return (this.#core ??= await this.#service.open());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

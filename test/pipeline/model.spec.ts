@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
-import { BodyTokenFetcher, type Token } from 'nestjs-forge-auth';
+import { BodyTokenFetcher, InMemoryTokenStorage, type Token } from 'nestjs-forge-auth';
 import { silentLogger } from '../../src/diagnostics.js';
-import { ForgeAuthApplication, memoryStorage } from '../../src/forge-auth.application.js';
+import { ForgeAuthApplication } from '../../src/forge-auth.application.js';
 import { json } from '../support/answer.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
@@ -138,7 +138,7 @@ it('fetches what a simple model fetches, and nothing else, whatever happens', as
         logger: silentLogger,
         clock,
         instantiate: async () => Promise.reject(new Error('no classes here')),
-        storageOf: async () => memoryStorage(),
+        storageOf: async () => new InMemoryTokenStorage(),
       });
       const fetchers = steps.map(
         (step) => new BodyTokenFetcher({ ...step, baseUrl: server.origin, endpoint: step.name, identity: [step.name] }),
@@ -147,7 +147,7 @@ it('fetches what a simple model fetches, and nothing else, whatever happens', as
       const refreshFromStep = named ? (steps[0] as Step).name : undefined;
       const pipeline = { steps: fetchers, ...(refreshFromStep === undefined ? undefined : { refreshFromStep }) };
       application.configure({ services: [{ name: 'model', auth: { pipeline } }] });
-      application.useStorage(memoryStorage());
+      application.useStorage(new InMemoryTokenStorage());
       const model = new Model(steps);
       const real = application.pipeline('model');
       const manager = application.tokens('model');

@@ -1,0 +1,16 @@
+import type { Clock } from './clock.js';
+import type { ForgeLogger } from './diagnostics.js';
+import type { StorageOption } from './forge-auth.options.js';
+import type { TokenStorage } from './storage/token-storage.js';
+
+/** What an application gives its services: in Nest the injector, outside of it nothing. */
+export interface Host {
+  readonly logger: ForgeLogger;
+  readonly clock?: Clock;
+  /** Whether the application is there for one client, and ends with it. */
+  readonly endsWithClient?: boolean;
+  /** An instance of a class, or what an injection token stands for. */
+  instantiate<T>(type: unknown, what: string): Promise<T>;
+  /** The storage that an option stands for. */
+  storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
+}
