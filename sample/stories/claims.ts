@@ -13,6 +13,11 @@ export class Claims {
     this.#settle(counted >= expected, counted, what, `expected ${expected} or more`);
   }
 
+  /** That there were so many, or fewer. */
+  atMost(expected: number, counted: number, what: string): void {
+    this.#settle(counted <= expected, counted, what, `expected ${expected} or fewer`);
+  }
+
   /** Says in one line how it went. Answers whether every claim held. */
   conclude(): boolean {
     const all = this.#kept + this.#broken;

@@ -1,0 +1,21 @@
+import type { Claims } from '../../stories/claims.js';
+import type { Fleet } from '../fleet.js';
+import type { Place } from '../places/place.js';
+import type { FleetWorld } from '../world.js';
+
+/** Where a story of the fleet plays. All counts start at zero. */
+export interface FleetScene {
+  /** The servers, which count. */
+  readonly world: FleetWorld;
+  readonly fleet: Fleet;
+  /** Where the tokens are kept. */
+  readonly place: Place;
+  /** What is to be shown. */
+  readonly claims: Claims;
+}
+
+/** One thing that the package promises to a fleet, shown. */
+export interface FleetStory {
+  readonly title: string;
+  tell(scene: FleetScene): Promise<void>;
+}

@@ -1,0 +1,22 @@
+// One process of the fleet: a Nest app like any other. Whoever started it hears what it logs, and tells it to end.
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { fleetModule } from './fleet.module.js';
+import { ToldLogger } from './told.logger.js';
+
+const app = await NestFactory.create(fleetModule(process.env), {
+  logger: new ToldLogger(),
+  forceCloseConnections: true,
+});
+await app.listen(0, '127.0.0.1');
+
+async function end(): Promise<void> {
+  process.off('disconnect', end);
+  await app.close();
+  if (process.connected) process.disconnect();
+}
+process.once('disconnect', end);
+process.on('message', (message) => {
+  if (message === 'end') void end();
+});
+process.send?.({ origin: await app.getUrl() });
