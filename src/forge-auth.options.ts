@@ -88,7 +88,11 @@ export interface ForgeServiceDefaults {
   logging?: boolean | LoggingOptions;
   /** Takes the place of axios. */
   transport?: Transport;
-  /** Agents, proxy, limits: an axios config, or the HttpService of another module. */
+  /**
+   * Agents, proxy, limits: an axios config, or the HttpService of another module. Its `baseURL`, `headers`, `params`,
+   * `timeout`, `maxRedirects` and `validateStatus` stand below the options beside it; its interceptors and transforms are
+   * not run.
+   */
   axios?: AxiosRequestConfig | HttpService;
   /** Further origins that may see the service's credential. @default [] */
   allowedOrigins?: readonly string[];

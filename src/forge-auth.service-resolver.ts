@@ -1,36 +1,21 @@
-import type { AxiosInstance, AxiosRequestConfig } from 'axios';
-import { type Authenticator, isAuthenticator } from './auth/authenticator.js';
-import { CompositeAuth } from './auth/composite.authenticator.js';
-import { createPathExclusion } from './auth/path-exclusion.js';
-import { TokenAuth } from './auth/token.authenticator.js';
+import type { AxiosRequestConfig } from 'axios';
+import type { Authenticator } from './auth/authenticator.js';
 import { OriginPolicy } from './client/origin-policy.js';
 import type { RequestHeaders } from './client/request-config.js';
 import { isSendable } from './client/request-headers.js';
 import type { ResolvedService } from './client/resolved-service.js';
-import type { Clock } from './clock.js';
-import type { ForgeLogger } from './diagnostics.js';
 import { ConfigurationError, ForgeAuthError } from './errors.js';
+import { resolveAuth, resolveExclusion } from './forge-auth.auth-resolver.js';
 import { SERVICE_DEFAULTS, SUSPICIOUS_TIMEOUT_MS } from './forge-auth.defaults.js';
-import { checkService, checkTokenAuth } from './forge-auth.service-rules.js';
-import { joinHooks, resolveHooks } from './forge-auth.hooks.js';
-import type { ForgeServiceDefaults, ForgeServiceOptions, TokenAuthOptions } from './forge-auth.options.js';
+import { resolveHooks } from './forge-auth.hooks.js';
+import type { ServiceContext } from './forge-auth.host.js';
+import type { ForgeServiceDefaults, ForgeServiceOptions } from './forge-auth.options.js';
+import { axiosConfigOf, withDefaults } from './forge-auth.service-defaults.js';
+import { checkService } from './forge-auth.service-rules.js';
 import { AxiosTransport, type PoolOptions } from './http/axios.transport.js';
 import type { HttpHeaders } from './http/http-request.js';
 import { prepareBaseUrl } from './http/url.js';
 import { NoRetryStrategy } from './retry/no.retry.strategy.js';
-import type { TokenManager } from './token/token-manager.js';
-
-/** What resolving a service's options needs of its application. */
-export interface ServiceContext {
-  readonly clock: Clock;
-  readonly logger: ForgeLogger;
-  /** An instance of a class: the app's own where it has one. */
-  instantiate<T>(type: unknown, what: string): Promise<T>;
-  /** The manager that token options stand for; the first set of a service is the one that is injected. */
-  managerFor(options: TokenAuthOptions): TokenManager;
-}
-
-type AuthMember = Authenticator | TokenAuthOptions;
 
 /**
  * Checks a service's options and makes them complete.
@@ -43,8 +28,9 @@ export async function resolveService(
 ): Promise<ResolvedService> {
   const { name } = given;
   try {
-    for (const options of [defaults, given]) checkService(options, (problem) => refusal(name, problem));
-    return await resolve(withDefaults(given, defaults), context);
+    const refuse = (problem: string): ConfigurationError => refusal(name, problem);
+    for (const options of [defaults, given]) checkService(options, refuse);
+    return await resolve(withDefaults(given, defaults, refuse), context, refuse);
   } catch (error) {
     throw nameService(error, name);
   }
@@ -54,18 +40,19 @@ function refusal(name: string, problem: string): ConfigurationError {
   return new ConfigurationError(`Service "${name}": ${problem}`, { serviceName: name });
 }
 
-async function resolve(options: ForgeServiceOptions, context: ServiceContext): Promise<ResolvedService> {
-  const { name } = options;
-  const refuse = (problem: string): ConfigurationError => refusal(name, problem);
-  if ('baseUrl' in options && options.baseUrl === undefined) {
+async function resolve(
+  options: ForgeServiceOptions,
+  context: ServiceContext,
+  refuse: (problem: string) => ConfigurationError,
+): Promise<ResolvedService> {
+  const { name, baseUrl } = options;
+  if ('baseUrl' in options && baseUrl === undefined) {
     throw refuse(
       'baseUrl is undefined. Is the variable that it is read from set? Leave the option out if there is none.',
     );
   }
-  const axios = axiosConfigOf(options.axios, refuse);
-  const baseUrl = options.baseUrl ?? axios.baseURL;
   const base = baseUrl === undefined ? undefined : prepareBaseUrl(baseUrl, name);
-  const auth = await authenticatorOf(options, context, refuse);
+  const auth = await resolveAuth(options, context, refuse);
   const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
   checkWriters(auth.authenticator, headers, refuse);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
@@ -77,12 +64,13 @@ async function resolve(options: ForgeServiceOptions, context: ServiceContext): P
   if (options.tls?.rejectUnauthorized === false) {
     context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
   }
+  const axios = axiosConfigOf(options.axios);
   const { retry, transport, validateStatus, logging } = options;
   return {
     name,
     base,
     origins: new OriginPolicy(name, base, options.allowedOrigins ?? []),
-    excluded: exclusionOf(options),
+    excluded: resolveExclusion(options),
     authenticator: auth.authenticator,
     usesTokens: auth.usesTokens,
     headers,
@@ -154,109 +142,6 @@ function isListOfTexts(value: unknown): boolean {
   return isList && Array.from(value as Iterable<unknown>).every((item) => typeof item === 'string');
 }
 
-/** `headers` are merged, `hooks` concatenated, everything else is replaced. An option that is there but undefined is told, not replaced. */
-function withDefaults(options: ForgeServiceOptions, defaults: ForgeServiceDefaults): ForgeServiceOptions {
-  const headers = { ...defaults.headers, ...options.headers };
-  const hooks = joinHooks(defaults.hooks, options.hooks);
-  return {
-    ...defaults,
-    ...options,
-    ...(Object.keys(headers).length === 0 ? undefined : { headers }),
-    ...(hooks === undefined ? undefined : { hooks }),
-  };
-}
-
-async function authenticatorOf(
-  options: ForgeServiceOptions,
-  context: ServiceContext,
-  refuse: (problem: string) => ConfigurationError,
-): Promise<{ authenticator: Authenticator | false; usesTokens: boolean }> {
-  const { auth } = options;
-  if (auth === undefined) {
-    if ('auth' in options) throw refuse('auth is undefined. Leave it out if the service needs no credential.');
-    return { authenticator: false, usesTokens: false };
-  }
-  if (auth instanceof CompositeAuth) {
-    const composite = auth as CompositeAuth<AuthMember>;
-    const usesTokens = composite.members.some((member) => !isAuthenticator(member) || member instanceof TokenAuth);
-    const resolved = composite.resolve((member) => {
-      refuseExclusions(member, refuse);
-      return memberOf(member, context, refuse);
-    });
-    return { authenticator: resolved, usesTokens };
-  }
-  if (typeof auth === 'function') {
-    const made = isClass(auth)
-      ? await context.instantiate<Authenticator>(auth, 'auth')
-      : (auth as () => Authenticator)();
-    if (!isAuthenticator(made)) throw refuse('auth must make something with a method authenticate(request).');
-    return { authenticator: made, usesTokens: made instanceof TokenAuth };
-  }
-  return {
-    authenticator: memberOf(auth, context, refuse),
-    usesTokens: !isAuthenticator(auth) || auth instanceof TokenAuth,
-  };
-}
-
-function memberOf(
-  auth: AuthMember,
-  context: ServiceContext,
-  refuse: (problem: string) => ConfigurationError,
-): Authenticator {
-  if (isAuthenticator(auth)) return auth;
-  if (typeof auth !== 'object' || auth === null)
-    throw refuse('auth must be an authenticator, its class, or token options.');
-  checkTokenAuth(auth, refuse);
-  const sources = ['provider', 'tokenManager', 'pipeline'].filter(
-    (name) => (auth as Record<string, unknown>)[name] !== undefined,
-  );
-  if (sources.length !== 1) {
-    const undefinedOne = ['provider', 'tokenManager', 'pipeline'].find((name) => name in auth);
-    throw refuse(
-      undefinedOne !== undefined && sources.length === 0
-        ? `auth.${undefinedOne} is undefined. Give it, or leave auth out if the service needs no credential.`
-        : `auth must have exactly one of provider, tokenManager and pipeline, or a method authenticate(request).`,
-    );
-  }
-  return new TokenAuth(context.managerFor(auth), auth);
-}
-
-/** Excluded paths go out bare: one member cannot decide that for the others. */
-function refuseExclusions(member: AuthMember, refuse: (problem: string) => ConfigurationError): void {
-  for (const name of ['excludedPaths', 'excludedPathPatterns']) {
-    if (typeof member === 'object' && member !== null && name in member && !isAuthenticator(member))
-      throw refuse(`auth.${name} is not read in a member of a CompositeAuth. Give it to the service.`);
-  }
-}
-
-function exclusionOf(options: ForgeServiceOptions): ResolvedService['excluded'] {
-  const auth = options.auth as TokenAuthOptions | undefined;
-  const own = createPathExclusion({
-    serviceName: options.name,
-    excludedPaths: options.excludedPaths,
-    excludedPathPatterns: options.excludedPathPatterns,
-  });
-  if (auth === undefined || isAuthenticator(auth) || typeof auth === 'function') return own;
-  const more = createPathExclusion({
-    serviceName: options.name,
-    excludedPaths: auth.excludedPaths,
-    excludedPathPatterns: auth.excludedPathPatterns,
-  });
-  if (own === undefined || more === undefined) return own ?? more;
-  return (path) => own(path) || more(path);
-}
-
-function axiosConfigOf(
-  given: ForgeServiceDefaults['axios'],
-  refuse: (problem: string) => ConfigurationError,
-): AxiosRequestConfig {
-  if (given === undefined) return {};
-  const instance = (given as { axiosRef?: AxiosInstance }).axiosRef;
-  const { headers: _headers, ...defaults } = (instance?.defaults ?? given) as AxiosRequestConfig;
-  if (defaults.auth !== undefined) throw refuse('axios.auth is not read. Use auth: new BasicAuth(username, password).');
-  return defaults;
-}
-
 /** Two writers of one header: one of them would be lost, and nobody would know which. */
 function checkWriters(
   authenticator: Authenticator | false,
@@ -283,10 +168,6 @@ function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string
     result[name.toLowerCase()] = Array.isArray(value) ? values : (values[0] ?? '');
   }
   return result;
-}
-
-function isClass(value: unknown): boolean {
-  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
 /** An error from deep inside knows the option, not the service. */

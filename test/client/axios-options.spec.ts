@@ -1,7 +1,20 @@
 import * as http from 'node:http';
 import { HttpService } from '@nestjs/axios';
-import { create } from 'axios';
-import { AxiosTransport, BearerAuth, type HttpRequest, type HttpResponse, TlsError } from 'nestjs-forge-auth';
+import { Test } from '@nestjs/testing';
+import { type AxiosRequestConfig, create } from 'axios';
+import {
+  AxiosTransport,
+  BearerAuth,
+  ConfigurationError,
+  ForgeAuthModule,
+  type ForgeServiceOptions,
+  getForgeClientToken,
+  type HttpRequest,
+  type HttpResponse,
+  TlsError,
+} from 'nestjs-forge-auth';
+import { renderError } from '../support/render.js';
+import { expectNoSecrets } from '../support/secrets.js';
 import { createCertificate } from '../support/certificate.js';
 import { startServer } from '../support/recording-server.js';
 import { rejection, until } from '../tokens/world.js';
@@ -83,20 +96,78 @@ describe('the axios option', () => {
     expect(proxy.asked).toEqual([`${server.origin}/from`, `${server.origin}/to`]);
   });
 
-  it('may be an HttpService: its base URL, agents and limits, not its headers', async () => {
-    const server = await wire.server((_request, response) => void response.end('x'.repeat(1_000)));
+  it.each([
+    ['an HttpService', (config: AxiosRequestConfig) => new HttpService(create(config))],
+    ['a config', (config: AxiosRequestConfig) => config],
+  ])('may be %s: what it says of every request stands below the options beside it', async (_name, given) => {
+    const server = await wire.server(({ path }, response) => {
+      if (path === '/away') response.writeHead(302, { location: '/there' });
+      response.end('x'.repeat(path === '/large' ? 1_000 : 10));
+    });
     const httpAgent = new http.Agent({ keepAlive: true });
-    const instance = create({
-      baseURL: server.origin,
+    const axios = given({
       httpAgent,
       maxContentLength: 100,
-      headers: { 'x-theirs': '1' },
-      timeout: 1,
+      headers: { 'X-Theirs': '1', 'X-Both': 'theirs' },
+      params: { version: 2 },
+      maxRedirects: 0,
+      validateStatus: (status) => status === 302,
+      timeout: 60_000,
     });
-    const client = wire.client({ origin: server.origin }, { axios: new HttpService(instance) });
-    await expect(client.get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_RESPONSE_TOO_LARGE' });
-    expect(server.requests[0]?.headers).not.toHaveProperty('x-theirs');
+    const client = wire.client({ origin: server.origin }, { axios, headers: { 'x-both': 'own' } });
+    expect((await client.get('/away')).status).toBe(302);
+    await expect(client.get('/large')).rejects.toMatchObject({ code: 'FORGE_AUTH_RESPONSE_TOO_LARGE' });
+    expect(server.requests.map(({ url }) => url)).toEqual(['/away?version=2', '/large?version=2']);
+    expect(server.requests[0]?.headers).toMatchObject({ 'x-theirs': '1', 'x-both': 'own' });
+
+    const firm = wire.client({ origin: server.origin }, { axios, maxRedirects: 1, validateStatus: () => true });
+    expect((await firm.get('/away')).url).toBe(`${server.origin}/there`);
     httpAgent.destroy();
+  });
+
+  it('gives the timeout where the service has none', async () => {
+    const server = await wire.server(() => undefined);
+    const attempt = (own: Partial<ForgeServiceOptions>): Promise<Error> =>
+      rejection(wire.client(server, { axios: { timeout: 130 }, ...own }).get('/'));
+    expect((await attempt({})).message).toContain('within 130 ms');
+    expect((await attempt({ timeoutMs: 120 })).message).toContain('within 120 ms');
+  });
+
+  it('gives the base URL where the service has none, and headers of defaults stand below those of the service', async () => {
+    const server = await wire.server();
+    const module = await Test.createTestingModule({
+      imports: [
+        ForgeAuthModule.forRoot({
+          defaults: { axios: { headers: { 'X-A': 'default', 'X-B': 'default' } }, headers: { 'x-c': 'default' } },
+          services: [
+            { name: 'orders', axios: { baseURL: `${server.origin}/api`, headers: { 'x-a': 'own' } } },
+            { name: 'invoices', baseUrl: server.origin },
+          ],
+        }),
+      ],
+    }).compile();
+    const app = await module.init();
+    await app.get(getForgeClientToken('orders'), { strict: false }).get('/a');
+    await app.get(getForgeClientToken('invoices'), { strict: false }).get('/b');
+    expect(server.requests.map(({ url }) => url)).toEqual(['/api/a', '/b']);
+    expect(server.requests[0]?.headers).toMatchObject({ 'x-a': 'own', 'x-c': 'default' });
+    expect(server.requests[1]?.headers).toMatchObject({ 'x-a': 'default', 'x-b': 'default', 'x-c': 'default' });
+    await app.close();
+  });
+
+  it.each([
+    ['axios.auth', { auth: { username: 'u', password: SECRET } }, 'axios.auth is not read. Use auth: new BasicAuth'],
+    [
+      'a header that auth writes',
+      { headers: { Authorization: SECRET } },
+      'headers sets authorization, which auth writes',
+    ],
+  ])('is refused with %s', async (_name, axios, words) => {
+    const server = await wire.server();
+    const error = await rejection(wire.client(server, { auth: new BearerAuth('t'), axios }).get('/'));
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error.message).toContain(`Service "orders": ${words}`);
+    expectNoSecrets(renderError(error), [SECRET]);
   });
 
   it('gives the base URL where the service has none', async () => {
