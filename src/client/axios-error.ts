@@ -1,9 +1,90 @@
 import { inspect } from 'node:util';
-import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
+import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig, isCancel } from 'axios';
+import { ForgeAuthError, type HttpStatusError, TimeoutError } from '../errors.js';
 import { redactHeaders, redactUrl } from '../redact.js';
+import { SentRequest } from './sent-request.js';
+
+/** What axios would have rejected with, as far as it knows such a failure; our own error is its cause. */
+export function axiosErrorOf(
+  error: unknown,
+  config: InternalAxiosRequestConfig,
+  rejected: AxiosResponse | undefined,
+): unknown {
+  if (isCancel(error)) return withParts(error as AxiosError, { config });
+  const { signal } = config;
+  if (signal instanceof AbortSignal && signal.aborted && error === signal.reason) {
+    return withParts(new CanceledError(), { config });
+  }
+  if (!(error instanceof ForgeAuthError)) return error;
+  const [message, code] = wordsOf(error, config);
+  const request = rejected === undefined ? sentRequestOf(error, config) : (rejected.request as object);
+  return withParts(new AxiosError(message, code), { config, request, response: rejected, cause: error });
+}
+
+function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [message: string, code: string] {
+  const { timeout, timeoutErrorMessage, transitional, maxContentLength } = config;
+  switch (error.code) {
+    case 'FORGE_AUTH_HTTP_STATUS': {
+      const { status } = error as HttpStatusError;
+      const isClientError = status >= 400 && status < 500;
+      return [
+        `Request failed with status code ${status}`,
+        isClientError ? AxiosError.ERR_BAD_REQUEST : AxiosError.ERR_BAD_RESPONSE,
+      ];
+    }
+    case 'FORGE_AUTH_TIMEOUT': {
+      const byConfig = typeof timeout === 'number' && timeout > 0 ? `timeout of ${timeout}ms exceeded` : error.message;
+      const code = transitional?.clarifyTimeoutError === true ? AxiosError.ETIMEDOUT : AxiosError.ECONNABORTED;
+      return [timeoutErrorMessage ?? byConfig, code];
+    }
+    case 'FORGE_AUTH_CONNECTION':
+      return [error.message, codeOfCause(error) ?? AxiosError.ERR_NETWORK];
+    case 'FORGE_AUTH_TLS':
+      return [error.message, codeOfCause(error) ?? error.code];
+    case 'FORGE_AUTH_RESPONSE_PARSE':
+      return [error.message, codeOfCause(error) ?? AxiosError.ERR_BAD_RESPONSE];
+    case 'FORGE_AUTH_RESPONSE_TOO_LARGE':
+      return [
+        maxContentLength !== undefined && maxContentLength > -1
+          ? `maxContentLength size of ${maxContentLength} exceeded`
+          : error.message,
+        AxiosError.ERR_BAD_RESPONSE,
+      ];
+    case 'FORGE_AUTH_TOO_MANY_REDIRECTS':
+      return ['Maximum number of redirects exceeded', AxiosError.ERR_FR_TOO_MANY_REDIRECTS];
+    case 'FORGE_AUTH_INVALID_REQUEST':
+      return [error.message, codeOfCause(error) ?? AxiosError.ERR_BAD_REQUEST];
+    default:
+      return [error.message, error.code];
+  }
+}
+
+function codeOfCause({ cause }: ForgeAuthError): string | undefined {
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** Code tells "no answer" from "not sent" by whether there is a request. */
+function sentRequestOf(
+  error: ForgeAuthError,
+  { method, url, baseURL }: InternalAxiosRequestConfig,
+): object | undefined {
+  const sent = [
+    'FORGE_AUTH_CONNECTION',
+    'FORGE_AUTH_TLS',
+    'FORGE_AUTH_RESPONSE_PARSE',
+    'FORGE_AUTH_RESPONSE_TOO_LARGE',
+  ];
+  if (!sent.includes(error.code) && !(error instanceof TimeoutError)) return undefined;
+  try {
+    return new SentRequest((method ?? 'get').toUpperCase(), new URL(url ?? '', baseURL).href);
+  } catch {
+    return undefined;
+  }
+}
 
 /** What hangs on an AxiosError and may hold secrets. */
-export interface AxiosErrorParts {
+interface AxiosErrorParts {
   readonly config: InternalAxiosRequestConfig;
   readonly request?: object | undefined;
   readonly response?: AxiosResponse | undefined;
@@ -14,7 +95,7 @@ export interface AxiosErrorParts {
  * Hangs config, request and response on an AxiosError so that code finds them where it always does, and printing or
  * serialising the error shows none of their secrets.
  */
-export function withParts<E extends AxiosError>(error: E, { config, request, response, cause }: AxiosErrorParts): E {
+function withParts<E extends AxiosError>(error: E, { config, request, response, cause }: AxiosErrorParts): E {
   const shownConfig = describeConfig(config);
   const hide = (name: string, value: unknown): void => {
     Object.defineProperty(error, name, { value, enumerable: false, configurable: true, writable: true });
