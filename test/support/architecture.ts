@@ -56,6 +56,9 @@ const AXIOS_FILES: ReadonlySet<string> = new Set([
   'http/axios.transport.ts',
   'client/http-service.face.ts',
   'client/axios.face.ts',
+  // Its two ways: of a request down, of an error up.
+  'client/axios-request.ts',
+  'client/axios-error.ts',
 ]);
 const FOLDERS_WITH_AXIOS_TYPES: ReadonlySet<string> = new Set(['http', 'client']);
 
