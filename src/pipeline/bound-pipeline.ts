@@ -7,6 +7,7 @@ import type { Token } from '../token/token.js';
 import type { PipelineStep, ProviderStep } from './pipeline-step.js';
 import { type FlightSurroundings, flightDeadlines, StepFlight } from './step-flight.js';
 import type { StepGraph } from './step-graph.js';
+import { StepHistory } from './step-history.js';
 import type { TokenFetcher } from './token-fetcher.js';
 
 /** Whom a pipeline is bound to. */
@@ -51,11 +52,7 @@ export class BoundPipeline {
   readonly #flights: FlightSurroundings;
   readonly #errors = new Map<string, unknown>();
   readonly #listeners: SlotEvents[] = [];
-  /** How often each step was invalidated: a fetch that began before is no longer true. */
-  readonly #epochs = new Map<string, number>();
-  /** Fetches so far, and the latest of each step: clocks are too coarse to tell what came first. */
-  #fetches = 0;
-  readonly #latest = new Map<string, { readonly fingerprint: string; readonly number: number }>();
+  readonly #history: StepHistory;
   readonly #forcing = new Map<string, Promise<Token>>();
   #invalidating: Promise<unknown> = Promise.resolve();
 
@@ -69,6 +66,7 @@ export class BoundPipeline {
     this.graph = graph;
     this.#steps = new Map(steps.map((step) => [step.name, step]));
     this.#environment = environment;
+    this.#history = new StepHistory(graph);
     this.#flights = this.#createSurroundings();
     const { settings } = environment;
     const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
@@ -189,18 +187,14 @@ export class BoundPipeline {
 
   /** Forgets the tokens in use here; newer ones of other processes stay. */
   async #invalidate(names: readonly string[]): Promise<void> {
-    this.#beginEpoch(names);
+    this.#history.invalidated(names);
     await Promise.all(names.map((name) => this.#slot(name).invalidate()));
   }
 
   /** Forgets whatever there is: what is newer may have been made of what is no good any more. */
   async #discard(names: readonly string[]): Promise<void> {
-    this.#beginEpoch(names);
+    this.#history.invalidated(names);
     await Promise.all(names.map((name) => this.#slot(name).discard()));
-  }
-
-  #beginEpoch(names: readonly string[]): void {
-    for (const name of names) this.#epochs.set(name, this.#epoch(name) + 1);
   }
 
   #isCurrent(name: string, token: Token): boolean {
@@ -219,12 +213,7 @@ export class BoundPipeline {
       slot: (step) => this.#slot(step),
       get: (step, signal) => this.#get(step, signal),
       invalidate: (steps) => this.#invalidate(steps),
-      lineage: (step) => this.#lineage(step),
-      fetches: () => this.#fetches,
-      isNew: (step, token, since) => {
-        const latest = this.#latest.get(step);
-        return latest?.fingerprint === token.fingerprint && latest.number > since;
-      },
+      history: this.#history,
     };
   }
 
@@ -253,7 +242,7 @@ export class BoundPipeline {
       {
         refreshed: (token, previous) => {
           this.#errors.delete(step.name);
-          this.#latest.set(step.name, { fingerprint: token.fingerprint, number: (this.#fetches += 1) });
+          this.#history.fetched(step.name, token);
           for (const listener of listeners) listener.refreshed(token, previous);
         },
         invalidated: (token) => {
@@ -294,15 +283,6 @@ export class BoundPipeline {
   /** What the result is made from, back to `from`. */
   #upstream(from: string | undefined): readonly string[] {
     return this.#downstream(from).filter((name) => name !== this.graph.result);
-  }
-
-  /** Changes when a step that `name` depends on is invalidated. */
-  #lineage(name: string): string {
-    return [...this.graph.ancestors(name)].map((ancestor) => this.#epoch(ancestor)).join(' ');
-  }
-
-  #epoch(name: string): number {
-    return this.#epochs.get(name) ?? 0;
   }
 
   #owner(step: string): string {

@@ -10,6 +10,7 @@ import { StepContext, TokenWanted } from './fetch-context.js';
 import type { PipelineStep } from './pipeline-step.js';
 import { chainError, isRefusal } from './refusal.js';
 import type { StepGraph } from './step-graph.js';
+import type { StepHistory } from './step-history.js';
 
 /** What the flights of a pipeline's steps have in common. */
 export interface FlightSurroundings {
@@ -26,12 +27,7 @@ export interface FlightSurroundings {
   get(step: string, signal: AbortSignal): Promise<Token>;
   /** Forgets the tokens of steps that are in use here. */
   invalidate(steps: readonly string[]): Promise<void>;
-  /** Changes when a step that `step` depends on is invalidated. */
-  lineage(step: string): string;
-  /** How many tokens were fetched so far, of all steps. */
-  fetches(): number;
-  /** Whether a token was fetched here after `fetches()` was `since`. */
-  isNew(step: string, token: Token, since: number): boolean;
+  readonly history: StepHistory;
 }
 
 /** How one refused token came to be replaced: by what another process had got, then by force. */
@@ -56,7 +52,7 @@ export class StepFlight {
     this.#step = step;
     this.#around = around;
     this.#signal = signal;
-    this.#since = around.fetches();
+    this.#since = around.history.fetches;
     this.#wanted = new Set(around.graph.parents(step.name));
     this.#context = this.#contextOf(new Map(), signal);
   }
@@ -74,12 +70,12 @@ export class StepFlight {
   async #run(previous: Token | undefined, onRedeem: () => Promise<void>): Promise<Token> {
     const { name } = this.#step;
     for (;;) {
-      const lineage = this.#around.lineage(name);
+      const lineage = this.#around.history.lineage(name);
       const tokens = await this.#tokens();
       try {
         const token = await this.#fetch(tokens, previous, onRedeem);
         for (const [parent, used] of tokens) this.#around.slot(parent).judge(used, true);
-        if (lineage === this.#around.lineage(name)) return token;
+        if (lineage === this.#around.history.lineage(name)) return token;
       } catch (error) {
         if (error instanceof TokenWanted) {
           this.#wanted.add(error.step);
@@ -149,7 +145,9 @@ export class StepFlight {
   }
 
   #isSuspect(parent: string, token: Token): boolean {
-    return !this.#around.isNew(parent, token, this.#since) && (this.#replaced.get(parent) ?? 0) < MAX_REPLACEMENTS;
+    return (
+      !this.#around.history.isNew(parent, token, this.#since) && (this.#replaced.get(parent) ?? 0) < MAX_REPLACEMENTS
+    );
   }
 
   /** A refused parent takes its other descendants with it, unless it was replaced meanwhile, and they were taken then. */
