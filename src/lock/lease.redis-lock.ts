@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
 import type { RedisConnection } from './redis-connection.js';
-import { GENERATION_TTL_MS, type RedisTarget, siblingKey } from './redis-target.js';
+import { GENERATION_TTL_MS, READ_LAST_GENERATION, type RedisTarget, siblingKey } from './redis-target.js';
 import type { AcquireOptions, Lease, TokenLock } from './token-lock.js';
 
 /** Far above a healthy round trip, far below what a caller notices. */
@@ -10,23 +10,25 @@ const DEADLINE_MS = 250;
 
 /**
  * Takes the lease and mints its generation: one more than the last, and never less than Redis' own time, so that it
- * grows even when everything was flushed.
+ * grows even when everything was flushed. What stands there without an end, or is no text, is no lease: it is replaced.
  */
 const ACQUIRE = `
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'none' and (kind ~= 'string' or redis.call('PTTL', KEYS[1]) < 0) then redis.call('DEL', KEYS[1]) end
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local last = tonumber(redis.call('GET', KEYS[2]) or '0') or 0
+${READ_LAST_GENERATION}
 local generation = string.format('%.0f', math.max(last + 1, now))
 redis.call('SET', KEYS[2], generation, 'PX', ARGV[3])
 return generation`;
 
 const EXTEND = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
 const RELEASE = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
 /** Leases in one Redis: owner token, `SET NX PX`, compare-and-extend, compare-and-delete. */

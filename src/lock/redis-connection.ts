@@ -19,8 +19,30 @@ export interface SubscriberConnection {
   close(): void;
 }
 
+/** node-redis, as far as its life is concerned. */
+export interface NodeRedisClient {
+  readonly isOpen?: boolean;
+  readonly options?: { readonly socket?: object };
+  /** Of a cluster. */
+  readonly masters?: unknown;
+  duplicate(overrides?: object): NodeRedisClient;
+  connect(): Promise<unknown>;
+  on(event: 'error', listener: () => void): unknown;
+  destroy?(): unknown;
+  ref?(): void;
+  unref?(): void;
+}
+
+/** How soon a listener that lost its connection tries to reach Redis again, where the client does not say. */
+const LISTENER_RETRY_MS = 1_000;
+
 type AnyFunction = (...args: unknown[]) => unknown;
-type AnyClient = Record<string, AnyFunction> & { isOpen?: boolean; masters?: unknown; status?: string };
+type AnyClient = Record<string, AnyFunction> & {
+  isOpen?: boolean;
+  masters?: unknown;
+  status?: string;
+  options?: { socket?: object };
+};
 
 /** Whether `client` is a raw client: of ioredis or iovalkey, or of node-redis (a cluster's, too). */
 export function isRedisClient(client: unknown): client is RedisClient {
@@ -29,6 +51,11 @@ export function isRedisClient(client: unknown): client is RedisClient {
     typeof known['duplicate'] === 'function' &&
     (typeof known['call'] === 'function' || typeof known['sendCommand'] === 'function')
   );
+}
+
+/** Whether `client` is one of node-redis, rather than of ioredis or iovalkey. */
+export function isNodeRedis(client: RedisClient): client is NodeRedisClient {
+  return isRedisClient(client) && typeof (client as AnyClient)['call'] !== 'function';
 }
 
 /** @throws {ConfigurationError} when `client` is none of a library that is known */
@@ -44,15 +71,22 @@ function ioredis(client: AnyClient): RedisConnection {
   return {
     command: async (_key, ...args) => call(client, 'call', ...args),
     duplicate: () => {
-      const own = call(client, 'duplicate') as AnyClient;
+      // Without a queue it would refuse to subscribe while it connects.
+      const own = call(client, 'duplicate', { enableOfflineQueue: true }) as AnyClient;
       call(own, 'on', 'error', ignore);
+      let channels: string[] = [];
       return {
         subscribe: async (channel, listener) => {
           call(own, 'on', 'message', (_channel: string, message: string) => listener(message));
           await call(own, 'subscribe', channel);
+          channels = [channel];
         },
         onStateChange: (listener) => {
-          call(own, 'on', 'ready', () => listener(true));
+          // Ready is told before the channels of the lost connection are subscribed to again.
+          const subscribeAgain = async (): Promise<void> => void (await call(own, 'subscribe', ...channels));
+          call(own, 'on', 'ready', () => {
+            if (channels.length > 0) subscribeAgain().then(() => listener(true), ignore);
+          });
           call(own, 'on', 'close', () => listener(false));
         },
         close: () => {
@@ -69,7 +103,7 @@ function nodeRedis(client: AnyClient): RedisConnection {
     command: async (key, ...args) =>
       cluster ? call(client, 'sendCommand', key, false, args) : call(client, 'sendCommand', args),
     duplicate: () => {
-      const own = call(client, 'duplicate') as AnyClient;
+      const own = call(client, 'duplicate', ...(cluster ? [] : [{ socket: persistent(client) }])) as AnyClient;
       call(own, 'on', 'error', ignore);
       // It only listens: closed while it was still connecting, it must not keep the process alive either.
       if (typeof own['unref'] === 'function') call(own, 'unref');
@@ -94,6 +128,13 @@ function nodeRedis(client: AnyClient): RedisConnection {
       };
     },
   };
+}
+
+/** A client may be told to give up when its connection is lost (a non-blocking cache is); whoever only listens never gives up. */
+function persistent({ options }: AnyClient): object {
+  const socket = options?.socket;
+  const { reconnectStrategy } = (socket ?? {}) as { reconnectStrategy?: unknown };
+  return { ...socket, ...(reconnectStrategy === false ? { reconnectStrategy: LISTENER_RETRY_MS } : undefined) };
 }
 
 function call(target: AnyClient, method: string, ...args: unknown[]): unknown {

@@ -25,3 +25,9 @@ export function siblingKey(key: string, name: string): string {
 
 /** Generations outlive every token, so that a holder that slept for days is still recognised as late. */
 export const GENERATION_TTL_MS = 30 * 24 * 3_600_000;
+
+/** Lua: the last generation, from the second key. What is no generation there (another type, no safe integer) counts as none. */
+export const READ_LAST_GENERATION = `
+local written = redis.pcall('GET', KEYS[2])
+local last = type(written) == 'string' and tonumber(written) or 0
+if not (last < ${Number.MAX_SAFE_INTEGER}) then last = 0 end`;

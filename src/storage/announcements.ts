@@ -14,6 +14,7 @@ const RETRY_MS = 5_000;
 export class Announcements {
   readonly #signal: TokenSignal;
   readonly #clock: Clock;
+  readonly #muted: () => boolean;
   readonly #self = randomUUID();
   readonly #listeners = new Map<string, Set<() => void>>();
   #up = false;
@@ -22,9 +23,11 @@ export class Announcements {
   #end: (() => void | Promise<void>) | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(signal: TokenSignal, clock: Clock) {
+  /** @param muted whether nothing is to be told: to a store that is down, messages would only pile up */
+  constructor(signal: TokenSignal, clock: Clock, muted: () => boolean = () => false) {
     this.#signal = signal;
     this.#clock = clock;
+    this.#muted = muted;
   }
 
   /** Whether every change elsewhere will be heard of. */
@@ -35,6 +38,7 @@ export class Announcements {
   /** Tells the others. Nobody waits for it: who misses it looks for itself. */
   announce(key: string): void {
     for (const listener of this.#listeners.get(key) ?? []) listener();
+    if (this.#closed || this.#muted()) return;
     this.#signal.publish(CHANNEL, `${this.#self} ${key}`).catch(() => undefined);
   }
 

@@ -30,7 +30,8 @@ interface Store {
  * Tokens in Nest's cache-manager.
  *
  * Only the last store is used, the most shared one: with a memory layer above Redis `cache.get` would answer a token
- * that another process has already replaced.
+ * that another process has already replaced. A Redis is spoken to over a connection of our own, a duplicate of the
+ * store's, in the store's own format: a command that a frozen Redis does not answer keeps nobody from closing the cache.
  */
 export class CacheManagerTokenStorage implements TokenStorage {
   readonly deadlineMs: number;
@@ -62,19 +63,22 @@ export class CacheManagerTokenStorage implements TokenStorage {
     }
   }
 
-  get(key: string): Promise<string | Uint8Array | null | undefined> {
-    this.#redis?.use();
-    return this.#within(this.#store.get(this.#prefix + key)) as Promise<string | undefined>;
+  async get(key: string): Promise<string | Uint8Array | null | undefined> {
+    const redis = this.#redis;
+    const reading = redis === undefined ? this.#store.get(this.#prefix + key) : read(redis, key);
+    return (await this.#within(reading)) as string | undefined;
   }
 
-  set(key: string, value: string, ttlMs?: number): Promise<unknown> {
-    this.#redis?.use();
-    return this.#within(this.#store.set(this.#prefix + key, value, ttlMs));
+  async set(key: string, value: string, ttlMs?: number): Promise<unknown> {
+    const redis = this.#redis;
+    return this.#within(
+      redis === undefined ? this.#store.set(this.#prefix + key, value, ttlMs) : write(redis, key, value, ttlMs),
+    );
   }
 
-  delete(key: string): Promise<unknown> {
-    this.#redis?.use();
-    return this.#within(this.#store.delete(this.#prefix + key));
+  async delete(key: string): Promise<unknown> {
+    const redis = this.#redis;
+    return this.#within(redis === undefined ? this.#store.delete(this.#prefix + key) : command(redis, 'DEL', key));
   }
 
   /** Where the store is a Redis. Left out otherwise: then writes are in the order in which they arrive. */
@@ -103,6 +107,21 @@ export class CacheManagerTokenStorage implements TokenStorage {
 function isStore(value: unknown): value is Store {
   const store = (value ?? {}) as Partial<Store>;
   return [store.get, store.set, store.delete].every((method) => typeof method === 'function');
+}
+
+async function read(redis: RedisOfCache, key: string): Promise<unknown> {
+  return redis.deserialize(await command(redis, 'GET', key));
+}
+
+async function write(redis: RedisOfCache, key: string, value: string, ttlMs: number | undefined): Promise<unknown> {
+  const expires = ttlMs === undefined ? undefined : Date.now() + ttlMs;
+  const written = await redis.serialize(value, expires);
+  return command(redis, 'SET', key, written, ...(ttlMs === undefined ? [] : ['PX', String(ttlMs)]));
+}
+
+async function command(redis: RedisOfCache, name: string, key: string, ...args: string[]): Promise<unknown> {
+  const full = redis.target.fullKey(key);
+  return (await redis.target.connection()).command(full, name, full, ...args);
 }
 
 async function fence(

@@ -1,12 +1,12 @@
 import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../diagnostics.js';
 import { TimeoutError } from '../errors.js';
-import { RedactedCause } from '../redact.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
+import { isAboutValue, outageReason, refusalOf } from './outage-reason.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
 import type { TokenStorage } from './token-storage.js';
@@ -62,7 +62,7 @@ export class GuardedStorage {
     this.lock = lock ?? storage.createLock?.() ?? new InProcessTokenLock(clock);
     this.#lockIsApart = lock !== undefined;
     const signal = storage.createSignal?.();
-    this.announcements = signal && new Announcements(signal, clock);
+    this.announcements = signal && new Announcements(signal, clock, () => this.failing);
     this.#answers = new StorageBreaker(clock);
     this.#writes = new StorageBreaker(clock);
     this.#locks = new StorageBreaker(clock);
@@ -102,7 +102,7 @@ export class GuardedStorage {
       this.#lockAnswered(pass);
       return lease ?? 'held';
     } catch (error) {
-      if (options.signal.aborted && error === options.signal.reason) this.#lockAnswered(pass);
+      if (options.signal.aborted && error === options.signal.reason) this.#locks.left(pass);
       else this.#lockFailed(pass, error);
       options.signal.throwIfAborted();
       return 'down';
@@ -121,7 +121,7 @@ export class GuardedStorage {
 
   /** A text under `key`. */
   async readText(key: string): Promise<string | undefined> {
-    const value = await this.#call(this.#answers, () => this.#storage.get(key));
+    const value = await this.#call(this.#answers, () => this.#read(key));
     const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
     if (typeof text !== 'string' || this.#encryption === undefined) return text ?? undefined;
     return this.#encryption.decrypt(key, text);
@@ -140,6 +140,16 @@ export class GuardedStorage {
     });
     if (written === undefined) return 'failed';
     return written ? 'written' : 'superseded';
+  }
+
+  /** What cannot be read is somebody else's: a miss, and written over. */
+  async #read(key: string): Promise<string | Uint8Array | null | undefined> {
+    try {
+      return await this.#storage.get(key);
+    } catch (error) {
+      if (isAboutValue(error)) return undefined;
+      throw error;
+    }
   }
 
   async #call<T>(breaker: StorageBreaker, work: () => Promise<T>): Promise<T | undefined> {
@@ -165,7 +175,9 @@ export class GuardedStorage {
       return answer;
     } catch (error) {
       breaker.failed(pass);
-      this.#trouble(error);
+      this.#trouble(error, breaker === this.#writes);
+      // A store that does not answer says nothing of what it takes: it is back when it answers, written to or not.
+      if (this.#answers.failing) this.#writes.forget();
       return undefined;
     }
   }
@@ -184,8 +196,7 @@ export class GuardedStorage {
   }
 
   #within<T>(work: Promise<T>): Promise<T> {
-    const onTimeout = (): Error => new TimeoutError(`no answer within ${this.#deadlineMs} ms`);
-    return withDeadline(this.#clock, work, this.#deadlineMs, onTimeout);
+    return withDeadline(this.#clock, work, this.#deadlineMs, silence);
   }
 
   #lockAnswered(pass: Pass): void {
@@ -205,17 +216,18 @@ export class GuardedStorage {
     if (this.#lockTroubled) return;
     this.#lockTroubled = true;
     this.#logger.warn(
-      `Token lock is not answering (${reasonOf(error)}). Each process asks for its own tokens until it is back.`,
+      `Token lock is not answering (${outageReason(error, this.#deadlineMs)}). Each process asks for its own tokens until it is back.`,
     );
   }
 
-  #trouble(error: unknown): void {
+  #trouble(error: unknown, writing = false): void {
     // Who lets a write or a lease wait would let a read wait, too.
     if (error instanceof TimeoutError) this.#answers.failed('call');
     if (this.#troubled) return;
     this.#troubled = true;
+    const what = writing && refusalOf(error) !== undefined ? 'takes no writes' : 'is not answering';
     this.#logger.warn(
-      `Token storage is not answering (${reasonOf(error)}). Tokens are not shared until it is back; calls go on.`,
+      `Token storage ${what} (${outageReason(error, this.#deadlineMs)}). Tokens are not shared until it is back; calls go on.`,
     );
   }
 
@@ -226,6 +238,6 @@ export class GuardedStorage {
   }
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof TimeoutError ? error.message : new RedactedCause(error).message;
+function silence(): Error {
+  return new TimeoutError('The storage does not answer.');
 }

@@ -1,11 +1,12 @@
-import { GENERATION_TTL_MS, type RedisTarget, siblingKey } from '../lock/redis-target.js';
+import { GENERATION_TTL_MS, READ_LAST_GENERATION, type RedisTarget, siblingKey } from '../lock/redis-target.js';
 
 /**
  * The generation stands beside the value, so the value stays opaque: serialised by a cache, or encrypted. A lease mints
  * its generation there, too: from then on earlier holders are late.
  */
 const SET_IF_NEWER = `
-if (tonumber(redis.call('GET', KEYS[2]) or '0') or 0) > tonumber(ARGV[2]) then return 0 end
+${READ_LAST_GENERATION}
+if last > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
 return 1`;

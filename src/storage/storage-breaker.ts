@@ -30,13 +30,26 @@ export class StorageBreaker {
    */
   admit(): Pass | undefined {
     if (this.#failures === 0) return 'call';
-    if (this.#probing || this.#clock.now() < this.#closedUntil) return undefined;
+    const waitMs = this.#closedUntil - this.#clock.now();
+    // A clock that was set back must not close it for longer.
+    if (this.#probing || (waitMs > 0 && waitMs <= LONGEST_PAUSE_MS)) return undefined;
     this.#probing = true;
     return 'probe';
   }
 
   succeeded(pass: Pass): void {
     if (pass !== 'probe') return;
+    this.#failures = 0;
+    this.#probing = false;
+  }
+
+  /** Whoever was let through has left before it ended: nothing is known. */
+  left(pass: Pass): void {
+    if (pass === 'probe') this.#probing = false;
+  }
+
+  /** What failed had another cause. */
+  forget(): void {
     this.#failures = 0;
     this.#probing = false;
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type Api, startApi } from '../support/api.js';
 import { builtPackage } from '../support/built-package.js';
-import { type RedisEndpoint, startRedis } from '../support/redis-server.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 import { until } from '../tokens/world.js';
 
@@ -12,7 +12,7 @@ const SCRIPT = fileURLToPath(new URL('must-exit.mjs', import.meta.url));
 const PATIENCE_MS = 20_000;
 
 let entry: string;
-let redis: RedisEndpoint;
+let redis: RedisServer;
 let endpoint: TokenEndpoint;
 let api: Api;
 const children: ChildProcess[] = [];
@@ -109,6 +109,23 @@ describe('a process exits by itself', () => {
     expect(lines.at(-1)).toBe('["FORGE_AUTH_CLIENT_CLOSED"]');
     await until(() => endpoint.server.openConnections === 0, 'connections are closed');
     expect([endpoint.tokenRequests, api.server.count()]).toEqual([1, 0]);
+  });
+
+  it.each<[string, () => unknown, () => unknown]>([
+    ['is killed', () => redis.kill(), () => redis.restart()],
+    ['freezes', () => redis.freeze(), () => redis.thaw()],
+  ])('after app.close() when its Redis %s while it runs', async (_what, harm, heal) => {
+    const child = run('outlives its Redis', { shared: true });
+    await until(() => child.lines.includes('waiting'), 'it has started', PATIENCE_MS);
+    await harm();
+    try {
+      child.child.stdin?.write('go on\n');
+      const { code, lines, complaints } = await child.exit();
+      expect([code, complaints, lines.at(-1)]).toEqual([0, '', 'closed']);
+      expect([endpoint.tokenRequests, api.server.count('/orders'), api.unauthorized]).toEqual([4, 2, 0]);
+    } finally {
+      await heal();
+    }
   });
 
   it('after SIGTERM, with shutdown hooks', async () => {

@@ -55,6 +55,20 @@ const RUNS = {
     });
     say('waiting');
   },
+  async 'outlives its Redis'() {
+    const app = await start();
+    const client = app.get(forge.ForgeAuthService).client('orders');
+    await client.get('/orders');
+    process.stdin.once('data', async () => {
+      // Reads, asks for leases, writes and announces: whatever of it is not answered must not be waited for.
+      for (let round = 0; round < 3; round += 1) await client.tokens.forceRefresh();
+      await client.get('/orders');
+      await app.close();
+      say('closed');
+      process.stdin.destroy();
+    });
+    say('waiting');
+  },
   async 'by signal'() {
     const app = await start();
     app.enableShutdownHooks();

@@ -1,0 +1,24 @@
+import { TimeoutError } from '../errors.js';
+import { RedactedCause } from '../redact.js';
+
+/** Words that Redis begins a refusal with, and that an operator can act on. What follows them may quote anything. */
+const REFUSALS =
+  /^(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOPERM|NOREPLICAS|OOM|READONLY|WRONGPASS|WRONGTYPE)\b/;
+
+/** The word with which a Redis refuses a command; undefined where it is none that is known. */
+export function refusalOf(error: unknown): string | undefined {
+  return error instanceof Error ? REFUSALS.exec(error.message)?.[0] : undefined;
+}
+
+/** Whether a read failed because of what stands there: of another type, no JSON, not compressed. The storage is well. */
+export function isAboutValue(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  const unzipped = typeof code === 'string' && code.startsWith('Z_');
+  return unzipped || error instanceof SyntaxError || refusalOf(error) === 'WRONGTYPE';
+}
+
+/** Why a storage or a lock is not to be had, for a line of the log. */
+export function outageReason(error: unknown, deadlineMs: number): string {
+  if (error instanceof TimeoutError) return `no answer within ${deadlineMs} ms`;
+  return refusalOf(error) ?? new RedactedCause(error).message;
+}
