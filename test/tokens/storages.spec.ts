@@ -210,6 +210,33 @@ describe('a storage', () => {
     expect(values.size).toBe(1);
   });
 
+  it.each([
+    ['down for all', () => true],
+    ['read-only at first, and down then', (writing: boolean, calls: number) => writing || calls > 2],
+  ])('that is %s is back as soon as it answers, though nothing is written to it', async (_how, isDown) => {
+    await world.start();
+    let calls = 0;
+    let over = false;
+    const answer = async (writing: boolean): Promise<undefined> => {
+      calls += 1;
+      return !over && isDown(writing, calls) ? fail() : undefined;
+    };
+    const storage: GetSet = { get: () => answer(false), set: () => answer(true) };
+    const logger = recordingLogger();
+    const client = world.client({ auth: { provider: world.provider(), nearCacheTtlMs: 20 } }, { storage, logger });
+    await client.get('/');
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await client.get('/');
+    expect(logger.warnings).toHaveLength(1);
+    over = true;
+    for (let tries = 0; logger.lines.length === 0 && tries < 500; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await client.get('/');
+    }
+    expect([logger.lines, logger.warnings.length]).toEqual([['Token storage is back.'], 1]);
+    expect(world.endpoint.tokenRequests).toBe(1);
+  });
+
   it('of a service takes the place of that of the client', async () => {
     await world.start();
     const [own, shared] = [new Map<string, string>(), new Map<string, string>()];
