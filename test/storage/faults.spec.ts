@@ -1,0 +1,303 @@
+import { type Api, startApi } from '../support/api.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { recordingLogger, times } from '../tokens/world.js';
+import { type Member, type Place, WAYS } from './members.js';
+
+/** Waits are as long as a busy machine may need: a breaker leaves a storage alone for 10 s at most. */
+const PATIENCE_MS = 30_000;
+/** Tokens that nobody has yet, for each round of cold calls. */
+const COLD = 10;
+/** What a token's life takes of Redis. */
+const USED = ['get', 'set', 'del', 'eval', 'publish'];
+
+let redis: RedisServer;
+let endpoint: TokenEndpoint;
+let api: Api;
+let logger: ReturnType<typeof recordingLogger>;
+const members: Member[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  await redis.flushAll();
+  await redis.command('CONFIG', 'RESETSTAT');
+  endpoint = await startTokenEndpoint();
+  api = await startApi(endpoint);
+  logger = recordingLogger();
+});
+afterEach(async () => {
+  for (const member of members.splice(0)) await member.close();
+  await api.close();
+  await endpoint.close();
+});
+
+type Join = (typeof WAYS)[number][1];
+
+async function join(way: Join, more: Partial<Place> = {}): Promise<Member> {
+  const member = await way({ redisUrl: redis.url, apiUrl: api.origin, tokenUrl: endpoint.url, logger, ...more });
+  members.push(member);
+  return member;
+}
+
+/** What was said of the storage. */
+const told = (): { warnings: string[]; back: string[] } => ({
+  warnings: logger.warnings.filter((line) => line.startsWith('Token ')),
+  back: logger.lines.filter((line) => line.startsWith('Token storage is back')),
+});
+
+/** Calls with tokens that nobody has yet, several callers for each. */
+async function coldCalls({ client }: Member, from = 0): Promise<void> {
+  for (let index = from; index < from + COLD; index += 1) {
+    await Promise.all(times(5, () => client.get('/orders', { auth: { scope: `scope-${index}` } })));
+  }
+}
+
+/** Renews the token until the storage is told to be back: whoever asks for nothing cannot notice. */
+async function untilBack({ client }: Member): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (told().back.length === 0) {
+    if (performance.now() > end) throw new Error('The storage was never told to be back.');
+    await client.tokens?.forceRefresh();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** How often Redis has carried out, or refused, a command of these names. */
+async function commands(...names: string[]): Promise<number> {
+  const info = String(await redis.command('INFO', 'commandstats'));
+  return [...info.matchAll(/cmdstat_(\w+):calls=(\d+).*?rejected_calls=(\d+)/g)]
+    .filter(([, name = '']) => names.includes(name))
+    .reduce((sum, [, , calls, rejected]) => sum + Number(calls) + Number(rejected), 0);
+}
+
+/** Key of the one token that is stored. */
+async function tokenKey(): Promise<string> {
+  const keys = (await redis.command('KEYS', '*')) as string[];
+  const [key = '', ...others] = keys.filter((one) => !one.startsWith('{'));
+  expect([key, others]).toEqual([expect.stringContaining('forge-auth:orders:'), []]);
+  return key;
+}
+
+interface Fault {
+  readonly name: string;
+  harm(): unknown;
+  heal(): unknown;
+  /** What the one warning says. */
+  readonly says: RegExp;
+  /** Whether tokens of others can still be read meanwhile. */
+  readonly reads: boolean;
+}
+
+const silent = /^Token storage is not answering \(.+\)\. Tokens are not shared until it is back; calls go on\.$/;
+const refusing = (why: string): RegExp =>
+  new RegExp(`^Token storage takes no writes \\(${why}\\)\\. Tokens are not shared until it is back; calls go on\\.$`);
+
+const FAULTS: readonly Fault[] = [
+  { name: 'is killed', harm: () => redis.kill(), heal: () => redis.restart(), says: silent, reads: false },
+  { name: 'freezes', harm: () => redis.freeze(), heal: () => redis.thaw(), says: silent, reads: false },
+  {
+    name: 'becomes a replica, which is read-only',
+    harm: () => redis.command('REPLICAOF', '127.0.0.1', 1),
+    heal: () => redis.command('REPLICAOF', 'NO', 'ONE'),
+    says: refusing('READONLY'),
+    reads: true,
+  },
+  {
+    name: 'has lost the replicas that it wants for a write',
+    harm: () => redis.command('CONFIG', 'SET', 'min-replicas-to-write', 1),
+    heal: () => redis.command('CONFIG', 'SET', 'min-replicas-to-write', 0),
+    says: refusing('NOREPLICAS'),
+    reads: true,
+  },
+  {
+    name: 'is full',
+    harm: () => redis.command('CONFIG', 'SET', 'maxmemory', 1),
+    heal: () => redis.command('CONFIG', 'SET', 'maxmemory', 0),
+    says: refusing('OOM'),
+    reads: true,
+  },
+];
+
+/** What somebody does to a key. */
+type Spoil = (key: string) => Promise<unknown>;
+
+function text(value: string): Spoil {
+  return (key) => redis.command('SET', key, value);
+}
+
+function edited(edit: (value: string) => string): Spoil {
+  return async (key) => {
+    const value = String(await redis.command('GET', key));
+    expect(edit(value)).not.toBe(value);
+    await redis.command('SET', key, edit(value));
+  };
+}
+
+function replaced(command: string, ...values: string[]): Spoil {
+  return async (key) => {
+    await redis.command('DEL', key);
+    await redis.command(command, key, ...values);
+  };
+}
+
+/** The token is gone, and what stands beside it is spoilt. */
+function beside(name: string, spoil: Spoil): Spoil {
+  return async (key) => {
+    await redis.command('DEL', key);
+    await spoil(`{${key}}:${name}`);
+  };
+}
+
+describe.each(WAYS)('%s', (_way, way) => {
+  describe.each(FAULTS)('whose Redis $name', ({ harm, heal, says, reads }) => {
+    it('asks once for each cold token, warns once, and shares again when it is told to be back', async () => {
+      const member = await join(way);
+      await member.client.get('/orders');
+      await harm();
+      try {
+        await Promise.all(times(20, () => member.client.get('/orders')));
+        expect(endpoint.tokenRequests).toBe(1);
+        await coldCalls(member);
+        expect(endpoint.tokenRequests).toBe(1 + COLD);
+        expect(told()).toEqual({ warnings: [expect.stringMatching(says)], back: [] });
+      } finally {
+        await heal();
+      }
+      await untilBack(member);
+      expect(told()).toEqual({ warnings: [expect.stringMatching(says)], back: ['Token storage is back.'] });
+      await member.client.tokens?.forceRefresh();
+      const asked = endpoint.tokenRequests;
+      await (await join(way)).client.get('/orders');
+      expect([endpoint.tokenRequests, api.unauthorized]).toEqual([asked, 0]);
+      expect(told().warnings).toHaveLength(1);
+    }, 60_000);
+
+    if (reads) {
+      it('still finds the tokens of others there, and leaves writes and leases alone', async () => {
+        const member = await join(way);
+        await member.client.get('/orders');
+        await harm();
+        try {
+          await (await join(way)).client.get('/orders');
+          expect([endpoint.tokenRequests, told().warnings]).toEqual([1, []]);
+          await redis.command('CONFIG', 'RESETSTAT');
+          await coldCalls(member);
+          // A lease and a write for each token, did nobody remember; one of each, and what the breakers try again.
+          expect(await commands('eval')).toBeLessThan(COLD);
+        } finally {
+          await heal();
+        }
+      }, 60_000);
+    }
+  });
+
+  it('whose Redis freezes sends it a command and a few probes, rather than all that it would need', async () => {
+    const member = await join(way);
+    await member.client.get('/orders');
+    await redis.command('CONFIG', 'RESETSTAT');
+    redis.freeze();
+    try {
+      for (let round = 0; round < 4; round += 1) await coldCalls(member, round * COLD);
+    } finally {
+      redis.thaw();
+    }
+    // Each of these 40 tokens takes reads, a lease, a write and announcements of a Redis that is well.
+    const sent = await commands(...USED);
+    expect([sent > 0, sent <= COLD]).toEqual([true, true]);
+    expect(endpoint.tokenRequests).toBe(1 + 4 * COLD);
+  });
+
+  describe('whose Redis is slow', () => {
+    let proxy: TcpProxy;
+    beforeEach(async () => {
+      proxy = await startTcpProxy(redis.port);
+    });
+    afterEach(() => proxy.close());
+    const viaProxy = (more: Partial<Place> = {}): Promise<Member> =>
+      join(way, { redisUrl: `redis://127.0.0.1:${proxy.port}`, ...more });
+
+    it('but answers within the deadline shares its tokens, and says nothing', async () => {
+      proxy.delayMs = 300;
+      for (const member of [await viaProxy({ deadlineMs: 15_000 }), await viaProxy({ deadlineMs: 15_000 })]) {
+        await Promise.all(times(20, () => member.client.get('/orders')));
+      }
+      expect([endpoint.tokenRequests, api.unauthorized]).toEqual([1, 0]);
+      expect(told()).toEqual({ warnings: [], back: [] });
+    });
+
+    it('beyond the deadline is left alone, and shared again when it is as fast as before', async () => {
+      const member = await viaProxy();
+      await member.client.get('/orders');
+      await redis.command('CONFIG', 'RESETSTAT');
+      proxy.delayMs = 2_000;
+      for (let round = 0; round < 4; round += 1) await coldCalls(member, round * COLD);
+      expect(endpoint.tokenRequests).toBe(1 + 4 * COLD);
+      expect(await commands(...USED)).toBeLessThanOrEqual(COLD);
+      expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
+      proxy.delayMs = 0;
+      await untilBack(member);
+      await member.client.tokens?.forceRefresh();
+      const asked = endpoint.tokenRequests;
+      await (await viaProxy()).client.get('/orders');
+      expect(endpoint.tokenRequests).toBe(asked);
+      expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
+    }, 60_000);
+  });
+
+  it('whose Redis is not there at the start uses it when it comes', async () => {
+    await redis.kill();
+    const member = await join(way);
+    await coldCalls(member);
+    expect(endpoint.tokenRequests).toBe(COLD);
+    expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
+    await redis.restart();
+    await untilBack(member);
+    await member.client.tokens?.forceRefresh();
+    const asked = endpoint.tokenRequests;
+    await (await join(way)).client.get('/orders');
+    expect([endpoint.tokenRequests, api.unauthorized]).toEqual([asked, 0]);
+    expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
+  }, 60_000);
+
+  it('whose Redis is flushed under load asks for no token it has, and says nothing', async () => {
+    const member = await join(way);
+    for (let round = 0; round < 5; round += 1) {
+      const calls = times(50, () => member.client.get('/orders'));
+      await redis.flushAll();
+      await Promise.all(calls);
+    }
+    expect([endpoint.tokenRequests, api.unauthorized]).toEqual([1, 0]);
+    expect(told()).toEqual({ warnings: [], back: [] });
+  });
+
+  describe('that finds under its key', () => {
+    it.each<[string, Spoil]>([
+      ['nothing but garbage', text('\u0000\u0001 garbage')],
+      ['an empty text', text('')],
+      ['half of a token', edited((value) => value.slice(0, value.length / 2))],
+      ['a token of another version', edited((value) => value.replace(/(\\?"v\\?":)1/, '$199'))],
+      ['JSON of another program', text('{"value":{"user":7},"expires":null}')],
+      ['a number', text('17')],
+      ['a list', replaced('RPUSH', 'one', 'two')],
+      ['a hash', replaced('HSET', 'field', 'value')],
+      ['a list for a lock', beside('lock', replaced('RPUSH', 'one'))],
+      ['a lock that never ends', beside('lock', text('somebody'))],
+      ['a hash for a generation', beside('generation', replaced('HSET', 'field', 'value'))],
+      ['a word for a generation', beside('generation', text('later'))],
+      ['a generation without end', beside('generation', text('inf'))],
+    ])('%s asks once, and mends it for the others', async (_what, spoil) => {
+      await (await join(way)).client.get('/orders');
+      await spoil(await tokenKey());
+      const second = await join(way);
+      await Promise.all(times(20, () => second.client.get('/orders')));
+      expect(endpoint.tokenRequests).toBe(2);
+      await (await join(way)).client.get('/orders');
+      expect([endpoint.tokenRequests, api.unauthorized]).toEqual([2, 0]);
+      expect(told()).toEqual({ warnings: [], back: [] });
+    });
+  });
+});
