@@ -46,6 +46,7 @@ export class GuardedStorage {
   readonly #deadlineMs: number;
   readonly #calls = new Set<Promise<unknown>>();
   #closed = false;
+  #closing: Promise<void> | undefined;
   #troubled = false;
   #lockTroubled = false;
 
@@ -75,13 +76,9 @@ export class GuardedStorage {
   }
 
   /** Waits, for a moment, until the last commands are through; no call reaches the storage from then on. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    await this.lock.close?.();
-    this.#closed = true;
-    await Promise.all(this.#calls);
-    await this.announcements?.close();
-    await this.#storage.release?.().catch(() => undefined);
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /** Whether it does not answer: what stands on the same store is better not asked either. */
@@ -140,6 +137,14 @@ export class GuardedStorage {
     });
     if (written === undefined) return 'failed';
     return written ? 'written' : 'superseded';
+  }
+
+  async #close(): Promise<void> {
+    await this.lock.close?.();
+    this.#closed = true;
+    await Promise.all(this.#calls);
+    await this.announcements?.close();
+    await this.#storage.release?.().catch(() => undefined);
   }
 
   /** What cannot be read is somebody else's: a miss, and written over. */
