@@ -34,6 +34,11 @@ export interface Authenticator {
    * Left out, a rejection stands.
    */
   onRejected?(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean>;
+  /**
+   * Whether the sending again that `onRejected` has just asked for counts as one of those that `retry` allows. It does
+   * not where the credential was merely the newest known here, and may be as old as the rejected one. @default true
+   */
+  countsReplay?(request: AuthenticatedRequest): boolean;
   /** The last answer to a call that had a rejection: whether it was one, too. */
   onSettled?(request: AuthenticatedRequest, rejected: boolean): void;
   /** When a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */

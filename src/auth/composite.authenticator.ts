@@ -65,6 +65,10 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     return renewed.includes(true);
   }
 
+  countsReplay(request: AuthenticatedRequest): boolean {
+    return this.#chosen(request).every((member) => member.countsReplay?.(request) ?? true);
+  }
+
   onSettled(request: AuthenticatedRequest, rejected: boolean): void {
     for (const member of this.#chosen(request)) member.onSettled?.(request, rejected);
   }

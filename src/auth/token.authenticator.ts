@@ -4,6 +4,7 @@ import { withQueryParam } from '../http/url.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
+import type { Replacement } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
 import { checkHeaderName } from './credential.js';
@@ -35,8 +36,8 @@ export class TokenAuth implements Authenticator {
   readonly #placement: string;
   /** Which token went out with which request: a rejection names the token. */
   readonly #sent = new WeakMap<AuthenticatedRequest, Token>();
-  /** What the token of a call was replaced by: once per call. */
-  readonly #replaced = new WeakMap<object, Token>();
+  /** What the token of a call was replaced by. */
+  readonly #replaced = new WeakMap<object, Replacement>();
 
   /** @throws {ConfigurationError} when an option is malformed */
   constructor(manager: TokenManager, options: TokenAuthPlacement = {}) {
@@ -79,18 +80,25 @@ export class TokenAuth implements Authenticator {
   async onRejected(_response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean> {
     const rejected = this.#sent.get(request);
     if (rejected === undefined) return false;
-    if (this.#replaced.has(request.call)) return true;
-    const token = await this.#manager.replace(rejected, request.tokenRequest, request.callSignal);
-    if (token === undefined) return false;
-    this.#replaced.set(request.call, token);
+    const before = this.#replaced.get(request.call);
+    // Once per call; and once more where the first was at hand, and may have been revoked long ago.
+    if (before?.onProbation === true) return true;
+    const replacement = await this.#manager.replace(rejected, request.tokenRequest, request.callSignal);
+    if (replacement === undefined) return false;
+    this.#replaced.set(request.call, before === undefined ? replacement : { ...replacement, onProbation: true });
     return true;
+  }
+
+  countsReplay({ call }: AuthenticatedRequest): boolean {
+    return this.#replaced.get(call)?.onProbation ?? true;
   }
 
   onSettled(request: AuthenticatedRequest, rejected: boolean): void {
     const token = this.#sent.get(request);
     if (token === undefined) return;
-    if (this.#replaced.has(request.call)) this.#manager.judge(token, !rejected, request.tokenRequest);
-    else if (rejected) this.#manager.reject(token, request.tokenRequest);
+    const replacement = this.#replaced.get(request.call);
+    if (rejected && replacement?.onProbation !== true) this.#manager.reject(token, request.tokenRequest);
+    else if (replacement !== undefined) this.#manager.judge(token, !rejected, request.tokenRequest);
   }
 
   #write(request: AuthenticatedRequest, token: Token): void {

@@ -59,7 +59,8 @@ async function sendAuthenticated(
 ): Promise<HttpResponse> {
   const strategy = authenticator.retry ?? DEFAULT_RETRY;
   let rejectedWith: number | undefined;
-  for (let replays = 0; ; replays += 1) {
+  let uncounted = 0;
+  for (let sendings = 0; ; sendings += 1) {
     const sent = await open(request, options);
     try {
       const credential = authenticator.authenticate(sent);
@@ -76,18 +77,20 @@ async function sendAuthenticated(
       // As it was asked for: an authenticator may have put the credential into the URL.
       const { method, headers, responseType } = sent;
       const view = new ForgeResponse({ method, url: request.url, headers, responseType }, response);
+      const replays = sendings - uncounted;
       const verdict = strategy.shouldRetry(view, replays);
       const replay = typeof verdict === 'boolean' ? verdict : await verdict;
       if (replay) rejectedWith = response.status;
       // A strategy that looks at first answers only does not thereby say that the replacement was accepted.
       const rejected = replay || response.status === 401 || response.status === rejectedWith;
-      if (!rejected && replays === 0) return response;
+      if (!rejected && sendings === 0) return response;
       const again = replay && replays < strategy.maxRetries && (request.body?.replayable ?? true);
       if (again) {
         const delayMs = strategy.delayMs(replays, () => options.clock.random());
         if (delayMs > 0) await sleep(options.clock, delayMs, request.call.scope.signal);
         if (await authenticator.onRejected(view, sent)) {
           discard(response);
+          if (authenticator.countsReplay?.(sent) === false) uncounted += 1;
           continue;
         }
       }

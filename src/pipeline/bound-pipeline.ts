@@ -3,6 +3,7 @@ import type { GuardedStorage } from '../storage/guarded-storage.js';
 import { tokenKey } from '../token/token-key.js';
 import type { ProviderEnvironment } from '../token/token-provider.js';
 import { type SlotEvents, type SlotSettings, TokenSlot } from '../token/token-slot.js';
+import type { Replacement } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { PipelineStep, ProviderStep } from './pipeline-step.js';
 import { type FlightSurroundings, flightDeadlines, StepFlight } from './step-flight.js';
@@ -140,7 +141,7 @@ export class BoundPipeline {
    * The service rejected `rejected`: renews `from` and its dependents, once however many calls report it.
    * Undefined when there is no newer token to be had.
    */
-  async replace(rejected: Token, from: string | undefined, signal?: AbortSignal): Promise<Token | undefined> {
+  async replace(rejected: Token, from: string | undefined, signal?: AbortSignal): Promise<Replacement | undefined> {
     if (!this.reject(rejected, from)) return undefined;
     await this.#invalidating;
     return named(this.graph.result, this.result.replace(rejected, signal));
@@ -236,7 +237,7 @@ export class BoundPipeline {
       },
       {
         key: () => this.#key(step.name),
-        obtain: (previous, signal, onRedeem) => new StepFlight(step, this.#flights, signal).run(previous, onRedeem),
+        obtain: (previous, signal, redeem) => new StepFlight(step, this.#flights, signal).run(previous, redeem),
         isOwnFailure: (error) => isOwnFailure(error, step.name),
       },
       {

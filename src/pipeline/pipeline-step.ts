@@ -4,6 +4,7 @@ import { ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
 import { obtainFrom } from '../token/provider.token-source.js';
+import type { Redeem } from '../token/redemption.js';
 import { bindProvider, type ProviderEnvironment, type TokenProvider } from '../token/token-provider.js';
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';
@@ -26,7 +27,7 @@ export interface StepRequest {
   readonly signal: AbortSignal;
   readonly deadline: number;
   readonly previous: Token | undefined;
-  readonly onRedeem: () => Promise<void>;
+  readonly redeem: Redeem;
 }
 
 /** A step of a bound pipeline, whatever it was given as. */
@@ -102,7 +103,7 @@ function providerStep(step: ProviderStep, environment: StepEnvironment): Pipelin
       ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
       ...(provider.identity ?? []),
     ],
-    obtain: async ({ previous, signal, deadline, onRedeem }) => {
+    obtain: async ({ previous, signal, deadline, redeem }) => {
       const requestedAt = clock.now();
       const context = {
         http,
@@ -113,7 +114,7 @@ function providerStep(step: ProviderStep, environment: StepEnvironment): Pipelin
         request: {},
         ...(serviceName === undefined ? undefined : { serviceName }),
       };
-      return withTtl(await obtainFrom(provider, previous, context, onRedeem), step.ttlMs, requestedAt);
+      return withTtl(await obtainFrom(provider, previous, context, redeem), step.ttlMs, requestedAt);
     },
     close: async () => {
       await Promise.all([provider.close?.(), http.close()]);

@@ -1,6 +1,6 @@
 import { AuthenticationError, InvalidRequestError } from '../errors.js';
 import type { TokenRequest } from '../token/token-provider.js';
-import type { TokenSource } from '../token/token-source.js';
+import type { Replacement, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
 
@@ -36,7 +36,7 @@ export class PipelineTokenSource implements TokenSource {
     return this.pipeline.forceRefresh(this.#refreshFromStep);
   }
 
-  replace(rejected: Token, _request?: TokenRequest, signal?: AbortSignal): Promise<Token | undefined> {
+  replace(rejected: Token, _request?: TokenRequest, signal?: AbortSignal): Promise<Replacement | undefined> {
     return this.pipeline.replace(rejected, this.#refreshFromStep, signal);
   }
 

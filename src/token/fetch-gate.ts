@@ -5,10 +5,14 @@ import { AuthenticationError } from '../errors.js';
 const FIRST_PAUSE_MS = 1_000;
 /** An endpoint that is back is found within this time. */
 const LONGEST_PAUSE_MS = 30_000;
-/** Another process's clock may be off: its note is believed for no longer than this, the cap of `Retry-After`. */
+/** Another process's note is believed for no longer than this, the cap of `Retry-After`. */
 const LONGEST_NOTE_MS = 3_600_000;
+/** How long a note outlives its pause: whoever of the fleet tries next goes on counting. */
+const NOTE_REST_MS = 30_000;
 /** Part of a pause that jitter takes away, so a fleet does not come back in step. */
 const JITTER = 0.2;
+/** Epoch milliseconds until which fetches wait, failures in a row, milliseconds from the failure on. */
+const NOTE = /^(\d{1,15}) (\d{1,6}) (\d{1,10})$/;
 
 /**
  * Keeps a failing token endpoint from being hammered: it holds back fetches, never the serving of a valid token.
@@ -19,8 +23,11 @@ const JITTER = 0.2;
 export class FetchGate {
   readonly #clock: Clock;
   #failures = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
   #closedUntil = 0;
+  #closedForMs = 0;
   #last: unknown;
+  #adopted: string | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -36,10 +43,16 @@ export class FetchGate {
     return this.#failures;
   }
 
+  /** Milliseconds until a fetch may start, zero when one may. A clock that was set back closes it for no longer. */
+  get waitMs(): number {
+    const waitMs = this.#closedUntil - this.#clock.now();
+    return waitMs > 0 && waitMs <= this.#closedForMs ? waitMs : 0;
+  }
+
   /** @throws {AuthenticationError} FORGE_AUTH_BACKOFF while closed */
   check(service: string): void {
-    const waitMs = this.#closedUntil - this.#clock.now();
-    if (waitMs <= 0) return;
+    const { waitMs } = this;
+    if (waitMs === 0) return;
     const seconds = Math.ceil(waitMs / 1000);
     throw new AuthenticationError(
       `Token request for ${service} is held back for ${seconds} s after ${this.#failures} failed in a row.`,
@@ -53,9 +66,10 @@ export class FetchGate {
 
   failed(error: unknown): void {
     this.#failures += 1;
+    this.#failedAt = this.#clock.now();
     this.#last = error;
     const retryAfterMs = error instanceof AuthenticationError ? (error.retryAfterMs ?? 0) : 0;
-    this.#closedUntil = this.#clock.now() + Math.max(retryAfterMs, this.#pauseMs());
+    this.#close(this.#failedAt, Math.max(retryAfterMs, this.#pauseMs()));
   }
 
   succeeded(): void {
@@ -64,17 +78,37 @@ export class FetchGate {
     this.#last = undefined;
   }
 
-  /** For the other processes: until when, after how many failures. */
-  toNote(): string {
-    return `${Math.ceil(this.#closedUntil)} ${this.#failures}`;
+  /** Another process has got a token since: the next failure is the first again. What is closed stays so. */
+  succeededElsewhere(obtainedAt: number): void {
+    if (obtainedAt > this.#failedAt && this.waitMs === 0) this.succeeded();
   }
 
-  /** Another process's note: the fleet backs off together. */
+  /** For the other processes, and how long it is worth keeping. */
+  toNote(): { readonly text: string; readonly ttlMs: number } {
+    const waitMs = Math.ceil(this.waitMs);
+    return { text: `${Math.ceil(this.#closedUntil)} ${this.#failures} ${waitMs}`, ttlMs: waitMs + NOTE_REST_MS };
+  }
+
+  /**
+   * Another process's note: the fleet backs off together. That clock may be off, so the note holds back for no longer than
+   * it did where it was written, and once.
+   */
   adopt(note: string | undefined): void {
-    const [until = 0, failures = 0] = (note ?? '').split(' ', 2).map(Number);
-    if (!(until > this.#closedUntil) || !(failures > 0)) return;
-    this.#closedUntil = Math.min(until, this.#clock.now() + LONGEST_NOTE_MS);
+    const parts = NOTE.exec(note ?? '');
+    if (parts === null || note === this.#adopted) return;
+    this.#adopted = note;
+    const [until, failures, forMs] = parts.slice(1).map(Number) as [number, number, number];
+    const now = this.#clock.now();
+    // A store that forgets nothing answers old ones.
+    if (until + NOTE_REST_MS <= now) return;
     this.#failures = Math.max(this.#failures, failures);
+    const waitMs = Math.min(until - now, forMs, LONGEST_NOTE_MS);
+    if (waitMs > this.waitMs) this.#close(now, waitMs);
+  }
+
+  #close(now: number, forMs: number): void {
+    this.#closedUntil = now + forMs;
+    this.#closedForMs = forMs;
   }
 
   #pauseMs(): number {

@@ -3,11 +3,12 @@ import type { ForgeLogger } from '../diagnostics.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
+import type { Redeem } from './redemption.js';
 import { isAnswered, isTransient } from './token-failure.js';
 import { canonicalRequest, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { type SlotEvents, type SlotSettings, TokenSlot } from './token-slot.js';
-import type { TokenSource } from './token-source.js';
+import type { Replacement, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 
 /** What a {@link ProviderTokenSource} needs. */
@@ -61,7 +62,7 @@ export class ProviderTokenSource implements TokenSource {
     return this.#slot(request).forceRefresh(signal);
   }
 
-  replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Token | undefined> {
+  replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Replacement | undefined> {
     return this.#slot(request).replace(rejected, signal);
   }
 
@@ -135,8 +136,8 @@ export class ProviderTokenSource implements TokenSource {
       { owner: this.#owner, serviceName, clock, logger, storage, settings, jitter },
       {
         key: () => this.#key(requested),
-        obtain: (previous, signal, onRedeem) =>
-          obtainFrom(this.#options.provider, previous, this.#context(request, signal), onRedeem),
+        obtain: (previous, signal, redeem) =>
+          obtainFrom(this.#options.provider, previous, this.#context(request, signal), redeem),
       },
       events,
     );
@@ -175,15 +176,17 @@ export async function obtainFrom(
   provider: BoundTokenProvider,
   previous: Token | undefined,
   context: TokenRequestContext,
-  onRedeem: () => Promise<void>,
+  redeem: Redeem,
 ): Promise<Token> {
   if (previous?.refreshToken === undefined || provider.refreshToken === undefined) return provider.fetchToken(context);
-  await onRedeem();
+  const redemption = await redeem();
+  if (redemption === undefined) return provider.fetchToken(context);
   try {
     return carryOver(previous, await provider.refreshToken(previous, context));
   } catch (error) {
-    const mayPass = isTransient(error) && isAnswered(error);
-    if (context.signal.aborted || mayPass || error instanceof ConfigurationError) throw error;
+    const unspent = (isTransient(error) && isAnswered(error)) || error instanceof ConfigurationError;
+    if (unspent) await redemption.giveBack();
+    if (unspent || context.signal.aborted) throw error;
     // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
     return provider.fetchToken(context);
   }

@@ -14,9 +14,12 @@ export function isTransient(error: unknown): boolean {
   return error instanceof ConnectionError || error instanceof TimeoutError;
 }
 
+/** Answers of a gateway that has heard nothing, or nothing it understood, from the issuer behind it. */
+const OUTCOME_UNKNOWN: ReadonlySet<number> = new Set([502, 504]);
+
 /** Whether it is certain what the issuer made of the request: it answered, or has never seen it. */
 export function isAnswered(error: unknown): boolean {
-  if (error instanceof AuthenticationError && error.status !== undefined) return true;
+  if (error instanceof AuthenticationError && error.status !== undefined) return !OUTCOME_UNKNOWN.has(error.status);
   const cause = error instanceof AuthenticationError ? error.cause : error;
   return cause instanceof ConnectionError && cause.nothingSent;
 }

@@ -6,7 +6,7 @@ import { isSourceProvider } from './source-provider.js';
 import { standaloneEnvironment, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import type { SlotEvents } from './token-slot.js';
-import type { TokenSource } from './token-source.js';
+import type { Replacement, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 
 /** Options of {@link TokenManager}. Durations are in milliseconds. */
@@ -127,12 +127,12 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * A newer token than the one that a service rejected; undefined when there is none to be had.
    * @internal
    */
-  async replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Token | undefined> {
+  async replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Replacement | undefined> {
     return (await this.ready()).replace(rejected, request, signal);
   }
 
   /**
-   * What a service thought of a token that was replaced for it.
+   * What a service thought of a token that was got for it.
    * @internal
    */
   judge(token: Token, accepted: boolean, request?: TokenRequest): void {

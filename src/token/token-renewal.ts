@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
-import type { Lease } from '../lock/token-lock.js';
 import type { FetchGate } from './fetch-gate.js';
-import { keepAlive } from './lease-keeper.js';
+import { keepAlive, type KeptLease } from './lease-keeper.js';
+import { type Redeem, type RedemptionCase, Redemptions } from './redemption.js';
 import { tokenFailure } from './token-failure.js';
-import { refreshExpiryOf, type ShelvedToken, type TokenShelf } from './token-shelf.js';
+import type { ShelvedToken, TokenShelf } from './token-shelf.js';
 import { Token } from './token.js';
 
 /** Where the tokens of one key come from. */
@@ -13,9 +13,9 @@ export interface TokenWork {
   key(): string | Promise<string>;
   /**
    * Gets a new token; `previous` is the last one known, with its refresh token only if that may be redeemed.
-   * @param onRedeem to be awaited before a refresh token is sent: from then on it counts as spent
+   * @param redeem to be asked before a refresh token is sent
    */
-  obtain(previous: Token | undefined, signal: AbortSignal, onRedeem: () => Promise<void>): Promise<Token>;
+  obtain(previous: Token | undefined, signal: AbortSignal, redeem: Redeem): Promise<Token>;
   /**
    * Whether a failure is this token's own, rather than that of another one it is made from: others are not held against
    * its endpoint, and told where they belong. Left out, every failure is.
@@ -72,12 +72,14 @@ export class TokenRenewal {
   readonly #work: TokenWork;
   readonly #shelf: TokenShelf;
   readonly #gate: FetchGate;
+  readonly #redemptions: Redemptions;
 
   constructor(context: RenewalContext, work: TokenWork, shelf: TokenShelf, gate: FetchGate) {
     this.#context = context;
     this.#work = work;
     this.#shelf = shelf;
     this.#gate = gate;
+    this.#redemptions = new Redemptions(shelf, context.clock);
   }
 
   /** @throws {AuthenticationError} when no token can be had */
@@ -86,8 +88,7 @@ export class TokenRenewal {
     try {
       const stored = await this.#shelf.read();
       signal.throwIfAborted();
-      if (!request.forced && stored !== undefined && request.acceptable(stored))
-        return { shelved: stored, fetched: false };
+      if (!request.forced && stored !== undefined && request.acceptable(stored)) return this.#found(stored);
       if (stored !== undefined) request.lastResort(stored);
       return await this.#runAlone(request, stored);
     } catch (error) {
@@ -114,62 +115,73 @@ export class TokenRenewal {
       // The holder may be done before its refusal of us arrives: its announcement is then not to be missed.
       const since = this.#shelf.changes;
       const admission = await this.#shelf.acquire(LEASE_MS, request.signal);
-      if (admission !== 'held') return this.#runWith(admission === 'down' ? undefined : admission, request, before);
+      if (admission === 'down') return this.#runWith(undefined, request, before);
+      if (admission !== 'held')
+        return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
       await this.#shelf.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
       const found = await this.#shelf.read();
-      if (this.#isNews(found, request, before)) return { shelved: found, fetched: false };
+      if (this.#isNews(found, request, before)) return this.#found(found);
     }
   }
 
   /** @param lease undefined where there is none to be had: better one request too many than none */
   async #runWith(
-    lease: Lease | undefined,
+    lease: KeptLease | undefined,
     request: RenewalRequest,
     before: ShelvedToken | undefined,
   ): Promise<Renewed> {
-    const release = lease && keepAlive(lease, LEASE_MS, this.#context.clock, request.signal);
     try {
       const stored = lease === undefined ? before : await this.#shelf.read();
-      if (this.#isNews(stored, request, before)) return { shelved: stored, fetched: false };
+      if (this.#isNews(stored, request, before)) return this.#found(stored);
       await this.#passGate();
       return await this.#fetch(request, stored, lease);
     } catch (error) {
-      if (!request.signal.aborted) await this.#closeGate(error);
+      if (!request.signal.aborted) await this.failed(error);
       throw error;
     } finally {
       // Announced before the lease is given back where there is a token, after it where there is none.
       this.#shelf.announce();
-      release?.().then(
+      lease?.release().then(
         () => this.#shelf.announce(),
         () => undefined,
       );
     }
   }
 
-  async #fetch(request: RenewalRequest, stored: ShelvedToken | undefined, lease: Lease | undefined): Promise<Renewed> {
+  async #fetch(
+    request: RenewalRequest,
+    stored: ShelvedToken | undefined,
+    lease: KeptLease | undefined,
+  ): Promise<Renewed> {
     const { signal } = request;
     const known = newest(request.current, stored);
     const obtainedAt = this.#context.clock.now();
-    const token = await this.#obtain(known, lease, signal);
+    const token = await this.#obtain({ known, stored, lease }, signal);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
     if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
+    const hadFailed = this.#gate.failures > 0;
     this.#gate.succeeded();
     const shelved = this.shelve(token, obtainedAt, known, lease?.generation);
     // Written before it is used: a rotated refresh token that is lost cannot be had again.
-    if ((await this.#shelf.put(shelved)) === 'superseded') {
-      const newer = await this.#shelf.read();
-      if (newer !== undefined && request.acceptable(newer)) return { shelved: newer, fetched: true };
-    }
-    return { shelved, fetched: true };
+    let newer = lease?.lost === true ? await this.#newerThan(shelved, request) : undefined;
+    if (newer === undefined && (await this.#shelf.put(shelved)) === 'superseded')
+      newer = await this.#newerThan(shelved, request);
+    if (hadFailed) await this.#shelf.writeNote(BACKOFF_NOTE, '', 1);
+    return { shelved: newer ?? shelved, fetched: true };
   }
 
-  async #obtain(known: ShelvedToken | undefined, lease: Lease | undefined, signal: AbortSignal): Promise<Token> {
+  /** Written by whoever has the lease now. */
+  async #newerThan(shelved: ShelvedToken, request: RenewalRequest): Promise<ShelvedToken | undefined> {
+    const newer = await this.#shelf.read();
+    return newer !== undefined && newer.generation > shelved.generation && request.acceptable(newer)
+      ? newer
+      : undefined;
+  }
+
+  async #obtain(redemption: RedemptionCase, signal: AbortSignal): Promise<Token> {
     const { owner, clock } = this.#context;
-    const spend = async (): Promise<void> => {
-      if (known === undefined || lease === undefined || !this.#shelf.shared) return;
-      await this.#shelf.put({ ...known, redeeming: true, generation: lease.generation });
-    };
-    const token = await this.#work.obtain(this.#redeemable(known, lease), signal, spend);
+    const candidate = this.#redemptions.candidate(redemption);
+    const token = await this.#work.obtain(candidate, signal, () => this.#redemptions.redeem(redemption));
     if (!(token instanceof Token)) {
       throw new AuthenticationError(
         `Token request for ${owner} failed: the provider answered no Token. Return new Token({ … }).`,
@@ -187,19 +199,13 @@ export class TokenRenewal {
         },
       );
     }
+    this.#redemptions.succeeded();
     return token;
   }
 
-  /**
-   * The token whose refresh token may be redeemed: not where it has run out, where another process may have redeemed it,
-   * or could be doing so now because there is no lease.
-   */
-  #redeemable(known: ShelvedToken | undefined, lease: Lease | undefined): Token | undefined {
-    if (known?.token.refreshToken === undefined) return known?.token;
-    const expiry = refreshExpiryOf(known.token, known.obtainedAt);
-    const ranOut = expiry !== undefined && expiry <= this.#context.clock.now();
-    const contended = this.#shelf.shared && lease === undefined;
-    return ranOut || contended || known.redeeming === true ? undefined : known.token;
+  #found(stored: ShelvedToken): Renewed {
+    this.#gate.succeededElsewhere(stored.obtainedAt);
+    return { shelved: stored, fetched: false };
   }
 
   /** Of a stored token, whether it is what this renewal was to bring; a forced one wants one that came after its start. */
@@ -219,12 +225,13 @@ export class TokenRenewal {
     this.#gate.check(this.#context.owner);
   }
 
-  async #closeGate(error: unknown): Promise<void> {
+  /** A fetch came to nothing: the endpoint is left alone for a while, by the other processes, too. */
+  async failed(error: unknown): Promise<void> {
     if (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF') return;
     if (this.#work.isOwnFailure?.(error) === false) return;
     this.#gate.failed(error);
-    const waitMs = this.#gate.closedUntil - this.#context.clock.now();
-    if (waitMs > 0) await this.#shelf.writeNote(BACKOFF_NOTE, this.#gate.toNote(), waitMs);
+    const { text, ttlMs } = this.#gate.toNote();
+    await this.#shelf.writeNote(BACKOFF_NOTE, text, ttlMs);
   }
 }
 

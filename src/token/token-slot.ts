@@ -10,6 +10,7 @@ import { Flight } from './single-flight.js';
 import { tokenFailure } from './token-failure.js';
 import { TokenRenewal, type TokenWork } from './token-renewal.js';
 import { type ShelvedToken, TokenShelf } from './token-shelf.js';
+import type { Replacement } from './token-source.js';
 import type { Token } from './token.js';
 
 /** Settings of a slot, complete. */
@@ -76,7 +77,8 @@ export class TokenSlot {
   #rejected: string | undefined;
   /** Fingerprint of the token that a service rejected last; an invalidation by the app says nothing of the service. */
   #rejectedByService: string | undefined;
-  /** Whether the token in use takes the place of such a one: a rejection of it, too, tells that no token will do. */
+  #rejectedAt = Number.NEGATIVE_INFINITY;
+  /** Whether the token in use was got in place of such a one: a rejection of it, too, tells that no token will do. */
   #onProbation = false;
   #flight: Flight<Token> | undefined;
   #forced: Flight<Token> | undefined;
@@ -128,7 +130,7 @@ export class TokenSlot {
   async adoptStored(): Promise<boolean> {
     const stored = await this.#shelf.read();
     if (stored === undefined || this.#held !== undefined || !this.#acceptable(stored, undefined)) return false;
-    this.#use(this.#heldOf(stored));
+    this.#adopt(stored);
     return true;
   }
 
@@ -150,10 +152,10 @@ export class TokenSlot {
    * A service rejected `rejected`: answers a newer token, having it fetched if need be, however many calls report the
    * same one. Undefined when there is no newer one to be had: renewal pauses, or the issuer answers the same token again.
    */
-  async replace(rejected: Token, signal?: AbortSignal): Promise<Token | undefined> {
+  async replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined> {
     if (!this.reject(rejected)) return undefined;
     const token = await this.get(signal);
-    if (token.fingerprint !== rejected.fingerprint) return token;
+    if (token.fingerprint !== rejected.fingerprint) return { token, onProbation: this.#isOnProbation(token) };
     this.#pause.freshTokenRejected();
     return undefined;
   }
@@ -164,12 +166,12 @@ export class TokenSlot {
     if (held === undefined || held.token.fingerprint !== rejected.fingerprint) return true;
     if (this.#onProbation && this.#isFresh(held)) this.#pause.freshTokenRejected();
     if (this.#pause.active) return false;
-    this.#rejectedByService = rejected.fingerprint;
+    this.#noteRejection(rejected);
     this.#drop(held);
     return true;
   }
 
-  /** What a service thought of a token that was replaced for it. */
+  /** What a service thought of a token that was got for it. */
   judge(token: Token, accepted: boolean): void {
     const held = this.#held;
     if (held?.token.fingerprint !== token.fingerprint) return;
@@ -185,7 +187,7 @@ export class TokenSlot {
   async invalidate(rejected?: Token): Promise<void> {
     const held = this.#held;
     if (rejected !== undefined && held !== undefined && held.token.fingerprint !== rejected.fingerprint) return;
-    if (rejected !== undefined) this.#rejectedByService = rejected.fingerprint;
+    if (rejected !== undefined) this.#noteRejection(rejected);
     const target = held?.token ?? rejected;
     if (held !== undefined) this.#drop(held);
     const buried = await this.#shelf.bury(target);
@@ -348,15 +350,31 @@ export class TokenSlot {
 
   #use(held: Held): void {
     const suspect = this.#rejectedByService;
-    this.#onProbation = suspect !== undefined && this.#held === undefined && this.#last?.token.fingerprint === suspect;
+    const inItsPlace = suspect !== undefined && this.#held === undefined && this.#last?.token.fingerprint === suspect;
+    // What another process had got before may have been revoked together with it.
+    this.#onProbation = inItsPlace && held.obtainedAt >= this.#rejectedAt;
     this.#held = held;
     this.#last = held;
   }
 
+  #adopt(stored: ShelvedToken): void {
+    this.#gate.succeededElsewhere(stored.obtainedAt);
+    this.#use(this.#heldOf(stored));
+  }
+
+  #isOnProbation(token: Token): boolean {
+    return this.#onProbation && this.#held?.token.fingerprint === token.fingerprint;
+  }
+
+  #noteRejection(rejected: Token): void {
+    this.#rejectedByService = rejected.fingerprint;
+    this.#rejectedAt = this.#environment.clock.now();
+  }
+
   #refreshInBackground(held: Held, now: number): void {
     if (this.busy) return;
-    if (now < this.#gate.closedUntil) {
-      held.checkAt = Math.min(this.#gate.closedUntil, held.ages.leewayAt);
+    if (this.#gate.waitMs > 0) {
+      held.checkAt = Math.min(now + this.#gate.waitMs, held.ages.leewayAt);
       return;
     }
     this.#fly(undefined).catch(() => undefined);
@@ -382,7 +400,7 @@ export class TokenSlot {
     const stored = await this.#shelf.read();
     if (stored === undefined || this.#held !== held) return;
     if (stored.rejected === true && stored.token.fingerprint === held.token.fingerprint) this.#drop(held);
-    else if (this.#acceptable(stored, held)) this.#use(this.#heldOf(stored));
+    else if (this.#acceptable(stored, held)) this.#adopt(stored);
   }
 
   #drop(held: Held): void {
@@ -405,7 +423,7 @@ export class TokenSlot {
     )
       return;
     // Failures of the fetch itself are counted where it is made; a deadline is only seen here.
-    if (flight.aborted) this.#gate.failed(error);
+    if (flight.aborted) this.#renewal.failed(error).catch(() => undefined);
     this.#events.failed(error);
     if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
       this.#shelf.bury(this.#last.token).catch(() => undefined);

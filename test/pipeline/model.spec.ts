@@ -177,7 +177,7 @@ it('fetches what a simple model fetches, and nothing else, whatever happens', as
             const current = manager.peek();
             if (current === undefined || model.failing.size > 0) continue;
             const newer = await manager.replace(current);
-            if (newer === undefined || newer.fingerprint === current.fingerprint)
+            if (newer === undefined || newer.token.fingerprint === current.fingerprint)
               throw new Error('The rejected token came back.');
             model.drop(
               refreshFromStep === undefined ? steps.map(({ name }) => name) : downstream(steps, refreshFromStep),
