@@ -9,13 +9,16 @@ import {
 
 /** Far above what the last commands take; a Redis that is frozen never ends them. */
 const CLOSE_DEADLINE_MS = 250;
+/** A connection that owes an answer for so long is given up: a network that swallows everything closes nothing. */
+const STUCK_MS = 5_000;
 
 /** One connection, from its first command to its end. */
 interface Line {
   readonly client: NodeRedisClient;
   readonly connection: RedisConnection;
   connecting: Promise<unknown> | undefined;
-  readonly underWay: Set<Promise<unknown>>;
+  /** Commands that are not answered yet, the oldest first, and when each was given. */
+  readonly underWay: Map<Promise<unknown>, number>;
 }
 
 /**
@@ -54,16 +57,19 @@ export class OwnRedisConnection implements RedisConnection {
     const line = this.#line;
     if (line === undefined) return;
     this.#line = undefined;
-    const ended = Promise.allSettled(line.underWay);
+    const ended = Promise.allSettled(line.underWay.keys());
     await withDeadline<unknown>(this.#clock, ended, CLOSE_DEADLINE_MS, silence).catch(() => undefined);
-    // `destroy` throws on a client that was never opened, or was lost.
-    if (line.client.isOpen === true) line.client.destroy?.();
+    destroy(line);
   }
 
   #use<T>(work: (line: Line) => Promise<T>): Promise<T> {
+    if (this.#line !== undefined && this.#isStuck(this.#line)) {
+      destroy(this.#line);
+      this.#line = undefined;
+    }
     const line = (this.#line ??= this.#newLine());
     const call = connected(line).then(() => work(line));
-    line.underWay.add(call);
+    line.underWay.set(call, this.#clock.now());
     line.client.ref?.();
     const over = (): void => {
       line.underWay.delete(call);
@@ -73,13 +79,18 @@ export class OwnRedisConnection implements RedisConnection {
     return call;
   }
 
+  #isStuck({ underWay }: Line): boolean {
+    const [oldest] = underWay.values();
+    return oldest !== undefined && this.#clock.now() - oldest > STUCK_MS;
+  }
+
   #newLine(): Line {
     const { options, masters } = this.#original;
     const overrides = masters === undefined ? [{ socket: { ...options?.socket, reconnectStrategy: false } }] : [];
     const client = this.#original.duplicate(...overrides);
     // Whoever waits for a command hears of it.
     client.on('error', () => undefined);
-    return { client, connection: connectionOf(client), connecting: undefined, underWay: new Set() };
+    return { client, connection: connectionOf(client), connecting: undefined, underWay: new Map() };
   }
 }
 
@@ -88,6 +99,11 @@ async function connected(line: Line): Promise<void> {
     line.connecting = line.client.connect().finally(() => (line.connecting = undefined));
   }
   await line.connecting;
+}
+
+function destroy({ client }: Line): void {
+  // It throws on a client that was never opened, or was lost.
+  if (client.isOpen === true) client.destroy?.();
 }
 
 function silence(): Error {

@@ -8,6 +8,8 @@ export interface TcpProxy {
   readonly connections: number;
   /** How long each piece of an answer is kept back from now on, in milliseconds. */
   delayMs: number;
+  /** From now on nothing passes through the connections that are open, in either direction; new ones are served. */
+  swallow(): void;
   close(): Promise<void>;
 }
 
@@ -16,6 +18,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const timers = new Set<NodeJS.Timeout>();
   let connections = 0;
+  let swallowed = 0;
 
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -23,15 +26,17 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   };
   const server = createServer((client) => {
     connections += 1;
+    const number = connections;
+    const passes = (): boolean => number > swallowed;
     const target = connect(targetPort, '127.0.0.1');
     keep(client);
     keep(target);
-    client.on('data', (chunk) => target.write(chunk));
+    client.on('data', (chunk) => passes() && target.write(chunk));
     target.on('data', (chunk) => {
       // One delay for all that is under way, so that answers stay in order.
       const timer = setTimeout(() => {
         timers.delete(timer);
-        client.write(chunk);
+        if (passes()) client.write(chunk);
       }, self.delayMs);
       timers.add(timer);
     });
@@ -48,6 +53,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       return connections;
     },
     delayMs: 0,
+    swallow() {
+      swallowed = connections;
+    },
     async close() {
       for (const timer of timers) clearTimeout(timer);
       for (const socket of sockets) socket.destroy();
