@@ -5,6 +5,8 @@ import { ConfigurationError } from '../errors.js';
 export interface EncryptionOptions {
   /**
    * The first key encrypts, all decrypt: put a new key first, and take the old one away when its tokens have run out.
+   * Where processes are replaced one after the other, give them the new key last before first: who cannot read a token asks
+   * for one of its own.
    * A key is 32 random bytes, as a Buffer or in base64 (`openssl rand -base64 32`).
    */
   keys: readonly { id: string; key: string | Uint8Array }[];
@@ -30,10 +32,10 @@ export class TokenEncryption {
   constructor(options: EncryptionOptions) {
     const given: unknown = (options as Partial<EncryptionOptions> | undefined)?.keys;
     if (!Array.isArray(given) || given.length === 0) throw refused('keys must be a list of at least one { id, key }');
-    const keys = (given as EncryptionOptions['keys']).map(({ id, key }): [string, Buffer] => [
-      checkId(id),
-      checkKey(key, id),
-    ]);
+    const keys = given.map((one: unknown): [string, Buffer] => {
+      const { id, key } = (one ?? {}) as { id?: unknown; key?: unknown };
+      return [checkId(id), checkKey(key, checkId(id))];
+    });
     this.#keys = new Map(keys);
     if (this.#keys.size < keys.length) throw refused('two keys have the same id');
     this.#first = keys[0]?.[0] ?? '';
