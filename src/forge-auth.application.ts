@@ -84,7 +84,11 @@ export class ForgeAuthApplication {
 
   /** Checks every service. @throws {ConfigurationError} */
   async openAll(): Promise<void> {
-    for (const entry of this.#entries.values()) await entry.openWhole();
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) await entry.openWhole();
+    // A first burst of callers leaves little time to connect: late answers would cost each process a token request.
+    if (entries.some(({ tokens }) => tokens !== undefined))
+      await Promise.all(this.#storages.map((storage) => storage.prepare()));
   }
 
   /** Gets the tokens of services that ask for it; one that fails is told in the log, and tried again by the first call. */

@@ -94,6 +94,10 @@ export class CacheManagerTokenStorage implements TokenStorage {
     return this.#redis && new RedisTokenSignal(this.#redis.target);
   }
 
+  async connect(): Promise<void> {
+    await this.#redis?.target.connection();
+  }
+
   async release(): Promise<void> {
     await this.#redis?.release();
   }

@@ -75,6 +75,12 @@ export class GuardedStorage {
     return !(this.lock instanceof InProcessTokenLock);
   }
 
+  /** Connects, and waits for that for a moment: one that cannot be reached yet may be when it is needed. */
+  async prepare(): Promise<void> {
+    if (this.#storage.connect === undefined) return;
+    await this.#within(this.#storage.connect()).catch(() => undefined);
+  }
+
   /** Waits, for a moment, until the last commands are through; no call reaches the storage from then on. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -22,6 +22,8 @@ export interface TokenStorage {
   createLock?(): TokenLock | undefined;
   /** Announcements on the same store, where it can make them: then a change elsewhere is seen at once. */
   createSignal?(): TokenSignal | undefined;
+  /** Connects, where that takes time: called at the start of an application, so that its first callers need not wait. */
+  connect?(): Promise<void>;
   /**
    * Whoever used the storage has ended, and others may go on. Called after the last command: a connection that its owner
    * had closed before, and that was opened anew for the last commands, is closed again.
