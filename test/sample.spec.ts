@@ -23,6 +23,24 @@ interface Run {
   readonly ended: Promise<number | null>;
 }
 
+/** Whether nothing that it started is left either: it leads a group of its own. */
+function isGone({ pid }: ChildProcess): boolean {
+  try {
+    return pid !== undefined && !process.kill(-pid, 0);
+  } catch {
+    return true;
+  }
+}
+
+/** What a run printed that kept every claim, and left nothing behind. */
+async function outputOf(told: Run): Promise<string> {
+  const code = await told.ended;
+  expect(told.output).toMatch(/^All \d+ claims hold\.$/m);
+  expect(told.output).not.toContain('✗');
+  expect({ code, isGone: isGone(told.process) }).toEqual({ code: 0, isGone: true });
+  return told.output;
+}
+
 describe('sample', () => {
   const running = new Set<ChildProcess>();
   let project: string;
@@ -89,6 +107,25 @@ describe('sample', () => {
       expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ path: '/orders/7' })]);
       served.process.kill('SIGINT');
       expect({ code: await served.ended, output: served.output }).toMatchObject({ code: 0 });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'keeps every claim of the fleet, over a Redis and without one, ends it on Ctrl-C, and leaves no process behind',
+    async () => {
+      const overRedis = await outputOf(run('npm', ['run', 'sample:fleet']));
+      const without = await outputOf(run('node', ['sample/dist/fleet/main.js', '--no-redis']));
+      expect(overRedis).toMatch(/Redis.* keeps the tokens\.$/m);
+      expect(without).toContain('this process keeps the tokens');
+
+      const interrupted = run('node', ['sample/dist/fleet/main.js']);
+      await interrupted.printed('callers served');
+      interrupted.process.kill('SIGINT');
+      expect({ code: await interrupted.ended, isGone: isGone(interrupted.process) }).toEqual({
+        code: 130,
+        isGone: true,
+      });
     },
     PATIENCE_MS,
   );

@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/** How long a connection that is not used is kept. */
+export const KEEP_ALIVE_MS = 120_000;
+
 /** A running server. */
 export interface Server {
   readonly origin: string;
@@ -12,7 +15,8 @@ export interface Server {
 export async function serve(
   listenerAt: (origin: string) => RequestListener | Promise<RequestListener>,
 ): Promise<Server> {
-  const server = createServer().listen(0, '127.0.0.1');
+  // Connections outlive the pauses of a story: one that the server closes just when a call is sent would cost that call.
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   server.on('request', await listenerAt(origin));

@@ -1,6 +1,8 @@
 // One process of the fleet: a Nest app like any other. Whoever started it hears what it logs, and tells it to end.
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
+import { KEEP_ALIVE_MS } from '../../upstream/server.js';
 import { fleetModule } from './fleet.module.js';
 import { ToldLogger } from './told.logger.js';
 
@@ -8,6 +10,7 @@ const app = await NestFactory.create(fleetModule(process.env), {
   logger: new ToldLogger(),
   forceCloseConnections: true,
 });
+(app.getHttpServer() as Server).keepAliveTimeout = KEEP_ALIVE_MS;
 await app.listen(0, '127.0.0.1');
 
 async function end(): Promise<void> {
