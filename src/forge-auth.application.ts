@@ -24,6 +24,7 @@ export class ForgeAuthApplication {
   readonly #around: EntrySurroundings;
   readonly #storages: GuardedStorage[] = [];
   #root: ForgeAuthOptions | undefined;
+  #kept: TokenStorage | undefined;
   #storage: GuardedStorage | undefined;
   #encryption: TokenEncryption | undefined;
 
@@ -47,7 +48,9 @@ export class ForgeAuthApplication {
 
   /** Where tokens are kept from now on. */
   useStorage(storage: TokenStorage): void {
-    this.#storage = this.#guard(storage, this.rootOptions.lock);
+    const { lock, defaults } = this.rootOptions;
+    this.#kept = storage;
+    this.#storage = this.#guard(storage, defaults?.lock ?? lock);
   }
 
   get rootOptions(): ForgeAuthOptions {
@@ -127,6 +130,7 @@ export class ForgeAuthApplication {
       names: () => this.names(),
       find: (name) => this.#entries.get(name),
       guard: (kept, lock) => this.#guard(kept, lock),
+      guardCommon: (lock) => this.#kept && this.#guard(this.#kept, lock),
       release: async () => {
         if (this.#host.endsWithClient === true) await this.close();
       },

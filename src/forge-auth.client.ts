@@ -5,6 +5,7 @@ import { ForgeAuthApplication } from './forge-auth.application.js';
 import type { Host } from './forge-auth.host.js';
 import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { ForgeServiceOptions } from './forge-auth.options.js';
+import type { TokenLock } from './lock/token-lock.js';
 import { storageOf } from './storage/get-set.token-storage.js';
 import type { GetSet, TokenStorage } from './storage/token-storage.js';
 
@@ -12,6 +13,8 @@ import type { GetSet, TokenStorage } from './storage/token-storage.js';
 export interface ForgeClientOptions {
   /** Where tokens are kept. @default a bounded memory of its own */
   storage?: TokenStorage | GetSet;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
   /** @default nothing is logged */
   logger?: ForgeLogger;
 }
@@ -25,7 +28,10 @@ export interface ForgeClientOptions {
  */
 export function createForgeClient(service: ForgeServiceOptions, options: ForgeClientOptions = {}): ForgeHttpClient {
   const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
-  application.configure({ services: [service] });
+  application.configure({
+    services: [service],
+    ...(options.lock === undefined ? undefined : { lock: options.lock }),
+  });
   application.useStorage(
     options.storage === undefined
       ? new InMemoryTokenStorage()

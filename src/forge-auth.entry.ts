@@ -20,6 +20,8 @@ export interface EntrySurroundings extends TokenSurroundings {
   names(): string[];
   find(name: string): ServiceEntry | undefined;
   guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
+  /** The application's storage, under a lock of a service's own; undefined until the application has started. */
+  guardCommon(lock: TokenLock): GuardedStorage | undefined;
   /** The service's client was closed. */
   release(): Promise<void>;
 }
@@ -37,6 +39,7 @@ export class ServiceEntry implements ServiceHandle {
   #opening: Promise<ClientCore> | undefined;
   #core: ClientCore | undefined;
   #storage: GuardedStorage | undefined;
+  #lock: TokenLock | undefined;
   /** Token options that the injected manager stands for, known when the service is opened. */
   #tokenOptions: TokenAuthOptions | undefined;
   /** A manager that the app made, and will close. */
@@ -132,9 +135,10 @@ export class ServiceEntry implements ServiceHandle {
     const { clock, host, rootOptions } = this.#around;
     const options = this.#declaredOptions();
     const storage = options.storage ?? rootOptions.defaults?.storage;
+    this.#lock = options.lock;
     if (storage !== undefined) {
       const kept = await host.storageOf(storage, `Service "${name}"`);
-      this.#storage = this.#around.guard(kept, options.lock ?? rootOptions.lock);
+      this.#storage = this.#around.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
     const resolved = await resolveService(options, rootOptions.defaults ?? {}, {
       clock,
@@ -169,6 +173,12 @@ export class ServiceEntry implements ServiceHandle {
     return manager;
   }
 
+  /** Where its tokens are kept, and locked, if not as the application's others are. */
+  #ownStorage(): GuardedStorage | undefined {
+    if (this.#lock !== undefined) this.#storage ??= this.#around.guardCommon(this.#lock);
+    return this.#storage;
+  }
+
   async #openTokens(events: SlotEvents): Promise<TokenSource> {
     await this.open();
     if (this.#tokenOptions !== undefined) return this.#sourceOf(this.#tokenOptions, events);
@@ -178,7 +188,7 @@ export class ServiceEntry implements ServiceHandle {
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
     try {
       if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
-      return await createTokenSource(this.name, auth, this.#around, () => this.#storage, events);
+      return await createTokenSource(this.name, auth, this.#around, () => this.#ownStorage(), events);
     } catch (error) {
       throw nameService(error, this.name);
     }
