@@ -16,7 +16,9 @@ const STUCK_MS = 5_000;
 interface Line {
   readonly client: NodeRedisClient;
   readonly connection: RedisConnection;
-  connecting: Promise<unknown> | undefined;
+  readonly connected: Promise<unknown>;
+  /** Whether it came to nothing, or was lost. */
+  readonly over: () => boolean;
   /** Commands that are not answered yet, the oldest first, and when each was given. */
   readonly underWay: Map<Promise<unknown>, number>;
 }
@@ -63,12 +65,12 @@ export class OwnRedisConnection implements RedisConnection {
   }
 
   #use<T>(work: (line: Line) => Promise<T>): Promise<T> {
-    if (this.#line !== undefined && this.#isStuck(this.#line)) {
+    if (this.#line !== undefined && (this.#line.over() || this.#isStuck(this.#line))) {
       destroy(this.#line);
       this.#line = undefined;
     }
     const line = (this.#line ??= this.#newLine());
-    const call = connected(line).then(() => work(line));
+    const call = line.connected.then(() => work(line));
     line.underWay.set(call, this.#clock.now());
     line.client.ref?.();
     const over = (): void => {
@@ -90,15 +92,12 @@ export class OwnRedisConnection implements RedisConnection {
     const client = this.#original.duplicate(...overrides);
     // Whoever waits for a command hears of it.
     client.on('error', () => undefined);
-    return { client, connection: connectionOf(client), connecting: undefined, underWay: new Map() };
+    let connecting = true;
+    const connected = client.connect().finally(() => (connecting = false));
+    connected.catch(() => undefined);
+    const over = (): boolean => !connecting && client.isOpen !== true;
+    return { client, connection: connectionOf(client), connected, over, underWay: new Map() };
   }
-}
-
-async function connected(line: Line): Promise<void> {
-  if (line.client.isOpen !== true && line.connecting === undefined) {
-    line.connecting = line.client.connect().finally(() => (line.connecting = undefined));
-  }
-  await line.connecting;
 }
 
 function destroy({ client }: Line): void {

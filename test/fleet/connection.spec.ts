@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { createKeyv } from '@keyv/redis';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { createCache } from 'cache-manager';
@@ -8,17 +10,19 @@ import {
   ForgeAuthModule,
   type ForgeServiceOptions,
 } from 'nestjs-forge-auth';
+import { builtPackage } from '../support/built-package.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
 
 let redis: RedisServer;
-let app: TestingModule;
+let app: TestingModule | undefined;
 
 beforeEach(async () => {
   redis = await startRedis();
 });
 afterEach(async () => {
-  await app.close();
+  await app?.close();
+  app = undefined;
   await redis.stop();
 });
 
@@ -52,3 +56,29 @@ it('an application without tokens never connects', async () => {
   await start(new ApiKeyAuth('key'));
   expect(await connections()).toBe(0);
 });
+
+/** In a process of its own: what Node.js warns of does not reach a sandbox. */
+const LOSE_CONNECTION = `
+import { createKeyv } from '@keyv/redis';
+import { createCache } from 'cache-manager';
+const [entry, url] = process.argv.slice(1);
+const { CacheManagerTokenStorage } = await import(entry);
+const keyv = createKeyv(url);
+const storage = new CacheManagerTokenStorage(createCache({ stores: [keyv] }), { deadlineMs: 20_000 });
+const failed = () => storage.get('key').then(() => false, () => true);
+if (await failed()) throw new Error('Redis does not answer.');
+const client = await keyv.store.getClient();
+await client.sendCommand(['SHUTDOWN', 'NOSAVE']).catch(() => undefined);
+client.destroy();
+while (!(await failed()));
+await Promise.all(Array.from({ length: 30 }, failed));
+for (let index = 0; index < 30; index += 1) await failed();
+await storage.release();
+console.log('lost');`;
+
+it('commands that find their connection lost make Node.js warn of nothing', async () => {
+  const script = ['--input-type=module', '--eval', LOSE_CONNECTION, await builtPackage(), redis.url];
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, script, { env, timeout: 60_000 });
+  expect({ stdout, stderr }).toEqual({ stdout: 'lost\n', stderr: '' });
+}, 120_000);
