@@ -1,4 +1,5 @@
-import { connectionOf, type RedisClient, type RedisConnection } from './redis-connection.js';
+import { OwnRedisConnection } from './own.redis-connection.js';
+import { connectionOf, isNodeRedis, type RedisClient, type RedisConnection } from './redis-connection.js';
 
 /** A Redis, and where in it our keys stand. */
 export interface RedisTarget {
@@ -6,13 +7,24 @@ export interface RedisTarget {
   connection(): Promise<RedisConnection>;
   /** A key as it stands in Redis, namespaces included: two namespaces never share a lock. */
   fullKey(key: string): string;
+  /** Closes what was connected beside the client; a later command connects again. */
+  release?(): Promise<void>;
 }
 
-/** The Redis of a client that the app hands over. @throws {ConfigurationError} when it is of no library that is known */
+/**
+ * The Redis of a client that the app hands over. Of node-redis only the settings are used: it waits for every answer before
+ * it is closed, and ours would be among those that never come.
+ * @throws {ConfigurationError} when it is of no library that is known
+ */
 export function redisTarget(client: RedisClient, keyPrefix: string | undefined): RedisTarget {
-  const connection = connectionOf(client);
+  const given = connectionOf(client);
+  const own = isNodeRedis(client) ? new OwnRedisConnection(client) : undefined;
   const prefix = keyPrefix === undefined ? '' : `${keyPrefix}:`;
-  return { connection: async () => connection, fullKey: (key) => prefix + key };
+  return {
+    connection: async () => own?.open() ?? given,
+    fullKey: (key) => prefix + key,
+    release: async () => own?.close(),
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { LeaseRedisLock } from './lease.redis-lock.js';
 import type { RedisClient } from './redis-connection.js';
-import { redisTarget } from './redis-target.js';
+import { type RedisTarget, redisTarget } from './redis-target.js';
 
 /** Options of {@link RedisTokenLock}. */
 export interface RedisTokenLockOptions {
@@ -16,8 +16,17 @@ export interface RedisTokenLockOptions {
  * @see [Distributed locks with Redis](https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/)
  */
 export class RedisTokenLock extends LeaseRedisLock {
+  readonly #target: RedisTarget;
+
   /** @throws {ConfigurationError} when the client is of no library that is known */
   constructor(client: RedisClient, options: RedisTokenLockOptions = {}) {
-    super(redisTarget(client, options.keyPrefix), options.deadlineMs);
+    const target = redisTarget(client, options.keyPrefix);
+    super(target, options.deadlineMs);
+    this.#target = target;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    await this.#target.release?.();
   }
 }

@@ -53,6 +53,14 @@ export class RedisTokenStorage implements TokenStorage {
     return new RedisTokenSignal(this.#target);
   }
 
+  async connect(): Promise<void> {
+    await this.#target.connection();
+  }
+
+  async release(): Promise<void> {
+    await this.#target.release?.();
+  }
+
   async #command(name: string, key: string, ...args: string[]): Promise<unknown> {
     const full = this.#target.fullKey(key);
     return (await this.#target.connection()).command(full, name, full, ...args);

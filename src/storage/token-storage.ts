@@ -25,8 +25,8 @@ export interface TokenStorage {
   /** Connects, where that takes time: called at the start of an application, so that its first callers need not wait. */
   connect?(): Promise<void>;
   /**
-   * Whoever used the storage has ended, and others may go on. Called after the last command: a connection that its owner
-   * had closed before, and that was opened anew for the last commands, is closed again.
+   * Whoever used the storage has ended, and others may go on. Called after the last command: connections of the storage's
+   * own are closed, and opened again by a command that comes later.
    */
   release?(): Promise<void>;
 }

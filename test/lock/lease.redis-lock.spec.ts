@@ -87,8 +87,8 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
   beforeEach(() => redis.command('SET', '{app:key}:x', 'what keeps its tag from being new'));
 
   it('one that is granted after its time is undone behind it', async () => {
-    const { lock, storage } = await make(DEADLINE_MS);
-    await storage.get('warm-up');
+    const { lock } = await make(DEADLINE_MS);
+    await lock.acquire('warm-up', TERM);
     redis.freeze();
     const error = await rejection(lock.acquire('key', TERM));
     expect(error.message).toBe('The lock store did not answer within 100 ms.');
@@ -100,8 +100,8 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
   });
 
   it('one that nobody wants any more when it is granted is given back', async () => {
-    const { lock, storage } = await make();
-    await storage.get('warm-up');
+    const { lock } = await make();
+    await lock.acquire('warm-up', TERM);
     const caller = new AbortController();
     const asking = lock.acquire('key', { ...TERM, signal: caller.signal });
     caller.abort(new Error('left'));
@@ -197,8 +197,7 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
     });
 
     it('waits for a Redis that is frozen no longer than its deadline', async () => {
-      const { lock, storage } = await make(DEADLINE_MS);
-      await storage.get('warm-up');
+      const { lock } = await make(DEADLINE_MS);
       const lease = await acquired(lock);
       redis.freeze();
       const [releasing, acquiring] = [rejection(lease.release()), rejection(lock.acquire('other', TERM))];

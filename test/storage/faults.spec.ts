@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { type Api, startApi } from '../support/api.js';
+import { quietly } from '../support/quietly.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
@@ -11,6 +13,8 @@ const PATIENCE_MS = 30_000;
 const COLD = 10;
 /** What a token's life takes of Redis. */
 const USED = ['get', 'set', 'del', 'eval', 'publish'];
+
+const README = new URL('../../README.md', import.meta.url);
 
 let redis: RedisServer;
 let endpoint: TokenEndpoint;
@@ -261,6 +265,45 @@ describe.each(WAYS)('%s', (_way, way) => {
     await (await join(way)).client.get('/orders');
     expect([endpoint.tokenRequests, api.unauthorized]).toEqual([asked, 0]);
     expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
+  }, 60_000);
+
+  it('whose Redis allows it no more than the README asks for works all the same', async () => {
+    const sentence = /A Redis ACL must allow (.+)\. Beside/.exec(readFileSync(README, 'utf8'))?.[1] ?? '';
+    const allowed = [...sentence.matchAll(/`([A-Z]+)`/g)].map(([, name = '']) => `+${name.toLowerCase()}`);
+    await redis.command('ACL', 'SETUSER', 'forge', 'reset', 'on', '>secret', '~*', '&*', ...allowed);
+    const redisUrl = redis.url.replace('//', '//forge:secret@');
+    await redis.command('ACL', 'LOG', 'RESET');
+    // ioredis would like to ask how the server is.
+    await quietly('Skipping the ready check', async () => {
+      const [one, other] = [await join(way, { redisUrl }), await join(way, { redisUrl })];
+      await one.client.get('/orders');
+      await other.client.get('/orders');
+      await one.client.tokens?.invalidate();
+      await one.client.get('/orders');
+      await other.client.tokens?.forceRefresh();
+    });
+    expect([endpoint.tokenRequests, told()]).toEqual([3, { warnings: [], back: [] }]);
+    const denied = (await redis.command('ACL', 'LOG')) as unknown[][];
+    expect(
+      denied.map((entry) => String(entry[entry.indexOf('object') + 1])).filter((name) => USED.includes(name)),
+    ).toEqual([]);
+  });
+
+  it('whose Redis was killed and is there again hears of changes as before', async () => {
+    const nearCacheTtlMs = 3_600_000;
+    const [one, other] = [await join(way, { nearCacheTtlMs }), await join(way, { nearCacheTtlMs })];
+    await one.client.get('/orders');
+    await other.client.get('/orders');
+    await redis.restart();
+    const end = performance.now() + PATIENCE_MS;
+    let [wanted, found] = ['one', 'other'];
+    // Only an announcement makes the other one look so soon.
+    while (wanted !== found && performance.now() < end) {
+      wanted = (await one.client.tokens?.forceRefresh())?.fingerprint ?? '';
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      found = other.client.tokens?.peek()?.fingerprint ?? '';
+    }
+    expect(found).toBe(wanted);
   }, 60_000);
 
   it('whose Redis is flushed under load asks for no token it has, and says nothing', async () => {

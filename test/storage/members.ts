@@ -33,6 +33,8 @@ export interface Place {
   readonly logger: ReturnType<typeof recordingLogger>;
   /** Longest time that a command may take. Left out, the storage's own default. */
   readonly deadlineMs?: number;
+  /** How long a token is used without a look at the storage. Left out, the default. */
+  readonly nearCacheTtlMs?: number;
   /** Further options of the module, where there is one. */
   readonly root?: ForgeAuthRootOptions;
 }
@@ -105,7 +107,11 @@ function storageOver(client: object, { deadlineMs }: Place): RedisTokenStorage {
   });
 }
 
-function serviceAt({ apiUrl, tokenUrl }: Place) {
+function serviceAt({ apiUrl, tokenUrl, nearCacheTtlMs }: Place) {
   const provider = new ClientCredentialsTokenProvider({ tokenUrl, ...CLIENT });
-  return { name: 'orders', baseUrl: apiUrl, auth: { provider } };
+  return {
+    name: 'orders',
+    baseUrl: apiUrl,
+    auth: { provider, ...(nearCacheTtlMs === undefined ? undefined : { nearCacheTtlMs }) },
+  };
 }
