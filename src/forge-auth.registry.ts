@@ -18,6 +18,7 @@ import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { StorageOption } from './forge-auth.options.js';
 import { CacheManagerTokenStorage } from './storage/cache-manager.token-storage.js';
 import { storageOf } from './storage/get-set.token-storage.js';
+import { sharedStoreOf, standsOnMap } from './storage/shared-store.js';
 import type { GetSet, TokenStorage } from './storage/token-storage.js';
 
 /** Where Nest keeps what `@Injectable({ scope })` was given. */
@@ -76,7 +77,7 @@ export class ForgeAuthRegistry
       );
     }
     const [cache] = caches;
-    if (cache === undefined || isPlainMap(cache)) {
+    if (cache === undefined || standsOnMap(sharedStoreOf(cache))) {
       this.#logger.log(
         `Tokens are kept in memory: ${cache === undefined ? 'there is no CACHE_MANAGER' : 'the CACHE_MANAGER has no shared store'}.`,
       );
@@ -145,10 +146,4 @@ function findAll<T>(
 
 function isCache(value: unknown): value is Cache {
   return Array.isArray((value as Partial<Cache>).stores);
-}
-
-/** A Map of this process shares nothing. */
-function isPlainMap(cache: Cache): boolean {
-  const keyv = cache.stores.at(-1) as { store?: unknown; opts?: { store?: unknown } } | undefined;
-  return keyv?.store instanceof Map || keyv?.opts?.store instanceof Map;
 }

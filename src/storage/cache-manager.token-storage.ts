@@ -6,6 +6,7 @@ import { RedisTokenSignal } from '../lock/redis.token-signal.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from './redis-fence.js';
 import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
+import { sharedStoreOf } from './shared-store.js';
 import type { TokenStorage } from './token-storage.js';
 
 /** Options of {@link CacheManagerTokenStorage}. */
@@ -29,9 +30,10 @@ interface Store {
 /**
  * Tokens in Nest's cache-manager.
  *
- * Only the last store is used, the most shared one: with a memory layer above Redis `cache.get` would answer a token
- * that another process has already replaced. A Redis is spoken to over a connection of our own, a duplicate of the
- * store's, in the store's own format: a command that a frozen Redis does not answer keeps nobody from closing the cache.
+ * Only the last store is used, the most shared one (of a Cacheable the secondary): with a memory layer above Redis
+ * `cache.get` would answer a token that another process has already replaced. A Redis is spoken to over a connection of
+ * our own, a duplicate of the store's, in the store's own format: a command that a frozen Redis does not answer keeps
+ * nobody from closing the cache.
  */
 export class CacheManagerTokenStorage implements TokenStorage {
   readonly deadlineMs: number;
@@ -41,8 +43,7 @@ export class CacheManagerTokenStorage implements TokenStorage {
 
   /** @throws {ConfigurationError} when `cache` is no cache-manager cache, or has no store */
   constructor(cache: Cache, options: CacheManagerTokenStorageOptions = {}) {
-    const stores: unknown = (cache as Partial<Cache> | undefined)?.stores;
-    const store: unknown = Array.isArray(stores) ? stores.at(-1) : undefined;
+    const store = Array.isArray((cache as Partial<Cache> | undefined)?.stores) ? sharedStoreOf(cache) : undefined;
     if (!isStore(store)) {
       throw new ConfigurationError(
         'CacheManagerTokenStorage needs a cache of cache-manager 6 or later with at least one store. Give it what @Inject(CACHE_MANAGER) gives.',
@@ -72,7 +73,7 @@ export class CacheManagerTokenStorage implements TokenStorage {
   async set(key: string, value: string, ttlMs?: number): Promise<unknown> {
     const redis = this.#redis;
     return this.#within(
-      redis === undefined ? this.#store.set(this.#prefix + key, value, ttlMs) : write(redis, key, value, ttlMs),
+      redis === undefined ? put(this.#store, this.#prefix + key, value, ttlMs) : write(redis, key, value, ttlMs),
     );
   }
 
@@ -111,6 +112,13 @@ export class CacheManagerTokenStorage implements TokenStorage {
 function isStore(value: unknown): value is Store {
   const store = (value ?? {}) as Partial<Store>;
   return [store.get, store.set, store.delete].every((method) => typeof method === 'function');
+}
+
+/** A Keyv swallows what its store throws, and answers false. */
+async function put(store: Store, key: string, value: string, ttlMs: number | undefined): Promise<unknown> {
+  const written = await store.set(key, value, ttlMs);
+  if (written === false) throw new Error('The cache did not take what was written.');
+  return written;
 }
 
 async function read(redis: RedisOfCache, key: string): Promise<unknown> {

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { sharedStoreOf } from './shared-store.js';
 import type { GetSet, TokenStorage } from './token-storage.js';
 
 /**
@@ -34,7 +35,7 @@ export class GetSetTokenStorage implements TokenStorage {
  * Takes what the `storage` option was given: a {@link TokenStorage}, or any {@link GetSet}.
  *
  * A storage of the user's own declares three parameters for `set`; whatever declares fewer, and every known client
- * and cache, is called with two.
+ * and cache, is called with two. Of a cache it is the most shared store that is called.
  * @throws {ConfigurationError} when it has no `get` and `set`
  */
 export function storageOf(given: TokenStorage | GetSet, owner: string): TokenStorage {
@@ -44,12 +45,18 @@ export function storageOf(given: TokenStorage | GetSet, owner: string): TokenSto
       `${owner}: storage must have get(key) and set(key, value), as a Map, a Redis client or a TokenStorage has.`,
     );
   }
+  if (isCache(given)) return new GetSetTokenStorage((sharedStoreOf(given) ?? given) as GetSet);
   return isTokenStorage(given) ? given : new GetSetTokenStorage(given as GetSet);
 }
 
+/** Of cache-manager, or a Cacheable. */
+function isCache(given: TokenStorage | GetSet): boolean {
+  return typeof (given as { wrap?: unknown }).wrap === 'function';
+}
+
 function isTokenStorage(given: TokenStorage | GetSet): given is TokenStorage {
-  const marks = given as { setIfNewer?: unknown; deadlineMs?: unknown; wrap?: unknown; duplicate?: unknown };
+  const marks = given as { setIfNewer?: unknown; deadlineMs?: unknown; duplicate?: unknown };
   if (typeof marks.setIfNewer === 'function' || typeof marks.deadlineMs === 'number') return true;
-  if (given instanceof Map || typeof marks.wrap === 'function' || typeof marks.duplicate === 'function') return false;
+  if (given instanceof Map || typeof marks.duplicate === 'function') return false;
   return given.set.length >= 3 || given instanceof GetSetTokenStorage;
 }

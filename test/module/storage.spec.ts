@@ -3,7 +3,9 @@ import { CACHE_MANAGER, CacheModule } from '@nestjs/cache-manager';
 import { Module, type ModuleMetadata, type Type } from '@nestjs/common';
 import type { INestApplicationContext } from '@nestjs/common';
 import { type Cache, createCache } from 'cache-manager';
+import { Cacheable } from 'cacheable';
 import { Keyv } from 'keyv';
+import { Keyv as Keyv6 } from 'keyv6';
 import {
   CacheManagerTokenStorage,
   ClientCredentialsTokenProvider,
@@ -161,8 +163,13 @@ describe("the app's CACHE_MANAGER", () => {
     expect(storageLine()).toBe(SHARED);
   });
 
-  it('that stands on a plain Map counts as none, and the line says so', async () => {
-    const services = await start([CacheModule.register({ isGlobal: true }), rootOf()]);
+  it.each<[string, Parameters<typeof CacheModule.register>[0]]>([
+    ["Nest's own", {}],
+    ['a Keyv without a store', { stores: [new Keyv()] }],
+    ['a Keyv 6 without a store', { stores: [new Keyv6()] as unknown as Keyv[] }],
+    ['a Cacheable over a plain Map', { stores: new Cacheable({ secondary: new Keyv() }) }],
+  ])('that stands on a plain Map counts as none, and the line says so: %s', async (_name, options) => {
+    const services = await start([CacheModule.register({ isGlobal: true, ...options }), rootOf()]);
     await services.client('orders').get('/orders');
     expect(storageLine()).toBe('Tokens are kept in memory: the CACHE_MANAGER has no shared store.');
   });

@@ -124,6 +124,14 @@ describe('CacheManagerTokenStorage', () => {
     expect(() => new CacheManagerTokenStorage(cache, { deadlineMs })).toThrow('deadlineMs must be above zero');
   });
 
+  it('rejects a write that the store did not take: a Keyv answers false, and throws nothing', async () => {
+    const refusing = { get: async () => undefined, set: async () => Promise.reject(new Error('Down.')) };
+    const keyv = new Keyv({ store: { ...refusing, delete: async () => false, clear: async () => undefined } });
+    const storage = new CacheManagerTokenStorage(createCache({ stores: [keyv] }));
+    await expect(storage.set('key', 'value', 1_000)).rejects.toThrow('The cache did not take what was written.');
+    await expect(storage.delete('key')).resolves.toBe(false);
+  });
+
   it('gives a store up that does not answer in time', async () => {
     const hanging = { get: never, set: never, delete: never } as unknown as Keyv;
     const storage = new CacheManagerTokenStorage({ stores: [hanging] } as never, { deadlineMs: 20 });
