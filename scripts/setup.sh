@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building and testing this package takes: npm packages and a redis-server. Safe to run again.
+# Installs what building and testing this package takes: npm packages, a redis-server and a memcached. Safe to run again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,7 +9,11 @@ fail() {
   exit 1
 }
 
-install_redis_with_apt() {
+can_apt() { command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; }
+can_brew() { [ "$(uname -s)" = Darwin ] && command -v brew >/dev/null; }
+
+# install_with_apt <package>
+install_with_apt() {
   export DEBIAN_FRONTEND=noninteractive
   # The tests start servers of their own: the package's service would only hold a port.
   if [ ! -e /usr/sbin/policy-rc.d ]; then
@@ -17,8 +21,7 @@ install_redis_with_apt() {
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
     chmod +x /usr/sbin/policy-rc.d
   fi
-  apt-get update -qq </dev/null
-  apt-get install -y -qq --no-install-recommends redis-server </dev/null
+  apt-get update -qq </dev/null && apt-get install -y -qq --no-install-recommends "$1" </dev/null
 }
 
 if [ -f package-lock.json ]; then
@@ -33,14 +36,28 @@ if [ -n "${REDIS_URL:-}" ]; then
   say 'using the Redis that REDIS_URL names'
 elif command -v redis-server >/dev/null; then
   say "found $(command -v redis-server)"
-elif command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+elif can_apt; then
   say 'installing redis-server (apt-get)'
-  install_redis_with_apt
-elif [ "$(uname -s)" = Darwin ] && command -v brew >/dev/null; then
+  install_with_apt redis-server
+elif can_brew; then
   say 'installing redis (brew)'
   brew install redis </dev/null
 else
   fail 'redis-server is missing: install it (Debian, Ubuntu: "sudo apt-get install redis-server") or set REDIS_URL, then run "npm run setup" again.'
+fi
+
+without_memcached() { say 'memcached is missing: what is tested on it will be skipped'; }
+if [ -n "${MEMCACHED_URL:-}" ]; then
+  say 'using the memcached that MEMCACHED_URL names'
+elif command -v memcached >/dev/null; then
+  say "found $(command -v memcached)"
+elif can_apt; then
+  say 'installing memcached (apt-get)'
+  install_with_apt memcached || without_memcached
+elif can_brew; then
+  brew install memcached </dev/null || without_memcached
+else
+  without_memcached
 fi
 
 say 'done; next: npm test'
