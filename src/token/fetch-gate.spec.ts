@@ -225,6 +225,18 @@ describe('a token that another process has got', () => {
   });
 });
 
+it.each([0.1, 0.123_456_7, 1 / 3, 0.999_999])(
+  'closes by whole milliseconds, whatever jitter and clock say: %d',
+  (random) => {
+    const world = new World();
+    world.now = Date.UTC(2026, 0, 1) + random;
+    world.random = random;
+    for (let failures = 0; failures < 3; failures += 1) world.gate.failed(failure);
+    expect(world.refusal()).toBeDefined();
+    expect(world.gate.toNote().text).toMatch(/^\d+ 3 \d+$/);
+  },
+);
+
 it('a clock that is set back keeps the gate closed for no longer than it was closed for', () => {
   const world = new World();
   for (let failures = 0; failures < 3; failures += 1) world.gate.failed(failure);

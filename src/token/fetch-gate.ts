@@ -107,8 +107,8 @@ export class FetchGate {
   }
 
   #close(now: number, forMs: number): void {
-    this.#closedUntil = now + forMs;
-    this.#closedForMs = forMs;
+    this.#closedUntil = forMs > 0 ? Math.ceil(now + forMs) : now;
+    this.#closedForMs = this.#closedUntil - now;
   }
 
   #pauseMs(): number {

@@ -27,6 +27,11 @@ export class OneStore {
 
   readonly lock: TokenLock = { acquire: async (key) => this.#acquire(key) };
 
+  /** How many leases are held. */
+  get leases(): number {
+    return this.#holders.size;
+  }
+
   /** Lets a lease run out: its holder learns of it when it extends it. */
   expireLeases(): void {
     this.#holders.clear();
