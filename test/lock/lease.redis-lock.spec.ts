@@ -120,8 +120,16 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
     expect([await exists('lock'), await next.extend()]).toEqual([true, true]);
   });
 
-  it.each<[string, (...command: string[]) => Promise<unknown>, boolean]>([
+  it.each<[string, (key: string) => Promise<unknown>, boolean]>([
     ['a list', (key) => redis.command('RPUSH', key, 'one'), true],
+    [
+      'a list with an end',
+      async (key) => {
+        await redis.command('RPUSH', key, 'one');
+        await redis.command('PEXPIRE', key, 60_000);
+      },
+      true,
+    ],
     ['a text without an end', (key) => redis.command('SET', key, 'somebody'), true],
     ["another owner's lease", (key) => redis.command('SET', key, 'somebody', 'PX', 60_000), false],
   ])('%s in its place: to be had is %p', async (_what, put, free) => {
