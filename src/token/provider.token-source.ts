@@ -31,6 +31,8 @@ export interface ProviderTokenSourceOptions {
 
 /** Slots kept for calls with parameters of their own (scopes, audiences, users); the least recently used goes first. */
 const MAX_SLOTS = 10_000;
+/** More than one, so that their number comes down again after a burst of flights. */
+const FORGOTTEN_AT_ONCE = 2;
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {
@@ -115,18 +117,18 @@ export class ProviderTokenSource implements TokenSource {
     const slot = this.#slots.get(name) ?? this.#createSlot(request);
     this.#slots.delete(name);
     this.#slots.set(name, slot);
-    if (this.#slots.size > MAX_SLOTS) this.#forgetOldest();
+    for (let turns = 0; turns < FORGOTTEN_AT_ONCE && this.#slots.size > MAX_SLOTS; turns += 1) this.#forgetOldest();
     return slot;
   }
 
-  /** A slot with a flight under way is kept: its callers' one flight must stay one. */
+  /** A slot with a flight under way is kept, as if it had just been asked for: its callers' one flight must stay one. */
   #forgetOldest(): void {
-    for (const [name, slot] of this.#slots) {
-      if (slot.busy) continue;
-      slot.release();
-      this.#slots.delete(name);
-      return;
-    }
+    const [oldest] = this.#slots;
+    if (oldest === undefined) return;
+    const [name, slot] = oldest;
+    this.#slots.delete(name);
+    if (slot.busy) this.#slots.set(name, slot);
+    else slot.release();
   }
 
   #createSlot(request: TokenRequest): TokenSlot {

@@ -28,6 +28,7 @@ export class TokenShelf {
   readonly #onChange: () => void;
   #writes: Promise<unknown> = Promise.resolve();
   #changes = 0;
+  #closed = false;
   #watched:
     { readonly key: string; readonly storage: GuardedStorage; readonly end: (() => void) | undefined } | undefined;
 
@@ -131,8 +132,9 @@ export class TokenShelf {
       await storage.writeText(`${await this.#watchedKey(storage)}:${name}`, text, ttlMs);
   }
 
-  /** No longer listens. */
+  /** Listens no longer, nor when it is used again. */
   close(): void {
+    this.#closed = true;
     this.#watched?.end?.();
     this.#watched = undefined;
   }
@@ -142,7 +144,8 @@ export class TokenShelf {
     const key = await this.#key();
     if (this.#watched?.key !== key || this.#watched.storage !== storage) {
       this.#watched?.end?.();
-      this.#watched = { key, storage, end: storage.announcements?.onChange(key, () => this.#heard()) };
+      const end = this.#closed ? undefined : storage.announcements?.onChange(key, () => this.#heard());
+      this.#watched = { key, storage, end };
     }
     return key;
   }
