@@ -10,7 +10,7 @@ import { TokenFetchPipeline } from './pipeline/token-fetch-pipeline.js';
 import type { GuardedStorage } from './storage/guarded-storage.js';
 import type { TokenStorage } from './storage/token-storage.js';
 import { TokenManager } from './token/token-manager.js';
-import type { SlotEvents } from './token/token-slot.js';
+import type { SlotEvents } from './token/slot-events.js';
 import type { TokenSource } from './token/token-source.js';
 
 /** What a service has of its application. */

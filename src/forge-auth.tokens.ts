@@ -15,7 +15,7 @@ import { isSourceProvider } from './token/source-provider.js';
 import { DEFAULT_KEY_PREFIX } from './token/standalone.js';
 import { bindProvider, type TokenProvider } from './token/token-provider.js';
 import { resolveTokenSettings } from './token/token-settings.js';
-import type { SlotEvents } from './token/token-slot.js';
+import type { SlotEvents } from './token/slot-events.js';
 import type { TokenSource } from './token/token-source.js';
 
 /** What the tokens of a service have of its application. */

@@ -7,7 +7,9 @@ import type { Redeem } from './redemption.js';
 import { isAnswered, isTransient } from './token-failure.js';
 import { canonicalRequest, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
-import { type SlotEvents, type SlotSettings, TokenSlot } from './token-slot.js';
+import type { SlotEvents } from './slot-events.js';
+import type { SlotSettings } from './token-settings.js';
+import { TokenSlot } from './token-slot.js';
 import type { Replacement, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 

@@ -9,7 +9,7 @@ import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { DocumentCache } from './document-cache.js';
 import type { SourceEnvironment } from './source-provider.js';
 import { resolveTokenSettings, type TokenSettings } from './token-settings.js';
-import type { SlotEvents } from './token-slot.js';
+import type { SlotEvents } from './slot-events.js';
 
 /** What tokens outside a module are kept with. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {

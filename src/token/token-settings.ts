@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.js';
-import type { SlotSettings } from './token-slot.js';
+import type { RefreshWindows } from './refresh-policy.js';
 
 /** How tokens are kept. Durations are in milliseconds. */
 export interface TokenSettings {
@@ -21,6 +21,16 @@ export interface TokenSettings {
   deadlineMs?: number;
   /** Longest time that a token is used without a look at shared storage. @default 5_000 */
   nearCacheTtlMs?: number;
+}
+
+/** Settings of a slot, complete. */
+export interface SlotSettings extends RefreshWindows {
+  /** Lifetime assumed for a token that comes without one; undefined: until it is rejected. */
+  readonly defaultTtlMs: number | undefined;
+  /** Longest time that one flight may take. */
+  readonly deadlineMs: number;
+  /** Longest time that a token is used without a look at shared storage. */
+  readonly nearCacheTtlMs: number;
 }
 
 /** Two minutes are enough for several tries while the current token is still good. */

@@ -1,60 +1,15 @@
-import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../diagnostics.js';
-import { AuthenticationError, ClientClosedError, ForgeAuthError } from '../errors.js';
-import { RedactedCause } from '../redact.js';
-import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { AuthenticationError } from '../errors.js';
 import { FetchGate } from './fetch-gate.js';
-import { agesOf, type RefreshWindows, type TokenAges } from './refresh-policy.js';
-import { RenewalPause } from './renewal-pause.js';
+import { type HeldToken, holdToken, supersedes } from './held-token.js';
+import { Probation } from './probation.js';
 import { Flight } from './single-flight.js';
-import { tokenFailure } from './token-failure.js';
+import type { SlotEnvironment } from './slot-environment.js';
+import { guardedEvents, type SlotEvents } from './slot-events.js';
+import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
 import { TokenRenewal, type TokenWork } from './token-renewal.js';
 import { type ShelvedToken, TokenShelf } from './token-shelf.js';
 import type { Replacement } from './token-source.js';
 import type { Token } from './token.js';
-
-/** Settings of a slot, complete. */
-export interface SlotSettings extends RefreshWindows {
-  /** Lifetime assumed for a token that comes without one; undefined: until it is rejected. */
-  readonly defaultTtlMs: number | undefined;
-  /** Longest time that one flight may take. */
-  readonly deadlineMs: number;
-  /** Longest time that a token is used without a look at shared storage. */
-  readonly nearCacheTtlMs: number;
-}
-
-/** What a slot needs around it. */
-export interface SlotEnvironment {
-  /** For messages: `"orders"`, or `"orders", step "app_token"`. */
-  readonly owner: string;
-  readonly serviceName: string | undefined;
-  readonly clock: Clock;
-  readonly logger: ForgeLogger;
-  /** Asked for at each flight: an application's storage is known only when it has started. */
-  readonly storage: () => GuardedStorage | undefined;
-  readonly settings: SlotSettings;
-  /** In `[0, 1)`, one per process: spreads the refreshes of a fleet. */
-  readonly jitter: number;
-}
-
-/** What happens to the tokens of a slot. */
-export interface SlotEvents {
-  refreshed(token: Token, previous: Token | undefined): void;
-  invalidated(token: Token): void;
-  failed(error: unknown): void;
-}
-
-/** The token in use and what is known of it. */
-interface Held extends ShelvedToken {
-  readonly ages: TokenAges;
-  /** Answered as it is, so that a warm call allocates nothing. */
-  readonly promise: Promise<Token>;
-  /** Until then the token is used without another look at anything. */
-  checkAt: number;
-}
-
-/** A token is fresh for this long: rejected so soon, another one would fare no better. */
-const FRESH_MS = 30_000;
 
 /**
  * The life of one token: one key, at most one flight.
@@ -68,28 +23,25 @@ export class TokenSlot {
   readonly #shelf: TokenShelf;
   readonly #renewal: TokenRenewal;
   readonly #gate: FetchGate;
-  readonly #pause: RenewalPause;
+  readonly #probation: Probation;
+  readonly #outage: SlotOutage;
   readonly #isOwnFailure: (error: unknown) => boolean;
-  #held: Held | undefined;
+  #held: HeldToken | undefined;
   /** The last token known, used or not: its refresh token may still be good. */
   #last: ShelvedToken | undefined;
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   #rejected: string | undefined;
-  /** Fingerprint of the token that a service rejected last; an invalidation by the app says nothing of the service. */
-  #rejectedByService: string | undefined;
-  #rejectedAt = Number.NEGATIVE_INFINITY;
-  /** Whether the token in use was got in place of such a one: a rejection of it, too, tells that no token will do. */
-  #onProbation = false;
   #flight: Flight<Token> | undefined;
   #forced: Flight<Token> | undefined;
   #rereading = false;
-  #warned = false;
+  /** What was heard of during a look may have come too late for it. */
+  #lookAgain = false;
   #closed = false;
 
   constructor(environment: SlotEnvironment, work: TokenWork, events: SlotEvents) {
     const { clock, storage } = environment;
     this.#environment = environment;
-    this.#events = guarded(events, environment.logger);
+    this.#events = guardedEvents(events, environment.logger);
     this.#shelf = new TokenShelf(
       storage,
       () => work.key(),
@@ -97,7 +49,8 @@ export class TokenSlot {
       () => this.#changedElsewhere(),
     );
     this.#gate = new FetchGate(clock);
-    this.#pause = new RenewalPause(clock);
+    this.#probation = new Probation(clock);
+    this.#outage = new SlotOutage(environment);
     this.#isOwnFailure = (error) => work.isOwnFailure?.(error) ?? true;
     this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
   }
@@ -155,8 +108,8 @@ export class TokenSlot {
   async replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined> {
     if (!this.reject(rejected)) return undefined;
     const token = await this.get(signal);
-    if (token.fingerprint !== rejected.fingerprint) return { token, onProbation: this.#isOnProbation(token) };
-    this.#pause.freshTokenRejected();
+    if (token.fingerprint !== rejected.fingerprint) return { token, onProbation: this.#probation.includes(token) };
+    this.#probation.answeredAgain();
     return undefined;
   }
 
@@ -164,30 +117,21 @@ export class TokenSlot {
   reject(rejected: Token): boolean {
     const held = this.#held;
     if (held === undefined || held.token.fingerprint !== rejected.fingerprint) return true;
-    if (this.#onProbation && this.#isFresh(held)) this.#pause.freshTokenRejected();
-    if (this.#pause.active) return false;
-    this.#noteRejection(rejected);
+    if (!this.#probation.reject(held)) return false;
     this.#drop(held);
     return true;
   }
 
   /** What a service thought of a token that was got for it. */
   judge(token: Token, accepted: boolean): void {
-    const held = this.#held;
-    if (held?.token.fingerprint !== token.fingerprint) return;
-    if (accepted) {
-      this.#onProbation = false;
-      this.#pause.freshTokenAccepted();
-    } else if (this.#isFresh(held)) {
-      this.#pause.freshTokenRejected();
-    }
+    this.#probation.judge(token, accepted, this.#held);
   }
 
   /** Forgets the current token, or `rejected` if that is the current one. Other processes see it in storage. */
   async invalidate(rejected?: Token): Promise<void> {
     const held = this.#held;
     if (rejected !== undefined && held !== undefined && held.token.fingerprint !== rejected.fingerprint) return;
-    if (rejected !== undefined) this.#noteRejection(rejected);
+    if (rejected !== undefined) this.#probation.noteRejection(rejected);
     const target = held?.token ?? rejected;
     if (held !== undefined) this.#drop(held);
     const buried = await this.#shelf.bury(target);
@@ -238,7 +182,7 @@ export class TokenSlot {
   /** Aborts what is under way; every later call is refused. */
   close(): void {
     this.#closed = true;
-    const reason = this.#closedError();
+    const reason = closedFailure(this.#environment);
     this.#flight?.abort(reason);
     this.#forced?.abort(reason);
     this.#held = undefined;
@@ -246,7 +190,7 @@ export class TokenSlot {
   }
 
   #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
-    if (this.#closed) return Promise.reject(this.#closedError());
+    if (this.#closed) return Promise.reject(closedFailure(this.#environment));
     const held = this.#held;
     const now = this.#environment.clock.now();
     if (held !== undefined && now < held.ages.leewayAt) {
@@ -269,16 +213,14 @@ export class TokenSlot {
   }
 
   #takeOff(forced: boolean): Flight<Token> {
-    if (this.#closed) throw this.#closedError();
-    const { clock, settings, owner } = this.#environment;
-    const onDeadline = (): Error =>
-      this.#failure(
-        new AuthenticationError(`Token request for ${owner} did not end within ${settings.deadlineMs} ms.`, {
-          code: 'FORGE_AUTH_TOKEN_DEADLINE',
-          transient: true,
-        }),
-      );
-    const flight = new Flight<Token>((signal) => this.#renew(signal, forced), clock, settings.deadlineMs, onDeadline);
+    if (this.#closed) throw closedFailure(this.#environment);
+    const { clock, settings } = this.#environment;
+    const flight = new Flight<Token>(
+      (signal) => this.#renew(signal, forced),
+      clock,
+      settings.deadlineMs,
+      () => deadlineFailure(this.#environment),
+    );
     const clear = (): void => {
       if (this.#flight === flight) this.#flight = undefined;
       if (this.#forced === flight) this.#forced = undefined;
@@ -292,6 +234,7 @@ export class TokenSlot {
 
   async #renew(signal: AbortSignal, forced: boolean): Promise<Token> {
     let before = this.#held;
+    const since = this.#shelf.changes;
     const renewed = await this.#renewal.run({
       signal,
       forced,
@@ -302,10 +245,12 @@ export class TokenSlot {
       },
       overtaken: () => this.busy || this.#held !== before,
     });
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) throw closedFailure(this.#environment);
     this.#use(this.#heldOf(renewed.shelved));
+    // Not to be missed: nobody looks again while every change is announced.
+    if (this.#shelf.changes !== since) this.#changedElsewhere();
     if (!renewed.fetched) return renewed.shelved.token;
-    this.#landedWell();
+    this.#outage.over();
     this.#events.refreshed(renewed.shelved.token, before?.token);
     return renewed.shelved.token;
   }
@@ -314,16 +259,13 @@ export class TokenSlot {
    * Whether what storage has may be used: newer than the token that is to be replaced, not rejected, not about to expire.
    * An announcement may have brought it meanwhile.
    */
-  #acceptable(stored: ShelvedToken, replaced: Held | undefined): boolean {
+  #acceptable(stored: ShelvedToken, replaced: HeldToken | undefined): boolean {
     if (stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
-    const newer =
-      replaced === undefined ||
-      (replaced.token.fingerprint !== stored.token.fingerprint && stored.generation >= replaced.generation);
-    return newer && this.#environment.clock.now() < this.#heldOf(stored).ages.leewayAt;
+    return supersedes(stored, replaced) && this.#environment.clock.now() < this.#heldOf(stored).ages.leewayAt;
   }
 
   /** A stored token in its leeway is held while a new one is asked for. */
-  #takeUp(stored: ShelvedToken): Held | undefined {
+  #takeUp(stored: ShelvedToken): HeldToken | undefined {
     const held = this.#heldOf(stored);
     const usable = stored.rejected !== true && stored.token.fingerprint !== this.#rejected;
     if (this.#held !== undefined || !usable || this.#environment.clock.now() >= held.ages.expiresAt) return undefined;
@@ -331,28 +273,13 @@ export class TokenSlot {
     return held;
   }
 
-  #heldOf({ token, obtainedAt, generation }: ShelvedToken): Held {
-    const { settings, jitter } = this.#environment;
-    const ages = agesOf(obtainedAt, token.expiresAt, settings, jitter);
-    return {
-      token,
-      obtainedAt,
-      generation,
-      ages,
-      promise: Promise.resolve(token),
-      checkAt: Math.min(ages.dueAt, this.#shelf.nextLook(settings.nearCacheTtlMs)),
-    };
+  #heldOf(shelved: ShelvedToken): HeldToken {
+    return holdToken(shelved, this.#environment, this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs));
   }
 
-  #isFresh(held: Held): boolean {
-    return this.#environment.clock.now() - held.obtainedAt < FRESH_MS;
-  }
-
-  #use(held: Held): void {
-    const suspect = this.#rejectedByService;
-    const inItsPlace = suspect !== undefined && this.#held === undefined && this.#last?.token.fingerprint === suspect;
-    // What another process had got before may have been revoked together with it.
-    this.#onProbation = inItsPlace && held.obtainedAt >= this.#rejectedAt;
+  #use(held: HeldToken): void {
+    // One that takes the place of a token in use says nothing of the one on probation.
+    if (this.#held === undefined) this.#probation.begin(held, this.#last?.token);
     this.#held = held;
     this.#last = held;
   }
@@ -362,16 +289,7 @@ export class TokenSlot {
     this.#use(this.#heldOf(stored));
   }
 
-  #isOnProbation(token: Token): boolean {
-    return this.#onProbation && this.#held?.token.fingerprint === token.fingerprint;
-  }
-
-  #noteRejection(rejected: Token): void {
-    this.#rejectedByService = rejected.fingerprint;
-    this.#rejectedAt = this.#environment.clock.now();
-  }
-
-  #refreshInBackground(held: Held, now: number): void {
+  #refreshInBackground(held: HeldToken, now: number): void {
     if (this.busy) return;
     if (this.#gate.waitMs > 0) {
       held.checkAt = Math.min(now + this.#gate.waitMs, held.ages.leewayAt);
@@ -380,7 +298,7 @@ export class TokenSlot {
     this.#fly(undefined).catch(() => undefined);
   }
 
-  #rereadInBackground(held: Held): void {
+  #rereadInBackground(held: HeldToken): void {
     held.checkAt = Math.min(held.ages.dueAt, this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs));
     if (this.#rereading) return;
     this.#rereading = true;
@@ -388,31 +306,27 @@ export class TokenSlot {
       .catch(() => undefined) // The key could not be made: the next flight tells why.
       .finally(() => {
         this.#rereading = false;
+        if (this.#lookAgain) this.#changedElsewhere();
       });
   }
 
   #changedElsewhere(): void {
+    this.#lookAgain = this.#rereading;
     if (this.#held !== undefined && !this.#closed) this.#rereadInBackground(this.#held);
   }
 
   /** Takes over what another process did to the token: a newer one, or a tombstone. */
-  async #look(held: Held): Promise<void> {
+  async #look(held: HeldToken): Promise<void> {
     const stored = await this.#shelf.read();
     if (stored === undefined || this.#held !== held) return;
     if (stored.rejected === true && stored.token.fingerprint === held.token.fingerprint) this.#drop(held);
     else if (this.#acceptable(stored, held)) this.#adopt(stored);
   }
 
-  #drop(held: Held): void {
+  #drop(held: HeldToken): void {
     this.#rejected = held.token.fingerprint;
     if (this.#held === held) this.#held = undefined;
     this.#events.invalidated(held.token);
-  }
-
-  #landedWell(): void {
-    if (!this.#warned) return;
-    this.#warned = false;
-    this.#environment.logger.log(`Tokens for ${this.#environment.owner} can be had again.`);
   }
 
   #landedBadly(flight: Flight<Token>, error: unknown): void {
@@ -427,39 +341,6 @@ export class TokenSlot {
     this.#events.failed(error);
     if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
       this.#shelf.bury(this.#last.token).catch(() => undefined);
-    if (this.#warned || !this.#isOwnFailure(error)) return;
-    this.#warned = true;
-    const stays = this.peek() === undefined ? '' : ' The current token stays in use until it expires.';
-    this.#environment.logger.warn(
-      `${error instanceof ForgeAuthError ? error.message : 'A token request failed.'}${stays}`,
-    );
+    if (this.#isOwnFailure(error)) this.#outage.failed(error, this.peek() !== undefined);
   }
-
-  #failure(error: unknown): ForgeAuthError {
-    return tokenFailure(error, this.#environment.owner, this.#environment.serviceName);
-  }
-
-  #closedError(): ClientClosedError {
-    const { owner, serviceName } = this.#environment;
-    return new ClientClosedError(
-      `Tokens for ${owner} are no longer to be had: closed.`,
-      serviceName === undefined ? {} : { serviceName },
-    );
-  }
-}
-
-/** A listener that throws must not fail the flight that tells it something. */
-function guarded(events: SlotEvents, logger: ForgeLogger): SlotEvents {
-  const tell = (work: () => void): void => {
-    try {
-      work();
-    } catch (error) {
-      logger.warn(`A listener of token events failed: ${new RedactedCause(error).message}.`);
-    }
-  };
-  return {
-    refreshed: (token, previous) => tell(() => events.refreshed(token, previous)),
-    invalidated: (token) => tell(() => events.invalidated(token)),
-    failed: (error) => tell(() => events.failed(error)),
-  };
 }

@@ -154,3 +154,41 @@ describe('where nothing is announced,', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 });
+
+describe('a change that is announced while storage is being looked at', () => {
+  let store: OneStore;
+  let one: TokenManager;
+  let other: TokenManager;
+  beforeEach(async () => {
+    store = new OneStore();
+    const options = { storage: store.announcing, clock: new FakeClock() };
+    [one, other] = [world.manager(options), world.manager(options)];
+    await one.getToken();
+  });
+
+  it('is looked at again: what was read may be older', async () => {
+    await other.getToken();
+    const [key] = [...store.values.keys()] as [string];
+    const signal = store.announcing.createSignal?.();
+    store.reads.hold();
+    await signal?.publish('', `stranger ${key}`);
+    await until(() => store.reads.waiting >= 2, 'both look');
+    // Written and announced by a process that reads nothing.
+    store.values.set(key, (store.values.get(key) as string).replace('"v":1', '"v":1,"rejected":true'));
+    await signal?.publish('', `stranger ${key}`);
+    store.reads.release();
+    await until(() => other.peek() === undefined, 'the tombstone is found');
+  });
+
+  it('is looked at once the token is in use, where there was none before', async () => {
+    store.reads.hold();
+    const cold = other.getToken();
+    await until(() => store.reads.waiting === 1, 'it is being looked at');
+    const [key] = [...store.values.keys()] as [string];
+    store.values.set(key, (store.values.get(key) as string).replace('"v":1', '"v":1,"rejected":true'));
+    await store.announcing.createSignal?.()?.publish('', `stranger ${key}`);
+    store.reads.release();
+    await cold;
+    await until(() => other.peek() === undefined, 'the tombstone is found');
+  });
+});

@@ -79,6 +79,31 @@ it('processes that reject the same token at once renew it once', async () => {
   expect(endpoint.tokenRequests).toBe(2);
 }, 60_000);
 
+it('4 processes whose service rejects every token get one each, then leave the issuer alone', async () => {
+  await start(4);
+  await Promise.all(fleet.map((process) => process.calls(5)));
+  api.configure({ respond: () => ({ status: 401 }) });
+  for (let round = 0; round < 3; round += 1) {
+    const tallies = await Promise.all(fleet.map((process) => process.calls(30)));
+    expect(tallies.map(({ failed }) => failed)).toEqual([30, 30, 30, 30]);
+  }
+  expect(endpoint.tokenRequests).toBeGreaterThanOrEqual(2);
+  expect(endpoint.tokenRequests).toBeLessThanOrEqual(1 + 4);
+}, 60_000);
+
+it('a token that was revoked twice before a process looked is replaced all the same, and no call fails', async () => {
+  await start(4);
+  await Promise.all(fleet.map((process) => process.calls(5)));
+  for (const process of fleet) {
+    endpoint.revokeAll();
+    await process.refresh();
+    endpoint.revokeAll();
+    const tallies = await Promise.all(fleet.map((each) => each.calls(20)));
+    expect(tallies.map(({ failed }) => failed)).toEqual([0, 0, 0, 0]);
+  }
+  expect(endpoint.tokenRequests).toBe(1 + 2 * 4);
+}, 60_000);
+
 it('a process that is killed while it redeems a one-time refresh token: nobody sends that token again', async () => {
   endpoint.configure({ refreshTokens: 'rotate' });
   const options = { tokenUrl: endpoint.url, ...CLIENT, ...USER };

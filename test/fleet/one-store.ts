@@ -1,13 +1,16 @@
-import type { Lease, TokenLock, TokenStorage } from 'nestjs-forge-auth';
+import type { Lease, TokenLock, TokenSignal, TokenStorage } from 'nestjs-forge-auth';
 import { Gate } from '../support/gate.js';
 
-/** A store and a lock of many processes, in memory: told when to fail, and made to wait. No announcements, no fence. */
+/** A store and a lock of many processes, in memory: told when to fail, and made to wait. No fence. */
 export class OneStore {
   readonly values = new Map<string, string>();
+  /** What was read waits here. */
+  readonly reads = new Gate();
   /** Writes wait here. */
   readonly writes = new Gate();
   /** What rejects from now on. */
   down: { reads?: boolean; writes?: boolean; lock?: boolean } = {};
+  readonly #listeners = new Set<(message: string) => void>();
   readonly #holders = new Map<string, object>();
   #generation = 0;
 
@@ -15,7 +18,9 @@ export class OneStore {
     deadlineMs: 60_000,
     get: async (key) => {
       if (this.down.reads === true) throw new Error('down');
-      return this.values.get(key);
+      const value = this.values.get(key);
+      await this.reads.pass();
+      return value;
     },
     set: async (key, value) => {
       if (this.down.writes === true) throw new Error('down');
@@ -23,6 +28,13 @@ export class OneStore {
       if (value === '') this.values.delete(key);
       else this.values.set(key, value);
     },
+  };
+
+  /** The same, with announcements, and a lock of its own. */
+  readonly announcing: TokenStorage = {
+    ...this.storage,
+    createLock: () => this.lock,
+    createSignal: () => this.#signal(),
   };
 
   readonly lock: TokenLock = { acquire: async (key) => this.#acquire(key) };
@@ -35,6 +47,19 @@ export class OneStore {
   /** Lets a lease run out: its holder learns of it when it extends it. */
   expireLeases(): void {
     this.#holders.clear();
+  }
+
+  #signal(): TokenSignal {
+    return {
+      publish: async (_channel, message) => {
+        for (const listener of this.#listeners) listener(message);
+      },
+      subscribe: async (_channel, listener, onStateChange) => {
+        this.#listeners.add(listener);
+        onStateChange?.(true);
+        return () => void this.#listeners.delete(listener);
+      },
+    };
   }
 
   #acquire(key: string): Lease | null {

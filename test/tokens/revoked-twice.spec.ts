@@ -12,17 +12,19 @@ import {
   type TokenManager,
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { times, World } from './world.js';
+import { rejection, times, until, World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());
 
 /** Managers on one storage without announcements stand for processes; a look at it is never due before a rejection. */
-async function startProcesses(count: number): Promise<{ clock: FakeClock; managers: TokenManager[] }> {
+async function startProcesses(
+  count: number,
+  nearCacheTtlMs = 3_600_000,
+): Promise<{ clock: FakeClock; managers: TokenManager[] }> {
   await world.start();
   const clock = new FakeClock();
   const storage = new InMemoryTokenStorage({ clock });
-  const nearCacheTtlMs = 3_600_000;
   return { clock, managers: times(count, () => world.manager({ clock, storage, nearCacheTtlMs })) };
 }
 
@@ -99,6 +101,34 @@ describe('a service that rejects every token', () => {
       expect(world.api.server.count()).toBe(requests);
     }
     expect(world.endpoint.tokenRequests).toBe(2);
+  });
+
+  it('makes renewal pause though the token on probation was replaced by that of another process meanwhile', async () => {
+    const { clock, managers } = await startProcesses(2, 1_000);
+    const [one, other] = managers as [TokenManager, TokenManager];
+    const client = world.client({ auth: { tokenManager: one } });
+    await client.get('/');
+    await other.getToken();
+    let arrived = 0;
+    world.api.configure({
+      respond: () => {
+        arrived += 1;
+        if (arrived === 2) world.api.holdResponses();
+        return { status: 401 };
+      },
+    });
+    const call = rejection(client.get('/'));
+    await until(() => world.api.held === 1, 'the token on probation is being judged');
+    const onProbation = one.peek();
+    await clock.advance(1_000);
+    await other.forceRefresh();
+    await one.getToken();
+    await until(() => one.peek()?.accessToken !== onProbation?.accessToken, "the other one's token is in use");
+    world.api.release();
+    expect(await call).toMatchObject({ status: 401 });
+    const before = world.endpoint.tokenRequests;
+    await rejection(client.get('/'));
+    expect(world.endpoint.tokenRequests).toBe(before);
   });
 
   it('makes each of 5 processes get one token before renewal pauses, whoever holds which token', async () => {
