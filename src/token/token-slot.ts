@@ -5,6 +5,7 @@ import { Probation } from './probation.js';
 import { Flight } from './single-flight.js';
 import type { SlotEnvironment } from './slot-environment.js';
 import { guardedEvents, type SlotEvents } from './slot-events.js';
+import { SlotFlights } from './slot-flights.js';
 import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
 import { TokenRenewal, type TokenWork } from './token-renewal.js';
 import { type ShelvedToken, TokenShelf } from './token-shelf.js';
@@ -23,6 +24,7 @@ export class TokenSlot {
   readonly #shelf: TokenShelf;
   readonly #renewal: TokenRenewal;
   readonly #gate: FetchGate;
+  readonly #flights: SlotFlights;
   readonly #probation: Probation;
   readonly #outage: SlotOutage;
   readonly #isOwnFailure: (error: unknown) => boolean;
@@ -31,8 +33,6 @@ export class TokenSlot {
   #last: ShelvedToken | undefined;
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   #rejected: string | undefined;
-  #flight: Flight<Token> | undefined;
-  #forced: Flight<Token> | undefined;
   #rereading = false;
   /** What was heard of during a look may have come too late for it. */
   #lookAgain = false;
@@ -51,6 +51,10 @@ export class TokenSlot {
     this.#gate = new FetchGate(clock);
     this.#probation = new Probation(clock);
     this.#outage = new SlotOutage(environment);
+    this.#flights = new SlotFlights(
+      (forced) => this.#takeOff(forced),
+      (flight, error) => this.#landedBadly(flight, error),
+    );
     this.#isOwnFailure = (error) => work.isOwnFailure?.(error) ?? true;
     this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
   }
@@ -89,16 +93,12 @@ export class TokenSlot {
 
   /** Whether a flight is under way. */
   get busy(): boolean {
-    return this.#flight !== undefined || this.#forced !== undefined;
+    return this.#flights.busy;
   }
 
   /** A new token, whatever the age of the current one. Concurrent calls share one flight. */
-  async forceRefresh(signal?: AbortSignal): Promise<Token> {
-    // A flight that started earlier may answer a token from before what made the caller ask.
-    while (this.#forced === undefined && this.#flight !== undefined)
-      await this.#flight.join(signal).catch(() => signal?.throwIfAborted());
-    this.#forced ??= this.#takeOff(true);
-    return this.#forced.join(signal);
+  forceRefresh(signal?: AbortSignal): Promise<Token> {
+    return this.#flights.force(signal);
   }
 
   /**
@@ -183,8 +183,7 @@ export class TokenSlot {
   close(): void {
     this.#closed = true;
     const reason = closedFailure(this.#environment);
-    this.#flight?.abort(reason);
-    this.#forced?.abort(reason);
+    this.#flights.abort(reason);
     this.#held = undefined;
     this.#shelf.close();
   }
@@ -198,7 +197,7 @@ export class TokenSlot {
       else this.#rereadInBackground(held);
       return held.promise;
     }
-    return this.#fly(signal).catch((error: unknown) => {
+    return this.#flights.join(signal).catch((error: unknown) => {
       // In the leeway: better than none, while it has really not expired.
       const valid = signal?.aborted === true ? undefined : this.peek();
       if (valid !== undefined) return valid;
@@ -206,30 +205,15 @@ export class TokenSlot {
     });
   }
 
-  #fly(signal: AbortSignal | undefined): Promise<Token> {
-    if (this.#forced !== undefined && !this.#forced.aborted) return this.#forced.join(signal);
-    if (this.#flight === undefined || this.#flight.aborted) this.#flight = this.#takeOff(false);
-    return this.#flight.join(signal);
-  }
-
   #takeOff(forced: boolean): Flight<Token> {
     if (this.#closed) throw closedFailure(this.#environment);
     const { clock, settings } = this.#environment;
-    const flight = new Flight<Token>(
+    return new Flight<Token>(
       (signal) => this.#renew(signal, forced),
       clock,
       settings.deadlineMs,
       () => deadlineFailure(this.#environment),
     );
-    const clear = (): void => {
-      if (this.#flight === flight) this.#flight = undefined;
-      if (this.#forced === flight) this.#forced = undefined;
-    };
-    flight.settled.then(clear, (error: unknown) => {
-      clear();
-      this.#landedBadly(flight, error);
-    });
-    return flight;
   }
 
   async #renew(signal: AbortSignal, forced: boolean): Promise<Token> {
@@ -295,7 +279,7 @@ export class TokenSlot {
       held.checkAt = Math.min(now + this.#gate.waitMs, held.ages.leewayAt);
       return;
     }
-    this.#fly(undefined).catch(() => undefined);
+    this.#flights.join(undefined).catch(() => undefined);
   }
 
   #rereadInBackground(held: HeldToken): void {
