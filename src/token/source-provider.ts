@@ -26,6 +26,7 @@ export interface SourceEnvironment extends ProviderEnvironment {
 
 /** A provider that keeps its tokens itself: a manager over it keeps none. */
 export interface SourceProvider extends TokenProvider {
+  /** @internal */
   createSource(environment: SourceEnvironment): Promise<TokenSource>;
 }
 
