@@ -1,11 +1,7 @@
 import { type Clock, systemClock, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
-import {
-  connectionOf,
-  type NodeRedisClient,
-  type RedisConnection,
-  type SubscriberConnection,
-} from './redis-connection.js';
+import { type OwnRedisClient, ownRedisClient } from './own.redis-client.js';
+import { connectionOf, type RedisClient, type RedisConnection, type SubscriberConnection } from './redis-connection.js';
 
 /** Far above what the last commands take; a Redis that is frozen never ends them. */
 const CLOSE_DEADLINE_MS = 250;
@@ -14,8 +10,7 @@ const STUCK_MS = 5_000;
 
 /** One connection, from its first command to its end. */
 interface Line {
-  readonly client: NodeRedisClient;
-  readonly connection: RedisConnection;
+  readonly client: OwnRedisClient;
   readonly connected: Promise<unknown>;
   /** Whether it came to nothing, or was lost. */
   readonly over: () => boolean;
@@ -31,11 +26,11 @@ interface Line {
  * nobody asks for. It keeps the process alive only while a command is under way.
  */
 export class OwnRedisConnection implements RedisConnection {
-  readonly #original: NodeRedisClient;
+  readonly #original: RedisClient;
   readonly #clock: Clock;
   #line: Line | undefined;
 
-  constructor(original: NodeRedisClient, clock: Clock = systemClock) {
+  constructor(original: RedisClient, clock: Clock = systemClock) {
     this.#original = original;
     this.#clock = clock;
   }
@@ -47,7 +42,7 @@ export class OwnRedisConnection implements RedisConnection {
   }
 
   command(key: string, ...args: string[]): Promise<unknown> {
-    return this.#use(({ connection }) => connection.command(key, ...args));
+    return this.#use(({ client }) => client.connection.command(key, ...args));
   }
 
   duplicate(): SubscriberConnection {
@@ -61,21 +56,21 @@ export class OwnRedisConnection implements RedisConnection {
     this.#line = undefined;
     const ended = Promise.allSettled(line.underWay.keys());
     await withDeadline<unknown>(this.#clock, ended, CLOSE_DEADLINE_MS, silence).catch(() => undefined);
-    destroy(line);
+    line.client.destroy();
   }
 
   #use<T>(work: (line: Line) => Promise<T>): Promise<T> {
     if (this.#line !== undefined && (this.#line.over() || this.#isStuck(this.#line))) {
-      destroy(this.#line);
+      this.#line.client.destroy();
       this.#line = undefined;
     }
     const line = (this.#line ??= this.#newLine());
     const call = line.connected.then(() => work(line));
     line.underWay.set(call, this.#clock.now());
-    line.client.ref?.();
+    line.client.ref();
     const over = (): void => {
       line.underWay.delete(call);
-      if (line.underWay.size === 0) line.client.unref?.();
+      if (line.underWay.size === 0) line.client.unref();
     };
     call.then(over, over);
     return call;
@@ -87,22 +82,13 @@ export class OwnRedisConnection implements RedisConnection {
   }
 
   #newLine(): Line {
-    const { options, masters } = this.#original;
-    const overrides = masters === undefined ? [{ socket: { ...options?.socket, reconnectStrategy: false } }] : [];
-    const client = this.#original.duplicate(...overrides);
-    // Whoever waits for a command hears of it.
-    client.on('error', () => undefined);
+    const client = ownRedisClient(this.#original);
     let connecting = true;
     const connected = client.connect().finally(() => (connecting = false));
     connected.catch(() => undefined);
-    const over = (): boolean => !connecting && client.isOpen !== true;
-    return { client, connection: connectionOf(client), connected, over, underWay: new Map() };
+    const over = (): boolean => !connecting && !client.isOpen;
+    return { client, connected, over, underWay: new Map() };
   }
-}
-
-function destroy({ client }: Line): void {
-  // It throws on a client that was never opened, or was lost.
-  if (client.isOpen === true) client.destroy?.();
 }
 
 function silence(): Error {

@@ -1,5 +1,6 @@
+import { canBeDuplicated } from '../lock/own.redis-client.js';
 import { OwnRedisConnection } from '../lock/own.redis-connection.js';
-import { connectionOf, isNodeRedis } from '../lock/redis-connection.js';
+import { connectionOf } from '../lock/redis-connection.js';
 import type { RedisTarget } from '../lock/redis-target.js';
 import { clientOf, decodedBy, encodedBy, keyIn, layersOf } from './keyv-layers.js';
 
@@ -20,7 +21,7 @@ export function redisOfCache(store: unknown, keyPrefix: string): RedisOfCache | 
   const adapter = layers.at(-1);
   const client = adapter && clientOf(adapter);
   if (client === undefined) return undefined;
-  const own = isNodeRedis(client) ? new OwnRedisConnection(client) : undefined;
+  const own = canBeDuplicated(client) ? new OwnRedisConnection(client) : undefined;
   return {
     release: async () => own?.close(),
     target: {
