@@ -47,9 +47,7 @@ else
 fi
 
 without_memcached() { say 'memcached is missing: what is tested on it will be skipped'; }
-if [ -n "${MEMCACHED_URL:-}" ]; then
-  say 'using the memcached that MEMCACHED_URL names'
-elif command -v memcached >/dev/null; then
+if command -v memcached >/dev/null; then
   say "found $(command -v memcached)"
 elif can_apt; then
   say 'installing memcached (apt-get)'

@@ -122,9 +122,13 @@ async function instantiate<T>(moduleRef: ModuleRef, type: unknown, what: string)
 
 async function resolveStorage(moduleRef: ModuleRef, option: StorageOption, owner: string): Promise<TokenStorage> {
   if (typeof option === 'object' && option !== null) return storageOf(option as TokenStorage | GetSet, owner);
-  const [found] = findAll<TokenStorage | GetSet>(moduleRef, option);
+  const [found, another] = new Set(findAll<TokenStorage | GetSet>(moduleRef, option));
   if (found === undefined)
     throw new ConfigurationError(`${owner}: storage names an injection token that no module provides.`);
+  if (another !== undefined)
+    throw new ConfigurationError(
+      `${owner}: storage names an injection token that several modules provide. Give it what keeps the tokens: new CacheManagerTokenStorage(cache).`,
+    );
   return isCache(found) ? new CacheManagerTokenStorage(found) : storageOf(found, owner);
 }
 

@@ -117,19 +117,21 @@ const OVER_REDIS: readonly [string, () => Cache][] = [
   ['Keyv 6 as Nest wraps it, in a Keyv 5', () => cacheOf([asNestWraps(new Keyv6(new KeyvRedisFor6(redis.url)))])],
 ];
 
+/** The machine may be busy. */
+const PATIENT = { keyPrefix: 'app', deadlineMs: 10_000 };
 const withLocks: TokenStorageTraits = { expires: true, fences: true };
 const expiring: TokenStorageTraits = { expires: true, fences: false };
 
 for (const [name, make] of OVER_REDIS) {
-  describeTokenStorage(name, () => new CacheManagerTokenStorage(make(), { keyPrefix: 'app' }), withLocks);
+  describeTokenStorage(name, () => new CacheManagerTokenStorage(make(), PATIENT), withLocks);
 }
 
 describe.each(OVER_REDIS)('tokens in %s', (_name, make) => {
   it('stand where the cache itself would write them, and as it would', async () => {
     const cache = make();
     const keyv = sharedStoreOf(cache) as AnyKeyv;
-    const storage = new CacheManagerTokenStorage(cache, { keyPrefix: 'app' });
-    const key = randomUUID();
+    const storage = new CacheManagerTokenStorage(cache, PATIENT);
+    const key = `${randomUUID()}/../with a path`;
 
     await storage.set(key, 'ours', 60_000);
     expect(await keyv.get(`app:${key}`)).toBe('ours');
@@ -143,13 +145,13 @@ describe.each(OVER_REDIS)('tokens in %s', (_name, make) => {
 
   it('are never an old value of a store above it', async () => {
     const cache = make();
-    const storage = new CacheManagerTokenStorage(cache, { keyPrefix: 'app' });
+    const storage = new CacheManagerTokenStorage(cache, PATIENT);
     const key = randomUUID();
     await cache.set(`app:${key}`, 'old', 60_000);
     // A non-blocking cache says so before it is done.
     while ((await storage.get(key)) !== 'old') await delay(1);
 
-    const elsewhere = new CacheManagerTokenStorage(make(), { keyPrefix: 'app' });
+    const elsewhere = new CacheManagerTokenStorage(make(), PATIENT);
     await elsewhere.set(key, 'renewed by another process', 60_000);
     expect(await storage.get(key)).toBe('renewed by another process');
   });
@@ -203,11 +205,10 @@ describe('CacheManagerTokenStorage over PostgreSQL', () => {
     keyv = new Keyv(new KeyvPostgres({ uri: postgres.url, table }));
     return cacheOf([memory(), keyv]);
   };
-  describeTokenStorage(
-    '@keyv/postgres, below memory',
-    () => new CacheManagerTokenStorage(open(), { keyPrefix: 'app', deadlineMs: 10_000 }),
-    { ...expiring, keyLength: 230 },
-  );
+  describeTokenStorage('@keyv/postgres, below memory', () => new CacheManagerTokenStorage(open(), PATIENT), {
+    ...expiring,
+    keyLength: 230,
+  });
 });
 
 const noMemcached = whyNoMemcached();
@@ -225,10 +226,9 @@ else {
       closing.push(() => adapter.client.close());
       return cacheOf([new Keyv(adapter)]);
     };
-    describeTokenStorage(
-      '@keyv/memcache',
-      () => new CacheManagerTokenStorage(open(), { keyPrefix: 'app', deadlineMs: 10_000 }),
-      { ...expiring, keyLength: 230 },
-    );
+    describeTokenStorage('@keyv/memcache', () => new CacheManagerTokenStorage(open(), PATIENT), {
+      ...expiring,
+      keyLength: 230,
+    });
   });
 }

@@ -9,7 +9,7 @@ import { type GuardedProcess, spawnGuarded } from './guarded-process.js';
 export interface MemcachedServer {
   /** `host:port`. */
   readonly address: string;
-  /** Stops the server if this test started it. Safe to call twice. */
+  /** Safe to call twice. */
   stop(): Promise<void>;
 }
 
@@ -17,15 +17,12 @@ const START_TIMEOUT_MS = 10_000;
 
 /** Why there is no memcached here; undefined where there is one. */
 export function whyNoMemcached(): string | undefined {
-  if (process.env['MEMCACHED_URL']) return undefined;
   const { error } = spawnSync('memcached', ['-V']);
-  return error && 'there is no memcached on the PATH, and MEMCACHED_URL names none';
+  return error && 'there is no memcached on the PATH';
 }
 
-/** The memcached at `MEMCACHED_URL` (`host:port`) if there is one, else one that is started on a free port of 127.0.0.1. */
+/** Starts a `memcached` (found on the PATH) on a free port of 127.0.0.1. It ends with this process at the latest. */
 export async function startMemcached(): Promise<MemcachedServer> {
-  const address = process.env['MEMCACHED_URL'];
-  if (address) return { address, stop: () => Promise.resolve() };
   const port = await freePort();
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const server = await spawnGuarded('memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user]);

@@ -1,0 +1,375 @@
+import { randomUUID } from 'node:crypto';
+import { KeyvMemcache } from '@keyv/memcache';
+import { KeyvPostgres } from '@keyv/postgres';
+import KeyvRedis, { createKeyv } from '@keyv/redis';
+import KeyvValkey, { createKeyv as createValkeyKeyv } from '@keyv/valkey';
+import { CACHE_MANAGER, CacheModule, type CacheManagerOptions } from '@nestjs/cache-manager';
+import { type INestApplicationContext, Module, type ModuleMetadata, type Type } from '@nestjs/common';
+import { Cacheable, CacheableMemory } from 'cacheable';
+import { createCache } from 'cache-manager';
+import { Keyv } from 'keyv';
+import { Keyv as Keyv6 } from 'keyv6';
+import {
+  ClientCredentialsTokenProvider,
+  ConfigurationError,
+  ForgeAuthModule,
+  type ForgeAuthRootOptions,
+  ForgeAuthService,
+  type ForgeHttpClient,
+  type ForgeServiceOptions,
+  InMemoryTokenStorage,
+  type TokenManager,
+} from 'nestjs-forge-auth';
+import { type Api, startApi } from '../support/api.js';
+import { startMemcached, whyNoMemcached } from '../support/memcached-server.js';
+import { startPostgres } from '../support/postgres-server.js';
+import { type RedisEndpoint, startRedis } from '../support/redis-server.js';
+import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { recordingLogger, times, until } from '../tokens/world.js';
+import { boot, bootFailure } from './boot.js';
+
+let redis: RedisEndpoint;
+let endpoint: TokenEndpoint;
+let api: Api;
+let logger: ReturnType<typeof recordingLogger>;
+const closing: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+beforeEach(async () => {
+  endpoint = await startTokenEndpoint();
+  api = await startApi(endpoint);
+  logger = recordingLogger();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+  await redis.command('FLUSHALL');
+  await api.close();
+  await endpoint.close();
+});
+
+/** One application of several over the same store. */
+interface App {
+  readonly client: ForgeHttpClient;
+  readonly tokens: TokenManager;
+  readonly services: ForgeAuthService;
+}
+
+/** What an application's CacheModule is given, and the memory above its shared store, where there is one. */
+interface CacheSetup {
+  readonly options: CacheManagerOptions;
+  readonly above?: Keyv;
+}
+
+function service(more: Partial<ForgeServiceOptions> = {}): ForgeServiceOptions {
+  const provider = new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
+  return { name: 'orders', baseUrl: api.origin, auth: { provider }, ...more };
+}
+
+async function startApp(
+  { options }: CacheSetup,
+  root: ForgeAuthRootOptions = {},
+  imports: NonNullable<ModuleMetadata['imports']> = [],
+): Promise<App> {
+  const cache = CacheModule.registerAsync({ isGlobal: true, useFactory: async () => options });
+  const forgeAuth = ForgeAuthModule.forRoot({ services: [service()], ...root });
+  const app: INestApplicationContext = await boot({ imports: [cache, forgeAuth, ...imports] }, { logger });
+  closing.push(() => app.close());
+  const services = app.get(ForgeAuthService);
+  return { services, client: services.client('orders'), tokens: services.tokens('orders') };
+}
+
+/** As the documentation of Nest has it. */
+function documentedMemory(): Keyv {
+  return new Keyv({ store: new CacheableMemory({ ttl: 60_000, lruSize: 5_000 }) });
+}
+
+function aboveRedis(more: CacheManagerOptions = {}): CacheSetup {
+  const above = documentedMemory();
+  return { options: { stores: [above, new KeyvRedis(redis.url)], ...more }, above };
+}
+
+function cacheable(secondary: Keyv, nonBlocking = false): CacheSetup {
+  const above = documentedMemory();
+  return { options: { stores: new Cacheable({ primary: above, secondary, nonBlocking }) }, above };
+}
+
+/** Every way in which an application comes to a Redis or Valkey. */
+const OVER_REDIS: readonly [string, () => CacheSetup][] = [
+  ['@keyv/redis', () => ({ options: { stores: [createKeyv(redis.url)] } })],
+  ['@keyv/redis, which Nest wraps', () => ({ options: { stores: new KeyvRedis(redis.url), namespace: 'app' } })],
+  ['@keyv/valkey', () => ({ options: { stores: [createValkeyKeyv(redis.url)] } })],
+  ['@keyv/valkey, which Nest wraps', () => ({ options: { stores: [new KeyvValkey(redis.url)] as never } })],
+  ['memory above @keyv/redis', () => aboveRedis()],
+  ['memory above @keyv/redis, non-blocking', () => aboveRedis({ nonBlocking: true })],
+  ['a Cacheable', () => cacheable(createKeyv(redis.url))],
+  ['a Cacheable that does not block', () => cacheable(createKeyv(redis.url), true)],
+  ['a Keyv 6, which Nest wraps', () => ({ options: { stores: [new Keyv6(new KeyvRedis(redis.url))] as never } })],
+];
+
+const SHARED = "Tokens are kept in the app's CACHE_MANAGER, in the clear: one request per fleet.";
+const ALONE = "Tokens are kept in the app's CACHE_MANAGER, in the clear: each process asks for its own token.";
+
+const TOKEN_KEY = /forge-auth:orders:[\w-]+$/;
+
+/** Leaves what the store holds now in the memory above it, too: from the next change on it is old. */
+async function leaveOldValueAbove({ above }: CacheSetup): Promise<void> {
+  const stored = ((await redis.command('KEYS', '*')) as string[]).filter((key) => TOKEN_KEY.test(key));
+  expect(stored).toHaveLength(1);
+  const [key] = TOKEN_KEY.exec(stored[0] ?? '') ?? [];
+  const { value } = JSON.parse(String(await redis.command('GET', stored[0] ?? ''))) as { value: string };
+  await above?.set(key ?? '', value);
+}
+
+describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
+  it('ask for one token, however many call at once', async () => {
+    const apps = [await startApp(setUp()), await startApp(setUp())];
+    const calls = apps.flatMap(({ client }) => times(20, () => client.get('/orders')));
+    await Promise.all(calls);
+    expect([endpoint.tokenRequests, new Set(api.tokens).size, api.tokens.length]).toEqual([1, 1, 40]);
+    expect(logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([SHARED, SHARED]);
+    expect(logger.warnings).toEqual([]);
+  });
+
+  it('see a token that the other one renewed, and no old one', async () => {
+    const setups = [setUp(), setUp()] as const;
+    const [one, other] = [await startApp(setups[0]), await startApp(setups[1])];
+    await one.client.get('/orders');
+    await other.client.get('/orders');
+    for (const setup of setups) await leaveOldValueAbove(setup);
+
+    const renewed = await one.tokens.forceRefresh();
+    await until(() => other.tokens.peek()?.accessToken === renewed.accessToken, 'the other hears of it', 20_000);
+    await other.client.get('/orders');
+    expect([endpoint.tokenRequests, api.tokens.at(-1)]).toEqual([2, renewed.accessToken]);
+  });
+
+  it('replace a revoked token once', async () => {
+    const setups = [setUp(), setUp()] as const;
+    const apps = [await startApp(setups[0]), await startApp(setups[1])];
+    for (const { client } of apps) await client.get('/orders');
+    for (const setup of setups) await leaveOldValueAbove(setup);
+
+    endpoint.revokeAll();
+    const answers = await Promise.all(apps.flatMap(({ client }) => times(10, () => client.get('/orders'))));
+    expect(answers.map(({ status }) => status)).toEqual(times(20, () => 200));
+    expect(endpoint.tokenRequests).toBe(2);
+  });
+
+  it('drop a token that the other one invalidated', async () => {
+    const setups = [setUp(), setUp()] as const;
+    const [one, other] = [await startApp(setups[0]), await startApp(setups[1])];
+    await one.client.get('/orders');
+    await other.client.get('/orders');
+    for (const setup of setups) await leaveOldValueAbove(setup);
+
+    const rejected = one.tokens.peek();
+    await one.tokens.invalidate(rejected);
+    await until(() => other.tokens.peek()?.accessToken !== rejected?.accessToken, 'the other hears of it', 20_000);
+    await Promise.all([one, other].map(({ client }) => client.get('/orders')));
+    expect(endpoint.tokenRequests).toBe(2);
+    expect(api.tokens.slice(2)).toEqual(times(2, () => endpoint.issued[1]?.accessToken));
+  });
+
+  it('leave no lease behind when one closes in the middle of a token request', async () => {
+    const [one, other] = [await startApp(setUp()), await startApp(setUp())];
+    endpoint.hold();
+    const call = one.client.get('/orders').catch((error: Error) => error);
+    await until(() => endpoint.held === 1, 'the token request', 20_000);
+    await (closing.splice(0, 1)[0] as () => Promise<void>)();
+    expect(await call).toBeInstanceOf(Error);
+    expect(((await redis.command('KEYS', '*')) as string[]).filter((key) => key.endsWith(':lock'))).toEqual([]);
+    endpoint.release();
+    await expect(other.client.get('/orders')).resolves.toMatchObject({ status: 200 });
+  });
+});
+
+function alone(shared: Keyv): CacheSetup {
+  return { options: { stores: [shared] } };
+}
+
+function belowMemory(shared: Keyv, nonBlocking: boolean): CacheSetup {
+  return { options: { stores: [documentedMemory(), shared], nonBlocking } };
+}
+
+/** A server of stores that are shared and have no locks. */
+interface Server {
+  open(): Keyv;
+  /** From now on it fails whatever it is asked. */
+  fail(): Promise<unknown>;
+  stop(): Promise<unknown>;
+}
+
+function describeStoreWithoutLocks(name: string, startServer: () => Promise<Server>): void {
+  describe(`two applications over ${name}`, () => {
+    let server: Server;
+    beforeAll(async () => {
+      server = await startServer();
+    });
+    afterAll(() => server.stop());
+
+    async function start(setUp: (shared: Keyv) => CacheSetup): Promise<App> {
+      const keyv = server.open();
+      keyv.on('error', () => undefined);
+      // To connect may take longer than a call waits.
+      await keyv.get('connected');
+      // The store is looked at again by every call.
+      return startApp(setUp(keyv), { nearCacheTtlMs: 0 });
+    }
+
+    describe.each<[string, (shared: Keyv) => CacheSetup]>([
+      ['alone', alone],
+      ['below memory', (shared) => belowMemory(shared, false)],
+      ['below memory, non-blocking', (shared) => belowMemory(shared, true)],
+      ['in a Cacheable', (shared) => cacheable(shared)],
+    ])('%s', (_way, setUp) => {
+      it('use one token, which the other one finds', async () => {
+        for (const { client } of [await start(setUp), await start(setUp)]) await client.get('/orders');
+        expect([endpoint.tokenRequests, new Set(api.tokens).size, api.tokens.length]).toEqual([1, 1, 2]);
+        expect(logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([ALONE, ALONE]);
+        expect(logger.warnings).toEqual([]);
+      });
+
+      it('see a token that the other one renewed, and no old one', async () => {
+        const [one, other] = [await start(setUp), await start(setUp)];
+        await one.client.get('/orders');
+        await other.client.get('/orders');
+        const { accessToken } = await other.tokens.forceRefresh();
+        // A call uses the token at hand, and looks for a newer one meanwhile.
+        for (let call = 0; call < 200 && one.tokens.peek()?.accessToken !== accessToken; call += 1) {
+          await one.client.get('/orders');
+        }
+        await one.client.get('/orders');
+        expect([endpoint.tokenRequests, api.tokens.at(-1)]).toEqual([2, accessToken]);
+      });
+
+      it('replace a revoked token once, when they meet it one after the other', async () => {
+        const apps = [await start(setUp), await start(setUp)];
+        for (const { client } of apps) await client.get('/orders');
+        endpoint.revokeAll();
+        for (const { client } of apps) await expect(client.get('/orders')).resolves.toMatchObject({ status: 200 });
+        expect(endpoint.tokenRequests).toBe(2);
+      });
+    });
+
+    it('go on without the store when it fails, and each says so once', async () => {
+      const apps = [await start(alone), await start(alone)];
+      for (const { client } of apps) await client.get('/orders');
+      await server.fail();
+      endpoint.revokeAll();
+      for (const { client } of [...apps, ...apps]) {
+        await expect(client.get('/orders')).resolves.toMatchObject({ status: 200 });
+      }
+      expect(endpoint.tokenRequests).toBe(3);
+      const warnings = logger.warnings.map((line) => line.split(' (')[0]);
+      expect(warnings).toEqual(apps.map(() => 'Token storage is not answering'));
+    });
+  });
+}
+
+describeStoreWithoutLocks('@keyv/postgres', async () => {
+  const postgres = await startPostgres();
+  const options = { uri: postgres.url, table: `tokens_${randomUUID().replaceAll('-', '')}` };
+  const adapter = new KeyvPostgres(options);
+  return {
+    // Its connections are the process's: whichever application closes first would close them for all.
+    open: () => new Keyv(Object.assign(new KeyvPostgres(options), { disconnect: async () => undefined })),
+    fail: () => adapter.query(`DROP TABLE ${options.table}`),
+    async stop() {
+      await adapter.disconnect();
+      await postgres.stop();
+    },
+  };
+});
+
+const noMemcached = whyNoMemcached();
+if (noMemcached !== undefined) process.stderr.write(`Skipped, nothing is tested on Memcached: ${noMemcached}.\n`);
+else {
+  describeStoreWithoutLocks('@keyv/memcache', async () => {
+    const memcached = await startMemcached();
+    return {
+      open() {
+        const adapter = new KeyvMemcache(memcached.address, { logger: { log: () => undefined } });
+        closing.push(() => adapter.client.close());
+        return new Keyv(adapter);
+      },
+      fail: () => memcached.stop(),
+      stop: () => memcached.stop(),
+    };
+  });
+}
+
+/** The tokens in a namespace, by service. */
+async function tokensIn(namespace: string): Promise<string[]> {
+  const keys = (await redis.command('KEYS', `${namespace}::*`)) as string[];
+  return keys.filter((key) => /:[a-z]+:[\w-]+$/.test(key)).map((key) => key.replace(/[\w-]+$/, ''));
+}
+
+/** A module with a CacheModule of its own, whose cache it gives a name. */
+function moduleOfCache(name: string): Type {
+  return moduleOf({
+    imports: [CacheModule.register({ stores: [createKeyv(redis.url, { namespace: name })] })],
+    providers: [{ provide: name, useExisting: CACHE_MANAGER }],
+    exports: [name],
+  });
+}
+
+describe('a second cache for one service', () => {
+  const PARTNERS = 'PARTNERS_CACHE';
+
+  it.each<[string, () => Keyv[]]>([
+    ['of one store', () => []],
+    ['with memory above', () => [documentedMemory()]],
+  ])('under a name of its own keeps the tokens of that service, and no other: %s', async (_name, above) => {
+    for (let app = 0; app < 2; app += 1) {
+      const shared = createKeyv(redis.url, { namespace: 'partners' });
+      closing.push(() => shared.disconnect());
+      const cache = createCache({ stores: [...above(), shared] });
+      const { services } = await startApp(
+        { options: { stores: [createKeyv(redis.url, { namespace: 'main' })] } },
+        { services: [service(), service({ name: 'invoices' }), service({ name: 'partners', storage: PARTNERS })] },
+        [moduleOf({ providers: [{ provide: PARTNERS, useFactory: async () => cache }] })],
+      );
+      for (const name of services.names()) await services.client(name).get('/');
+    }
+    expect((await tokensIn('main')).toSorted()).toEqual(['main::forge-auth:invoices:', 'main::forge-auth:orders:']);
+    expect(await tokensIn('partners')).toEqual(['partners::forge-auth:partners:']);
+    expect([endpoint.tokenRequests, api.tokens.length]).toEqual([3, 6]);
+  });
+
+  it('may be another CacheModule, where each is named', async () => {
+    const root = {
+      storage: 'main',
+      services: [service(), service({ name: 'partners', storage: 'partners' })],
+    };
+    const app = await boot(
+      { imports: [moduleOfCache('main'), moduleOfCache('partners'), ForgeAuthModule.forRoot(root)] },
+      { logger },
+    );
+    closing.push(() => app.close());
+    for (const name of ['orders', 'partners']) await app.get(ForgeAuthService).client(name).get('/');
+    expect([await tokensIn('main'), await tokensIn('partners')]).toEqual([
+      ['main::forge-auth:orders:'],
+      ['partners::forge-auth:partners:'],
+    ]);
+  });
+
+  it('stops the start where its name is given to several', async () => {
+    const modules = [moduleOfCache(PARTNERS), moduleOfCache(PARTNERS)];
+    const root = { services: [service({ storage: PARTNERS })], storage: new InMemoryTokenStorage() };
+    const error = await bootFailure({ imports: [...modules, ForgeAuthModule.forRoot(root)] });
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error.message).toBe(
+      'Service "orders": storage names an injection token that several modules provide. Give it what keeps the tokens: new CacheManagerTokenStorage(cache).',
+    );
+  });
+});
+
+function moduleOf(metadata: ModuleMetadata): Type {
+  class Anonymous {}
+  Module(metadata)(Anonymous);
+  return Anonymous;
+}
