@@ -221,7 +221,7 @@ for (const [name, answer] of Object.entries(TOKEN_ANSWERS)) {
     }
   };
   modes[`a refresh at a token endpoint that ${name}`] = async (stage) => {
-    const client = stage.client({ auth: { provider: stage.passwordProvider(), deadlineMs: 300 } });
+    const client = stage.client({ auth: { provider: stage.passwordProvider(), deadlineMs: 2_000 } });
     await client.get('/');
     stage.endpoint.handler = (request, response) => give(response, answer(request));
     await stage.lookAtRejection(client.tokens?.forceRefresh() ?? Promise.resolve());
