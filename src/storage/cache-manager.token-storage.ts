@@ -6,7 +6,7 @@ import { RedisTokenSignal } from '../lock/redis.token-signal.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from './redis-fence.js';
 import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
-import { sharedStoreOf } from './shared-store.js';
+import { sharedStoreOf, standsOnMemcached } from './shared-store.js';
 import type { TokenStorage } from './token-storage.js';
 
 /** Options of {@link CacheManagerTokenStorage}. */
@@ -19,6 +19,12 @@ export interface CacheManagerTokenStorageOptions {
 
 /** Far above a healthy Redis round trip, far below what a caller notices. */
 export const DEFAULT_STORAGE_DEADLINE_MS = 250;
+
+/**
+ * Memcached takes a longer time for a date in 1970, and drops the value at once.
+ * @see [Memcached protocol: expiration times](https://github.com/memcached/memcached/blob/master/doc/protocol.txt)
+ */
+const LONGEST_IN_MEMCACHED_MS = 30 * 24 * 3_600_000;
 
 /** The part of a Keyv that every version has. */
 interface Store {
@@ -40,6 +46,7 @@ export class CacheManagerTokenStorage implements TokenStorage {
   readonly #store: Store;
   readonly #prefix: string;
   readonly #redis: RedisOfCache | undefined;
+  readonly #longestMs: number;
 
   /** @throws {ConfigurationError} when `cache` is no cache-manager cache, or has no store */
   constructor(cache: Cache, options: CacheManagerTokenStorageOptions = {}) {
@@ -52,6 +59,7 @@ export class CacheManagerTokenStorage implements TokenStorage {
     this.#store = store;
     this.#prefix = options.keyPrefix === undefined ? '' : `${options.keyPrefix}:`;
     this.#redis = redisOfCache(store, this.#prefix);
+    this.#longestMs = standsOnMemcached(store) ? LONGEST_IN_MEMCACHED_MS : Infinity;
     if (this.#redis !== undefined) {
       const redis = this.#redis;
       this.setIfNewer = (key, value, ttlMs, generation) => this.#within(fence(redis, key, value, ttlMs, generation));
@@ -72,9 +80,7 @@ export class CacheManagerTokenStorage implements TokenStorage {
 
   async set(key: string, value: string, ttlMs?: number): Promise<unknown> {
     const redis = this.#redis;
-    return this.#within(
-      redis === undefined ? put(this.#store, this.#prefix + key, value, ttlMs) : write(redis, key, value, ttlMs),
-    );
+    return this.#within(redis === undefined ? this.#put(key, value, ttlMs) : write(redis, key, value, ttlMs));
   }
 
   async delete(key: string): Promise<unknown> {
@@ -103,6 +109,14 @@ export class CacheManagerTokenStorage implements TokenStorage {
     await this.#redis?.release();
   }
 
+  async #put(key: string, value: string, ttlMs: number | undefined): Promise<unknown> {
+    const ttl = ttlMs === undefined ? undefined : Math.min(ttlMs, this.#longestMs);
+    const written = await this.#store.set(this.#prefix + key, value, ttl);
+    // A Keyv swallows what its store throws.
+    if (written === false) throw new Error('The cache did not take what was written.');
+    return written;
+  }
+
   #within<T>(work: Promise<T>): Promise<T> {
     const onTimeout = (): Error => new TimeoutError(`The cache did not answer within ${this.deadlineMs} ms.`);
     return withDeadline(systemClock, work, this.deadlineMs, onTimeout);
@@ -112,13 +126,6 @@ export class CacheManagerTokenStorage implements TokenStorage {
 function isStore(value: unknown): value is Store {
   const store = (value ?? {}) as Partial<Store>;
   return [store.get, store.set, store.delete].every((method) => typeof method === 'function');
-}
-
-/** A Keyv swallows what its store throws, and answers false. */
-async function put(store: Store, key: string, value: string, ttlMs: number | undefined): Promise<unknown> {
-  const written = await store.set(key, value, ttlMs);
-  if (written === false) throw new Error('The cache did not take what was written.');
-  return written;
 }
 
 async function read(redis: RedisOfCache, key: string): Promise<unknown> {

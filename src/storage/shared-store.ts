@@ -31,3 +31,11 @@ export function* layersUnder(store: unknown): Generator<object> {
 export function standsOnMap(store: unknown): boolean {
   return [...layersUnder(store)].some((layer) => layer instanceof Map);
 }
+
+/** Whether a store stands on a Memcached, by the client that `@keyv/memcache` has. */
+export function standsOnMemcached(store: unknown): boolean {
+  return [...layersUnder(store)].some((layer) => {
+    const { client } = layer as { client?: { servers?: unknown } };
+    return Array.isArray(client?.servers);
+  });
+}

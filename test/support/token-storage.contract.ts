@@ -71,6 +71,12 @@ export function describeTokenStorage(
       expect(await text()).toBe('kept');
     });
 
+    it.each([30, 31, 400])('keeps a value for %d days', async (days) => {
+      await storage.set(key, 'kept', days * 86_400_000);
+      await delay(5);
+      expect(await text()).toBe('kept');
+    });
+
     it('forgets what is deleted, and nothing where there is nothing', async () => {
       await storage.set(key, 'value', 60_000);
       await storage.delete?.(key);
