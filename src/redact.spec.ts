@@ -34,7 +34,7 @@ describe('redactHeaders', () => {
       'retry-after': 5,
       accept: ['a', 'b'],
     };
-    const shown = redactHeaders(headers);
+    const shown = redactHeaders({ ...headers, 'x-unset': undefined });
     expect(JSON.stringify(shown)).not.toContain(CANARY);
     expect(shown).toMatchObject({ 'Content-Type': 'application/json', 'retry-after': '5', accept: 'a,b' });
     expect(shown['Authorization']).toBe(REDACTED);

@@ -68,6 +68,7 @@ export function redactHeaders(
   const sensitive = new Set(Array.from(sensitiveKeys, (key) => key.toLowerCase()));
   const shown: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) continue;
     const key = name.toLowerCase();
     shown[name] = HARMLESS_HEADERS.has(key) && !sensitive.has(key) ? String(value) : REDACTED;
   }

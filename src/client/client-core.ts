@@ -37,7 +37,7 @@ export class ClientCore {
     this.service = service;
     const { name, hooks, retry, clock, logger } = service;
     this.circuit = retry?.createCircuit?.({ serviceName: name, clock });
-    this.#hooks = hooks && new Hooks(hooks, name, logger);
+    this.#hooks = hooks && new Hooks(hooks, { serviceName: name, logger, clock });
     this.#handle = chainOf(service, this.#hooks, this.circuit);
   }
 
@@ -67,6 +67,7 @@ export class ClientCore {
       cancelDeadline?.();
     };
     let request: CallRequest | undefined;
+    let answered: HttpResponse | undefined;
     try {
       if (scope.aborted) throw scope.reason;
       request = buildRequest(service, config, scope);
@@ -76,16 +77,20 @@ export class ClientCore {
         const timedOut = this.#timedOut.bind(this, request);
         cancelDeadline = service.clock.after(call.deadline - call.startedAt, () => scope.abort(timedOut()));
       }
-      const answered = await untilAborted(this.#handle(request), scope);
+      answered = await untilAborted(this.#handle(request), scope);
       const result = await conclude(request, answered);
       if (Buffer.isBuffer(answered.body)) release();
       else answered.body.once('close', release);
       return result;
     } catch (thrown) {
       release();
-      const error = scope.aborted ? thrown : this.#ownError(thrown);
+      // Nobody will read what was answered, unless it hangs on the very error.
+      if (answered !== undefined && !(thrown instanceof HttpStatusError)) discard(answered);
+      const known = scope.aborted ? thrown : this.#ownError(thrown);
+      if (known instanceof ForgeAuthError) known.serviceName ??= service.name;
+      if (this.#hooks === undefined || request === undefined) throw known;
+      const error = await this.#hooks.failed(known, request);
       if (error instanceof ForgeAuthError) error.serviceName ??= service.name;
-      if (this.#hooks !== undefined && request !== undefined) throw await this.#hooks.failed(error, request);
       throw error;
     }
   }

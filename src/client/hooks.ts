@@ -1,9 +1,10 @@
+import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../diagnostics.js';
 import { ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpHeaders, HttpResponse } from '../http/http-request.js';
 import { RedactedCause } from '../redact.js';
-import type { Call, CallRequest, Interceptor } from './call-request.js';
+import { type Call, type CallRequest, discard, type Interceptor } from './call-request.js';
 import { headersOf } from './request-headers.js';
 
 /** A call as hooks see it: one object for all its hooks and attempts. */
@@ -57,24 +58,29 @@ export interface HookList {
   readonly onError: readonly NamedHook<OnErrorHook>[];
 }
 
+/** What hooks need to know of their service. */
+export interface HookOwner {
+  readonly serviceName: string;
+  readonly logger: ForgeLogger;
+  readonly clock: Clock;
+}
+
 /** Runs a service's hooks. One that fails is told in the log; only a {@link ForgeAuthError} of its fails the call. */
 export class Hooks {
   readonly #list: HookList;
-  readonly #serviceName: string;
-  readonly #logger: ForgeLogger;
+  readonly #owner: HookOwner;
   readonly #calls = new WeakMap<Call, HookedCall>();
 
-  constructor(list: HookList, serviceName: string, logger: ForgeLogger) {
+  constructor(list: HookList, owner: HookOwner) {
     this.#list = list;
-    this.#serviceName = serviceName;
-    this.#logger = logger;
+    this.#owner = owner;
   }
 
   /** A request whose headers hooks may change. */
   open(request: CallRequest): CallRequest {
     const { method, url, call } = request;
     const headers: HttpHeaders = { ...request.headers };
-    this.#calls.set(call, { serviceName: this.#serviceName, method, url, headers, metadata: {} });
+    this.#calls.set(call, { serviceName: this.#owner.serviceName, method, url, headers, metadata: {} });
     return { ...request, headers };
   }
 
@@ -85,8 +91,13 @@ export class Hooks {
     replace(call.headers, headersOf({}, call.headers));
     const response = await next(request);
     if (this.#list.afterResponse.length > 0) {
-      const view = viewOf(request, response);
-      await this.#runAll(this.#list.afterResponse, (run) => run(view, call));
+      const view = viewOf(request, response, this.#owner.clock);
+      try {
+        await this.#runAll(this.#list.afterResponse, (run) => run(view, call), view);
+      } catch (error) {
+        discard(response);
+        throw error;
+      }
     }
     return response;
   };
@@ -106,14 +117,19 @@ export class Hooks {
     return this.#calls.get(request.call) as HookedCall;
   }
 
-  async #runAll<Run>(hooks: readonly NamedHook<Run>[], start: (run: Run) => void | Promise<void>): Promise<void> {
+  async #runAll<Run>(
+    hooks: readonly NamedHook<Run>[],
+    start: (run: Run) => void | Promise<void>,
+    view?: ViewedResponse,
+  ): Promise<void> {
     for (const { name, run } of hooks) {
       try {
         await start(run);
       } catch (error) {
-        if (error instanceof ForgeAuthError) throw error;
+        if (error instanceof ForgeAuthError && view?.failedWith(error) !== true) throw error;
         const { message } = new RedactedCause(error);
-        this.#logger.warn(`A hook of service "${this.#serviceName}" failed, the call goes on: ${name}: ${message}.`);
+        const { serviceName, logger } = this.#owner;
+        logger.warn(`A hook of service "${serviceName}" failed, the call goes on: ${name}: ${message}.`);
       }
     }
   }
@@ -125,12 +141,42 @@ function replace(headers: HttpHeaders, checked: Readonly<HttpHeaders>): void {
   Object.assign(headers, checked);
 }
 
-function viewOf(request: CallRequest, response: HttpResponse): ForgeResponse {
+/** An answer as hooks see it. What they cannot read of it is their own failure, not the call's. */
+class ViewedResponse extends ForgeResponse {
+  readonly #failures = new WeakSet<object>();
+
+  failedWith(error: object): boolean {
+    return this.#failures.has(error);
+  }
+
+  override get data(): unknown {
+    return this.#noting(() => super.data);
+  }
+
+  override json<J = unknown>(): J {
+    return this.#noting(() => super.json<J>());
+  }
+
+  override text(): string {
+    return this.#noting(() => super.text());
+  }
+
+  #noting<R>(read: () => R): R {
+    try {
+      return read();
+    } catch (error) {
+      this.#failures.add(error as object);
+      throw error;
+    }
+  }
+}
+
+function viewOf(request: CallRequest, response: HttpResponse, clock: Clock): ViewedResponse {
   const { method, url, headers, responseType, call } = request;
   // A face reads bytes and decodes them itself; a hook would rather see JSON.
   const type = responseType === 'arraybuffer' ? 'json' : responseType;
-  return new ForgeResponse({ method, url: response.askedUrl ?? url, headers, responseType: type }, response, {
-    elapsedMs: Date.now() - call.startedAt,
+  return new ViewedResponse({ method, url: response.askedUrl ?? url, headers, responseType: type }, response, {
+    elapsedMs: clock.now() - call.startedAt,
     attempts: call.attempts,
   });
 }

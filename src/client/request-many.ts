@@ -22,8 +22,8 @@ export interface RequestManyOptions<T = unknown> {
   concurrency?: number;
   /** Whether the first failure aborts the rest and is thrown. @default false */
   failFast?: boolean;
-  /** Called when a request has ended; what it throws aborts the rest and is thrown. */
-  onProgress?: (progress: RequestManyProgress<T>) => void;
+  /** Called when a request has ended; a promise is waited for before the next is made. What it throws aborts the rest. */
+  onProgress?: (progress: RequestManyProgress<T>) => unknown;
   /** `false` answers an empty list: for more results than fit into memory, taken one by one in `onProgress`. @default true */
   keepResults?: boolean;
   /** Aborts all of them; the signal's reason is thrown. */
@@ -62,23 +62,28 @@ export async function requestMany<T>(
       if (state.stopped) return;
       state.stopped = true;
       signal?.removeEventListener('abort', onAbort);
-      close();
       for (const scope of scopes) scope.abort(reason);
       reject(reason as Error);
+      try {
+        close();
+      } catch {
+        // As in a loop that ends with an error: that error is the one to tell.
+      }
     };
     const onAbort = (): void => stop(signal?.reason);
 
-    const settle = (index: number, result: PromiseSettledResult<ForgeResponse<T>>): void => {
+    const settle = async (index: number, result: PromiseSettledResult<ForgeResponse<T>>): Promise<void> => {
       if (state.stopped) return;
       completed += 1;
       if (result.status === 'rejected') failed += 1;
       if (keepResults) results[index] = result;
       try {
-        onProgress?.({ completed, failed, total, index, result });
+        const told = onProgress?.({ completed, failed, total, index, result });
+        if (failFast && result.status === 'rejected') stop(result.reason);
+        await told;
       } catch (error) {
         stop(error);
       }
-      if (failFast && result.status === 'rejected') stop(result.reason);
     };
 
     const work = async (): Promise<void> => {
@@ -88,11 +93,13 @@ export async function requestMany<T>(
         if (done === true || state.stopped) return;
         const index = started;
         started += 1;
+        let result: PromiseSettledResult<ForgeResponse<T>>;
         try {
-          settle(index, { status: 'fulfilled', value: await call(value, follow) });
+          result = { status: 'fulfilled', value: await call(value, follow) };
         } catch (reason) {
-          settle(index, { status: 'rejected', reason });
+          result = { status: 'rejected', reason };
         }
+        await settle(index, result);
       }
     };
 

@@ -40,6 +40,17 @@ describe('RedactedRequest', () => {
     );
   });
 
+  it('writes one that does what the request did', () => {
+    expect(argumentsOf(shown('HEAD', 'https://x.example/a', {}).toCurl())).toEqual(['--head', 'https://x.example/a']);
+    // To curl a range, without --globoff: three requests.
+    expect(argumentsOf(shown('GET', 'https://x.example/a[1-3]', {}).toCurl())).toEqual([
+      '-X',
+      'GET',
+      '--globoff',
+      'https://x.example/a[1-3]',
+    ]);
+  });
+
   it('quotes for a shell, so that nothing in a request is run', () => {
     const printable = fc.string({ unit: fc.constantFrom(...'\'"`$();&|<>\\ !*?{}~#%\nab'), maxLength: 30 });
     fc.assert(

@@ -17,7 +17,11 @@ export class RedactedRequest {
   /** A curl command line, masked and quoted for a POSIX shell. Bodies and query strings are left out. */
   toCurl(): string {
     const headers = Object.entries(this.headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`);
-    return ['curl', '-X', quote(this.method), ...headers, quote(this.url)].join(' ');
+    // With -X curl would wait for the body that a HEAD never has.
+    const method = this.method === 'HEAD' ? ['--head'] : ['-X', quote(this.method)];
+    // Brackets in a path are ranges to curl: one command, many requests.
+    const literally = this.url.includes('[') ? ['--globoff'] : [];
+    return ['curl', ...method, ...literally, ...headers, quote(this.url)].join(' ');
   }
 }
 

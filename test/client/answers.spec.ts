@@ -235,6 +235,19 @@ describe('a status', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
+  it('that a failing test is to judge fails the call, and frees the socket', async () => {
+    const server = await wire.server((_request, response) => give(response, 'endless'));
+    const client = wire.client(server);
+    const validateStatus = (): never => {
+      throw new TypeError(SECRET);
+    };
+    const error = await rejection(client.get('/', { responseType: 'stream', validateStatus }));
+    expect(error).toMatchObject({ code: 'FORGE_AUTH_INVALID_REQUEST' });
+    expectNoSecrets(renderError(error), [SECRET]);
+    await expect(client.axiosRef.get('/', { responseType: 'stream', validateStatus })).rejects.toThrow('TypeError');
+    await until(() => server.openConnections === 0, 'the connections are closed');
+  });
+
   it('of an endless stream is told with the first of its body', async () => {
     const server = await wire.server((_request, response) => give(response, 'endless'));
     const config = { responseType: 'stream', validateStatus: () => false } as const;

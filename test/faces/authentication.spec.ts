@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import { HttpService } from '@nestjs/axios';
-import { Inject, Injectable, Module } from '@nestjs/common';
+import { HttpModule, HttpService } from '@nestjs/axios';
+import { type DynamicModule, Inject, Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { type AxiosInstance, create } from 'axios';
+import { type AxiosAdapter, type AxiosInstance, create } from 'axios';
 import { firstValueFrom } from 'rxjs';
 import {
   attachForgeAuth,
@@ -15,7 +15,7 @@ import {
   OriginNotAllowedError,
   SimpleRetryStrategy,
 } from 'nestjs-forge-auth';
-import { startServer } from '../support/recording-server.js';
+import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { type ProtectedApi, startProtectedApi } from './protected-api.js';
 
@@ -262,6 +262,23 @@ describe('attachForgeAuth', () => {
     expect(authorizations).toEqual([expect.stringMatching(/^Bearer /)]);
   });
 
+  it('stays detached, whoever brings its adapter back, and for instances that were made of it', async () => {
+    const { api, client } = service;
+    const detach = attachForgeAuth(existing, client);
+    const derived = existing.create();
+    const { adapter } = existing.defaults;
+    existing.defaults.adapter = async (config) => ({ data: 1, status: 200, statusText: '', headers: {}, config });
+    detach();
+    detach();
+    // As a mock does that was put over it.
+    existing.defaults.adapter = adapter as AxiosAdapter;
+    await expect(existing.get('/orders')).rejects.toMatchObject({ status: 401 });
+    await expect(derived.get('/orders')).rejects.toMatchObject({ status: 401 });
+    expect(api.tokens).toEqual([]);
+    attachForgeAuth(existing, client);
+    await expect(existing.get('/orders')).resolves.toMatchObject({ status: 200 });
+  });
+
   it('refuses a second client', () => {
     const detach = attachForgeAuth(existing, service.client);
     expect(() => attachForgeAuth(existing, service.client)).toThrow(ConfigurationError);
@@ -302,6 +319,29 @@ describe('provideHttpService', () => {
     await service.close();
   });
 
+  it('gives each module its own, beside an HttpModule for everybody', async () => {
+    const [a, b, others] = await Promise.all([1, 2, 3].map(() => startServer(told)));
+
+    @Module({ imports: [httpServiceOf('a', a)], providers: [Legacy] })
+    class A {}
+
+    @Module({ imports: [httpServiceOf('b', b)], providers: [Legacy] })
+    class B {}
+
+    @Module({ providers: [Legacy] })
+    class Others {}
+
+    const everybodys = HttpModule.register({ global: true, baseURL: others?.origin ?? '' });
+    const app = await Test.createTestingModule({ imports: [everybodys, A, B, Others] }).compile();
+    await app.init();
+    for (const owner of [A, B, Others])
+      await firstValueFrom(app.select(owner).get(Legacy, { strict: true }).http.get('/x'));
+    const authorizations = [a, b, others].map((server) => server?.requests.map(({ headers }) => headers.authorization));
+    expect(authorizations).toEqual([['Bearer token-of-a'], ['Bearer token-of-b'], [undefined]]);
+    await app.close();
+    await Promise.all([a, b, others].map((server) => server?.close()));
+  });
+
   it('refuses two services at once', () => {
     const a = { name: 'a', provideHttpService: true };
     expect(() => ForgeAuthModule.forFeature(a, { ...a, name: 'b' })).toThrow(/"a", "b": only one service/);
@@ -312,6 +352,13 @@ describe('provideHttpService', () => {
     expect(() => ForgeAuthModule.forRoot({ services: [service] })).toThrow(/forFeature\(\)/);
   });
 });
+
+function httpServiceOf(name: string, server: RecordingServer | undefined): DynamicModule {
+  const auth = new BearerAuth(`token-of-${name}`);
+  return ForgeAuthModule.forFeature({ name, baseUrl: server?.origin ?? '', auth, provideHttpService: true });
+}
+
+const told: Handler = (_request, response) => void response.end('told');
 
 /** What this package threw: the cause, where a face rejects in words of its own. */
 function ownError(error: unknown): unknown {

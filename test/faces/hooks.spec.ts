@@ -1,5 +1,6 @@
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { isAxiosError } from 'axios';
 import { firstValueFrom } from 'rxjs';
 import {
   AuthenticationError,
@@ -54,6 +55,19 @@ describe('hooks', () => {
     await call(client, '/orders');
     expect(seen).toEqual(['first', 'second', 'answered 200 undefined']);
     expect(service.api.server.count('/orders')).toBe(3);
+  });
+
+  it.each(calls)('give all attempts and hops of %s one correlation id', async (_name, call) => {
+    const client = service.createClient({
+      retry: new SimpleRetryStrategy({ maxRetries: 1, delayMs: 1 }),
+      hooks: { beforeRequest: new CorrelationIdHook() },
+    });
+    service.api.answerNext('reset', { status: 401, json: {} }, { status: 302, headers: { location: '/moved' } });
+    await call(client, '/orders');
+    const ids = service.api.server.requests.map(({ headers }) => headers['x-correlation-id']);
+    expect(ids).toHaveLength(4);
+    expect(ids[0]).toMatch(/^[\da-f-]{36}$/);
+    expect(new Set(ids).size).toBe(1);
   });
 
   it('give all attempts of a call one correlation id, and each call its own', async () => {
@@ -135,6 +149,52 @@ describe('hooks', () => {
     expect(service.api.server.count('/orders')).toBe(1);
   });
 
+  describe.each(['beforeRequest', 'afterResponse', 'onError'] as const)('that throw a typed error in %s', (kind) => {
+    it.each(calls)('fail %s with it', async (name, call) => {
+      const refuse = (): never => {
+        throw new AuthenticationError(`Refused in ${kind}.`);
+      };
+      const client = service.createClient({ hooks: { [kind]: refuse } });
+      if (kind === 'onError') service.api.answerNext('reset');
+      const result = await call(client, '/orders').catch((error: unknown) => error);
+      const failure = name === 'requestMany' ? (result as PromiseRejectedResult[])[0]?.reason : result;
+      const own = isAxiosError(failure) ? failure.cause : failure;
+      expect(own).toBeInstanceOf(AuthenticationError);
+      expect(own).toMatchObject({ message: `Refused in ${kind}.`, serviceName: 'orders' });
+      expect(service.api.server.count('/orders')).toBe(kind === 'beforeRequest' ? 0 : 1);
+    });
+  });
+
+  it.each<[name: string, call: (client: ForgeHttpClient) => Promise<unknown>]>([
+    ['client.get', (client) => client.get('/open', { responseType: 'stream' })],
+    ['axiosRef', (client) => client.axiosRef.get('/open', { responseType: 'stream' })],
+    ['fetch', (client) => client.fetch('/open')],
+  ])('free the connection of a stream of %s that they fail', async (_name, call) => {
+    const open = await startProtectedApi((_request, response) => {
+      response.writeHead(200).write('the first of many');
+    });
+    const client = open.createClient({
+      hooks: {
+        afterResponse: () => {
+          throw new AuthenticationError('No more.');
+        },
+      },
+    });
+    await expect(call(client)).rejects.toThrow('No more.');
+    await gone(() => open.api.server.requests[0]?.endedAt);
+    await open.close();
+  });
+
+  it('fail no call because they cannot read its answer', async () => {
+    const client = service.createClient({
+      hooks: { afterResponse: [(response) => void response.text(), (response) => void response.data] },
+    });
+    const response = await client.fetch('/orders');
+    await expect(response.json()).resolves.toMatchObject({ url: '/orders' });
+    service.api.answerNext({ status: 500, headers: { 'content-type': 'application/json' }, body: '<html>' });
+    await expect(client.get('/orders')).rejects.toMatchObject({ code: 'FORGE_AUTH_HTTP_STATUS', status: 500 });
+  });
+
   it('may replace an error by a typed one', async () => {
     const client = service.createClient({
       hooks: {
@@ -214,6 +274,13 @@ describe('hooks', () => {
     await app.close();
   });
 });
+
+async function gone(ended: () => number | undefined): Promise<void> {
+  for (let tries = 0; ended() === undefined; tries += 1) {
+    if (tries > 500) throw new Error('The request is still being handled.');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
 
 function failingHook(): never {
   throw new TypeError('says a secret');

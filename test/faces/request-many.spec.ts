@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   CircuitBreakerRetryStrategy,
   type ForgeHttpClient,
@@ -8,6 +10,9 @@ import {
 } from 'nestjs-forge-auth';
 import { give } from '../support/answer.js';
 import { type ProtectedApi, startProtectedApi } from './protected-api.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const numbered = (count: number): ForgeRequest[] =>
   Array.from({ length: count }, (_, index) => ({ url: `/n/${index}` }));
@@ -103,6 +108,29 @@ describe('requestMany', () => {
     await expect(client.requestMany(requests, options)).rejects.toThrow(message);
   });
 
+  it('waits for a listener that takes its time, and throws what it rejects with', async () => {
+    const told: number[] = [];
+    const listen = async ({ index }: RequestManyProgress): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      told.push(index);
+      if (index === 4) throw new Error('the listener broke late');
+    };
+    const bulk = client.requestMany(numbered(9), { concurrency: 1, onProgress: listen });
+    await expect(bulk).rejects.toThrow('the listener broke late');
+    expect(told).toEqual([0, 1, 2, 3, 4]);
+    expect(service.api.server.count('/n')).toBe(5);
+  });
+
+  it('throws the failure, not what its iterable throws when it is closed', async () => {
+    service.api.configure({ respond: ({ path }) => (path === '/n/3' ? undefined : 'hang') });
+    await expect(client.requestMany(closingBadly(), { failFast: true })).rejects.toMatchObject({ status: 500 });
+    await ended(() => service.api.server.requests.every(({ endedAt }) => endedAt !== undefined));
+  });
+
+  it('waits for no iterable that is stuck when it gives up', async () => {
+    await expect(client.requestMany(stuck(), { failFast: true })).rejects.toMatchObject({ status: 500 });
+  });
+
   it('settles a request that cannot be made as a failure of its own', async () => {
     const results = await client.requestMany([{ url: '//x' }, { url: '/n/1' }, null as never]);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
@@ -127,21 +155,30 @@ describe('requestMany', () => {
     await expect(client.requestMany([])).resolves.toEqual([]);
   });
 
-  it('holds back nothing of 20,000 requests that nobody keeps', async () => {
-    const lean = service.createClient({
-      auth: () => ({ authenticate: () => undefined }),
-      transport: {
-        send: async ({ url }) => ({ status: 200, headers: {}, body: Buffer.alloc(1_000), url }),
-      },
-    });
-    let most = 0;
-    const before = process.memoryUsage().heapUsed;
-    const watch = ({ completed }: RequestManyProgress): void => {
-      if (completed % 1_000 === 0) most = Math.max(most, process.memoryUsage().heapUsed - before);
-    };
-    await expect(lean.requestMany(many(20_000), { keepResults: false, onProgress: watch })).resolves.toEqual([]);
-    expect(most).toBeLessThan(100_000_000);
-  });
+  it.each([
+    ['an iterable', many],
+    ['an async iterable', manySlowly],
+  ])(
+    'holds nothing of 100,000 requests of %s that nobody keeps',
+    async (_name, make) => {
+      const lean = service.createClient({
+        auth: () => ({ authenticate: () => undefined }),
+        transport: {
+          send: async ({ url }) => ({ status: 200, headers: {}, body: Buffer.from(`${url} `.repeat(20)), url }),
+        },
+      });
+      const held: number[] = [];
+      const watch = ({ completed }: RequestManyProgress): void => {
+        if (completed % 20_000 === 0) held.push(heldBytes());
+      };
+      const bulk = lean.requestMany(make(100_000), { keepResults: false, onProgress: watch });
+      await expect(bulk).resolves.toEqual([]);
+      expect(held).toHaveLength(5);
+      // Of 80,000 results that were kept it would be a hundred megabytes.
+      expect(Math.max(...held) - (held[0] ?? 0)).toBeLessThan(20_000_000);
+    },
+    120_000,
+  );
 });
 
 describe('client.circuit', () => {
@@ -196,6 +233,31 @@ async function* few(count: number): AsyncGenerator<ForgeRequest> {
 
 function* many(count: number): Generator<ForgeRequest> {
   for (let index = 0; index < count; index += 1) yield { url: `/n/${index}`, responseType: 'arraybuffer' };
+}
+
+async function* manySlowly(count: number): AsyncGenerator<ForgeRequest> {
+  yield* many(count);
+}
+
+function* closingBadly(): Generator<ForgeRequest> {
+  try {
+    yield* numbered(100);
+  } finally {
+    // oxlint-disable-next-line no-unsafe-finally -- what this is about
+    throw new Error('the iterable broke on its way out');
+  }
+}
+
+async function* stuck(): AsyncGenerator<ForgeRequest> {
+  yield { url: '/n/3' };
+  await new Promise(() => undefined);
+}
+
+/** What is left on the heap, and in buffers beside it, when everything is gone that may go. */
+function heldBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function* failing(): Generator<ForgeRequest> {

@@ -59,6 +59,7 @@ const AXIOS_FILES: ReadonlySet<string> = new Set([
   // Its two ways: of a request down, of an error up.
   'client/axios-request.ts',
   'client/axios-error.ts',
+  'client/attach-forge-auth.ts',
 ]);
 const FOLDERS_WITH_AXIOS_TYPES: ReadonlySet<string> = new Set(['http', 'client']);
 
