@@ -83,5 +83,7 @@ say 'an app on Nest 11, with the oldest axios and cache-manager'
 make_app nest-11 @nestjs/{common,core,platform-express}@11 @nestjs/axios@4 @nestjs/cache-manager@3 @nestjs/config@4 \
   cache-manager@6 axios@~1.18.0
 use_app nest-11 undici@7 @nestjs/terminus@11 @opentelemetry/api@1
+install_in_app nest-11 nestjs-pino@4 pino@10 pino-http@11
+node_in_app nest-11 pino.mjs
 
 say 'passed'

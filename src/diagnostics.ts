@@ -1,13 +1,14 @@
 /**
  * Where this package's few log lines go. Nest's `Logger` fits as it is.
  *
- * A line never holds a token, a secret, a body or a query string.
+ * A line never holds a token, a secret, a body or a query string. It is a text but for `logging.asObject`, which makes
+ * an object of it that reads as one.
  */
 export interface ForgeLogger {
-  debug?(message: string, ...details: unknown[]): void;
-  log(message: string, ...details: unknown[]): void;
-  warn(message: string, ...details: unknown[]): void;
-  error(message: string, ...details: unknown[]): void;
+  debug?(message: unknown, ...details: unknown[]): void;
+  log(message: unknown, ...details: unknown[]): void;
+  warn(message: unknown, ...details: unknown[]): void;
+  error(message: unknown, ...details: unknown[]): void;
 }
 
 const nothing = (): void => undefined;

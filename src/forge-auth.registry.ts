@@ -2,7 +2,6 @@ import { CACHE_MANAGER } from '@nestjs/cache-manager';
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
@@ -11,9 +10,11 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
+import type { ForgeLogger } from './diagnostics.js';
 import { ConfigurationError } from './errors.js';
 import { ForgeAuthApplication } from './forge-auth.application.js';
 import type { Host } from './forge-auth.host.js';
+import { NestLogger } from './forge-auth.logger.js';
 import { InMemoryTokenStorage } from './storage/in-memory.token-storage.js';
 import type { StorageOption } from './forge-auth.options.js';
 import { CacheManagerTokenStorage } from './storage/cache-manager.token-storage.js';
@@ -34,10 +35,10 @@ export class ForgeAuthRegistry
   implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
 {
   readonly #moduleRef: ModuleRef;
-  readonly #logger: Logger;
+  readonly #logger: ForgeLogger;
 
   constructor(@Inject(ModuleRef) moduleRef: ModuleRef) {
-    const logger = new Logger('ForgeAuth');
+    const logger = new NestLogger('ForgeAuth');
     super(hostOf(moduleRef, logger));
     this.#moduleRef = moduleRef;
     this.#logger = logger;
@@ -91,7 +92,7 @@ export class ForgeAuthRegistry
   }
 }
 
-function hostOf(moduleRef: ModuleRef, logger: Logger): Host {
+function hostOf(moduleRef: ModuleRef, logger: ForgeLogger): Host {
   return {
     logger,
     instantiate: (type, what) => instantiate(moduleRef, type, what),

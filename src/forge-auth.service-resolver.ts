@@ -125,16 +125,17 @@ function loggingOf(
 ): ResolvedService['logging'] {
   if (logging === undefined || logging === false) return undefined;
   const options = logging === true ? {} : logging;
-  const known = ['headers', 'body', 'sensitiveKeys'];
+  const known = ['headers', 'body', 'sensitiveKeys', 'asObject'];
   if (typeof options !== 'object' || options === null || Object.keys(options).some((key) => !known.includes(key)))
-    throw refuse('logging must be true, false, or { headers, body, sensitiveKeys }.');
-  const { headers = false, body = false, sensitiveKeys = [] } = options;
+    throw refuse('logging must be true, false, or { headers, body, sensitiveKeys, asObject }.');
+  const { headers = false, body = false, sensitiveKeys = [], asObject = false } = options;
   if (typeof headers !== 'boolean') throw refuse('logging.headers must be true or false.');
+  if (typeof asObject !== 'boolean') throw refuse('logging.asObject must be true or false.');
   if (!isListOfTexts(sensitiveKeys) || (typeof body !== 'boolean' && !isListOfTexts(body)))
     throw refuse('logging.sensitiveKeys and logging.body must be lists of keys.');
   const sensitive = keysOf(sensitiveKeys);
   const shown = body === false ? undefined : keysOf(body === true ? [] : body);
-  return { serviceName, headers, body: shown && { sensitive, shown }, sensitiveKeys: sensitive };
+  return { serviceName, headers, body: shown && { sensitive, shown }, sensitiveKeys: sensitive, asObject };
 }
 
 function isListOfTexts(value: unknown): boolean {

@@ -6,6 +6,7 @@ import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import { redactHeaders, redactUrl } from '../redact.js';
 import type { Send } from './auth.interceptor.js';
 import type { Call } from './call-request.js';
+import { LogEntry } from './log-entry.js';
 import { type BodyKeys, describeBody } from './logged-body.js';
 
 /** What of a call goes into the log, beside the line itself. */
@@ -20,6 +21,12 @@ export interface LoggingOptions {
   body?: boolean | readonly string[];
   /** Headers and keys of bodies that are masked, too, in any case. */
   sensitiveKeys?: Iterable<string>;
+  /**
+   * Gives the logger one object, `{ message, …fields }`, in place of a line with the fields beside it: for loggers that
+   * drop what follows a text, such as the `Logger` of nestjs-pino.
+   * @default false
+   */
+  asObject?: boolean;
 }
 
 /** Logging options, complete. */
@@ -29,6 +36,7 @@ export interface ResolvedLogging {
   /** Undefined: bodies are not logged. */
   readonly body: BodyKeys | undefined;
   readonly sensitiveKeys: ReadonlySet<string>;
+  readonly asObject: boolean;
 }
 
 /** As many characters of a token's fingerprint tell it apart. */
@@ -43,6 +51,11 @@ const ID_HEADERS = ['x-request-id', 'x-correlation-id'];
  */
 export function logged(send: Send, options: ResolvedLogging, logger: ForgeLogger, clock: Clock): Send {
   const ids = new WeakMap<Call, string>();
+  const write = (level: 'log' | 'warn', fields: Record<string, unknown>, end: string): void => {
+    const line = lineOf(fields, end);
+    if (options.asObject) logger[level](new LogEntry(line, fields));
+    else logger[level](line, fields);
+  };
   return async (request, call) => {
     const startedAt = clock.now();
     const id = idOf(request, call, ids);
@@ -61,11 +74,11 @@ export function logged(send: Send, options: ResolvedLogging, logger: ForgeLogger
     try {
       const response = await send(request, call);
       const fields = entry({ status: response.status, ...answerOf(response, options) });
-      logger.log(lineOf(fields, String(response.status)), fields);
+      write('log', fields, String(response.status));
       return response;
     } catch (error) {
       const fields = entry(error instanceof ForgeAuthError ? { errorCode: error.code } : { aborted: true });
-      logger.warn(lineOf(fields, error instanceof ForgeAuthError ? `failed (${error.code})` : 'was aborted'), fields);
+      write('warn', fields, error instanceof ForgeAuthError ? `failed (${error.code})` : 'was aborted');
       throw error;
     }
   };

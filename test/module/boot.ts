@@ -1,11 +1,11 @@
-import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
+import type { INestApplicationContext, LoggerService, ModuleMetadata } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { recordingLogger } from '../tokens/world.js';
 
 /** What a test app is started with. */
 export interface BootOptions {
-  logger?: ReturnType<typeof recordingLogger>;
+  logger?: LoggerService;
 }
 
 /** Starts a real Nest application context of these modules and providers. Whoever starts it closes it. */

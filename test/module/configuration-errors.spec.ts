@@ -83,7 +83,16 @@ const OF_A_SERVICE: Table = {
     { onError: 'log' },
     { afterResponse: [undefined] },
   ],
-  logging: ['yes', 1, null, { header: true }, { sensitiveKeys: 'a' }, { sensitiveKeys: [7] }, { headers: 'yes' }],
+  logging: [
+    'yes',
+    1,
+    null,
+    { header: true },
+    { sensitiveKeys: 'a' },
+    { sensitiveKeys: [7] },
+    { headers: 'yes' },
+    { asObject: 1 },
+  ],
   transport: ['axios', 7, null, {}],
   axios: ['axios', 7, null, { auth: { username: 'alice', password: 'password' } }],
   allowedOrigins: [
