@@ -4,10 +4,12 @@ import type { PathExclusion } from '../auth/path-exclusion.js';
 import { type Clock, sleep } from '../clock.js';
 import { AuthenticationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
-import type { HttpHeaders, HttpRequest, HttpResponse } from '../http/http-request.js';
+import type { Cancellation } from '../http/cancellation.js';
+import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../http/http-request.js';
 import type { PreparedBase } from '../http/url.js';
 import { pathBelowBase } from '../http/url.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
+import type { TokenRequest } from '../token/token-provider.js';
 import { type Call, type CallRequest, discard, type Handler } from './call-request.js';
 import type { OriginPolicy } from './origin-policy.js';
 import { SentCredentials } from './sent-credentials.js';
@@ -118,22 +120,8 @@ function open(
   request: CallRequest,
   { serviceName }: AuthenticationOptions,
 ): AuthenticatedRequest | Promise<AuthenticatedRequest> {
-  const { method, url, body, responseType, maxContentLength, axios, call } = request;
-  const headers: HttpHeaders = { ...request.headers };
-  const opened: AuthenticatedRequest = {
-    method,
-    url,
-    headers,
-    responseType,
-    maxContentLength,
-    axios,
-    serviceName,
-    tokenRequest: call.tokenRequest,
-    call,
-    get callSignal() {
-      return call.scope.signal;
-    },
-  };
+  const { body } = request;
+  const opened = new OpenedRequest(request, serviceName);
   if (body === undefined) return opened;
   return openBody(opened, body);
 }
@@ -147,4 +135,36 @@ async function openBody(
   if (contentType !== undefined && (overridesContentType || request.headers['content-type'] === undefined))
     request.headers['content-type'] = contentType;
   return request;
+}
+
+/** What is sent, and what an authenticator is shown of the call. */
+class OpenedRequest implements AuthenticatedRequest {
+  method: string;
+  url: string;
+  headers: HttpHeaders;
+  body: HttpRequest['body'];
+  responseType: ResponseType;
+  signal: AbortSignal | undefined;
+  cancellation: Cancellation | undefined;
+  maxContentLength: number | undefined;
+  axios: HttpRequest['axios'];
+  readonly serviceName: string;
+  readonly tokenRequest: TokenRequest | undefined;
+  readonly call: Call;
+
+  constructor({ method, url, headers, responseType, maxContentLength, axios, call }: CallRequest, serviceName: string) {
+    this.method = method;
+    this.url = url;
+    this.headers = { ...headers };
+    this.responseType = responseType;
+    this.maxContentLength = maxContentLength;
+    this.axios = axios;
+    this.serviceName = serviceName;
+    this.tokenRequest = call.tokenRequest;
+    this.call = call;
+  }
+
+  get callSignal(): AbortSignal {
+    return this.call.scope.signal;
+  }
 }

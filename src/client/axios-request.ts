@@ -63,8 +63,10 @@ export function requestOf(
 /** As axios puts it together; what is below a base URL of the request's own is judged like any other absolute URL. */
 function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): string {
   const { baseURL, url = '', allowAbsoluteUrls, params } = config;
-  const own = baseURL === undefined || baseURL === '' || baseURL === service.base?.href ? service.base : undefined;
-  const base = own ?? (baseURL === undefined || baseURL === '' ? undefined : prepareBaseUrl(baseURL, service.name));
+  const base =
+    baseURL === undefined || baseURL === '' || baseURL === service.base?.given
+      ? service.base
+      : prepareBaseUrl(baseURL, service.name);
   const absolute = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i.test(url);
   const below = absolute && allowAbsoluteUrls === false ? `/${url}` : url;
   const address = resolveUrl(base, below.split('#', 1)[0] ?? '');

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import axios, {
+  AxiosHeaders,
   type AxiosAdapter,
   type AxiosInstance,
   type AxiosResponse,
   type InternalAxiosRequestConfig,
-  type RawAxiosResponseHeaders,
 } from 'axios';
 import { HttpStatusError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
@@ -42,17 +42,18 @@ export interface FaceOwner {
 export function createAxiosFace(owner: FaceOwner): AxiosInstance {
   // oxlint-disable-next-line import/no-named-as-default-member -- axios 1.18 has no export `create`
   const instance = axios.create({ adapter: adapterOf(owner) });
+  const keep = (value: unknown): void => {
+    const property = { value, enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(instance.defaults, 'baseURL', property);
+  };
   // Generated clients look here; a service's options may be made after its face.
   Object.defineProperty(instance.defaults, 'baseURL', {
-    get: () => owner.baseUrl(),
-    set: (value: unknown) => {
-      Object.defineProperty(instance.defaults, 'baseURL', {
-        value,
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
+    get: () => {
+      const baseUrl = owner.baseUrl();
+      if (baseUrl !== undefined) keep(baseUrl);
+      return baseUrl;
     },
+    set: keep,
     enumerable: true,
     configurable: true,
   });
@@ -95,8 +96,7 @@ function responseOf(config: InternalAxiosRequestConfig, request: CallRequest, an
     data: dataOf(config, answered),
     status,
     statusText: statusText ?? STATUS_CODES[status] ?? '',
-    // Of axios's own kind once it has seen them.
-    headers: headers as RawAxiosResponseHeaders,
+    headers: Object.assign(new AxiosHeaders(), headers),
     config,
     request: new SentRequest(request.method, answered.askedUrl ?? request.url),
   };

@@ -28,6 +28,31 @@ describe('CallScope', () => {
     expect(told).toEqual([]);
   });
 
+  it('tells every listener, and none that another has taken back, whichever came first', () => {
+    const scope = new CallScope();
+    const told: string[] = [];
+    const takeBack = ['first', 'second', 'third'].map((name) => scope.onAbort(() => told.push(name)));
+    takeBack[0]?.();
+    scope.onAbort(() => told.push('fourth'));
+    takeBack[2]?.();
+    takeBack[2]?.();
+    scope.abort('over');
+    expect(told.toSorted()).toEqual(['fourth', 'second']);
+  });
+
+  it('tells each listener once, even one that aborts again or brings another', () => {
+    const scope = new CallScope();
+    const told: unknown[] = [];
+    scope.onAbort(() => {
+      scope.abort('again');
+      scope.onAbort((reason) => told.push(reason));
+      told.push('first');
+    });
+    scope.onAbort(() => told.push('second'));
+    scope.abort('over');
+    expect(told).toEqual(['over', 'first', 'second']);
+  });
+
   it('is a signal for those who need one, made before or after the abort', () => {
     const [before, after] = [new CallScope(), new CallScope()];
     const { signal } = before;

@@ -1,48 +1,15 @@
+import { Cancellation } from '../http/cancellation.js';
 import { linkSignals } from '../http/signals.js';
 
 /**
  * The life of one call: ends when the call does, or before that by the caller's signal, the total timeout or the
  * client's closing.
- *
- * Not an AbortSignal, because those are dear and most calls never need one: `signal` makes it on first use.
  */
-export class CallScope {
-  readonly #listeners = new Set<(reason: unknown) => void>();
-  #reason: unknown;
-  #aborted = false;
-  #controller: AbortController | undefined;
-
-  get aborted(): boolean {
-    return this.#aborted;
-  }
-
-  get reason(): unknown {
-    return this.#reason;
-  }
-
-  /** The scope as an AbortSignal. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
+export class CallScope extends Cancellation {
   /** Runs `listener` when the scope is aborted. Returns a function that takes it back. */
   onAbort(listener: (reason: unknown) => void): () => void {
-    if (this.#aborted) listener(this.#reason);
-    else this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  abort(reason: unknown): void {
-    if (this.#aborted) return;
-    this.#aborted = true;
-    this.#reason = reason;
-    this.#controller?.abort(reason);
-    for (const listener of this.#listeners) listener(reason);
-    this.#listeners.clear();
+    this.subscribe(listener);
+    return () => this.unsubscribe(listener);
   }
 
   /** Aborts with `signal`. Returns a function that lets go of it. */

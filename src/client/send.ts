@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import type { Clock } from '../clock.js';
 import { ForgeAuthError, InvalidRequestError, TimeoutError } from '../errors.js';
+import { AxiosTransport } from '../http/axios.transport.js';
+import { Cancellation } from '../http/cancellation.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import { networkError } from '../http/network-error.js';
 import type { Transport } from '../http/transport.js';
@@ -10,23 +12,27 @@ import { assertFraming } from './request-headers.js';
 
 /** Sends one request within its timeout: to the end of the body, to the headers of a stream. */
 export function sender(transport: Transport, clock: Clock, serviceName: string): Send {
+  const takesCancellation = transport.send === AxiosTransport.prototype.send;
   return async (request, call) => {
     if (request.body instanceof Readable && request.body.destroyed) throw spent(request, request.body);
     assertFraming(request);
-    const controller = new AbortController();
-    const release = call.scope.onAbort((reason) => controller.abort(reason));
-    const cancel = clock.after(call.timeoutMs, () => controller.abort(timedOut(request, call.timeoutMs, serviceName)));
-    request.signal = controller.signal;
+    const cancellation = new Cancellation();
+    const release = call.scope.onAbort((reason) => cancellation.abort(reason));
+    const stopTimer = clock.after(call.timeoutMs, () =>
+      cancellation.abort(timedOut(request, call.timeoutMs, serviceName)),
+    );
+    if (takesCancellation) request.cancellation = cancellation;
+    else request.signal = cancellation.signal;
     let response: HttpResponse;
     try {
       response = await transport.send(request);
     } catch (error) {
       release();
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
-      const known = error instanceof ForgeAuthError || controller.signal.aborted;
+      const known = error instanceof ForgeAuthError || cancellation.aborted;
       throw known ? error : networkError(request.method, request.url, error);
     } finally {
-      cancel();
+      stopTimer();
     }
     // A stream is still under way: the call's end is its end, too.
     if (Buffer.isBuffer(response.body)) release();

@@ -1,7 +1,14 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { PassThrough, type Readable } from 'node:stream';
-import { type AxiosAdapter, type AxiosRequestConfig, getAdapter, type InternalAxiosRequestConfig } from 'axios';
+import {
+  type AxiosAdapter,
+  type AxiosRequestConfig,
+  type CancelToken,
+  type GenericAbortSignal,
+  getAdapter,
+  type InternalAxiosRequestConfig,
+} from 'axios';
 import { ConnectionError, ResponseParseError } from '../errors.js';
 import { redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
@@ -28,11 +35,13 @@ export interface PoolOptions {
 /** What the adapter must not take from a shared config: it is set for each request, or done elsewhere. */
 const PER_REQUEST = {
   url: undefined,
+  method: undefined,
   baseURL: undefined,
   params: undefined,
   data: undefined,
   headers: undefined,
   auth: undefined,
+  responseType: undefined,
   cancelToken: undefined,
   signal: undefined,
   beforeRedirect: undefined,
@@ -57,7 +66,7 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
  */
 export class AxiosTransport implements Transport {
   readonly #options: AxiosTransportOptions;
-  #prepared: AxiosRequestConfig | undefined;
+  #prepared: Exchange | undefined;
   #ownAgents: http.Agent[] = [];
 
   constructor(options: AxiosTransportOptions = {}) {
@@ -65,21 +74,10 @@ export class AxiosTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const config = (this.#prepared ??= this.#prepare());
     const streaming = request.responseType === 'stream';
-    const exchange = {
-      ...config,
-      url: request.url,
-      method: request.method,
-      headers: request.headers,
-      data: request.body,
-      responseType: streaming ? 'stream' : 'arraybuffer',
-      signal: request.signal,
-      ...(request.maxContentLength === undefined ? undefined : { maxContentLength: request.maxContentLength }),
-      ...(request.axios === undefined ? undefined : ofOneRequest(request)),
-    } as unknown as InternalAxiosRequestConfig;
+    const exchange = exchangeOf(request, (this.#prepared ??= this.#prepare()));
     try {
-      const { status, statusText, headers, data } = await (exchange.adapter as AxiosAdapter)(exchange);
+      const { status, statusText, headers, data } = await exchange.adapter(exchange);
       return {
         status,
         statusText,
@@ -98,9 +96,9 @@ export class AxiosTransport implements Transport {
     this.#prepared = undefined;
   }
 
-  #prepare(): AxiosRequestConfig {
+  #prepare(): Exchange {
     const { axios: given = {}, tls, pool } = this.#options;
-    const config = { ...given, ...PER_REQUEST } as unknown as AxiosRequestConfig;
+    const config = { ...given, ...PER_REQUEST } as unknown as Exchange;
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
     config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ ...KEEP_ALIVE, ...pool, ...tls }));
     config.adapter = getAdapter(given.adapter ?? 'http');
@@ -111,6 +109,31 @@ export class AxiosTransport implements Transport {
     this.#ownAgents.push(agent);
     return agent;
   }
+}
+
+/** What the adapter is given. */
+interface Exchange extends InternalAxiosRequestConfig {
+  adapter: AxiosAdapter;
+}
+
+const HTTP_ADAPTER = getAdapter('http');
+
+/** All that differs between requests stands in the prepared config already: filling it in is cheaper than adding to it. */
+function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
+  const exchange = { ...prepared };
+  exchange.url = request.url;
+  exchange.method = request.method;
+  exchange.headers = request.headers as unknown as Exchange['headers'];
+  exchange.data = request.body;
+  exchange.responseType = request.responseType === 'stream' ? 'stream' : 'arraybuffer';
+  if (request.maxContentLength !== undefined) exchange.maxContentLength = request.maxContentLength;
+  if (request.axios !== undefined) Object.assign(exchange, ofOneRequest(request));
+  const { cancellation, signal } = request;
+  // Other adapters may know signals only.
+  if (cancellation === undefined || exchange.adapter !== HTTP_ADAPTER)
+    exchange.signal = (cancellation?.signal ?? signal) as GenericAbortSignal;
+  else exchange.cancelToken = cancellation as unknown as CancelToken;
+  return exchange;
 }
 
 /** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
@@ -152,7 +175,8 @@ function typedStream(source: Readable, failureOf: (error: unknown) => unknown): 
 
 /** The signal's reason where it aborted, else an error of our own. */
 function failure(error: unknown, request: HttpRequest, exchange: AxiosRequestConfig): unknown {
-  if (request.signal?.aborted === true) return request.signal.reason;
+  const { aborted, reason } = request.cancellation ?? request.signal ?? { aborted: false };
+  if (aborted) return reason;
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const where = `${request.method} ${redactUrl(request.url)}`;
   // axios has one code for all of these, and tells them apart by message alone.

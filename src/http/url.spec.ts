@@ -23,13 +23,13 @@ const resolved = (baseUrl: string, url: string, params?: Record<string, string[]
 };
 
 describe('prepareBaseUrl', () => {
-  it.each<[string, PreparedBase]>([
+  it.each<[string, Omit<PreparedBase, 'given'>]>([
     ['https://x.example', { href: 'https://x.example/', origin: 'https://x.example', path: '' }],
     ['https://x.example/', { href: 'https://x.example/', origin: 'https://x.example', path: '' }],
     ['HTTPS://X.Example:443/Api', { href: 'https://x.example/Api', origin: 'https://x.example', path: '/Api' }],
     ['http://x:8080/a/../b//', { href: 'http://x:8080/b//', origin: 'http://x:8080', path: '/b' }],
   ])('prepares %s', (url, expected) => {
-    expect(base(url)).toEqual(expected);
+    expect(base(url)).toEqual({ given: url, ...expected });
     expect(Object.isFrozen(base(url))).toBe(true);
   });
 

@@ -4,7 +4,9 @@ import { serializeParams, type QueryParams } from './query-params.js';
 
 /** A service's base URL, checked and normalised once. */
 export interface PreparedBase {
-  /** Normalised, as the service was given it: with its trailing slash, if it has one. */
+  /** As the service was given it. */
+  readonly given: string;
+  /** The same, normalised: with its trailing slash, if it has one. */
   readonly href: string;
   readonly origin: string;
   /** Path without trailing slashes; '' at the root. */
@@ -34,7 +36,7 @@ export function prepareBaseUrl(baseUrl: string, serviceName: string): PreparedBa
   }
   const url = parse(baseUrl);
   if (url === undefined) throw refuse('is no valid URL', example);
-  return Object.freeze({ href: url.href, origin: url.origin, path: url.pathname.replace(/\/+$/, '') });
+  return Object.freeze({ given: baseUrl, href: url.href, origin: url.origin, path: url.pathname.replace(/\/+$/, '') });
 }
 
 /**

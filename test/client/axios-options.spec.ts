@@ -1,7 +1,13 @@
 import * as http from 'node:http';
 import { HttpService } from '@nestjs/axios';
 import { Test } from '@nestjs/testing';
-import { type AxiosRequestConfig, create } from 'axios';
+import {
+  type AxiosRequestConfig,
+  type AxiosResponse,
+  create,
+  getAdapter,
+  type InternalAxiosRequestConfig,
+} from 'axios';
 import {
   AxiosTransport,
   BearerAuth,
@@ -229,6 +235,31 @@ describe('the transport option', () => {
     const client = wire.client({ origin: 'http://nowhere.example' }, { transport, timeoutMs: 100 });
     await expect(client.get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_TIMEOUT' });
     await expect(client.get('/', { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('sees them, too, where it wraps an AxiosTransport, is a kind of it, or stands on another adapter', async () => {
+    const server = await wire.server(() => undefined);
+    const inner = new AxiosTransport();
+    const seen: (AbortSignal | undefined)[] = [];
+    class Seeing extends AxiosTransport {
+      override send(request: HttpRequest): Promise<HttpResponse> {
+        seen.push(request.signal);
+        return super.send({ ...request });
+      }
+    }
+    const wrapping = { send: (request: HttpRequest) => inner.send({ ...request, headers: { ...request.headers } }) };
+    // Knows signals only, as many do.
+    const adapter = async ({ signal }: InternalAxiosRequestConfig): Promise<AxiosResponse> =>
+      new Promise((_resolve, reject) => signal?.addEventListener?.('abort', () => reject(new Error('aborted'))));
+    for (const options of [{ transport: new Seeing() }, { transport: wrapping }, { axios: { adapter } }, {}]) {
+      const client = wire.client(server, { ...options, timeoutMs: 100 });
+      await expect(client.get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_TIMEOUT' });
+      const leaving = client.get('/', { signal: AbortSignal.timeout(20) });
+      await expect(leaving).rejects.toMatchObject({ name: 'TimeoutError', code: expect.any(Number) as number });
+      await client.close();
+    }
+    expect(seen.map((signal) => signal?.aborted)).toEqual([true, true]);
+    inner.close();
   });
 
   it('may be an AxiosTransport that several services share', async () => {

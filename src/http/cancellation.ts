@@ -1,0 +1,53 @@
+/**
+ * What may be called off: told once, with a reason, to all who listen.
+ *
+ * Not an AbortSignal, because those are dear and most requests never need one: `signal` makes it on first use.
+ */
+export class Cancellation {
+  #first: ((reason: unknown) => void) | undefined;
+  /** Made for the second listener: most have one at a time. */
+  #others: Set<(reason: unknown) => void> | undefined;
+  #aborted = false;
+  #reason: unknown;
+  #controller: AbortController | undefined;
+
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  /** The same as an AbortSignal. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Runs `listener` on abort; at once, if that has been. */
+  subscribe(listener: (reason: unknown) => void): void {
+    if (this.#aborted) listener(this.#reason);
+    else if (this.#first === undefined) this.#first = listener;
+    else (this.#others ??= new Set()).add(listener);
+  }
+
+  unsubscribe(listener: (reason: unknown) => void): void {
+    if (this.#first === listener) this.#first = undefined;
+    else this.#others?.delete(listener);
+  }
+
+  abort(reason: unknown): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    const listeners = [this.#first, ...(this.#others ?? [])];
+    this.#first = undefined;
+    this.#others = undefined;
+    for (const listener of listeners) listener?.(reason);
+  }
+}
