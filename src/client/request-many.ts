@@ -72,18 +72,14 @@ export async function requestMany<T>(
     };
     const onAbort = (): void => stop(signal?.reason);
 
-    const settle = async (index: number, result: PromiseSettledResult<ForgeResponse<T>>): Promise<void> => {
-      if (state.stopped) return;
+    const settle = (index: number, result: PromiseSettledResult<ForgeResponse<T>>): unknown => {
+      if (state.stopped) return undefined;
       completed += 1;
       if (result.status === 'rejected') failed += 1;
       if (keepResults) results[index] = result;
-      try {
-        const told = onProgress?.({ completed, failed, total, index, result });
-        if (failFast && result.status === 'rejected') stop(result.reason);
-        await told;
-      } catch (error) {
-        stop(error);
-      }
+      const told = onProgress?.({ completed, failed, total, index, result });
+      if (failFast && result.status === 'rejected') stop(result.reason);
+      return told;
     };
 
     const work = async (): Promise<void> => {
@@ -99,7 +95,12 @@ export async function requestMany<T>(
         } catch (reason) {
           result = { status: 'rejected', reason };
         }
-        await settle(index, result);
+        try {
+          const told = settle(index, result);
+          if (told !== undefined) await told;
+        } catch (error) {
+          stop(error);
+        }
       }
     };
 

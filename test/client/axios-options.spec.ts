@@ -1,13 +1,7 @@
 import * as http from 'node:http';
 import { HttpService } from '@nestjs/axios';
 import { Test } from '@nestjs/testing';
-import {
-  type AxiosRequestConfig,
-  type AxiosResponse,
-  create,
-  getAdapter,
-  type InternalAxiosRequestConfig,
-} from 'axios';
+import { type AxiosRequestConfig, type AxiosResponse, create, type InternalAxiosRequestConfig } from 'axios';
 import {
   AxiosTransport,
   BearerAuth,
@@ -30,6 +24,11 @@ const wire = new Wire();
 afterEach(() => wire.close());
 
 const SECRET = 'canary-credential-value';
+
+/** An adapter of an app's own: of everything that may abort a request it knows signals only. */
+async function knowsSignals({ signal }: InternalAxiosRequestConfig): Promise<AxiosResponse> {
+  return new Promise((_resolve, reject) => signal?.addEventListener?.('abort', () => reject(new Error('aborted'))));
+}
 
 interface Proxy {
   readonly port: number;
@@ -248,10 +247,12 @@ describe('the transport option', () => {
       }
     }
     const wrapping = { send: (request: HttpRequest) => inner.send({ ...request, headers: { ...request.headers } }) };
-    // Knows signals only, as many do.
-    const adapter = async ({ signal }: InternalAxiosRequestConfig): Promise<AxiosResponse> =>
-      new Promise((_resolve, reject) => signal?.addEventListener?.('abort', () => reject(new Error('aborted'))));
-    for (const options of [{ transport: new Seeing() }, { transport: wrapping }, { axios: { adapter } }, {}]) {
+    for (const options of [
+      { transport: new Seeing() },
+      { transport: wrapping },
+      { axios: { adapter: knowsSignals } },
+      {},
+    ]) {
       const client = wire.client(server, { ...options, timeoutMs: 100 });
       await expect(client.get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_TIMEOUT' });
       const leaving = client.get('/', { signal: AbortSignal.timeout(20) });
