@@ -1,12 +1,12 @@
-import { interleave, median, ratio } from './measure.mjs';
+import { interleave, median } from './measure.mjs';
 import { startProcess } from './process.mjs';
 
 const CALLS = 3_000;
-const ROUNDS = 5;
-/** Processes of each way: one and the same code is a few hundredths faster or slower in each. */
-const COPIES = 3;
+const ROUNDS = 4;
+/** Pairs of processes of each face: one and the same code can be a quarter faster or slower from process to process. */
+const PAIRS = 5;
 /** Rounds until everything is compiled. */
-const WARM_UP_ROUNDS = 2;
+const WARM_UP_ROUNDS = 3;
 
 /** Each face, what it takes the place of, and how much more it may cost. */
 const FACES = [
@@ -19,30 +19,31 @@ const FACES = [
 /** CPU time of calls with a cached token through each face, against the plain thing with the header set by hand. */
 export async function benchFaces() {
   const server = await startProcess('server.mjs');
-  const { origin, accessToken } = server.ready;
-  const callers = [];
+  const results = [];
   try {
-    const ways = FACES.flatMap(({ way, against }) => [way, against]);
-    const cases = {};
-    for (const way of ways) {
-      const copies = [];
-      for (let copy = 0; copy < COPIES; copy += 1)
-        copies.push(await startProcess('caller.mjs', way, origin, accessToken));
-      callers.push(...copies);
-      cases[way] = async () => {
-        let sum = 0;
-        for (const copy of copies) sum += await copy.ask(CALLS);
-        return sum;
-      };
-    }
-    await interleave(cases, WARM_UP_ROUNDS);
-    const measured = await interleave(cases, ROUNDS);
-    return FACES.map(({ way, against, ...face }) => ({
-      ...face,
-      microseconds: median(measured[way]) / (CALLS * COPIES),
-      ratio: ratio(measured, way, against),
-    }));
+    for (const face of FACES) results.push(await benchFace(face, server.ready));
   } finally {
-    for (const { end } of [server, ...callers]) end();
+    server.end();
   }
+  return results;
+}
+
+/** Face and plain thing take turns, so that both have the same weather. */
+async function benchFace({ way, against, ...face }, { origin, accessToken }) {
+  const times = { [way]: [], [against]: [] };
+  for (let count = 0; count < PAIRS; count += 1) {
+    const callers = [];
+    try {
+      for (const one of [way, against]) callers.push(await startProcess('caller.mjs', one, origin, accessToken));
+      const [ours, plain] = callers;
+      const pair = { [way]: () => ours.ask(CALLS), [against]: () => plain.ask(CALLS) };
+      await interleave(pair, WARM_UP_ROUNDS);
+      const measured = await interleave(pair, ROUNDS);
+      for (const one of [way, against]) times[one].push(...measured[one]);
+    } finally {
+      for (const { end } of callers) end();
+    }
+  }
+  const microseconds = median(times[way]);
+  return { ...face, microseconds: microseconds / CALLS, ratio: microseconds / median(times[against]) };
 }
