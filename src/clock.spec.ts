@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { type Clock, sleep, systemClock, withDeadline } from './clock.js';
 
 class ManualClock implements Clock {
@@ -100,5 +101,25 @@ describe('withDeadline', () => {
     await expect(waiting).rejects.toThrow('too late');
     fail(new Error('much later'));
     await turn();
+  });
+
+  it('counts a busy event loop as one part of the deadline', async () => {
+    const work = (async () => {
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+      return 'done';
+    })();
+    const waiting = withDeadline(systemClock, work, 100, late);
+    const end = performance.now() + 300;
+    while (performance.now() < end);
+    await expect(waiting).resolves.toBe('done');
+  });
+
+  it('lasts as long as it says', async () => {
+    const clock = new ManualClock();
+    const after = jest.spyOn(clock, 'after');
+    const waiting = withDeadline(clock, new Promise(() => undefined), 500, late);
+    clock.fire();
+    await expect(waiting).rejects.toThrow('too late');
+    expect(after.mock.calls.reduce((sum, [delayMs]) => sum + delayMs, 0)).toBe(500);
   });
 });

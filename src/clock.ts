@@ -55,9 +55,15 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** A deadline is counted in so many parts. */
+const DEADLINE_PARTS = 10;
+
 /**
  * Settles as `work` does, unless `deadlineMs` passes first: then rejects with what `onTimeout` makes.
  * The work itself goes on; a late failure of it is swallowed, never an unhandled rejection.
+ *
+ * A busy event loop is no timeout: while it is blocked, work that takes several turns (to connect, then to ask) stands
+ * still. The deadline is counted in parts, so that a pause of any length costs one of them.
  */
 export function withDeadline<T>(
   clock: Clock,
@@ -66,8 +72,17 @@ export function withDeadline<T>(
   onTimeout: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    // A process that was busy finds its timer and the answer at once, the timer first: the answer still counts.
-    const cancel = clock.after(deadlineMs, () => void setImmediate(() => reject(onTimeout())));
-    work.then(resolve, reject).finally(cancel);
+    let partsLeft = DEADLINE_PARTS;
+    let cancel: () => void;
+    const countPart = (): void => {
+      cancel = clock.after(deadlineMs / DEADLINE_PARTS, () => {
+        partsLeft -= 1;
+        if (partsLeft > 0) countPart();
+        // The last part and the answer may be due at once, the timer first: the answer still counts.
+        else setImmediate(() => reject(onTimeout()));
+      });
+    };
+    countPart();
+    work.then(resolve, reject).finally(() => cancel());
   });
 }

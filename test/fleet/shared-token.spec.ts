@@ -55,6 +55,12 @@ function manager(storage: TokenStorage): TokenManager {
   return made;
 }
 
+/** Twice what a storage may take: nothing else runs meanwhile. */
+function block(durationMs: number): void {
+  const end = performance.now() + durationMs;
+  while (performance.now() < end);
+}
+
 describe.each([
   ['a cache-manager over Redis', cacheStorage],
   ['a raw ioredis', rawStorage],
@@ -66,6 +72,18 @@ describe.each([
     expect(new Set(tokens.map((token) => token.accessToken)).size).toBe(1);
     expect(endpoint.tokenRequests).toBe(1);
   });
+
+  it.each([0, 2, 5, 10, 20])(
+    'ask for one token together when the process is busy %d ms after their start',
+    async (atMs) => {
+      endpoint.configure({ delayMs: 100 });
+      setTimeout(() => block(500), atMs);
+      const managers = Array.from({ length: 8 }, () => manager(storage()));
+      const tokens = await Promise.all(managers.flatMap((each) => Array.from({ length: 50 }, () => each.getToken())));
+      expect(new Set(tokens.map((token) => token.accessToken)).size).toBe(1);
+      expect(endpoint.tokenRequests).toBe(1);
+    },
+  );
 
   it('replace a rejected token once', async () => {
     const managers = Array.from({ length: 4 }, () => manager(storage()));
