@@ -122,7 +122,7 @@ describe.each(faces)('%s', (_name, send) => {
   });
 });
 
-it('keeps secrets from the log of a Nest app that logs JSON', async () => {
+it.each([false, true])('keeps secrets from the log of a Nest app, with asObject %s', async (asObject) => {
   const tokens = await startTokenEndpoint();
   const api = await startApi(tokens);
   const captured = captureEverything();
@@ -130,6 +130,7 @@ it('keeps secrets from the log of a Nest app that logs JSON', async () => {
     {
       ...options(api.origin, tokens.url),
       auth: { provider: provider(tokens.url, 'test-client', 'test-client-secret') },
+      logging: { headers: true, body: true, asObject },
     },
     { logger: new Logger('Orders') },
   );
