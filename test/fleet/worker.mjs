@@ -33,6 +33,8 @@ const logger = {
 };
 const app = await NestFactory.createApplicationContext(App, { logger });
 const client = app.get(forge.ForgeAuthService).client('orders');
+const expiries = {};
+client.tokens.on('refreshed', ({ token }) => (expiries[token.fingerprint] = token.expiresAt));
 
 async function callOnce(tally) {
   const startedAt = performance.now();
@@ -69,6 +71,9 @@ const commands = {
   async token() {
     const token = client.tokens.peek();
     return token && { fingerprint: token.fingerprint, expiresAt: token.expiresAt };
+  },
+  async expiries() {
+    return expiries;
   },
   async refresh() {
     return (await client.tokens.forceRefresh()).fingerprint;

@@ -54,6 +54,11 @@ export class FleetProcess {
     return this.#ask('token');
   }
 
+  /** When each token that it has had runs out, by fingerprint: its life is counted from when it was asked for. */
+  expiries(): Promise<Record<string, number>> {
+    return this.#ask('expiries');
+  }
+
   refresh(): Promise<string> {
     return this.#ask('refresh');
   }
