@@ -6,12 +6,11 @@ import {
   type InjectionToken,
   Module,
   type Provider,
-  type Type,
 } from '@nestjs/common';
 import { ConfigurationError } from './errors.js';
+import { asyncOptions, checkNames, describe } from './forge-auth.async-options.js';
 import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
 import type {
-  AsyncOptions,
   AsyncServiceOptions,
   ForgeAuthAsyncOptions,
   ForgeAuthOptions,
@@ -23,7 +22,6 @@ import type {
 } from './forge-auth.options.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import { ForgeAuthService } from './forge-auth.service.js';
-import { nameService } from './forge-auth.service-resolver.js';
 import { checkRoot } from './forge-auth.service-rules.js';
 
 /** One per application, found by every `forRoot()` and `forFeature()`, however deep. */
@@ -189,87 +187,4 @@ function declaringOnUse(declare: (registry: ForgeAuthRegistry) => void): Declara
     return registry;
   };
   return { inject: ForgeAuthRegistry, registryOf, providers: [] };
-}
-
-/** Injection tokens of options and of the class that makes them, private to one dynamic module. */
-const OPTIONS = 'FORGE_AUTH_OPTIONS';
-const OPTIONS_FACTORY = 'FORGE_AUTH_OPTIONS_FACTORY';
-
-function asyncOptions<F, Made>(
-  options: AsyncOptions<F, Made>,
-  method: keyof F & string,
-  names: readonly string[],
-): { provide: string; providers: Provider[] } {
-  const { inject, useFactory, useClass, useExisting } = options;
-  const make =
-    (factory: (...args: unknown[]) => unknown) =>
-    async (...args: unknown[]) => {
-      try {
-        return await factory(...args);
-      } catch (error) {
-        throw nameServices(missingVariable(error, names), names);
-      }
-    };
-  if (useFactory !== undefined) {
-    return { provide: OPTIONS, providers: [{ provide: OPTIONS, inject: inject ?? [], useFactory: make(useFactory) }] };
-  }
-  const call = (factory: F): unknown => (factory[method] as () => unknown).call(factory);
-  if (useExisting !== undefined) {
-    return {
-      provide: OPTIONS,
-      providers: [{ provide: OPTIONS, inject: [useExisting], useFactory: make((factory) => call(factory as F)) }],
-    };
-  }
-  if (useClass === undefined) {
-    throw new ConfigurationError(`${describe(names)}: give one of useFactory, useClass and useExisting.`);
-  }
-  return {
-    provide: OPTIONS,
-    providers: [
-      { provide: OPTIONS_FACTORY, useClass: useClass as Type },
-      { provide: OPTIONS, inject: [OPTIONS_FACTORY], useFactory: make((factory) => call(factory as F)) },
-    ],
-  };
-}
-
-/** `ConfigService.getOrThrow` names the variable; whom it is for, only we know. Other errors are the app's own. */
-function missingVariable(error: unknown, names: readonly string[]): unknown {
-  const variable =
-    error instanceof Error ? /^Configuration key "([\w.:-]+)" does not exist$/.exec(error.message)?.[1] : undefined;
-  if (variable === undefined) return error;
-  const [only] = names;
-  return new ConfigurationError(
-    `${describe(names)}: the configuration variable ${variable} is not set.`,
-    names.length === 1 && only !== undefined ? { serviceName: only } : {},
-  );
-}
-
-/** What a factory makes is checked where it is made: which of several services it is for, only its author knows. */
-function nameServices(error: unknown, names: readonly string[]): unknown {
-  const [only] = names;
-  if (names.length === 1 && only !== undefined) return nameService(error, only);
-  if (!(error instanceof ConfigurationError) || error.serviceName !== undefined || names.length === 0) return error;
-  return error.message.startsWith(describe(names))
-    ? error
-    : new ConfigurationError(`${describe(names)}: ${error.message}`);
-}
-
-function describe(names: readonly string[]): string {
-  return names.length === 0 ? 'ForgeAuthModule' : `Service ${names.map((name) => `"${name}"`).join(', ')}`;
-}
-
-function checkNames(names: readonly string[], options: ForgeAuthOptions): void {
-  const made = (options.services ?? []).map(({ name }) => name);
-  const missing = names.filter((name) => !made.includes(name));
-  const unknown = made.filter((name) => !names.includes(name));
-  if (missing.length > 0) {
-    throw new ConfigurationError(
-      `${describe(missing)}: named in forRootAsync({ services }), but its factory answered no options for it.`,
-    );
-  }
-  if (unknown.length > 0) {
-    throw new ConfigurationError(
-      `${describe(unknown)}: made by the factory of forRootAsync(), but not named in its services. Add the name there.`,
-    );
-  }
 }
