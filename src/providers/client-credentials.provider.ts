@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import type { GrantOptions } from './grant-options.js';
-import { type Grant, OAuthTokenProvider } from './oauth.provider.js';
+import type { Grant } from './grant.js';
+import { OAuthTokenProvider } from './oauth.provider.js';
 
 /** Options of {@link ClientCredentialsTokenProvider}. */
 export type ClientCredentialsTokenProviderOptions = GrantOptions;

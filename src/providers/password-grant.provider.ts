@@ -1,5 +1,6 @@
 import { checkSecret, checkText, type GrantOptions } from './grant-options.js';
-import { type Grant, OAuthTokenProvider } from './oauth.provider.js';
+import type { Grant } from './grant.js';
+import { OAuthTokenProvider } from './oauth.provider.js';
 import { Secret, type SecretSource } from './secret.js';
 import { fingerprintOf } from '../token/token-key.js';
 
