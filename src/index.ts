@@ -85,7 +85,6 @@ export type { RedisClient } from './lock/redis-connection.js';
 export { RedisTokenLock, type RedisTokenLockOptions } from './lock/redis.token-lock.js';
 export type { AcquireOptions, Lease, TokenLock, TokenSignal } from './lock/token-lock.js';
 export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/body.fetcher.js';
-export type { StepState } from './pipeline/bound-pipeline.js';
 export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/header.fetcher.js';
 export {
   type ContextValue,
@@ -95,6 +94,7 @@ export {
 } from './pipeline/http.fetcher.js';
 export type { ProviderStep } from './pipeline/pipeline-step.js';
 export { PipelineTokenProvider, type PipelineTokenProviderOptions } from './pipeline/pipeline.provider.js';
+export type { StepState } from './pipeline/step-state.js';
 export {
   type ExecuteOptions,
   type PipelineStepOption,

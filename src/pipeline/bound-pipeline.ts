@@ -1,6 +1,5 @@
-import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
-import { tokenKey } from '../token/token-key.js';
 import type { ProviderEnvironment } from '../token/token-provider.js';
 import type { SlotEvents } from '../token/slot-events.js';
 import type { SlotSettings } from '../token/token-settings.js';
@@ -11,6 +10,8 @@ import type { PipelineStep, ProviderStep } from './pipeline-step.js';
 import { type FlightSurroundings, flightDeadlines, StepFlight } from './step-flight.js';
 import type { StepGraph } from './step-graph.js';
 import { StepHistory } from './step-history.js';
+import { StepKeys } from './step-keys.js';
+import { type StepState, stepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
 
 /** Whom a pipeline is bound to. */
@@ -24,26 +25,9 @@ export interface PipelineEnvironment extends ProviderEnvironment {
   readonly onClose?: () => Promise<void>;
 }
 
-/** What a step is doing. Holds no secret. */
-export interface StepState {
-  name: string;
-  dependsOn: readonly string[];
-  /** Whether there is a token in this process that has not run out. */
-  cached: boolean;
-  /** Seconds to the end of that token; left out where it has none. */
-  secondsToExpiry?: number;
-  /** Start of the token's fingerprint. */
-  fingerprint?: string;
-  /** What the last fetch failed with, if it did. */
-  lastError?: { code: string; message: string };
-}
-
-/** Characters of a fingerprint that are shown. */
-const SHOWN_FINGERPRINT = 8;
-
 /**
- * A pipeline bound to one service of one application: a slot for each step, which behaves as any token does: cached,
- * shared, renewed, held back. A step's flight first gets the tokens of the steps that it depends on, at the same time.
+ * A pipeline bound to one service of one application: a slot for each step, so that its token is cached, shared, renewed
+ * and held back like that of a service. A step's flight first gets the tokens of the steps that it depends on, at the same time.
  */
 export class BoundPipeline {
   readonly graph: StepGraph;
@@ -56,6 +40,7 @@ export class BoundPipeline {
   readonly #errors = new Map<string, unknown>();
   readonly #listeners: SlotEvents[] = [];
   readonly #history: StepHistory;
+  readonly #keys: StepKeys;
   readonly #forcing = new Map<string, Promise<Token>>();
   #invalidating: Promise<unknown> = Promise.resolve();
 
@@ -70,6 +55,7 @@ export class BoundPipeline {
     this.#steps = new Map(steps.map((step) => [step.name, step]));
     this.#environment = environment;
     this.#history = new StepHistory(graph);
+    this.#keys = new StepKeys(graph, this.#steps, environment.keyPrefix, environment.keyName);
     this.#flights = this.#createSurroundings();
     const { settings } = environment;
     const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
@@ -161,20 +147,9 @@ export class BoundPipeline {
 
   describe(): StepState[] {
     const now = this.#environment.clock.now();
-    return this.graph.names.map((name) => {
-      const token = this.#slot(name).peek();
-      const error = this.#errors.get(name);
-      return {
-        name,
-        dependsOn: this.graph.parents(name),
-        cached: token !== undefined,
-        ...(token?.expiresAt === undefined
-          ? undefined
-          : { secondsToExpiry: Math.floor((token.expiresAt - now) / 1000) }),
-        ...(token === undefined ? undefined : { fingerprint: token.fingerprint.slice(0, SHOWN_FINGERPRINT) }),
-        ...(error instanceof ForgeAuthError ? { lastError: { code: error.code, message: error.message } } : undefined),
-      };
-    });
+    return this.graph.names.map((name) =>
+      stepState(name, this.graph.parents(name), this.#slot(name).peek(), this.#errors.get(name), now),
+    );
   }
 
   async close(): Promise<void> {
@@ -238,7 +213,7 @@ export class BoundPipeline {
         },
       },
       {
-        key: () => this.#key(step.name),
+        key: () => this.#keys.of(step.name),
         obtain: (previous, signal, redeem) => new StepFlight(step, this.#flights, signal).run(previous, redeem),
         isOwnFailure: (error) => isOwnFailure(error, step.name),
       },
@@ -257,25 +232,6 @@ export class BoundPipeline {
         },
       },
     );
-  }
-
-  /** The key of a step: whatever tells it apart, and whatever tells those apart that it depends on. */
-  #key(name: string, known = new Map<string, Promise<string>>()): Promise<string> {
-    const key = known.get(name) ?? this.#makeKey(name, known);
-    known.set(name, key);
-    return key;
-  }
-
-  async #makeKey(name: string, known: Map<string, Promise<string>>): Promise<string> {
-    const { keyPrefix, keyName } = this.#environment;
-    const step = this.#steps.get(name) as PipelineStep;
-    const parents = await Promise.all(this.graph.parents(name).map((parent) => this.#key(parent, known)));
-    return tokenKey({
-      prefix: keyPrefix,
-      serviceName: keyName,
-      identity: [...(await step.identity()), ...parents],
-      request: `step ${name}`,
-    });
   }
 
   /** `from` and all that depend on it; every step without `from`. */

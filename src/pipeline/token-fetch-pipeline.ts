@@ -10,9 +10,10 @@ import type { SourceEnvironment } from '../token/source-provider.js';
 import { standaloneEnvironment } from '../token/standalone.js';
 import type { SlotEvents } from '../token/slot-events.js';
 import type { Token } from '../token/token.js';
-import { BoundPipeline, type PipelineEnvironment, type StepState } from './bound-pipeline.js';
+import { BoundPipeline, type PipelineEnvironment } from './bound-pipeline.js';
 import { bindStep, type ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
+import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
 
 /** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */

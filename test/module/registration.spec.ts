@@ -450,7 +450,7 @@ describe('a token manager', () => {
 });
 
 describe('a testing module', () => {
-  it('overrides a client as any other provider', async () => {
+  it('overrides a client by its injection token', async () => {
     const module = await Test.createTestingModule({
       imports: [ForgeAuthModule.forRoot({ services: [service('orders')] })],
       providers: [Orders],
