@@ -53,7 +53,8 @@ export interface RecordingServer {
 /**
  * Starts a real HTTP server on a free port of 127.0.0.1 that records every request.
  *
- * Requests are answered by `handler` as they come, concurrently.
+ * Requests are answered by `handler` as they come, concurrently. A test that fails before it closes its server does not
+ * keep this process alive.
  */
 export async function startServer(handler: Handler, options: ServerOptions = {}): Promise<RecordingServer> {
   const certificate = await ownCertificate(options.tls);
@@ -70,6 +71,7 @@ export async function startServer(handler: Handler, options: ServerOptions = {})
     ? createHttpsServer({ ...certificate, ...(options.tls === true ? {} : options.tls) })
     : createHttpServer();
   server.on('connection', (socket) => {
+    socket.unref();
     connections += 1;
     numbers.set(socket.remotePort, connections);
     sockets.add(socket);
@@ -104,6 +106,7 @@ export async function startServer(handler: Handler, options: ServerOptions = {})
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
   });
+  server.unref();
   const { port } = server.address() as AddressInfo;
 
   const self: RecordingServer = {

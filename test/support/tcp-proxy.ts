@@ -21,7 +21,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let swallowed = 0;
 
   const keep = (socket: Socket): void => {
-    sockets.add(socket);
+    sockets.add(socket.unref());
     socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
   };
   const server = createServer((client) => {
@@ -45,6 +45,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  server.unref();
   const { port } = server.address() as AddressInfo;
 
   const self: TcpProxy = {
