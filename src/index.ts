@@ -4,10 +4,10 @@ export { BasicAuth } from './auth/basic.authenticator.js';
 export { BearerAuth } from './auth/bearer.authenticator.js';
 export { CompositeAuth, type CompositeAuthOptions } from './auth/composite.authenticator.js';
 export { TokenAuth, type TokenAuthPlacement } from './auth/token.authenticator.js';
-export { attachForgeAuth } from './client/attach-forge-auth.js';
-export type { ForgeAxiosOptions } from './client/axios.face.js';
-export { CorrelationIdHook, type CorrelationIdHookOptions } from './client/correlation-id.hook.js';
-export type { ForgeFetch, ForgeFetchOptions, ForgeRequestInit } from './client/fetch.face.js';
+export { attachForgeAuth } from './client/faces/attach-forge-auth.js';
+export type { ForgeAxiosOptions } from './client/faces/axios.face.js';
+export { CorrelationIdHook, type CorrelationIdHookOptions } from './client/hooks/correlation-id.hook.js';
+export type { ForgeFetch, ForgeFetchOptions, ForgeRequestInit } from './client/faces/fetch.face.js';
 export { ForgeHttpClient } from './client/forge-http-client.js';
 export type {
   AfterResponseHook,
@@ -17,13 +17,13 @@ export type {
   OnErrorHook,
   RequestHook,
   ResponseHook,
-} from './client/hooks.js';
-export type { LoggingOptions } from './client/log.js';
-export { type RateLimit, RateLimitHook, type RateLimitHookOptions } from './client/rate-limit.hook.js';
-export type { ForgeRequest, RequestConfig, RequestHeaders } from './client/request-config.js';
+} from './client/layers/hooks.js';
+export type { LoggingOptions } from './client/layers/log.js';
+export { type RateLimit, RateLimitHook, type RateLimitHookOptions } from './client/hooks/rate-limit.hook.js';
+export type { ForgeRequest, RequestConfig, RequestHeaders } from './client/request/request-config.js';
 export type { RequestManyOptions, RequestManyProgress, RequestSource } from './client/request-many.js';
 export { type Clock, systemClock } from './clock.js';
-export type { ForgeLogger } from './diagnostics.js';
+export type { ForgeLogger } from './logger.js';
 export {
   AuthenticationError,
   type AuthenticationErrorOptions,
@@ -45,7 +45,7 @@ export {
   TlsError,
   TokenRefreshError,
 } from './errors.js';
-export { createForgeClient, type ForgeClientOptions } from './forge-auth.client.js';
+export { createForgeClient, type ForgeClientOptions } from './application/create-forge-client.js';
 export {
   getForgeClientToken,
   getTokenManagerToken,
@@ -53,26 +53,29 @@ export {
   InjectForgeClient,
   InjectTokenManager,
   InjectTokenPipeline,
-} from './forge-auth.decorators.js';
-export { HttpClientConfigBuilder } from './forge-auth.config-builder.js';
-export type { HookOptions } from './forge-auth.hooks.js';
-export { ForgeAuthModule } from './forge-auth.module.js';
+} from './nest/forge-auth.decorators.js';
+export { HttpClientConfigBuilder } from './options/http-client-config-builder.js';
+export type { HookOptions } from './options/hook-options.js';
+export { ForgeAuthModule } from './nest/forge-auth.module.js';
 export type {
-  AsyncServiceOptions,
-  AuthOption,
   ForgeAuthAsyncOptions,
-  ForgeAuthOptions,
   ForgeAuthOptionsFactory,
   ForgeAuthRootOptions,
   ForgeServiceAsyncOptions,
+  ForgeServiceFactoryOptions,
+  ForgeServiceOptionsFactory,
+} from './nest/forge-auth.module-options.js';
+export type {
+  AuthOption,
+  ForgeAuthOptions,
   ForgeServiceDefaults,
   ForgeServiceOptions,
-  ForgeServiceOptionsFactory,
   PipelineOption,
   StorageOption,
   TokenAuthOptions,
-} from './forge-auth.options.js';
-export { ForgeAuthService } from './forge-auth.service.js';
+} from './options/options.js';
+export type { ClassOf } from './options/hook-options.js';
+export { ForgeAuthService } from './nest/forge-auth.service.js';
 export { AxiosTransport, type AxiosTransportOptions, type PoolOptions } from './http/axios.transport.js';
 export { ForgeResponse } from './http/forge-response.js';
 export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http/http-request.js';
@@ -81,8 +84,8 @@ export type { QueryParams } from './http/query-params.js';
 export type { RedactedRequest } from './http/redacted-request.js';
 export type { TlsOptions } from './http/tls-options.js';
 export type { Transport } from './http/transport.js';
-export type { RedisClient } from './lock/redis-connection.js';
-export { RedisTokenLock, type RedisTokenLockOptions } from './lock/redis.token-lock.js';
+export type { RedisClient } from './redis/redis-connection.js';
+export { RedisTokenLock, type RedisTokenLockOptions } from './redis/redis.token-lock.js';
 export type { AcquireOptions, Lease, TokenLock, TokenSignal } from './lock/token-lock.js';
 export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/body.fetcher.js';
 export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/header.fetcher.js';

@@ -3,11 +3,11 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
-import { adapterOf, createAxiosFace, type FaceOwner } from './axios.face.js';
+import { adapterOf, createAxiosFace, type FaceOwner } from './faces/axios.face.js';
 import type { ClientCore } from './client-core.js';
-import { createFetchFace, type ForgeFetch } from './fetch.face.js';
-import { createHttpServiceFace } from './http-service.face.js';
-import type { ForgeRequest, RequestConfig } from './request-config.js';
+import { createFetchFace, type ForgeFetch } from './faces/fetch.face.js';
+import { createHttpServiceFace } from './faces/http-service.face.js';
+import type { ForgeRequest, RequestConfig } from './request/request-config.js';
 import { requestMany, type RequestManyOptions, type RequestSource } from './request-many.js';
 
 type HttpService = ReturnType<typeof createHttpServiceFace>;

@@ -1,8 +1,8 @@
 import { InvalidRequestError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import type { CallScope } from './call-scope.js';
+import type { CallScope } from './request/call-scope.js';
 import type { Follow } from './client-core.js';
-import type { ForgeRequest } from './request-config.js';
+import type { ForgeRequest } from './request/request-config.js';
 
 /** How far a {@link ForgeHttpClient.requestMany} has come. */
 export interface RequestManyProgress<T = unknown> {

@@ -1,15 +1,15 @@
 import type { Authenticator } from '../auth/authenticator.js';
 import type { PathExclusion } from '../auth/path-exclusion.js';
 import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../diagnostics.js';
+import type { ForgeLogger } from '../logger.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import type { QueryParams } from '../http/query-params.js';
 import type { Transport } from '../http/transport.js';
 import type { PreparedBase } from '../http/url.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
-import type { HookList } from './hooks.js';
-import type { ResolvedLogging } from './log.js';
-import type { OriginPolicy } from './origin-policy.js';
+import type { HookList } from './layers/hooks.js';
+import type { ResolvedLogging } from './layers/log.js';
+import type { OriginPolicy } from './layers/origin-policy.js';
 
 /** A service's options, complete and checked: what a client is made of. */
 export interface ResolvedService {

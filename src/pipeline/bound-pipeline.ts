@@ -1,9 +1,9 @@
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { ProviderEnvironment } from '../token/token-provider.js';
-import type { SlotEvents } from '../token/slot-events.js';
+import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { SlotSettings } from '../token/token-settings.js';
-import { TokenSlot } from '../token/token-slot.js';
+import { TokenSlot } from '../token/slot/token-slot.js';
 import type { Replacement } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { PipelineStep, ProviderStep } from './pipeline-step.js';

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../diagnostics.js';
+import type { ForgeLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
 import { obtainFrom } from '../token/provider.token-source.js';
-import type { Redeem } from '../token/redemption.js';
+import type { Redeem } from '../token/slot/redemption.js';
 import { bindProvider, type ProviderEnvironment, type TokenProvider } from '../token/token-provider.js';
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';

@@ -1,11 +1,11 @@
 import { type Clock, withDeadline } from '../clock.js';
-import type { ForgeLogger } from '../diagnostics.js';
+import type { ForgeLogger } from '../logger.js';
 import { AuthenticationError } from '../errors.js';
 import { linkSignals } from '../http/signals.js';
 import { RedactedCause } from '../redact.js';
-import type { Redeem } from '../token/redemption.js';
+import type { Redeem } from '../token/slot/redemption.js';
 import { tokenFailure } from '../token/token-failure.js';
-import type { TokenSlot } from '../token/token-slot.js';
+import type { TokenSlot } from '../token/slot/token-slot.js';
 import type { Token } from '../token/token.js';
 import { StepContext, TokenWanted } from './fetch-context.js';
 import type { PipelineStep } from './pipeline-step.js';

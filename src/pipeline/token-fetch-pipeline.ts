@@ -8,7 +8,7 @@ import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import type { SourceEnvironment } from '../token/source-provider.js';
 import { standaloneEnvironment } from '../token/standalone.js';
-import type { SlotEvents } from '../token/slot-events.js';
+import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { Token } from '../token/token.js';
 import { BoundPipeline, type PipelineEnvironment } from './bound-pipeline.js';
 import { bindStep, type ProviderStep } from './pipeline-step.js';

@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.js';
-import { silentLogger } from '../diagnostics.js';
+import { silentLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { DocumentCache } from '../token/document-cache.js';
 import type {

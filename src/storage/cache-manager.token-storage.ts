@@ -1,10 +1,10 @@
 import type { Cache } from 'cache-manager';
 import { systemClock, withDeadline } from '../clock.js';
 import { ConfigurationError, TimeoutError } from '../errors.js';
-import { LeaseRedisLock } from '../lock/lease.redis-lock.js';
-import { RedisTokenSignal } from '../lock/redis.token-signal.js';
+import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
+import { RedisTokenSignal } from '../redis/redis.token-signal.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
-import { setIfNewer } from './redis-fence.js';
+import { setIfNewer } from '../redis/redis-fence.js';
 import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
 import { sharedStoreOf, standsOnMemcached } from './shared-store.js';
 import type { TokenStorage } from './token-storage.js';

@@ -1,5 +1,5 @@
 import { type Clock, withDeadline } from '../clock.js';
-import type { ForgeLogger } from '../diagnostics.js';
+import type { ForgeLogger } from '../logger.js';
 import { TimeoutError } from '../errors.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';

@@ -1,4 +1,4 @@
-import { isRedisClient, type RedisClient } from '../lock/redis-connection.js';
+import { isRedisClient, type RedisClient } from '../redis/redis-connection.js';
 import { layersUnder } from './shared-store.js';
 
 /** What is on the way from a Keyv to its Redis: the Keyv, what it may put between, the adapter at the end. */

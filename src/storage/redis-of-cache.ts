@@ -1,7 +1,7 @@
-import { canBeDuplicated } from '../lock/own.redis-client.js';
-import { OwnRedisConnection } from '../lock/own.redis-connection.js';
-import { connectionOf } from '../lock/redis-connection.js';
-import type { RedisTarget } from '../lock/redis-target.js';
+import { canBeDuplicated } from '../redis/own.redis-client.js';
+import { OwnRedisConnection } from '../redis/own.redis-connection.js';
+import { connectionOf } from '../redis/redis-connection.js';
+import type { RedisTarget } from '../redis/redis-target.js';
 import { clientOf, decodedBy, encodedBy, keyIn, layersOf } from './keyv-layers.js';
 
 /** The Redis under a Keyv, and how Keyv writes values there. */

@@ -1,9 +1,9 @@
-import { LeaseRedisLock } from '../lock/lease.redis-lock.js';
-import type { RedisClient } from '../lock/redis-connection.js';
-import { type RedisTarget, redisTarget } from '../lock/redis-target.js';
-import { RedisTokenSignal } from '../lock/redis.token-signal.js';
+import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
+import type { RedisClient } from '../redis/redis-connection.js';
+import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
+import { RedisTokenSignal } from '../redis/redis.token-signal.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
-import { setIfNewer } from './redis-fence.js';
+import { setIfNewer } from '../redis/redis-fence.js';
 import type { TokenStorage } from './token-storage.js';
 
 /** Options of {@link RedisTokenStorage}. */

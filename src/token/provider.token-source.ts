@@ -1,15 +1,15 @@
 import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../diagnostics.js';
+import type { ForgeLogger } from '../logger.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
-import type { Redeem } from './redemption.js';
+import type { Redeem } from './slot/redemption.js';
 import { isAnswered, isTransient } from './token-failure.js';
 import { canonicalRequest, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
-import type { SlotEvents } from './slot-events.js';
+import type { SlotEvents } from './slot/slot-events.js';
 import type { SlotSettings } from './token-settings.js';
-import { TokenSlot } from './token-slot.js';
+import { TokenSlot } from './slot/token-slot.js';
 import type { Replacement, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 

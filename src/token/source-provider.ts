@@ -2,7 +2,7 @@ import type { TokenLock } from '../lock/token-lock.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import type { ProviderEnvironment, TokenProvider } from './token-provider.js';
-import type { SlotEvents } from './slot-events.js';
+import type { SlotEvents } from './slot/slot-events.js';
 import type { SlotSettings } from './token-settings.js';
 import type { TokenSource } from './token-source.js';
 

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.js';
-import { type ForgeLogger, silentLogger } from '../diagnostics.js';
+import { type ForgeLogger, silentLogger } from '../logger.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
@@ -9,7 +9,7 @@ import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { DocumentCache } from './document-cache.js';
 import type { SourceEnvironment } from './source-provider.js';
 import { resolveTokenSettings, type TokenSettings } from './token-settings.js';
-import type { SlotEvents } from './slot-events.js';
+import type { SlotEvents } from './slot/slot-events.js';
 
 /** What tokens outside a module are kept with. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {

@@ -5,7 +5,7 @@ import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
 import { standaloneEnvironment, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
-import type { SlotEvents } from './slot-events.js';
+import type { SlotEvents } from './slot/slot-events.js';
 import type { Replacement, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 

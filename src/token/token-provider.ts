@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../diagnostics.js';
+import type { ForgeLogger } from '../logger.js';
 import type { HttpRequester } from '../http/http-requester.js';
 import type { Token } from './token.js';
 

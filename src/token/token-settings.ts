@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.js';
-import type { RefreshWindows } from './refresh-policy.js';
+import type { RefreshWindows } from './slot/refresh-policy.js';
 
 /** How tokens are kept. Durations are in milliseconds. */
 export interface TokenSettings {

@@ -1,7 +1,7 @@
 import { createClient } from '@redis/client';
 import { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { OwnRedisConnection } from '../../src/lock/own.redis-connection.js';
+import { OwnRedisConnection } from '../../src/redis/own.redis-connection.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { BodyTokenFetcher, InMemoryTokenStorage, type Token } from 'nestjs-forge-auth';
-import { silentLogger } from '../../src/diagnostics.js';
-import { ForgeAuthApplication } from '../../src/forge-auth.application.js';
+import { silentLogger } from '../../src/logger.js';
+import { ForgeAuthApplication } from '../../src/application/application.js';
 import { json } from '../support/answer.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';

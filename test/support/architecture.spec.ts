@@ -16,12 +16,12 @@ describe('findBreaches', () => {
         'import type { ForgeAuthError } from "../errors.js"; import type { AxiosInstance } from "axios";',
       'http/axios.transport.ts': 'import axios from "axios"; import type { Transport } from "./transport.js";',
       'token/token.ts': 'import type { Transport } from "../http/transport.js";',
-      'client/http-service.face.ts': 'import { HttpService } from "@nestjs/axios"; import axios from "axios";',
-      'forge-auth.module.ts': 'import { Module } from "@nestjs/common"; import type { AxiosInstance } from "axios";',
+      'client/faces/http-service.face.ts': 'import { HttpService } from "@nestjs/axios"; import axios from "axios";',
+      'nest/forge-auth.module.ts': 'import { Module } from "@nestjs/common";',
       'terminus/health.ts':
-        'import { HealthIndicatorService } from "@nestjs/terminus"; import "../forge-auth.module.js";',
+        'import { HealthIndicatorService } from "@nestjs/terminus"; import "../nest/forge-auth.module.js";',
       'index.ts':
-        'export { ForgeAuthModule } from "./forge-auth.module.js"; export type { Token } from "./token/token.js";',
+        'export { ForgeAuthModule } from "./nest/forge-auth.module.js"; export type { Token } from "./token/token.js";',
     };
     const packages = ['axios', '@nestjs/axios', '@nestjs/common', '@nestjs/terminus'];
     expect(breachesOf(tree, packages)).toEqual([]);
@@ -50,8 +50,10 @@ describe('findBreaches', () => {
     ['token/token.ts', '../providers/grant.js', 2, 3],
     ['pipeline/step.ts', '../auth/bearer.js', 3, 4],
     ['auth/bearer.ts', '../client/client.js', 4, 5],
-    ['client/client.ts', '../forge-auth.module.js', 5, 6],
-    ['forge-auth.module.ts', './index.js', 6, 7],
+    ['client/client.ts', '../options/options.js', 5, 6],
+    ['options/options.ts', '../application/host.js', 6, 7],
+    ['application/host.ts', '../nest/forge-auth.module.js', 7, 8],
+    ['nest/forge-auth.module.ts', '../index.js', 8, 9],
   ])('finds an import from %s up to %s', (from, specifier, own, other) => {
     const breaches = breachesOf({ [from]: `import "${specifier}";` });
     expect(breaches).toHaveLength(1);
@@ -74,7 +76,7 @@ describe('findBreaches', () => {
 
   it('finds Nest below the module', () => {
     expect(breachesOf({ 'token/token.ts': 'import { Logger } from "@nestjs/common";' }, ['@nestjs/common'])).toEqual([
-      'token/token.ts imports @nestjs/common: below the module only client/http-service.face.ts may',
+      'token/token.ts imports @nestjs/common: beside nest/ only client/faces/http-service.face.ts may',
     ]);
   });
 
@@ -84,7 +86,7 @@ describe('findBreaches', () => {
     ['@opentelemetry/api', 'opentelemetry'],
   ])('finds the optional %s outside %s/', (name, home) => {
     const text = `import type { X } from "${name}";`;
-    for (const path of ['forge-auth.module.ts', 'http/other.ts', 'testing/server.ts']) {
+    for (const path of ['nest/forge-auth.module.ts', 'http/other.ts', 'testing/server.ts']) {
       expect(breachesOf({ [path]: text }, [name])).toEqual([`${path} imports the optional ${name}: only ${home}/ may`]);
     }
     expect(breachesOf({ [`${home}/entry.ts`]: text }, [name])).toEqual([]);
@@ -98,7 +100,7 @@ describe('findBreaches', () => {
     ['testing/server.ts', 'import { AxiosHeaders } from "axios/unsafe/core/AxiosHeaders.js";', ' at run time'],
   ])('finds axios where it does not belong: %s with %s', (path, text, how) => {
     expect(breachesOf({ [path]: text }, ['axios'])).toEqual([
-      `${path} imports axios${how}: only transport, faces and module may`,
+      `${path} imports axios${how}: only transport and faces may`,
     ]);
   });
 
@@ -122,7 +124,7 @@ describe('findBreaches', () => {
   it('finds a folder and a file without a layer, by name', () => {
     expect(breachesOf({ 'grants/a.ts': '', 'tools.ts': '' })).toEqual([
       'grants/a.ts stands in the folder "grants", which has no layer',
-      'tools.ts has no layer: only errors, redact, clock, diagnostics, forge-auth.* and index stand here',
+      'tools.ts has no layer: only errors, redact, clock, logger and index stand here',
     ]);
   });
 

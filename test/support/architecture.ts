@@ -20,29 +20,40 @@ const LAYER_OF_FOLDER: Readonly<Record<string, number>> = {
   http: 1,
   retry: 1,
   storage: 1,
+  redis: 1,
   lock: 1,
   token: 2,
   providers: 3,
   pipeline: 3,
   auth: 4,
   client: 5,
-  terminus: 7,
-  opentelemetry: 7,
-  testing: 7,
-  undici: 7,
+  options: 6,
+  application: 7,
+  nest: 8,
+  presets: 9,
+  terminus: 9,
+  opentelemetry: 9,
+  dashboard: 9,
+  testing: 9,
+  undici: 9,
 };
 const LAYER_OF_FILE: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'redact.ts': 0,
   'clock.ts': 0,
-  'diagnostics.ts': 0,
-  'index.ts': 7,
+  'logger.ts': 0,
+  'index.ts': 9,
 };
-const MODULE_FILE = /^forge-auth\.[^/]+\.ts$/;
-const MODULE_LAYER = 6;
 
 /** Folders published as entries of their own, `nestjs-forge-auth/<folder>`. */
-const SUB_ENTRIES: ReadonlySet<string> = new Set(['terminus', 'opentelemetry', 'testing', 'undici']);
+const SUB_ENTRIES: ReadonlySet<string> = new Set([
+  'dashboard',
+  'opentelemetry',
+  'presets',
+  'terminus',
+  'testing',
+  'undici',
+]);
 
 /** Optional peers, and the one folder that may import each. */
 const HOME_OF_OPTIONAL_PEER: Readonly<Record<string, string>> = {
@@ -51,17 +62,19 @@ const HOME_OF_OPTIONAL_PEER: Readonly<Record<string, string>> = {
   '@opentelemetry/api': 'opentelemetry',
 };
 
-/** The files that know axios at run time, beside the module's own. */
+/** The files that know axios at run time. */
 const AXIOS_FILES: ReadonlySet<string> = new Set([
   'http/axios.transport.ts',
-  'client/http-service.face.ts',
-  'client/axios.face.ts',
+  'client/faces/http-service.face.ts',
+  'client/faces/axios.face.ts',
   // Its two ways: of a request down, of an error up.
-  'client/axios-request.ts',
-  'client/axios-error.ts',
-  'client/attach-forge-auth.ts',
+  'client/faces/axios-request.ts',
+  'client/faces/axios-error.ts',
+  'client/faces/attach-forge-auth.ts',
+  // Tells what a given config says from what axios itself defaults to.
+  'options/service-defaults.ts',
 ]);
-const FOLDERS_WITH_AXIOS_TYPES: ReadonlySet<string> = new Set(['http', 'client']);
+const FOLDERS_WITH_AXIOS_TYPES: ReadonlySet<string> = new Set(['http', 'client', 'options', 'application']);
 
 /** Names that say nothing about what is inside: a type lives with its concept. */
 const NAMELESS_FOLDERS: ReadonlySet<string> = new Set(['utils', 'common', 'interfaces', 'types', 'helpers']);
@@ -105,7 +118,7 @@ function breachesOfPlace(path: string): string[] {
     breaches.push(
       path.includes('/')
         ? `${path} stands in the folder "${topOf(path)}", which has no layer`
-        : `${path} has no layer: only errors, redact, clock, diagnostics, forge-auth.* and index stand here`,
+        : `${path} has no layer: only errors, redact, clock, logger and index stand here`,
     );
   }
   return breaches;
@@ -144,25 +157,25 @@ function breachesOfPackages(path: string, { specifier, typeOnly }: Import, packa
   if (home !== undefined && topOf(path) !== home) {
     breaches.push(`${path} imports the optional ${name}: only ${home}/ may`);
   } else if (name.startsWith('@nestjs/') && !mayImportNest(path)) {
-    breaches.push(`${path} imports ${name}: below the module only client/http-service.face.ts may`);
+    breaches.push(`${path} imports ${name}: beside nest/ only client/faces/http-service.face.ts may`);
   }
   if (name === 'axios' && !mayImportAxios(path, typeOnly)) {
-    breaches.push(`${path} imports axios${typeOnly ? '' : ' at run time'}: only transport, faces and module may`);
+    breaches.push(`${path} imports axios${typeOnly ? '' : ' at run time'}: only transport and faces may`);
   }
   return breaches;
 }
 
 function mayImportNest(path: string): boolean {
-  return MODULE_FILE.test(path) || path === 'client/http-service.face.ts' || SUB_ENTRIES.has(topOf(path));
+  return topOf(path) === 'nest' || path === 'client/faces/http-service.face.ts' || SUB_ENTRIES.has(topOf(path));
 }
 
 function mayImportAxios(path: string, typeOnly: boolean): boolean {
-  return MODULE_FILE.test(path) || AXIOS_FILES.has(path) || (typeOnly && FOLDERS_WITH_AXIOS_TYPES.has(topOf(path)));
+  return AXIOS_FILES.has(path) || (typeOnly && FOLDERS_WITH_AXIOS_TYPES.has(topOf(path)));
 }
 
 function layerOf(path: string): number | undefined {
   if (path.includes('/')) return LAYER_OF_FOLDER[topOf(path)];
-  return MODULE_FILE.test(path) ? MODULE_LAYER : LAYER_OF_FILE[path];
+  return LAYER_OF_FILE[path];
 }
 
 function topOf(path: string): string {

@@ -1,0 +1,152 @@
+import type { ForgeHttpClient } from '../client/forge-http-client.js';
+import { type Clock, systemClock } from '../clock.js';
+import { ConfigurationError } from '../errors.js';
+import { type EntrySurroundings, ServiceEntry } from './service-entry.js';
+import type { Host } from './host.js';
+import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
+import { checkRoot } from '../options/service-rules.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
+import { TokenEncryption } from '../storage/encryption.js';
+import { GuardedStorage } from '../storage/guarded-storage.js';
+import type { TokenStorage } from '../storage/token-storage.js';
+import { DocumentCache } from '../token/document-cache.js';
+import type { TokenManager } from '../token/token-manager.js';
+
+/**
+ * The services of one application, and all state that belongs to them: clients, tokens, storage, discovery documents.
+ * What users construct in options are definitions; two applications that share one share no state.
+ */
+export class ForgeAuthApplication {
+  readonly #host: Host;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, ServiceEntry>();
+  readonly #around: EntrySurroundings;
+  readonly #storages: GuardedStorage[] = [];
+  #root: ForgeAuthOptions | undefined;
+  #kept: TokenStorage | undefined;
+  #storage: GuardedStorage | undefined;
+  #encryption: TokenEncryption | undefined;
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.#clock = host.clock ?? systemClock;
+    this.#around = this.#createSurroundings();
+  }
+
+  /** @throws {ConfigurationError} when it was configured before */
+  configure(options: ForgeAuthOptions): void {
+    checkRoot(options);
+    if (this.#root !== undefined && this.#root !== options) {
+      throw new ConfigurationError(
+        'ForgeAuthModule.forRoot() was called twice. Call it once, and forFeature() for further services.',
+      );
+    }
+    this.#root = options;
+    for (const service of options.services ?? []) this.declare(service);
+  }
+
+  /** Where tokens are kept from now on. */
+  useStorage(storage: TokenStorage): void {
+    const { lock, defaults } = this.rootOptions;
+    this.#kept = storage;
+    this.#storage = this.#guard(storage, defaults?.lock ?? lock);
+  }
+
+  get rootOptions(): ForgeAuthOptions {
+    return this.#root ?? {};
+  }
+
+  /** @throws {ConfigurationError} when the name is missing, or taken by other options */
+  declare(options: ForgeServiceOptions): void {
+    const name: unknown = (options as Partial<ForgeServiceOptions> | undefined)?.name;
+    if (typeof name !== 'string' || name === '') {
+      throw new ConfigurationError('A service has no name. Give it one: { name: "orders", baseUrl: … }.');
+    }
+    this.#entry(name).declare(options);
+  }
+
+  /** The client of a service; it may be declared later. */
+  client(name: string): ForgeHttpClient {
+    return this.#entry(name).client;
+  }
+
+  /** The token manager of a service; it may be declared later. One without tokens throws when it is used. */
+  tokens(name: string): TokenManager {
+    return this.#entry(name).manager;
+  }
+
+  /** The pipeline of a service; it may be declared later. One of a service without a pipeline throws when it is used. */
+  pipeline(name: string): TokenFetchPipeline {
+    return this.#entry(name).definedPipeline;
+  }
+
+  names(): string[] {
+    return [...this.#entries.values()].filter(({ options }) => options !== undefined).map(({ name }) => name);
+  }
+
+  /** Checks every service. @throws {ConfigurationError} */
+  async openAll(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) await entry.openWhole();
+    // A first burst of callers leaves little time to connect: late answers would cost each process a token request.
+    if (entries.some(({ tokens }) => tokens !== undefined))
+      await Promise.all(this.#storages.map((storage) => storage.prepare()));
+  }
+
+  /** Gets the tokens of services that ask for it; one that fails is told in the log, and tried again by the first call. */
+  async warmUp(): Promise<void> {
+    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.warmUp()));
+  }
+
+  /** Closes clients and tokens: nothing of the application keeps the process alive. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map((entry) => entry.close()));
+    await Promise.all(this.#storages.map((storage) => storage.close()));
+  }
+
+  #entry(name: string): ServiceEntry {
+    const known = this.#entries.get(name);
+    if (known !== undefined) return known;
+    const entry = new ServiceEntry(name, this.#around);
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  #createSurroundings(): EntrySurroundings {
+    const rootOptions = (): ForgeAuthOptions => this.rootOptions;
+    const storage = (): GuardedStorage | undefined => this.#storage;
+    return {
+      host: this.#host,
+      clock: this.#clock,
+      discovery: new DocumentCache(this.#clock),
+      jitter: this.#clock.random(),
+      get rootOptions() {
+        return rootOptions();
+      },
+      get storage() {
+        return storage();
+      },
+      names: () => this.names(),
+      find: (name) => this.#entries.get(name),
+      guard: (kept, lock) => this.#guard(kept, lock),
+      guardCommon: (lock) => this.#kept && this.#guard(this.#kept, lock),
+      release: async () => {
+        if (this.#host.endsWithClient === true) await this.close();
+      },
+    };
+  }
+
+  #guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage {
+    const { encryption } = this.rootOptions;
+    this.#encryption ??= encryption && new TokenEncryption(encryption);
+    const guarded = new GuardedStorage(storage, {
+      clock: this.#clock,
+      logger: this.#host.logger,
+      lock,
+      encryption: this.#encryption,
+    });
+    this.#storages.push(guarded);
+    return guarded;
+  }
+}

@@ -1,0 +1,103 @@
+import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
+import { CompositeAuth } from '../auth/composite.authenticator.js';
+import { createPathExclusion, type PathExclusion } from '../auth/path-exclusion.js';
+import { TokenAuth } from '../auth/token.authenticator.js';
+import type { ConfigurationError } from '../errors.js';
+import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
+import type { ServiceContext } from './host.js';
+import { checkTokenAuth } from '../options/service-rules.js';
+
+type AuthMember = Authenticator | TokenAuthOptions;
+type Refuse = (problem: string) => ConfigurationError;
+
+/** Who authenticates a service's calls. */
+export interface ResolvedAuth {
+  readonly authenticator: Authenticator | false;
+  /** Whether calls may ask for tokens of their own: `{ scope }`. */
+  readonly usesTokens: boolean;
+}
+
+/**
+ * The authenticator that a service's `auth` stands for.
+ * @throws {ConfigurationError} when it stands for none
+ */
+export async function resolveAuth(
+  options: ForgeServiceOptions,
+  context: ServiceContext,
+  refuse: Refuse,
+): Promise<ResolvedAuth> {
+  const { auth } = options;
+  if (auth === undefined) {
+    if ('auth' in options) throw refuse('auth is undefined. Leave it out if the service needs no credential.');
+    return { authenticator: false, usesTokens: false };
+  }
+  if (auth instanceof CompositeAuth) {
+    const composite = auth as CompositeAuth<AuthMember>;
+    const usesTokens = composite.members.some((member) => !isAuthenticator(member) || member instanceof TokenAuth);
+    const resolved = composite.resolve((member) => {
+      refuseExclusions(member, refuse);
+      return memberOf(member, context, refuse);
+    });
+    return { authenticator: resolved, usesTokens };
+  }
+  if (typeof auth === 'function') {
+    const made = isClass(auth)
+      ? await context.instantiate<Authenticator>(auth, 'auth')
+      : (auth as () => Authenticator)();
+    if (!isAuthenticator(made)) throw refuse('auth must make something with a method authenticate(request).');
+    return { authenticator: made, usesTokens: made instanceof TokenAuth };
+  }
+  return {
+    authenticator: memberOf(auth, context, refuse),
+    usesTokens: !isAuthenticator(auth) || auth instanceof TokenAuth,
+  };
+}
+
+/** Paths that are called bare: those of the service, and those of its token options. */
+export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | undefined {
+  const auth = options.auth as TokenAuthOptions | undefined;
+  const own = createPathExclusion({
+    serviceName: options.name,
+    excludedPaths: options.excludedPaths,
+    excludedPathPatterns: options.excludedPathPatterns,
+  });
+  if (auth === undefined || isAuthenticator(auth) || typeof auth === 'function') return own;
+  const more = createPathExclusion({
+    serviceName: options.name,
+    excludedPaths: auth.excludedPaths,
+    excludedPathPatterns: auth.excludedPathPatterns,
+  });
+  if (own === undefined || more === undefined) return own ?? more;
+  return (path) => own(path) || more(path);
+}
+
+function memberOf(auth: AuthMember, context: ServiceContext, refuse: Refuse): Authenticator {
+  if (isAuthenticator(auth)) return auth;
+  if (typeof auth !== 'object' || auth === null)
+    throw refuse('auth must be an authenticator, its class, or token options.');
+  checkTokenAuth(auth, refuse);
+  const sources = ['provider', 'tokenManager', 'pipeline'].filter(
+    (name) => (auth as Record<string, unknown>)[name] !== undefined,
+  );
+  if (sources.length !== 1) {
+    const undefinedOne = ['provider', 'tokenManager', 'pipeline'].find((name) => name in auth);
+    throw refuse(
+      undefinedOne !== undefined && sources.length === 0
+        ? `auth.${undefinedOne} is undefined. Give it, or leave auth out if the service needs no credential.`
+        : `auth must have exactly one of provider, tokenManager and pipeline, or a method authenticate(request).`,
+    );
+  }
+  return new TokenAuth(context.managerFor(auth), auth);
+}
+
+/** Excluded paths go out bare: one member cannot decide that for the others. */
+function refuseExclusions(member: AuthMember, refuse: Refuse): void {
+  for (const name of ['excludedPaths', 'excludedPathPatterns']) {
+    if (typeof member === 'object' && member !== null && name in member && !isAuthenticator(member))
+      throw refuse(`auth.${name} is not read in a member of a CompositeAuth. Give it to the service.`);
+  }
+}
+
+function isClass(value: unknown): boolean {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+}

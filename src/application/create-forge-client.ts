@@ -1,0 +1,63 @@
+import type { ForgeHttpClient } from '../client/forge-http-client.js';
+import { type ForgeLogger, silentLogger } from '../logger.js';
+import { ConfigurationError } from '../errors.js';
+import { ForgeAuthApplication } from './application.js';
+import type { Host } from './host.js';
+import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
+import type { ForgeServiceOptions } from '../options/options.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import { storageOf } from '../storage/get-set.token-storage.js';
+import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+
+/** What a client outside Nest may share with others. */
+export interface ForgeClientOptions {
+  /** Where tokens are kept. @default a bounded memory of its own */
+  storage?: TokenStorage | GetSet;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
+  /** @default nothing is logged */
+  logger?: ForgeLogger;
+}
+
+/**
+ * The same client outside Nest: in a script, a worker, a test.
+ *
+ * Classes are created without arguments; there is no injector. Close it when it is no longer needed, or declare it with
+ * `await using`.
+ * @throws {ConfigurationError} at the first call, when an option is wrong
+ */
+export function createForgeClient(service: ForgeServiceOptions, options: ForgeClientOptions = {}): ForgeHttpClient {
+  const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
+  application.configure({
+    services: [service],
+    ...(options.lock === undefined ? undefined : { lock: options.lock }),
+  });
+  application.useStorage(
+    options.storage === undefined
+      ? new InMemoryTokenStorage()
+      : storageOf(options.storage, `Service "${service.name}"`),
+  );
+  return application.client(service.name);
+}
+
+function host(logger: ForgeLogger): Host {
+  return {
+    logger,
+    endsWithClient: true,
+    async instantiate<T>(type: unknown, what: string): Promise<T> {
+      try {
+        return new (type as new () => T)();
+      } catch (cause) {
+        throw new ConfigurationError(`${what}: the class cannot be created without arguments. Give an instance.`, {
+          cause,
+        });
+      }
+    },
+    async storageOf(option, owner) {
+      if (typeof option === 'object') return storageOf(option as TokenStorage | GetSet, owner);
+      throw new ConfigurationError(
+        `${owner}: storage is an injection token, which means nothing outside Nest. Give an instance.`,
+      );
+    },
+  };
+}

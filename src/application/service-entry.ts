@@ -1,0 +1,235 @@
+import { ClientCore } from '../client/client-core.js';
+import { ForgeHttpClient, type ServiceHandle } from '../client/forge-http-client.js';
+import { ConfigurationError } from '../errors.js';
+import type { ForgeAuthOptions, ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
+import { nameService, resolveService } from './service-resolver.js';
+import {
+  boundPipelineOf,
+  createTokenSource,
+  definedPipelineOf,
+  type TokenSurroundings,
+} from './token-source.factory.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
+import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import type { TokenStorage } from '../storage/token-storage.js';
+import { TokenManager } from '../token/token-manager.js';
+import type { SlotEvents } from '../token/slot/slot-events.js';
+import type { TokenSource } from '../token/token-source.js';
+
+/** What a service has of its application. */
+export interface EntrySurroundings extends TokenSurroundings {
+  readonly rootOptions: ForgeAuthOptions;
+  /** Names of the services that are declared. */
+  names(): string[];
+  find(name: string): ServiceEntry | undefined;
+  guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
+  /** The application's storage, under a lock of a service's own; undefined until the application has started. */
+  guardCommon(lock: TokenLock): GuardedStorage | undefined;
+  /** The service's client was closed. */
+  release(): Promise<void>;
+}
+
+/** One service of an application: what is injected is there at once, and opened when it is used or the application starts. */
+export class ServiceEntry implements ServiceHandle {
+  readonly name: string;
+  readonly client: ForgeHttpClient;
+  /** The pipeline behind the service's tokens; one of a service without throws when it is used. */
+  readonly definedPipeline: TokenFetchPipeline;
+  /** The manager of the service's own; one without token options throws when it is used. */
+  readonly #ownTokens: TokenManager;
+  readonly #around: EntrySurroundings;
+  #options: ForgeServiceOptions | undefined;
+  #opening: Promise<ClientCore> | undefined;
+  #core: ClientCore | undefined;
+  #storage: GuardedStorage | undefined;
+  #lock: TokenLock | undefined;
+  /** Token options that the injected manager stands for, known when the service is opened. */
+  #tokenOptions: TokenAuthOptions | undefined;
+  /** A manager that the app made, and will close. */
+  #givenManager: TokenManager | undefined;
+  /** Managers of further token options: members of a composite. */
+  readonly #furtherManagers: TokenManager[] = [];
+
+  constructor(name: string, around: EntrySurroundings) {
+    this.name = name;
+    this.#around = around;
+    this.#ownTokens = TokenManager.deferred((events) => this.#openTokens(events));
+    this.client = new ForgeHttpClient(this);
+    this.definedPipeline = TokenFetchPipeline.deferred({
+      open: () => this.#openPipeline(),
+      bound: () => boundPipelineOf(this.manager.source),
+      definition: () => definedPipelineOf(this.#options?.auth as TokenAuthOptions | undefined),
+    });
+  }
+
+  get options(): ForgeServiceOptions | undefined {
+    return this.#options;
+  }
+
+  /** @throws {ConfigurationError} when the name is taken by other options */
+  declare(options: ForgeServiceOptions): void {
+    if (this.#options !== undefined && this.#options !== options) {
+      throw this.#refuse('is registered twice with different options. Give each registration a name of its own.');
+    }
+    this.#options = options;
+    const manager = (options.auth as TokenAuthOptions | undefined)?.tokenManager;
+    if (manager instanceof TokenManager) this.#givenManager = manager;
+  }
+
+  get core(): ClientCore | undefined {
+    return this.#core;
+  }
+
+  get baseUrl(): string | undefined {
+    return this.#options?.baseUrl;
+  }
+
+  /** What is injected; one of a service without tokens throws when it is used. */
+  get manager(): TokenManager {
+    return this.#givenManager ?? this.#ownTokens;
+  }
+
+  get tokens(): TokenManager | undefined {
+    return this.#core === undefined || this.#hasTokens ? this.manager : undefined;
+  }
+
+  get pipeline(): TokenFetchPipeline | undefined {
+    if (this.#core !== undefined && !this.#hasTokens) return undefined;
+    const { source } = this.manager;
+    return source === undefined || boundPipelineOf(source) !== undefined ? this.definedPipeline : undefined;
+  }
+
+  /** Checks the service. @throws {ConfigurationError} */
+  open(): Promise<ClientCore> {
+    this.#opening ??= this.#openOnce().catch((error: unknown) => {
+      throw nameService(error, this.name);
+    });
+    return this.#opening;
+  }
+
+  /** Checks the service and its tokens. @throws {ConfigurationError} */
+  async openWhole(): Promise<void> {
+    await this.open();
+    if (this.#tokenOptions !== undefined) await this.#ownTokens.ready();
+    await Promise.all(this.#furtherManagers.map((manager) => manager.ready()));
+  }
+
+  /** Gets the tokens of a service that asks for it. */
+  async warmUp(): Promise<void> {
+    if (this.#tokenOptions?.warmUp === true) await this.#ownTokens.getToken();
+  }
+
+  release(): Promise<void> {
+    return this.#around.release();
+  }
+
+  async close(): Promise<void> {
+    const core = await this.#opening?.catch(() => undefined);
+    await core?.close();
+    await Promise.all([this.#ownTokens, ...this.#furtherManagers].map((manager) => manager.close()));
+  }
+
+  get #hasTokens(): boolean {
+    return this.#tokenOptions !== undefined || this.#givenManager !== undefined;
+  }
+
+  async #openOnce(): Promise<ClientCore> {
+    const { name } = this;
+    const { clock, host, rootOptions } = this.#around;
+    const options = this.#declaredOptions();
+    const storage = options.storage ?? rootOptions.defaults?.storage;
+    this.#lock = options.lock;
+    if (storage !== undefined) {
+      const kept = await host.storageOf(storage, `Service "${name}"`);
+      this.#storage = this.#around.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
+    }
+    const resolved = await resolveService(options, rootOptions.defaults ?? {}, {
+      clock,
+      logger: host.logger,
+      instantiate: (type, what) => host.instantiate(type, `Service "${name}": ${what}`),
+      managerFor: (auth) => this.#managerFor(auth),
+    });
+    this.#core = new ClientCore(resolved);
+    return this.#core;
+  }
+
+  #declaredOptions(): ForgeServiceOptions {
+    if (this.#options !== undefined) return this.#options;
+    const known = this.#around.names().map((other) => `"${other}"`);
+    throw new ConfigurationError(
+      `No service is named "${this.name}". ${known.length === 0 ? 'None is registered.' : `Registered: ${known.join(', ')}.`}`,
+      { serviceName: this.name },
+    );
+  }
+
+  #managerFor(auth: TokenAuthOptions): TokenManager {
+    if (auth.tokenManager !== undefined && typeof auth.tokenManager !== 'string') {
+      if (this.#tokenOptions === undefined) this.#givenManager ??= auth.tokenManager;
+      return auth.tokenManager;
+    }
+    if (this.#tokenOptions === undefined) {
+      this.#tokenOptions = auth;
+      return this.#ownTokens;
+    }
+    const manager = TokenManager.deferred((events) => this.#sourceOf(auth, events));
+    this.#furtherManagers.push(manager);
+    return manager;
+  }
+
+  /** Where its tokens are kept, and locked, if not as the application's others are. */
+  #ownStorage(): GuardedStorage | undefined {
+    if (this.#lock !== undefined) this.#storage ??= this.#around.guardCommon(this.#lock);
+    return this.#storage;
+  }
+
+  async #openTokens(events: SlotEvents): Promise<TokenSource> {
+    await this.open();
+    if (this.#tokenOptions !== undefined) return this.#sourceOf(this.#tokenOptions, events);
+    throw this.#refuse('has no tokens: its auth is no token auth.');
+  }
+
+  async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
+    try {
+      if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
+      return await createTokenSource(this.name, auth, this.#around, () => this.#ownStorage(), events);
+    } catch (error) {
+      throw nameService(error, this.name);
+    }
+  }
+
+  async #openPipeline(): Promise<BoundPipeline> {
+    await this.open();
+    const pipeline = boundPipelineOf(this.#hasTokens ? await this.manager.ready() : undefined);
+    if (pipeline !== undefined) return pipeline;
+    throw this.#refuse('has no pipeline. Give it auth: { pipeline: { steps: [ … ] } }.');
+  }
+
+  async #sharedSource(other: string): Promise<TokenSource> {
+    const seen = [this.name];
+    for (let next: string | undefined = other; next !== undefined; next = this.#around.find(next)?.sharesWith) {
+      if (seen.includes(next)) throw this.#refuseSharing(`names a circle: ${[...seen, next].join(' → ')}`);
+      seen.push(next);
+    }
+    const sharing = this.#around.find(other);
+    if (sharing?.options !== undefined) return sharing.manager.ready();
+    const known = this.#around.names().filter((candidate) => candidate !== this.name);
+    throw this.#refuseSharing(`names service "${other}", which is not there. Registered: ${known.join(', ')}`);
+  }
+
+  /** The service whose manager this one shares, by name. */
+  get sharesWith(): string | undefined {
+    const manager = (this.#options?.auth as TokenAuthOptions | undefined)?.tokenManager;
+    return typeof manager === 'string' ? manager : undefined;
+  }
+
+  #refuse(problem: string): ConfigurationError {
+    return new ConfigurationError(`Service "${this.name}" ${problem}`, { serviceName: this.name });
+  }
+
+  #refuseSharing(problem: string): ConfigurationError {
+    const { name } = this;
+    return new ConfigurationError(`Service "${name}": auth.tokenManager ${problem}.`, { serviceName: name });
+  }
+}

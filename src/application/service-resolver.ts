@@ -1,0 +1,182 @@
+import type { AxiosRequestConfig } from 'axios';
+import type { Authenticator } from '../auth/authenticator.js';
+import { OriginPolicy } from '../client/layers/origin-policy.js';
+import type { RequestHeaders } from '../client/request/request-config.js';
+import { isSendable } from '../client/request/request-headers.js';
+import type { ResolvedService } from '../client/resolved-service.js';
+import { ConfigurationError, ForgeAuthError } from '../errors.js';
+import { resolveAuth, resolveExclusion } from './auth-resolver.js';
+import { SERVICE_DEFAULTS, SUSPICIOUS_TIMEOUT_MS } from '../options/defaults.js';
+import { resolveHooks } from '../options/hook-options.js';
+import type { ServiceContext } from './host.js';
+import type { ForgeServiceDefaults, ForgeServiceOptions } from '../options/options.js';
+import { axiosConfigOf, withDefaults } from '../options/service-defaults.js';
+import { checkService } from '../options/service-rules.js';
+import { AxiosTransport, type PoolOptions } from '../http/axios.transport.js';
+import type { HttpHeaders } from '../http/http-request.js';
+import { prepareBaseUrl } from '../http/url.js';
+import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
+
+/**
+ * Checks a service's options and makes them complete.
+ * @throws {ConfigurationError} naming the service, the option, its problem and the cure
+ */
+export async function resolveService(
+  given: ForgeServiceOptions,
+  defaults: ForgeServiceDefaults,
+  context: ServiceContext,
+): Promise<ResolvedService> {
+  const { name } = given;
+  try {
+    const refuse = (problem: string): ConfigurationError => refusal(name, problem);
+    for (const options of [defaults, given]) checkService(options, refuse);
+    return await resolve(withDefaults(given, defaults, refuse), context, refuse);
+  } catch (error) {
+    throw nameService(error, name);
+  }
+}
+
+function refusal(name: string, problem: string): ConfigurationError {
+  return new ConfigurationError(`Service "${name}": ${problem}`, { serviceName: name });
+}
+
+async function resolve(
+  options: ForgeServiceOptions,
+  context: ServiceContext,
+  refuse: (problem: string) => ConfigurationError,
+): Promise<ResolvedService> {
+  const { name, baseUrl } = options;
+  if ('baseUrl' in options && baseUrl === undefined) {
+    throw refuse(
+      'baseUrl is undefined. Is the variable that it is read from set? Leave the option out if there is none.',
+    );
+  }
+  const base = baseUrl === undefined ? undefined : prepareBaseUrl(baseUrl, name);
+  const auth = await resolveAuth(options, context, refuse);
+  const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
+  checkWriters(auth.authenticator, headers, refuse);
+  const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
+  if (timeoutMs < SUSPICIOUS_TIMEOUT_MS) {
+    context.logger.warn(
+      `Service "${name}": timeoutMs is ${timeoutMs}. It is in milliseconds: was it meant in seconds?`,
+    );
+  }
+  if (options.tls?.rejectUnauthorized === false) {
+    context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
+  }
+  const axios = axiosConfigOf(options.axios);
+  const { retry, transport, validateStatus, logging } = options;
+  return {
+    name,
+    base,
+    origins: new OriginPolicy(name, base, options.allowedOrigins ?? []),
+    excluded: resolveExclusion(options),
+    authenticator: auth.authenticator,
+    usesTokens: auth.usesTokens,
+    headers,
+    params: options.params,
+    timeoutMs,
+    totalTimeoutMs: options.totalTimeoutMs,
+    retry: retry === undefined || retry instanceof NoRetryStrategy ? undefined : retry,
+    maxRedirects: options.maxRedirects ?? SERVICE_DEFAULTS.maxRedirects,
+    maxContentLength: options.maxContentLength,
+    validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
+    hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
+    logging: loggingOf(name, logging, refuse),
+    transport:
+      transport ??
+      new AxiosTransport({ axios, ...definedOnly({ tls: options.tls, pool: poolOf(options, axios, refuse) }) }),
+    clock: context.clock,
+    logger: context.logger,
+  };
+}
+
+function poolOf(
+  { pool, transport }: ForgeServiceDefaults,
+  axios: AxiosRequestConfig,
+  refuse: (problem: string) => ConfigurationError,
+): PoolOptions | undefined {
+  if (pool === undefined) return undefined;
+  const { maxSockets } = pool;
+  if (maxSockets !== undefined && !(Number.isInteger(maxSockets) && maxSockets > 0))
+    throw refuse(`pool.maxSockets must be a whole number above zero, not ${String(maxSockets)}.`);
+  const bringsAgents = axios.httpAgent !== undefined || axios.httpsAgent !== undefined;
+  if (transport !== undefined || bringsAgents)
+    throw refuse(
+      `pool means nothing beside ${bringsAgents ? 'the agents of axios' : 'a transport'}. Leave one of them out.`,
+    );
+  return pool;
+}
+
+function definedOnly<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
+}
+
+function keysOf(keys: Iterable<string>): ReadonlySet<string> {
+  return new Set(Array.from(keys, (key) => key.toLowerCase()));
+}
+
+function loggingOf(
+  serviceName: string,
+  logging: ForgeServiceDefaults['logging'],
+  refuse: (problem: string) => ConfigurationError,
+): ResolvedService['logging'] {
+  if (logging === undefined || logging === false) return undefined;
+  const options = logging === true ? {} : logging;
+  const known = ['headers', 'body', 'sensitiveKeys', 'asObject'];
+  if (typeof options !== 'object' || options === null || Object.keys(options).some((key) => !known.includes(key)))
+    throw refuse('logging must be true, false, or { headers, body, sensitiveKeys, asObject }.');
+  const { headers = false, body = false, sensitiveKeys = [], asObject = false } = options;
+  if (typeof headers !== 'boolean') throw refuse('logging.headers must be true or false.');
+  if (typeof asObject !== 'boolean') throw refuse('logging.asObject must be true or false.');
+  if (!isListOfTexts(sensitiveKeys) || (typeof body !== 'boolean' && !isListOfTexts(body)))
+    throw refuse('logging.sensitiveKeys and logging.body must be lists of keys.');
+  const sensitive = keysOf(sensitiveKeys);
+  const shown = body === false ? undefined : keysOf(body === true ? [] : body);
+  return { serviceName, headers, body: shown && { sensitive, shown }, sensitiveKeys: sensitive, asObject };
+}
+
+function isListOfTexts(value: unknown): boolean {
+  const isList = typeof value === 'object' && value !== null && Symbol.iterator in value;
+  return isList && Array.from(value as Iterable<unknown>).every((item) => typeof item === 'string');
+}
+
+/** Two writers of one header: one of them would be lost, and nobody would know which. */
+function checkWriters(
+  authenticator: Authenticator | false,
+  headers: HttpHeaders,
+  refuse: (problem: string) => ConfigurationError,
+): void {
+  const header = authenticator === false ? undefined : authenticator.credentialHeader;
+  if (header !== undefined && headers[header] !== undefined) {
+    throw refuse(`headers sets ${header}, which auth writes, too. Leave one of them out.`);
+  }
+}
+
+function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string) => ConfigurationError): HttpHeaders {
+  const result: HttpHeaders = {};
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (value === undefined) throw refuse(`headers.${name} is undefined. Is the variable that it is read from set?`);
+    if (value === null) continue;
+    const values = Array.isArray(value) ? value.map(String) : [String(value)];
+    if (!isSendable(name, values)) {
+      throw refuse(
+        `headers.${/^[\w-]{1,64}$/.test(name) ? name : '[invalid name]'} has a name or a value that no header can carry (a line break? a character beyond Latin-1?).`,
+      );
+    }
+    result[name.toLowerCase()] = Array.isArray(value) ? values : (values[0] ?? '');
+  }
+  return result;
+}
+
+/** An error from deep inside knows the option, not the service. */
+export function nameService(error: unknown, name: string): unknown {
+  if (!(error instanceof ConfigurationError) || error.serviceName !== undefined) return error;
+  const named = error.message.includes(`"${name}"`) ? error.message : `Service "${name}": ${error.message}`;
+  return new ConfigurationError(named, {
+    serviceName: name,
+    ...(error.cause instanceof ForgeAuthError ? { cause: error.cause } : undefined),
+  });
+}

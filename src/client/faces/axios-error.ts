@@ -1,0 +1,155 @@
+import { inspect } from 'node:util';
+import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig, isCancel } from 'axios';
+import { ForgeAuthError, type HttpStatusError, TimeoutError } from '../../errors.js';
+import { redactHeaders, redactUrl } from '../../redact.js';
+import { SentRequest } from './sent-request.js';
+
+/** What axios would have rejected with, as far as it knows such a failure; our own error is its cause. */
+export function axiosErrorOf(
+  error: unknown,
+  config: InternalAxiosRequestConfig,
+  rejected: AxiosResponse | undefined,
+): unknown {
+  if (isCancel(error)) return withParts(error as AxiosError, { config });
+  const { signal } = config;
+  if (signal instanceof AbortSignal && signal.aborted && error === signal.reason) {
+    return withParts(new CanceledError(), { config });
+  }
+  if (!(error instanceof ForgeAuthError)) return error;
+  const [message, code] = wordsOf(error, config);
+  const request = rejected === undefined ? sentRequestOf(error, config) : (rejected.request as object);
+  return withParts(new AxiosError(message, code), { config, request, response: rejected, cause: error });
+}
+
+function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [message: string, code: string] {
+  const { timeout, timeoutErrorMessage, transitional, maxContentLength } = config;
+  switch (error.code) {
+    case 'FORGE_AUTH_HTTP_STATUS': {
+      const { status } = error as HttpStatusError;
+      const isClientError = status >= 400 && status < 500;
+      return [
+        `Request failed with status code ${status}`,
+        isClientError ? AxiosError.ERR_BAD_REQUEST : AxiosError.ERR_BAD_RESPONSE,
+      ];
+    }
+    case 'FORGE_AUTH_TIMEOUT': {
+      const byConfig = typeof timeout === 'number' && timeout > 0 ? `timeout of ${timeout}ms exceeded` : error.message;
+      const code = transitional?.clarifyTimeoutError === true ? AxiosError.ETIMEDOUT : AxiosError.ECONNABORTED;
+      return [timeoutErrorMessage ?? byConfig, code];
+    }
+    case 'FORGE_AUTH_CONNECTION':
+      return [error.message, codeOfCause(error) ?? AxiosError.ERR_NETWORK];
+    case 'FORGE_AUTH_TLS':
+      return [error.message, codeOfCause(error) ?? error.code];
+    case 'FORGE_AUTH_RESPONSE_PARSE':
+      return [error.message, codeOfCause(error) ?? AxiosError.ERR_BAD_RESPONSE];
+    case 'FORGE_AUTH_RESPONSE_TOO_LARGE':
+      return [
+        maxContentLength !== undefined && maxContentLength > -1
+          ? `maxContentLength size of ${maxContentLength} exceeded`
+          : error.message,
+        AxiosError.ERR_BAD_RESPONSE,
+      ];
+    case 'FORGE_AUTH_TOO_MANY_REDIRECTS':
+      return ['Maximum number of redirects exceeded', AxiosError.ERR_FR_TOO_MANY_REDIRECTS];
+    case 'FORGE_AUTH_INVALID_REQUEST':
+      return [error.message, codeOfCause(error) ?? AxiosError.ERR_BAD_REQUEST];
+    default:
+      return [error.message, error.code];
+  }
+}
+
+function codeOfCause({ cause }: ForgeAuthError): string | undefined {
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** Code tells "no answer" from "not sent" by whether there is a request. */
+function sentRequestOf(
+  error: ForgeAuthError,
+  { method, url, baseURL }: InternalAxiosRequestConfig,
+): object | undefined {
+  const sent = [
+    'FORGE_AUTH_CONNECTION',
+    'FORGE_AUTH_TLS',
+    'FORGE_AUTH_RESPONSE_PARSE',
+    'FORGE_AUTH_RESPONSE_TOO_LARGE',
+  ];
+  if (!sent.includes(error.code) && !(error instanceof TimeoutError)) return undefined;
+  try {
+    return new SentRequest((method ?? 'get').toUpperCase(), new URL(url ?? '', baseURL).href);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What hangs on an AxiosError and may hold secrets. */
+interface AxiosErrorParts {
+  readonly config: InternalAxiosRequestConfig;
+  readonly request?: object | undefined;
+  readonly response?: AxiosResponse | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * Hangs config, request and response on an AxiosError so that code finds them where it always does, and printing or
+ * serialising the error shows none of their secrets.
+ */
+function withParts<E extends AxiosError>(error: E, { config, request, response, cause }: AxiosErrorParts): E {
+  const shownConfig = describeConfig(config);
+  const hide = (name: string, value: unknown): void => {
+    Object.defineProperty(error, name, { value, enumerable: false, configurable: true, writable: true });
+  };
+  const safeConfig = printedAs(config, shownConfig);
+  hide('config', safeConfig);
+  if (request !== undefined) hide('request', request);
+  if (cause !== undefined) hide('cause', cause);
+  if (response !== undefined) {
+    error.status = response.status;
+    const { status, statusText } = response;
+    hide('response', printedAs({ ...response, config: safeConfig }, { status, statusText }));
+  }
+  hide('toJSON', () => {
+    const { message, name, code, status, stack } = error;
+    return { message, name, code, status, stack, config: shownConfig };
+  });
+  return error;
+}
+
+function describeConfig(config: InternalAxiosRequestConfig): Record<string, unknown> {
+  const { method, baseURL, url, headers, timeout, responseType } = config;
+  const address = /^https?:/i.test(url ?? '') ? redactUrl(url ?? '') : (url ?? '').split(/[?#]/, 1)[0];
+  return {
+    method,
+    ...(baseURL === undefined ? undefined : { baseURL: redactUrl(baseURL) }),
+    url: address,
+    headers: redactHeaders({ ...headers }),
+    timeout,
+    responseType,
+  };
+}
+
+/**
+ * The object itself to code, to every way of printing it only `shown`: interceptors that send `error.config` again, or
+ * mark it, work as ever. `util.inspect` looks at a proxy's target, JSON asks for `toJSON`.
+ */
+function printedAs<T extends object>(original: T, shown: object): T {
+  const target = Object.assign(Object.create(Object.getPrototypeOf(shown) as object) as object, shown);
+  const toJSON = (): object => shown;
+  return new Proxy(target, {
+    get: (_target, key) => {
+      if (key === 'toJSON') return toJSON;
+      if (key === inspect.custom) return undefined;
+      return Reflect.get(original, key) as unknown;
+    },
+    set: (_target, key, value) => Reflect.set(original, key, value),
+    has: (_target, key) => Reflect.has(original, key),
+    deleteProperty: (_target, key) => Reflect.deleteProperty(original, key),
+    defineProperty: (_target, key, descriptor) => Reflect.defineProperty(original, key, descriptor),
+    ownKeys: () => Reflect.ownKeys(original),
+    getOwnPropertyDescriptor: (_target, key) => {
+      const descriptor = Reflect.getOwnPropertyDescriptor(original, key);
+      return descriptor && { ...descriptor, configurable: true };
+    },
+  }) as T;
+}

@@ -1,0 +1,145 @@
+import axios, { type AxiosAdapter, CanceledError, type InternalAxiosRequestConfig } from 'axios';
+import { InvalidRequestError } from '../../errors.js';
+import { prepareBaseUrl, resolveUrl } from '../../http/url.js';
+import { axiosBodyOf } from './axios-body.js';
+import type { Follow } from '../client-core.js';
+import type { FaceRequest } from './face-request.js';
+import type { RequestHeaders } from '../request/request-config.js';
+import type { ResolvedService } from '../resolved-service.js';
+
+/** Settings of one request that axios's own adapter carries out, below our layers. */
+const OF_THE_TRANSPORT = [
+  'onUploadProgress',
+  'onDownloadProgress',
+  'maxRate',
+  'decompress',
+  'lookup',
+  'family',
+  'httpAgent',
+  'httpsAgent',
+  'proxy',
+  'socketPath',
+  'allowedSocketPaths',
+  'insecureHTTPParser',
+  'httpVersion',
+  'http2Options',
+  'transport',
+] as const;
+
+/**
+ * One request of axios's, as a call of ours. `below` is the adapter that is to send it.
+ * @throws {InvalidRequestError} when it asks for what cannot be done
+ */
+export function requestOf(
+  config: InternalAxiosRequestConfig,
+  service: ResolvedService,
+  below: AxiosAdapter | undefined,
+): FaceRequest {
+  const { method, data, timeout, signal, responseType, maxRedirects, maxContentLength, forge } = config;
+  if (typeof config.beforeRedirect === 'function') {
+    throw new InvalidRequestError(
+      'beforeRedirect is not called here: each hop is judged and authenticated anew. Follow redirects yourself with maxRedirects: 0.',
+    );
+  }
+  if (isTooLarge(data, config.maxBodyLength)) {
+    throw new InvalidRequestError('Request body larger than maxBodyLength limit');
+  }
+  const { headers, unsent } = headersOf(config);
+  return {
+    ...forge,
+    method: method ?? 'get',
+    url: urlOf(config, service),
+    headers,
+    body: axiosBodyOf(data),
+    responseType: responseType === 'stream' ? 'stream' : 'arraybuffer',
+    axios: transportSettings(config, unsent, below),
+    ...(typeof timeout === 'number' && timeout > 0 ? { timeoutMs: timeout } : undefined),
+    ...(signal instanceof AbortSignal ? { signal } : undefined),
+    ...(maxRedirects === undefined ? undefined : { maxRedirects }),
+    ...(maxContentLength !== undefined && maxContentLength > -1 ? { maxContentLength } : undefined),
+  };
+}
+
+/** As axios puts it together; what is below a base URL of the request's own is judged like any other absolute URL. */
+function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): string {
+  const { baseURL, url = '', allowAbsoluteUrls, params } = config;
+  const base =
+    baseURL === undefined || baseURL === '' || baseURL === service.base?.given
+      ? service.base
+      : prepareBaseUrl(baseURL, service.name);
+  const absolute = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i.test(url);
+  const below = absolute && allowAbsoluteUrls === false ? `/${url}` : url;
+  const address = resolveUrl(base, below.split('#', 1)[0] ?? '');
+  if (params === undefined || params === null) return address;
+  const query = axios.getUri({ params: params as unknown, ...paramsSerializerOf(config) }).replace(/^[?&]/, '');
+  return query === '' ? address : address + (address.includes('?') ? '&' : '?') + query;
+}
+
+function paramsSerializerOf({ paramsSerializer }: InternalAxiosRequestConfig): object {
+  return paramsSerializer === undefined ? {} : { paramsSerializer };
+}
+
+/** What axios leaves out, the service's default is left out for; what it was told never to send, is never sent. */
+function headersOf(config: InternalAxiosRequestConfig): { headers: RequestHeaders; unsent: Record<string, false> } {
+  const headers: Record<string, string | readonly string[] | null> = {};
+  const unsent: Record<string, false> = {};
+  for (const [name, value] of Object.entries(config.headers)) {
+    if (value === undefined) continue;
+    if (value === false || value === null) {
+      headers[name] = null;
+      if (value === false) unsent[name] = false;
+    } else headers[name] = Array.isArray(value) ? value.map(String) : String(value);
+  }
+  if (config.auth !== undefined && config.auth !== null) {
+    const { username = '', password = '' } = config.auth;
+    for (const name of Object.keys(headers)) if (name.toLowerCase() === 'authorization') delete headers[name];
+    headers['authorization'] = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  }
+  return { headers, unsent };
+}
+
+function transportSettings(
+  config: InternalAxiosRequestConfig,
+  unsent: Record<string, false>,
+  below: AxiosAdapter | undefined,
+): Record<string, unknown> | undefined {
+  let settings: Record<string, unknown> | undefined = below && { adapter: below };
+  for (const name of OF_THE_TRANSPORT) {
+    const value = (config as unknown as Record<string, unknown>)[name];
+    if (value !== undefined) (settings ??= {})[name] = value;
+  }
+  const { maxBodyLength, transitional } = config;
+  if (maxBodyLength !== undefined && maxBodyLength > -1) (settings ??= {})['maxBodyLength'] = maxBodyLength;
+  if (transitional?.advertiseZstdAcceptEncoding === true) (settings ??= {})['transitional'] = transitional;
+  return Object.keys(unsent).length === 0 ? settings : { ...settings, headers: unsent };
+}
+
+function isTooLarge(data: unknown, maxBodyLength: number | undefined): boolean {
+  if (maxBodyLength === undefined || maxBodyLength < 0) return false;
+  if (typeof data === 'string' || Buffer.isBuffer(data)) return Buffer.byteLength(data) > maxBodyLength;
+  return data instanceof ArrayBuffer && data.byteLength > maxBodyLength;
+}
+
+/** Cancel tokens, and abort signals of other makes. */
+export function followerOf({ cancelToken, signal }: InternalAxiosRequestConfig): Follow | undefined {
+  const foreign = signal === undefined || signal instanceof AbortSignal ? undefined : signal;
+  if (cancelToken === undefined && foreign === undefined) return undefined;
+  return (scope) => {
+    const cancel = (): void => scope.abort(new CanceledError());
+    const onCancelToken = (reason: unknown): void => scope.abort(reason);
+    const token = cancelToken as SubscribableToken | undefined;
+    token?.subscribe(onCancelToken);
+    if (foreign?.aborted === true) cancel();
+    else foreign?.addEventListener?.('abort', cancel);
+    return () => {
+      token?.unsubscribe(onCancelToken);
+      foreign?.removeEventListener?.('abort', cancel);
+    };
+  };
+}
+
+/** What every cancel token can do, though axios does not declare it. */
+interface SubscribableToken {
+  subscribe(listener: (reason: unknown) => void): void;
+  unsubscribe(listener: (reason: unknown) => void): void;
+}

@@ -1,0 +1,156 @@
+import { Readable } from 'node:stream';
+import { ForgeAuthError, InvalidRequestError } from '../../errors.js';
+import type { HttpResponse } from '../../http/http-request.js';
+import { redactUrl } from '../../redact.js';
+import { type CallRequest, discard } from '../request/call-request.js';
+import type { ClientCore } from '../client-core.js';
+import type { FaceRequest } from './face-request.js';
+import { fetchBodyOf, requestBodyOf } from './fetch-body.js';
+import { AbandonedBodies, FetchedResponse } from './fetched-response.js';
+import type { RequestConfig } from '../request/request-config.js';
+
+/** What a call through `fetch` may ask of this package, beside what `fetch` knows. */
+export type ForgeFetchOptions = Pick<RequestConfig, 'auth' | 'idempotent' | 'retry' | 'timeoutMs' | 'totalTimeoutMs'>;
+
+/** `RequestInit`, and what the call asks of this package. */
+export interface ForgeRequestInit extends RequestInit {
+  forge?: ForgeFetchOptions;
+}
+
+/** The signature of `fetch`; relative URLs are below the service's base URL. */
+export type ForgeFetch = (input: string | URL | Request, init?: ForgeRequestInit) => Promise<Response>;
+
+type RequestRedirect = Request['redirect'];
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i;
+
+/** The stream of an answer stays within the Response, which words its failures itself. */
+const READ_HERE = Object.freeze({ readHere: true });
+
+/** Failures that `fetch` rejects with a TypeError for. */
+const NETWORK_FAILURES: ReadonlySet<string> = new Set([
+  'FORGE_AUTH_CONNECTION',
+  'FORGE_AUTH_TLS',
+  'FORGE_AUTH_RESPONSE_PARSE',
+  'FORGE_AUTH_RESPONSE_TOO_LARGE',
+  'FORGE_AUTH_TOO_MANY_REDIRECTS',
+]);
+
+/**
+ * `fetch` over a client: resolves with any status, and rejects as `fetch` does: with the signal's reason when aborted,
+ * with a TypeError when the network fails or the request is malformed (its cause is this package's own error), and with
+ * that error itself where `fetch` knows no such failure: no credential, a foreign origin, a timeout, an open circuit.
+ */
+export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): ForgeFetch {
+  const abandoned = new AbandonedBodies();
+  return async (input, init) => {
+    try {
+      const opened = open();
+      const core = opened instanceof Promise ? await opened : opened;
+      const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
+      return await core.run(await requestOf(input, init, redirect), (request, answered) =>
+        responseOf(request, answered, redirect, abandoned),
+      );
+    } catch (error) {
+      throw asFetchError(error);
+    }
+  };
+}
+
+async function requestOf(
+  input: string | URL | Request,
+  init: ForgeRequestInit | undefined,
+  redirect: RequestRedirect,
+): Promise<FaceRequest> {
+  const given = input instanceof Request && init !== undefined ? new Request(input, init) : input;
+  const parts = given instanceof Request ? await partsOfRequest(given) : partsOfInit(String(given), init ?? {});
+  if (init?.integrity)
+    throw new InvalidRequestError('integrity is not checked here: leave it out, and check the body.');
+  return {
+    ...init?.forge,
+    ...parts,
+    responseType: 'stream',
+    axios: READ_HERE,
+    ...(redirect === 'follow' ? undefined : { maxRedirects: 0 }),
+  };
+}
+
+async function partsOfRequest(request: Request): Promise<FaceRequest> {
+  if (request.bodyUsed) throw new InvalidRequestError('The Request has been used already: its body is gone.');
+  return {
+    url: request.url,
+    method: request.method,
+    headers: Object.fromEntries(request.headers),
+    body: await requestBodyOf(request.body),
+    signal: request.signal,
+  };
+}
+
+function partsOfInit(url: string, init: RequestInit): FaceRequest {
+  const { method = 'GET', body, signal, headers } = init;
+  if (FORBIDDEN_METHOD.test(method)) throw new InvalidRequestError(`'${method}' HTTP method is unsupported.`);
+  const hasBody = body !== undefined && body !== null;
+  if (hasBody && /^(?:get|head)$/i.test(method)) {
+    throw new InvalidRequestError('Request with GET/HEAD method cannot have body.');
+  }
+  const streams =
+    body instanceof ReadableStream || (hasBody && typeof body === 'object' && Symbol.asyncIterator in body);
+  if (streams && (init as { duplex?: unknown }).duplex !== 'half') {
+    throw new InvalidRequestError('RequestInit: duplex option is required when sending a body that is a stream.');
+  }
+  return {
+    url,
+    method,
+    ...(headers === undefined ? undefined : { headers: headersOf(headers) }),
+    body: fetchBodyOf(body),
+    ...(signal === undefined || signal === null ? undefined : { signal }),
+  };
+}
+
+function headersOf(headers: NonNullable<RequestInit['headers']>): Record<string, string> {
+  if (headers instanceof Headers) return Object.fromEntries(headers);
+  if (Symbol.iterator in headers) return Object.fromEntries(new Headers(headers));
+  return headers as Record<string, string>;
+}
+
+function responseOf(
+  request: CallRequest,
+  answered: HttpResponse,
+  redirect: RequestRedirect,
+  abandoned: AbandonedBodies,
+): Response {
+  const { status, statusText, headers, askedUrl } = answered;
+  if (redirect !== 'manual' && REDIRECTS.has(status) && headers['location'] !== undefined) {
+    discard(answered);
+    const why = redirect === 'error' ? 'which the request does not allow' : 'which cannot be followed';
+    throw new ForgeAuthError(`${request.method} ${redactUrl(request.url)} was answered by a redirect, ${why}.`, {
+      code: 'FORGE_AUTH_TOO_MANY_REDIRECTS',
+    });
+  }
+  const body = Buffer.isBuffer(answered.body) ? Readable.from([answered.body]) : answered.body;
+  const empty = NO_BODY.has(status) || request.method === 'HEAD';
+  if (empty) body.resume();
+  return new FetchedResponse({
+    status,
+    statusText,
+    headers,
+    body: empty ? null : body,
+    url: askedUrl ?? request.url,
+    redirected: askedUrl !== undefined,
+    scope: request.call.scope,
+    abandoned,
+  });
+}
+
+function asFetchError(error: unknown): unknown {
+  if (!(error instanceof ForgeAuthError)) return error;
+  if (error.code === 'FORGE_AUTH_INVALID_REQUEST') return typeError(error.message, error);
+  return NETWORK_FAILURES.has(error.code) ? typeError('fetch failed', error) : error;
+}
+
+/** A TypeError that can be told by its code, too. */
+function typeError(message: string, cause: ForgeAuthError): TypeError {
+  return Object.assign(new TypeError(message, { cause }), { code: cause.code });
+}

@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import { ConfigurationError } from '../../errors.js';
+import type { HookedCall, RequestHook } from '../layers/hooks.js';
+
+/** Options of {@link CorrelationIdHook}. */
+export interface CorrelationIdHookOptions {
+  /** @default 'X-Correlation-ID' */
+  headerName?: string;
+  /** Makes or finds the id of a call: that of the request being served, say. @default a random UUID */
+  generate?: () => string;
+}
+
+/** Gives each call an id that stays the same for all its attempts. One that the call brings is left alone. */
+export class CorrelationIdHook implements RequestHook {
+  readonly #headerName: string;
+  readonly #generate: () => string;
+
+  /** @throws {ConfigurationError} when `headerName` cannot be a header's name */
+  constructor({ headerName = 'X-Correlation-ID', generate = randomUUID }: CorrelationIdHookOptions = {}) {
+    if (typeof headerName !== 'string' || !/^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/.test(headerName)) {
+      throw new ConfigurationError("CorrelationIdHook: headerName must be a header name such as 'X-Correlation-ID'.");
+    }
+    this.#headerName = headerName.toLowerCase();
+    this.#generate = generate;
+  }
+
+  beforeRequest({ headers }: HookedCall): void {
+    headers[this.#headerName] ??= this.#generate();
+  }
+}

@@ -1,0 +1,55 @@
+import type { ForgeResponse } from '../../http/forge-response.js';
+import type { HttpHeaders } from '../../http/http-request.js';
+import type { HookedCall, ResponseHook } from '../layers/hooks.js';
+
+/** What a service last said about how much more it will take. */
+export interface RateLimit {
+  /** Calls in the present window. */
+  readonly limit?: number;
+  /** Calls that are left of it. */
+  readonly remaining?: number;
+  /** `X-RateLimit-Reset` or `RateLimit-Reset` as it was sent: seconds, or a point in time, as the service has it. */
+  readonly reset?: number;
+}
+
+/** Options of {@link RateLimitHook}. */
+export interface RateLimitHookOptions {
+  /** Called with each limit that a service tells. */
+  onLimit?: (limit: RateLimit, serviceName: string) => void;
+}
+
+/**
+ * Reads `X-RateLimit-Limit`, `-Remaining` and `-Reset` (or `RateLimit-…`): for later hooks into `metadata.rateLimit`,
+ * for the app into {@link latest}.
+ */
+export class RateLimitHook implements ResponseHook {
+  readonly #latest = new Map<string, RateLimit>();
+  readonly #onLimit: RateLimitHookOptions['onLimit'];
+
+  constructor({ onLimit }: RateLimitHookOptions = {}) {
+    this.#onLimit = onLimit;
+  }
+
+  /** What the service last told; undefined where it never did. */
+  latest(serviceName: string): RateLimit | undefined {
+    return this.#latest.get(serviceName);
+  }
+
+  afterResponse({ headers }: ForgeResponse, { serviceName, metadata }: HookedCall): void {
+    const limit = Object.fromEntries(
+      (['limit', 'remaining', 'reset'] as const).flatMap((name) => {
+        const value = numberIn(headers, name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ) as RateLimit;
+    if (Object.keys(limit).length === 0) return;
+    metadata['rateLimit'] = limit;
+    this.#latest.set(serviceName, limit);
+    this.#onLimit?.(limit, serviceName);
+  }
+}
+
+function numberIn(headers: HttpHeaders, name: string): number | undefined {
+  const text = headers[`x-ratelimit-${name}`] ?? headers[`ratelimit-${name}`];
+  return typeof text === 'string' && /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
+}

@@ -1,0 +1,170 @@
+import { Readable } from 'node:stream';
+import type { AuthenticatedRequest, Authenticator } from '../../auth/authenticator.js';
+import type { PathExclusion } from '../../auth/path-exclusion.js';
+import { type Clock, sleep } from '../../clock.js';
+import { AuthenticationError, ForgeAuthError } from '../../errors.js';
+import { ForgeResponse } from '../../http/forge-response.js';
+import type { Cancellation } from '../../http/cancellation.js';
+import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
+import type { PreparedBase } from '../../http/url.js';
+import { pathBelowBase } from '../../http/url.js';
+import { SimpleAuthRetryStrategy } from '../../retry/simple.auth-retry.strategy.js';
+import type { TokenRequest } from '../../token/token-provider.js';
+import { type Call, type CallRequest, discard, type Handler } from '../request/call-request.js';
+import type { OriginPolicy } from './origin-policy.js';
+import { SentCredentials } from './sent-credentials.js';
+
+/** What authentication needs to know of its service. */
+export interface AuthenticationOptions {
+  readonly serviceName: string;
+  readonly base: PreparedBase | undefined;
+  readonly origins: OriginPolicy;
+  readonly excluded: PathExclusion | undefined;
+  readonly clock: Clock;
+}
+
+/** Sends one opened request. */
+export type Send = (request: HttpRequest, call: Call) => Promise<HttpResponse>;
+
+const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
+
+/**
+ * The layer that authenticates, innermost of those that see a request going down: each attempt and each hop asks for the
+ * credential anew. A rejected credential is replaced once, and the request sent again.
+ */
+export function authenticationHandler(options: AuthenticationOptions, send: Send): Handler {
+  return async (request) => {
+    const authenticator = authenticatorFor(request, options);
+    if (authenticator === undefined) return send(await open(request, options), request.call);
+    return sendAuthenticated(request, authenticator, options, send);
+  };
+}
+
+/** Nobody authenticates calls that say so, foreign origins, excluded paths, and calls that bring a credential. */
+function authenticatorFor(
+  request: CallRequest,
+  { origins, excluded, base }: AuthenticationOptions,
+): Authenticator | undefined {
+  const { authenticator } = request.call;
+  if (authenticator === false || request.stripped === true || !origins.allows(request.url)) return undefined;
+  const { credentialHeader } = authenticator;
+  if (credentialHeader !== undefined && request.headers[credentialHeader] !== undefined) return undefined;
+  const path = excluded && pathBelowBase(request.url, base);
+  return path !== undefined && excluded?.(path) === true ? undefined : authenticator;
+}
+
+async function sendAuthenticated(
+  request: CallRequest,
+  authenticator: Authenticator,
+  options: AuthenticationOptions,
+  send: Send,
+): Promise<HttpResponse> {
+  const strategy = authenticator.retry ?? DEFAULT_RETRY;
+  let rejectedWith: number | undefined;
+  let uncounted = 0;
+  for (let sendings = 0; ; sendings += 1) {
+    const sent = await open(request, options);
+    try {
+      const credential = authenticator.authenticate(sent);
+      if (credential !== undefined) await credential;
+    } catch (error) {
+      if (request.body?.replayable === true && sent.body instanceof Readable) sent.body.destroy();
+      throw noCredential(error, request, options.serviceName);
+    }
+    const response = await send(sent, request.call);
+    if (response.headers['location'] !== undefined)
+      (request.call.sentCredentials ??= new SentCredentials()).note(request, sent);
+    if (authenticator.onRejected === undefined) return response;
+    try {
+      // As it was asked for: an authenticator may have put the credential into the URL.
+      const { method, headers, responseType } = sent;
+      const view = new ForgeResponse({ method, url: request.url, headers, responseType }, response);
+      const replays = sendings - uncounted;
+      const verdict = strategy.shouldRetry(view, replays);
+      const replay = typeof verdict === 'boolean' ? verdict : await verdict;
+      if (replay) rejectedWith = response.status;
+      // A strategy that looks at first answers only does not thereby say that the replacement was accepted.
+      const rejected = replay || response.status === 401 || response.status === rejectedWith;
+      if (!rejected && sendings === 0) return response;
+      const again = replay && replays < strategy.maxRetries && (request.body?.replayable ?? true);
+      if (again) {
+        const delayMs = strategy.delayMs(replays, () => options.clock.random());
+        if (delayMs > 0) await sleep(options.clock, delayMs, request.call.scope.signal);
+        if (await authenticator.onRejected(view, sent)) {
+          discard(response);
+          if (authenticator.countsReplay?.(sent) === false) uncounted += 1;
+          continue;
+        }
+      }
+      authenticator.onSettled?.(sent, rejected);
+      return response;
+    } catch (error) {
+      discard(response);
+      throw error;
+    }
+  }
+}
+
+/** What an authenticator throws may be anything, and quote anything. */
+function noCredential(error: unknown, { call }: CallRequest, serviceName: string): unknown {
+  if (error instanceof ForgeAuthError || call.scope.aborted) return error;
+  return new AuthenticationError(`No credential for "${serviceName}": its authenticator failed.`, {
+    code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+    serviceName,
+    cause: error,
+  });
+}
+
+/** A copy of its own for each sending, with the body opened. */
+function open(
+  request: CallRequest,
+  { serviceName }: AuthenticationOptions,
+): AuthenticatedRequest | Promise<AuthenticatedRequest> {
+  const { body } = request;
+  const opened = new OpenedRequest(request, serviceName);
+  if (body === undefined) return opened;
+  return openBody(opened, body);
+}
+
+async function openBody(
+  request: AuthenticatedRequest,
+  source: NonNullable<CallRequest['body']>,
+): Promise<AuthenticatedRequest> {
+  const { body, contentType, overridesContentType = false } = await source.open();
+  request.body = body;
+  if (contentType !== undefined && (overridesContentType || request.headers['content-type'] === undefined))
+    request.headers['content-type'] = contentType;
+  return request;
+}
+
+/** What is sent, and what an authenticator is shown of the call. */
+class OpenedRequest implements AuthenticatedRequest {
+  method: string;
+  url: string;
+  headers: HttpHeaders;
+  body: HttpRequest['body'];
+  responseType: ResponseType;
+  signal: AbortSignal | undefined;
+  cancellation: Cancellation | undefined;
+  maxContentLength: number | undefined;
+  axios: HttpRequest['axios'];
+  readonly serviceName: string;
+  readonly tokenRequest: TokenRequest | undefined;
+  readonly call: Call;
+
+  constructor({ method, url, headers, responseType, maxContentLength, axios, call }: CallRequest, serviceName: string) {
+    this.method = method;
+    this.url = url;
+    this.headers = { ...headers };
+    this.responseType = responseType;
+    this.maxContentLength = maxContentLength;
+    this.axios = axios;
+    this.serviceName = serviceName;
+    this.tokenRequest = call.tokenRequest;
+    this.call = call;
+  }
+
+  get callSignal(): AbortSignal {
+    return this.call.scope.signal;
+  }
+}

@@ -1,0 +1,182 @@
+import type { Clock } from '../../clock.js';
+import type { ForgeLogger } from '../../logger.js';
+import { ForgeAuthError } from '../../errors.js';
+import { ForgeResponse } from '../../http/forge-response.js';
+import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
+import { RedactedCause } from '../../redact.js';
+import { type Call, type CallRequest, discard, type Interceptor } from '../request/call-request.js';
+import { headersOf } from '../request/request-headers.js';
+
+/** A call as hooks see it: one object for all its hooks and attempts. */
+export interface HookedCall {
+  readonly serviceName: string;
+  /** Upper-case. */
+  readonly method: string;
+  /** Absolute. The credential is not in it. */
+  readonly url: string;
+  /** Names are lower-case. A request hook may change them; a credential that it writes wins over the service's. */
+  readonly headers: HttpHeaders;
+  /** What hooks of this call want to tell each other. */
+  readonly metadata: Record<string, unknown>;
+}
+
+/** Runs before a call is sent, once for all its attempts. */
+export type BeforeRequestHook = (call: HookedCall) => void | Promise<void>;
+
+/** Runs when a call was answered, whatever the status; not for answers that were retried, or redirects followed. */
+export type AfterResponseHook = (response: ForgeResponse, call: HookedCall) => void | Promise<void>;
+
+/** Runs when a call fails: with what its caller is about to get. */
+export type OnErrorHook = (error: unknown, call: HookedCall) => void | Promise<void>;
+
+/** An object, or an injectable class, that is a request hook. */
+export interface RequestHook {
+  beforeRequest: BeforeRequestHook;
+}
+
+/** An object, or an injectable class, that is a response hook. */
+export interface ResponseHook {
+  afterResponse: AfterResponseHook;
+}
+
+/** An object, or an injectable class, that is an error hook. */
+export interface ErrorHook {
+  onError: OnErrorHook;
+}
+
+/** A hook that is ready to run. */
+export interface NamedHook<Run> {
+  /** For the log. */
+  readonly name: string;
+  readonly run: Run;
+}
+
+/** A service's hooks, in the order in which they run. */
+export interface HookList {
+  readonly beforeRequest: readonly NamedHook<BeforeRequestHook>[];
+  readonly afterResponse: readonly NamedHook<AfterResponseHook>[];
+  readonly onError: readonly NamedHook<OnErrorHook>[];
+}
+
+/** What hooks need to know of their service. */
+export interface HookOwner {
+  readonly serviceName: string;
+  readonly logger: ForgeLogger;
+  readonly clock: Clock;
+}
+
+/** Runs a service's hooks. One that fails is told in the log; only a {@link ForgeAuthError} of its fails the call. */
+export class Hooks {
+  readonly #list: HookList;
+  readonly #owner: HookOwner;
+  readonly #calls = new WeakMap<Call, HookedCall>();
+
+  constructor(list: HookList, owner: HookOwner) {
+    this.#list = list;
+    this.#owner = owner;
+  }
+
+  /** A request whose headers hooks may change. */
+  open(request: CallRequest): CallRequest {
+    const { method, url, call } = request;
+    const headers: HttpHeaders = { ...request.headers };
+    this.#calls.set(call, { serviceName: this.#owner.serviceName, method, url, headers, metadata: {} });
+    return { ...request, headers };
+  }
+
+  /** The outermost layer: request hooks on the way down, response hooks on the way up. */
+  readonly interceptor: Interceptor = async (request, next) => {
+    const call = this.#callOf(request);
+    await this.#runAll(this.#list.beforeRequest, (run) => run(call));
+    replace(call.headers, headersOf({}, call.headers));
+    const response = await next(request);
+    if (this.#list.afterResponse.length > 0) {
+      const view = viewOf(request, response, this.#owner.clock);
+      try {
+        await this.#runAll(this.#list.afterResponse, (run) => run(view, call), view);
+      } catch (error) {
+        discard(response);
+        throw error;
+      }
+    }
+    return response;
+  };
+
+  /** Tells error hooks. Answers what the caller gets: the error, unless a hook throws a typed one in its place. */
+  async failed(error: unknown, request: CallRequest): Promise<unknown> {
+    try {
+      const call = this.#callOf(request);
+      await this.#runAll(this.#list.onError, (run) => run(error, call));
+      return error;
+    } catch (replacement) {
+      return replacement;
+    }
+  }
+
+  #callOf(request: CallRequest): HookedCall {
+    return this.#calls.get(request.call) as HookedCall;
+  }
+
+  async #runAll<Run>(
+    hooks: readonly NamedHook<Run>[],
+    start: (run: Run) => void | Promise<void>,
+    view?: ViewedResponse,
+  ): Promise<void> {
+    for (const { name, run } of hooks) {
+      try {
+        await start(run);
+      } catch (error) {
+        if (error instanceof ForgeAuthError && view?.failedWith(error) !== true) throw error;
+        const { message } = new RedactedCause(error);
+        const { serviceName, logger } = this.#owner;
+        logger.warn(`A hook of service "${serviceName}" failed, the call goes on: ${name}: ${message}.`);
+      }
+    }
+  }
+}
+
+/** In place: the request and its hooks share the object. */
+function replace(headers: HttpHeaders, checked: Readonly<HttpHeaders>): void {
+  for (const name of Object.keys(headers)) delete headers[name];
+  Object.assign(headers, checked);
+}
+
+/** An answer as hooks see it. What they cannot read of it is their own failure, not the call's. */
+class ViewedResponse extends ForgeResponse {
+  readonly #failures = new WeakSet<object>();
+
+  failedWith(error: object): boolean {
+    return this.#failures.has(error);
+  }
+
+  override get data(): unknown {
+    return this.#noting(() => super.data);
+  }
+
+  override json<J = unknown>(): J {
+    return this.#noting(() => super.json<J>());
+  }
+
+  override text(): string {
+    return this.#noting(() => super.text());
+  }
+
+  #noting<R>(read: () => R): R {
+    try {
+      return read();
+    } catch (error) {
+      this.#failures.add(error as object);
+      throw error;
+    }
+  }
+}
+
+function viewOf(request: CallRequest, response: HttpResponse, clock: Clock): ViewedResponse {
+  const { method, url, headers, responseType, call } = request;
+  // A face reads bytes and decodes them itself; a hook would rather see JSON.
+  const type = responseType === 'arraybuffer' ? 'json' : responseType;
+  return new ViewedResponse({ method, url: response.askedUrl ?? url, headers, responseType: type }, response, {
+    elapsedMs: clock.now() - call.startedAt,
+    attempts: call.attempts,
+  });
+}

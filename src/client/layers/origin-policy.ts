@@ -1,0 +1,50 @@
+import { ConfigurationError, OriginNotAllowedError } from '../../errors.js';
+import { redactUrl } from '../../redact.js';
+import { originOf, type PreparedBase } from '../../http/url.js';
+
+/** Origins that may see a service's credential: its own, and those it names. */
+export class OriginPolicy {
+  readonly #serviceName: string;
+  readonly #origins: ReadonlySet<string>;
+  /** The base's origin with a slash: what nearly every URL starts with. */
+  readonly #ownPrefix: string | undefined;
+
+  /** @throws {ConfigurationError} when an allowed origin is none */
+  constructor(serviceName: string, base: PreparedBase | undefined, allowedOrigins: readonly string[]) {
+    this.#serviceName = serviceName;
+    this.#ownPrefix = base && `${base.origin}/`;
+    this.#origins = new Set([
+      ...(base === undefined ? [] : [base.origin]),
+      ...allowedOrigins.map((origin) => this.#check(origin)),
+    ]);
+  }
+
+  /** Whether a credential may go to `url`, an absolute and normalised one. */
+  allows(url: string): boolean {
+    if (this.#ownPrefix !== undefined && url.startsWith(this.#ownPrefix)) return true;
+    return this.#origins.has(originOf(url));
+  }
+
+  /** @throws {OriginNotAllowedError} unless a credential may go to `url` */
+  assertAllows(url: string): void {
+    if (this.allows(url)) return;
+    throw new OriginNotAllowedError(
+      `${redactUrl(url)} is not of service "${this.#serviceName}": its credential stays here. Add the origin to allowedOrigins, or call with auth: false.`,
+      { serviceName: this.#serviceName },
+    );
+  }
+
+  #check(origin: string): string {
+    try {
+      const url = new URL(origin);
+      if (/^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '')
+        return url.origin;
+    } catch {
+      // Told below.
+    }
+    throw new ConfigurationError(
+      `Service "${this.#serviceName}": allowedOrigins must list origins such as https://files.example, without a path.`,
+      { serviceName: this.#serviceName },
+    );
+  }
+}

@@ -1,0 +1,110 @@
+import { ForgeAuthError } from '../../errors.js';
+import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
+import { originOf } from '../../http/url.js';
+import { redactUrl } from '../../redact.js';
+import { type CallRequest, discard, type Handler } from '../request/call-request.js';
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** What another origin may see of a request's headers: nothing that could be a credential. */
+const HARMLESS_ELSEWHERE: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'cache-control',
+  'content-language',
+  'content-type',
+  'range',
+  'user-agent',
+]);
+
+const OF_THE_BODY: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-language',
+  'transfer-encoding',
+]);
+
+/**
+ * Follows redirects, each hop judged and authenticated anew; methods and bodies change as in the Fetch standard.
+ * A redirect that needs a body which cannot be sent again is answered as it is.
+ * @see [RFC 9110 §15.4](https://www.rfc-editor.org/rfc/rfc9110#section-15.4)
+ */
+export async function followRedirects(request: CallRequest, next: Handler): Promise<HttpResponse> {
+  const { maxRedirects } = request.call;
+  let current = request;
+  for (let hops = 0; ; hops += 1) {
+    const response = await next(current);
+    if (hops > 0) response.askedUrl = current.url;
+    if (!REDIRECTS.has(response.status) || maxRedirects === 0) return response;
+    const target = nextHop(current, response);
+    if (target === undefined) return response;
+    if (hops === maxRedirects) {
+      discard(response);
+      throw new ForgeAuthError(
+        `${request.method} ${redactUrl(request.url)} was redirected more than ${maxRedirects} times.`,
+        {
+          code: 'FORGE_AUTH_TOO_MANY_REDIRECTS',
+        },
+      );
+    }
+    discard(response);
+    current = target;
+  }
+}
+
+/** The request to send next; undefined when the answer is no redirect that can be followed. */
+function nextHop(request: CallRequest, response: HttpResponse): CallRequest | undefined {
+  const url = targetOf(request, response);
+  if (url === undefined) return undefined;
+  const method = methodAfter(request.method, response.status);
+  const keepsBody = method === request.method;
+  if (keepsBody && request.body !== undefined && !request.body.replayable) return undefined;
+  const elsewhere = originOf(url) !== originOf(request.url);
+  return {
+    ...request,
+    url,
+    method,
+    body: keepsBody ? request.body : undefined,
+    headers: headersAfter(request.headers, keepsBody, elsewhere),
+    ...(elsewhere && bringsCredential(request) ? { stripped: true } : undefined),
+  };
+}
+
+function bringsCredential({ headers, call: { authenticator } }: CallRequest): boolean {
+  const own = authenticator === false ? undefined : authenticator.credentialHeader;
+  return headers['authorization'] !== undefined || (own !== undefined && headers[own] !== undefined);
+}
+
+function targetOf(request: CallRequest, response: HttpResponse): string | undefined {
+  const { location } = response.headers;
+  if (typeof location !== 'string') return undefined;
+  let url: URL;
+  try {
+    url = new URL(location, request.url);
+  } catch {
+    return undefined;
+  }
+  if (!/^https?:$/.test(url.protocol)) return undefined;
+  url.username = '';
+  url.password = '';
+  url.hash = '';
+  // Where a credential cannot be taken out, the redirect is not followed.
+  const clean = request.call.sentCredentials?.removeFrom(url, url.origin !== originOf(request.url)) ?? true;
+  return clean ? url.href : undefined;
+}
+
+/** 303 asks for a GET; so, in practice, do 301 and 302 after a POST. */
+function methodAfter(method: string, status: number): string {
+  if (status === 303) return method === 'HEAD' ? method : 'GET';
+  return method === 'POST' && (status === 301 || status === 302) ? 'GET' : method;
+}
+
+function headersAfter(headers: Readonly<HttpHeaders>, keepsBody: boolean, elsewhere: boolean): HttpHeaders {
+  const kept = Object.entries(headers).filter(
+    ([name]) =>
+      (keepsBody || !OF_THE_BODY.has(name)) && (!elsewhere || HARMLESS_ELSEWHERE.has(name)) && name !== 'host',
+  );
+  return Object.fromEntries(kept);
+}

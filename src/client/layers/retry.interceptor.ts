@@ -1,0 +1,101 @@
+import { type Clock, sleep } from '../../clock.js';
+import { AuthenticationError, ConnectionError, ForgeAuthError } from '../../errors.js';
+import type { HttpResponse } from '../../http/http-request.js';
+import type { Circuit, CircuitPermit, RequestRetryStrategy, RetryOutcome } from '../../retry/request-retry.strategy.js';
+import { parseRetryAfter } from '../../retry/retry-after.js';
+import { type CallRequest, discard, type Handler, type Interceptor } from '../request/call-request.js';
+
+/** Methods that may be sent twice (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** A service that asks to be left alone for longer gets its wish; the caller gets the answer. */
+const LONGEST_WAIT_MS = 60_000;
+
+/**
+ * Sends a request again after a transient failure, as the strategy decides and the request allows.
+ * Never wraps: what the last attempt answered or threw comes through, with `attempts` set.
+ */
+export function retryInterceptor(
+  strategy: RequestRetryStrategy,
+  circuit: Circuit | undefined,
+  clock: Clock,
+): Interceptor {
+  return async (request, next) => {
+    for (let attempt = 1; ; attempt += 1) {
+      request.call.attempts = attempt;
+      const result = await attemptOnce(request, next, circuit, attempt, clock);
+      const delayMs = delayAfter(result, request, strategy, clock);
+      // A circuit that this very attempt opened lets nothing pass: the caller learns what opened it.
+      if (delayMs === undefined || circuit?.state === 'open') return settle(result, attempt);
+      if (result.response !== undefined) discard(result.response);
+      await sleep(clock, delayMs, request.call.scope.signal);
+    }
+  };
+}
+
+/** How an attempt ended; one of `response` and `error`. */
+interface Result {
+  readonly outcome: RetryOutcome;
+  readonly response?: HttpResponse;
+  readonly error?: unknown;
+}
+
+async function attemptOnce(
+  request: CallRequest,
+  next: Handler,
+  circuit: Circuit | undefined,
+  attempt: number,
+  clock: Clock,
+): Promise<Result> {
+  let permit: CircuitPermit | undefined;
+  let unfollow: (() => void) | undefined;
+  try {
+    permit = circuit?.admit();
+    // What the attempt waits for need not hear of the abort: a caller that left must not keep the place of a probe.
+    if (permit !== undefined) unfollow = request.call.scope.onAbort(() => permit?.release());
+    const response = await next(request);
+    const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.now());
+    const outcome = { attempt, status: response.status, retryAfterMs };
+    permit?.record(outcome);
+    return { outcome, response };
+  } catch (error) {
+    const known = error instanceof ForgeAuthError ? error : undefined;
+    const outcome: RetryOutcome = { attempt, error: known };
+    // A token that could not be had, or a caller that left, says nothing about the service.
+    if (known !== undefined && !(known instanceof AuthenticationError) && !request.call.scope.aborted)
+      permit?.record(outcome);
+    return { outcome, error };
+  } finally {
+    unfollow?.();
+    permit?.release();
+  }
+}
+
+/** Undefined: this was the last attempt. */
+function delayAfter(
+  { outcome, error }: Result,
+  request: CallRequest,
+  strategy: RequestRetryStrategy,
+  clock: Clock,
+): number | undefined {
+  const { call } = request;
+  if (!call.retry || call.scope.aborted || (error !== undefined && outcome.error === undefined)) return undefined;
+  if (error instanceof AuthenticationError || !mayRepeat(request, error)) return undefined;
+  const wished = strategy.nextDelayMs(outcome, () => clock.random());
+  if (wished === undefined) return undefined;
+  const delayMs = Math.max(wished, outcome.retryAfterMs ?? 0);
+  return delayMs > LONGEST_WAIT_MS || clock.now() + delayMs >= call.deadline ? undefined : delayMs;
+}
+
+/** A request may be sent twice if it is idempotent, says so, or has certainly not been sent; and if its body can be. */
+function mayRepeat({ method, body, call }: CallRequest, error: unknown): boolean {
+  if (body?.replayable === false) return false;
+  if (error instanceof ConnectionError && error.nothingSent) return true;
+  return call.idempotent ?? IDEMPOTENT.has(method);
+}
+
+function settle({ response, error }: Result, attempts: number): HttpResponse {
+  if (response !== undefined) return response;
+  if (error instanceof ForgeAuthError) error.attempts = attempts;
+  throw error;
+}

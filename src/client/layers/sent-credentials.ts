@@ -1,0 +1,62 @@
+import type { HttpHeaders } from '../../http/http-request.js';
+
+/** The parts of a request that a credential may be in. */
+interface Carrier {
+  readonly url: string;
+  readonly headers: Readonly<HttpHeaders>;
+}
+
+/** Shorter texts are found everywhere; of these only a parameter's whole value counts. */
+const SHORTEST_PART = 8;
+
+/** A credential may have been encoded once for each URL that it was wrapped into. */
+const MOST_ENCODINGS = 3;
+
+/** What authenticators put on the requests of one call. A service may echo it into a Location; it goes no further. */
+export class SentCredentials {
+  readonly #names = new Set<string>();
+  readonly #values = new Set<string>();
+
+  /** Remembers what `sent` has and `asked` has not. */
+  note(asked: Carrier, sent: Carrier): void {
+    const own = new URL(asked.url).searchParams;
+    for (const [name, value] of new URL(sent.url).searchParams) {
+      if (own.getAll(name).includes(value)) continue;
+      this.#names.add(name);
+      this.#values.add(value);
+    }
+    for (const [name, value] of Object.entries(sent.headers)) {
+      if (name === 'content-type' || asked.headers[name] === value) continue;
+      for (const text of [value].flat()) this.#values.add(text.slice(text.indexOf(' ') + 1));
+    }
+  }
+
+  /**
+   * Takes credentials out of the query of a redirect's target.
+   * @param elsewhere whether the target is of another origin: at home a service may name what it likes
+   * @returns whether none is left in it
+   */
+  removeFrom(target: URL, elsewhere: boolean): boolean {
+    for (const [name, value] of Array.from(target.searchParams)) {
+      const echoed = this.#names.has(name) && this.#values.has(value);
+      if (echoed || (elsewhere && (this.#names.has(name) || this.#values.has(value) || this.#isIn(value))))
+        target.searchParams.delete(name);
+    }
+    return !elsewhere || !this.#isIn(target.href);
+  }
+
+  #isIn(text: string): boolean {
+    const parts = [...this.#values].filter((value) => value.length >= SHORTEST_PART);
+    let decoded = text;
+    for (let encodings = 0; encodings <= MOST_ENCODINGS; encodings += 1) {
+      if (parts.some((part) => decoded.includes(part))) return true;
+      decoded = decodeOnce(decoded);
+    }
+    return false;
+  }
+}
+
+/** Byte by byte: credentials are ASCII, and what is malformed must not hide what is not. */
+function decodeOnce(text: string): string {
+  return text.replace(/%([\da-f]{2})/gi, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}

@@ -1,0 +1,61 @@
+import type { Authenticator } from '../../auth/authenticator.js';
+import type { HttpHeaders, HttpResponse, ResponseType } from '../../http/http-request.js';
+import type { BodySource } from '../../http/request-body.js';
+import type { TokenRequest } from '../../token/token-provider.js';
+import type { CallScope } from './call-scope.js';
+import type { SentCredentials } from '../layers/sent-credentials.js';
+
+/** What is known of one call, whatever attempts and hops it takes. */
+export interface Call {
+  readonly scope: CallScope;
+  /** Epoch milliseconds at which the call started. */
+  readonly startedAt: number;
+  /** Epoch milliseconds at which the call is given up; `Infinity` without a total timeout. */
+  readonly deadline: number;
+  /** Per attempt, to the end of the body (to the headers of a stream). */
+  readonly timeoutMs: number;
+  readonly maxRedirects: number;
+  /** Who authenticates; `false`: nobody. */
+  readonly authenticator: Authenticator | false;
+  readonly tokenRequest: TokenRequest | undefined;
+  /** Whether the call says that it may, or may not, be sent twice. */
+  readonly idempotent: boolean | undefined;
+  /** Whether transient failures are retried. */
+  readonly retry: boolean;
+  /** Attempts begun. */
+  attempts: number;
+  /** What was put on requests of the call that were redirected. */
+  sentCredentials?: SentCredentials;
+}
+
+/** A request on its way down: not yet authenticated, its body not yet opened. */
+export interface CallRequest {
+  readonly method: string;
+  /** Absolute and normalised. */
+  readonly url: string;
+  readonly headers: Readonly<HttpHeaders>;
+  readonly body: BodySource | undefined;
+  readonly responseType: ResponseType;
+  readonly maxContentLength: number | undefined;
+  /** What only the axios transport reads. */
+  readonly axios: Readonly<Record<string, unknown>> | undefined;
+  /** The call brought a credential of its own, which a redirect elsewhere has dropped: none takes its place. */
+  readonly stripped?: boolean;
+  readonly call: Call;
+}
+
+/** Answers a request. */
+export type Handler = (request: CallRequest) => Promise<HttpResponse>;
+
+/** One layer of a client: sees a request going down and its answer coming up. */
+export type Interceptor = (request: CallRequest, next: Handler) => Promise<HttpResponse>;
+
+/** Puts layers on top of each other, the first outermost. */
+export function compose(interceptors: readonly Interceptor[], innermost: Handler): Handler {
+  return interceptors.reduceRight<Handler>((next, interceptor) => (request) => interceptor(request, next), innermost);
+}
+
+/** Frees the connection of an answer that nobody will read. */
+export function discard(response: HttpResponse): void {
+  if (!Buffer.isBuffer(response.body)) response.body.destroy();
+}

@@ -1,0 +1,116 @@
+import { type Authenticator, isAuthenticator } from '../../auth/authenticator.js';
+import { InvalidRequestError } from '../../errors.js';
+import type { HttpHeaders, ResponseType } from '../../http/http-request.js';
+import { bodySourceOf } from '../../http/request-body.js';
+import type { QueryParams } from '../../http/query-params.js';
+import { serializeParams } from '../../http/query-params.js';
+import { queryNames, resolveUrl } from '../../http/url.js';
+import type { TokenRequest } from '../../token/token-provider.js';
+import type { CallRequest } from './call-request.js';
+import type { CallScope } from './call-scope.js';
+import type { FaceRequest } from '../faces/face-request.js';
+import type { ForgeRequest } from './request-config.js';
+import { headersOf } from './request-headers.js';
+import type { ResolvedService } from '../resolved-service.js';
+
+/** What a header of a service may be read as by another origin: nothing but how to answer. */
+const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent']);
+
+const RESPONSE_TYPES: ReadonlySet<ResponseType> = new Set(['json', 'text', 'arraybuffer', 'stream']);
+
+/**
+ * Makes the request of a call.
+ * @throws {InvalidRequestError | OriginNotAllowedError} when it cannot be sent as given
+ */
+export function buildRequest(service: ResolvedService, config: FaceRequest, scope: CallScope): CallRequest {
+  const { authenticator, tokenRequest } = authOf(service, config.auth);
+  const resolved = resolveUrl(service.base, config.url ?? '', config.params);
+  if (authenticator !== false) service.origins.assertAllows(resolved);
+  const own = isOwn(service, resolved);
+  const headers = headersOf(own ? service.headers : harmless(service.headers), config.headers);
+  const startedAt = service.clock.now();
+  const totalTimeoutMs = duration(config.totalTimeoutMs, 'totalTimeoutMs') ?? service.totalTimeoutMs;
+  return {
+    method: methodOf(config.method),
+    url: own && service.params !== undefined ? withDefaults(resolved, service.params) : resolved,
+    headers,
+    body: config.body ?? bodySourceOf(config.data, contentTypeOf(headers)),
+    responseType: responseTypeOf(config.responseType),
+    maxContentLength: config.maxContentLength ?? service.maxContentLength,
+    axios: config.axios,
+    call: {
+      scope,
+      startedAt,
+      deadline: totalTimeoutMs === undefined ? Number.POSITIVE_INFINITY : startedAt + totalTimeoutMs,
+      timeoutMs: duration(config.timeoutMs, 'timeoutMs') ?? service.timeoutMs,
+      maxRedirects: hops(config.maxRedirects) ?? service.maxRedirects,
+      authenticator,
+      tokenRequest,
+      idempotent: config.idempotent,
+      retry: config.retry !== false,
+      attempts: 1,
+    },
+  };
+}
+
+/** Whether the service's own headers and parameters may go there: one that has neither base nor credential is at home everywhere. */
+function isOwn({ base, authenticator, origins }: ResolvedService, url: string): boolean {
+  return origins.allows(url) || (base === undefined && authenticator === false);
+}
+
+function authOf(
+  service: ResolvedService,
+  auth: ForgeRequest['auth'],
+): { authenticator: Authenticator | false; tokenRequest: TokenRequest | undefined } {
+  if (auth === undefined) return { authenticator: service.authenticator, tokenRequest: undefined };
+  if (auth === false) return { authenticator: false, tokenRequest: undefined };
+  if (isAuthenticator(auth)) return { authenticator: auth, tokenRequest: undefined };
+  if (typeof auth === 'object' && auth !== null && service.usesTokens) {
+    return { authenticator: service.authenticator, tokenRequest: auth };
+  }
+  throw new InvalidRequestError(
+    service.usesTokens
+      ? 'auth must be false, an authenticator, or token parameters such as { scope }.'
+      : 'auth must be false or an authenticator: the service has no token that parameters could be asked of.',
+  );
+}
+
+function methodOf(method: string | undefined): string {
+  if (method === undefined) return 'GET';
+  if (typeof method === 'string' && /^[A-Za-z]+$/.test(method)) return method.toUpperCase();
+  throw new InvalidRequestError('method must be a word such as GET.');
+}
+
+/** A call's own parameters take the place of the service's. */
+function withDefaults(url: string, params: QueryParams): string {
+  const own = queryNames(new URL(url).search);
+  const more = serializeParams(params)
+    .split('&')
+    .filter((pair) => pair !== '' && ![...queryNames(pair)].some((name) => own.has(name)));
+  if (more.length === 0) return url;
+  return new URL(`${url}${url.includes('?') ? '&' : '?'}${more.join('&')}`).href;
+}
+
+function harmless(headers: Readonly<HttpHeaders>): HttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS_DEFAULTS.has(name)));
+}
+
+function contentTypeOf(headers: Readonly<HttpHeaders>): string | undefined {
+  const value = headers['content-type'];
+  return typeof value === 'string' ? value.toLowerCase() : undefined;
+}
+
+function responseTypeOf(type: ResponseType = 'json'): ResponseType {
+  if (RESPONSE_TYPES.has(type)) return type;
+  throw new InvalidRequestError(`responseType must be one of ${[...RESPONSE_TYPES].join(', ')}, not ${String(type)}.`);
+}
+
+function hops(value: number | undefined): number | undefined {
+  if (value === undefined || (typeof value === 'number' && value >= 0)) return value;
+  throw new InvalidRequestError(`maxRedirects must be a number, zero or more, not ${String(value)}.`);
+}
+
+function duration(value: number | undefined, name: string): number | undefined {
+  if (value === undefined || (typeof value === 'number' && value > 0)) return value;
+  throw new InvalidRequestError(`${name} must be a number of milliseconds above zero, not ${String(value)}.`);
+}

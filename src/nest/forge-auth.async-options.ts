@@ -1,0 +1,94 @@
+import type { Provider, Type } from '@nestjs/common';
+import { ConfigurationError } from '../errors.js';
+import type { ForgeAuthOptions } from '../options/options.js';
+import type { AsyncOptions } from './forge-auth.module-options.js';
+import { nameService } from '../application/service-resolver.js';
+
+/** Injection tokens of options and of the class that makes them, private to one dynamic module. */
+const OPTIONS = 'FORGE_AUTH_OPTIONS';
+const OPTIONS_FACTORY = 'FORGE_AUTH_OPTIONS_FACTORY';
+
+/**
+ * Providers that make options when the application starts, and the token of what they make.
+ * @throws {ConfigurationError} when nothing is given that makes them
+ */
+export function asyncOptions<F, Made>(
+  options: AsyncOptions<F, Made>,
+  method: keyof F & string,
+  names: readonly string[],
+): { provide: string; providers: Provider[] } {
+  const { inject, useFactory, useClass, useExisting } = options;
+  const make =
+    (factory: (...args: unknown[]) => unknown) =>
+    async (...args: unknown[]) => {
+      try {
+        return await factory(...args);
+      } catch (error) {
+        throw nameServices(missingVariable(error, names), names);
+      }
+    };
+  if (useFactory !== undefined) {
+    return { provide: OPTIONS, providers: [{ provide: OPTIONS, inject: inject ?? [], useFactory: make(useFactory) }] };
+  }
+  const call = (factory: F): unknown => (factory[method] as () => unknown).call(factory);
+  if (useExisting !== undefined) {
+    return {
+      provide: OPTIONS,
+      providers: [{ provide: OPTIONS, inject: [useExisting], useFactory: make((factory) => call(factory as F)) }],
+    };
+  }
+  if (useClass === undefined) {
+    throw new ConfigurationError(`${describe(names)}: give one of useFactory, useClass and useExisting.`);
+  }
+  return {
+    provide: OPTIONS,
+    providers: [
+      { provide: OPTIONS_FACTORY, useClass: useClass as Type },
+      { provide: OPTIONS, inject: [OPTIONS_FACTORY], useFactory: make((factory) => call(factory as F)) },
+    ],
+  };
+}
+
+/** `ConfigService.getOrThrow` names the variable; whom it is for, only we know. Other errors are the app's own. */
+function missingVariable(error: unknown, names: readonly string[]): unknown {
+  const variable =
+    error instanceof Error ? /^Configuration key "([\w.:-]+)" does not exist$/.exec(error.message)?.[1] : undefined;
+  if (variable === undefined) return error;
+  const [only] = names;
+  return new ConfigurationError(
+    `${describe(names)}: the configuration variable ${variable} is not set.`,
+    names.length === 1 && only !== undefined ? { serviceName: only } : {},
+  );
+}
+
+/** What a factory makes is checked where it is made: which of several services it is for, only its author knows. */
+function nameServices(error: unknown, names: readonly string[]): unknown {
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) return nameService(error, only);
+  if (!(error instanceof ConfigurationError) || error.serviceName !== undefined || names.length === 0) return error;
+  return error.message.startsWith(describe(names))
+    ? error
+    : new ConfigurationError(`${describe(names)}: ${error.message}`);
+}
+
+/** @throws {ConfigurationError} when a factory made other services than were named */
+export function checkNames(names: readonly string[], options: ForgeAuthOptions): void {
+  const made = (options.services ?? []).map(({ name }) => name);
+  const missing = names.filter((name) => !made.includes(name));
+  const unknown = made.filter((name) => !names.includes(name));
+  if (missing.length > 0) {
+    throw new ConfigurationError(
+      `${describe(missing)}: named in forRootAsync({ services }), but its factory answered no options for it.`,
+    );
+  }
+  if (unknown.length > 0) {
+    throw new ConfigurationError(
+      `${describe(unknown)}: made by the factory of forRootAsync(), but not named in its services. Add the name there.`,
+    );
+  }
+}
+
+/** Services, for messages. */
+export function describe(names: readonly string[]): string {
+  return names.length === 0 ? 'ForgeAuthModule' : `Service ${names.map((name) => `"${name}"`).join(', ')}`;
+}

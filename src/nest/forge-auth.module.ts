@@ -1,0 +1,191 @@
+import { HttpService } from '@nestjs/axios';
+import {
+  type DynamicModule,
+  type FactoryProvider,
+  Global,
+  type InjectionToken,
+  Module,
+  type Provider,
+} from '@nestjs/common';
+import { ConfigurationError } from '../errors.js';
+import { asyncOptions, checkNames, describe } from './forge-auth.async-options.js';
+import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
+import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
+import type {
+  ForgeAuthAsyncOptions,
+  ForgeAuthOptionsFactory,
+  ForgeAuthRootOptions,
+  ForgeServiceAsyncOptions,
+  ForgeServiceFactoryOptions,
+  ForgeServiceOptionsFactory,
+} from './forge-auth.module-options.js';
+import { ForgeAuthRegistry } from './forge-auth.registry.js';
+import { ForgeAuthService } from './forge-auth.service.js';
+import { checkRoot } from '../options/service-rules.js';
+
+/** One per application, found by every `forRoot()` and `forFeature()`, however deep. */
+@Global()
+@Module({ providers: [ForgeAuthRegistry, ForgeAuthService], exports: [ForgeAuthRegistry, ForgeAuthService] })
+class ForgeAuthCoreModule {}
+
+/** Injection token of what declares a module's services: whatever injects one of them waits for it. */
+const DECLARED = 'FORGE_AUTH_DECLARED';
+
+/** The registry, out of sight of Nest, which would call its lifecycle hooks once for each module. */
+interface Declared {
+  readonly registry: ForgeAuthRegistry;
+}
+
+/** How a module's injectables come by the registry, with the module's services declared there. */
+interface Declaration {
+  readonly inject: InjectionToken;
+  readonly registryOf: (injected: never) => ForgeAuthRegistry;
+  readonly providers: readonly Provider[];
+}
+
+/**
+ * Gives an app an HTTP client for each service that it names, which always carries a valid credential.
+ *
+ * `forRoot()` once, with what all services share; `forFeature()` wherever a service is used. Both may stand alone.
+ */
+@Module({})
+export class ForgeAuthModule {
+  /** Registers services, and what all services of the application share. */
+  static forRoot(options: ForgeAuthRootOptions = {}): DynamicModule {
+    checkRoot(options);
+    const names = (options.services ?? []).map((service) => service.name);
+    for (const { name, provideHttpService } of options.services ?? []) {
+      if (provideHttpService !== true) continue;
+      throw new ConfigurationError(
+        `Service "${name}": provideHttpService would take everybody's HttpService. Give it to forFeature(), where it is wanted.`,
+        { serviceName: name },
+      );
+    }
+    return moduleOf(
+      names,
+      declaring([], (registry) => registry.configure(options)),
+      { global: options.isGlobal ?? true },
+    );
+  }
+
+  /** As `forRoot`, with options that are made when the application starts. Names are given at once. */
+  static forRootAsync(options: ForgeAuthAsyncOptions): DynamicModule {
+    const names = options.services ?? [];
+    const made = asyncOptions<ForgeAuthOptionsFactory, ForgeAuthOptions>(options, 'createForgeAuthOptions', names);
+    const declare = (registry: ForgeAuthRegistry, value: ForgeAuthOptions): void => {
+      checkRoot(value);
+      checkNames(names, value);
+      registry.configure(value);
+    };
+    return moduleOf(names, declaring([made.provide], declare), {
+      global: options.isGlobal ?? true,
+      imports: options.imports ?? [],
+      providers: [...made.providers, ...(options.extraProviders ?? [])],
+    });
+  }
+
+  /** Registers services for the importing module; a name re-exports a service that is registered elsewhere. */
+  static forFeature(...services: (ForgeServiceOptions | string)[]): DynamicModule {
+    const declare = (registry: ForgeAuthRegistry): void => {
+      for (const service of services) if (typeof service !== 'string') registry.declare(service);
+    };
+    const names = services.map((service) => (typeof service === 'string' ? service : service.name));
+    const asHttpService = services.flatMap((service) =>
+      typeof service !== 'string' && service.provideHttpService === true ? [service.name] : [],
+    );
+    return moduleOf(names, declaringOnUse(declare), {}, asHttpService);
+  }
+
+  /** As `forFeature`, with options that are made when the application starts. The name is given at once. */
+  static forFeatureAsync(options: ForgeServiceAsyncOptions): DynamicModule {
+    const { name } = options;
+    const made = asyncOptions<ForgeServiceOptionsFactory, ForgeServiceFactoryOptions>(
+      options,
+      'createForgeServiceOptions',
+      [name],
+    );
+    const declare = (registry: ForgeAuthRegistry, value: ForgeServiceFactoryOptions): void => {
+      if (typeof value !== 'object' || value === null)
+        throw new ConfigurationError(`Service "${name}": its factory answered no options.`, { serviceName: name });
+      if (value.name !== undefined && value.name !== name) {
+        throw new ConfigurationError(
+          `Service "${name}": its factory answered options for "${value.name}". Use one name.`,
+          { serviceName: name },
+        );
+      }
+      registry.declare(value.name === name ? (value as ForgeServiceOptions) : { ...value, name });
+    };
+    const more = {
+      imports: options.imports ?? [],
+      providers: [...made.providers, ...(options.extraProviders ?? [])],
+    };
+    return moduleOf(
+      [name],
+      declaring([made.provide], declare),
+      more,
+      options.provideHttpService === true ? [name] : [],
+    );
+  }
+}
+
+function moduleOf(
+  names: readonly string[],
+  declaration: Declaration,
+  more: Omit<DynamicModule, 'module'>,
+  asHttpService: readonly string[] = [],
+): DynamicModule {
+  if (asHttpService.length > 1) {
+    throw new ConfigurationError(
+      `${describe(asHttpService)}: only one service of a forFeature() can be its HttpService. Give each a forFeature() of its own.`,
+    );
+  }
+  const injectable = (
+    provide: InjectionToken,
+    useFactory: (registry: ForgeAuthRegistry) => unknown,
+  ): FactoryProvider => ({
+    provide,
+    inject: [declaration.inject],
+    useFactory: (injected: never) => useFactory(declaration.registryOf(injected)),
+  });
+  const tokens = [
+    ...[...new Set(names)].flatMap((name) => [
+      injectable(getForgeClientToken(name), (registry) => registry.client(name)),
+      injectable(getTokenManagerToken(name), (registry) => registry.tokens(name)),
+      injectable(getTokenPipelineToken(name), (registry) => registry.pipeline(name)),
+    ]),
+    ...asHttpService.map((name) => injectable(HttpService, (registry) => registry.client(name).httpService)),
+  ];
+  return {
+    module: ForgeAuthModule,
+    ...more,
+    imports: [ForgeAuthCoreModule, ...(more.imports ?? [])],
+    providers: [...declaration.providers, ...(more.providers ?? []), ...tokens],
+    exports: tokens.map(({ provide }) => provide),
+  };
+}
+
+function declaring<A extends unknown[]>(
+  inject: FactoryProvider['inject'],
+  declare: (registry: ForgeAuthRegistry, ...args: A) => void,
+): Declaration {
+  const declared: Provider = {
+    provide: DECLARED,
+    inject: [ForgeAuthRegistry, ...(inject ?? [])],
+    useFactory: (registry: ForgeAuthRegistry, ...args: A): Declared => {
+      declare(registry, ...args);
+      return { registry };
+    },
+  };
+  return { inject: DECLARED, registryOf: ({ registry }: Declared) => registry, providers: [declared] };
+}
+
+/** Without a provider of its own: of those an app with many features has many, and Nest takes its time over each. */
+function declaringOnUse(declare: (registry: ForgeAuthRegistry) => void): Declaration {
+  const done = new WeakSet<ForgeAuthRegistry>();
+  const registryOf = (registry: ForgeAuthRegistry): ForgeAuthRegistry => {
+    if (!done.has(registry)) declare(registry);
+    done.add(registry);
+    return registry;
+  };
+  return { inject: ForgeAuthRegistry, registryOf, providers: [] };
+}

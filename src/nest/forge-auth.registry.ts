@@ -1,0 +1,154 @@
+import { CACHE_MANAGER } from '@nestjs/cache-manager';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  Scope,
+  type Type,
+} from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { Cache } from 'cache-manager';
+import type { ForgeLogger } from '../logger.js';
+import { ConfigurationError } from '../errors.js';
+import { ForgeAuthApplication } from '../application/application.js';
+import type { Host } from '../application/host.js';
+import { NestLogger } from './nest.logger.js';
+import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
+import type { StorageOption } from '../options/options.js';
+import { CacheManagerTokenStorage } from '../storage/cache-manager.token-storage.js';
+import { storageOf } from '../storage/get-set.token-storage.js';
+import { sharedStoreOf, standsOnMap } from '../storage/shared-store.js';
+import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+
+/** Where Nest keeps what `@Injectable({ scope })` was given. */
+const SCOPE_METADATA = 'scope:options';
+
+/**
+ * The services of one Nest application, tied to its life: checked when it starts, closed when it ends, after the
+ * requests that it was still answering.
+ */
+@Injectable()
+export class ForgeAuthRegistry
+  extends ForgeAuthApplication
+  implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
+{
+  readonly #moduleRef: ModuleRef;
+  readonly #logger: ForgeLogger;
+
+  constructor(@Inject(ModuleRef) moduleRef: ModuleRef) {
+    const logger = new NestLogger('ForgeAuth');
+    super(hostOf(moduleRef, logger));
+    this.#moduleRef = moduleRef;
+    this.#logger = logger;
+  }
+
+  async onModuleInit(): Promise<void> {
+    try {
+      this.useStorage(await this.#findStorage());
+      await this.openAll();
+    } catch (error) {
+      // Nest ends no app that did not start: what is open by now would keep the process alive.
+      await this.close();
+      throw error;
+    }
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.warmUp();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.close();
+  }
+
+  /** The one that is configured, else the app's cache, else memory; one line says which. */
+  async #findStorage(): Promise<TokenStorage> {
+    const { storage } = this.rootOptions;
+    if (storage !== undefined) {
+      const clear = this.rootOptions.encryption === undefined ? ', in the clear' : ', encrypted';
+      this.#logger.log(`Tokens are kept in the configured storage${clear}.`);
+      return resolveStorage(this.#moduleRef, storage, 'ForgeAuthModule');
+    }
+    const caches = new Set(findAll<Cache>(this.#moduleRef, CACHE_MANAGER));
+    if (caches.size > 1) {
+      throw new ConfigurationError(
+        'The app has several CACHE_MANAGERs. Tell ForgeAuthModule.forRoot({ storage }) which one keeps the tokens: new CacheManagerTokenStorage(cache).',
+      );
+    }
+    const [cache] = caches;
+    if (cache === undefined || standsOnMap(sharedStoreOf(cache))) {
+      this.#logger.log(
+        `Tokens are kept in memory: ${cache === undefined ? 'there is no CACHE_MANAGER' : 'the CACHE_MANAGER has no shared store'}.`,
+      );
+      return new InMemoryTokenStorage();
+    }
+    const shared = new CacheManagerTokenStorage(cache);
+    const guarantee = shared.setIfNewer === undefined ? 'each process asks for its own token' : 'one request per fleet';
+    const clear = this.rootOptions.encryption === undefined ? ', in the clear' : ', encrypted';
+    this.#logger.log(`Tokens are kept in the app's CACHE_MANAGER${clear}: ${guarantee}.`);
+    return shared;
+  }
+}
+
+function hostOf(moduleRef: ModuleRef, logger: ForgeLogger): Host {
+  return {
+    logger,
+    instantiate: (type, what) => instantiate(moduleRef, type, what),
+    storageOf: (option, owner) => resolveStorage(moduleRef, option, owner),
+  };
+}
+
+/** The app's own instance where the class is registered, else a new one. */
+async function instantiate<T>(moduleRef: ModuleRef, type: unknown, what: string): Promise<T> {
+  const name = (type as Type).name;
+  const scope = (Reflect.getMetadata(SCOPE_METADATA, type as Type) as { scope?: Scope } | undefined)?.scope;
+  const scoped = (): ConfigurationError =>
+    new ConfigurationError(
+      `${what}: ${name} is request-scoped or transient, but serves every call. Give it the default scope.`,
+    );
+  if (scope === Scope.REQUEST || scope === Scope.TRANSIENT) throw scoped();
+  const [registered] = findAll<T>(moduleRef, type as Type, scoped);
+  if (registered !== undefined) return registered;
+  try {
+    return await moduleRef.create(type as Type<T & object>);
+  } catch (cause) {
+    throw new ConfigurationError(
+      `${what}: ${name} cannot be created. Register it as a provider, with what it injects.`,
+      { cause },
+    );
+  }
+}
+
+async function resolveStorage(moduleRef: ModuleRef, option: StorageOption, owner: string): Promise<TokenStorage> {
+  if (typeof option === 'object' && option !== null) return storageOf(option as TokenStorage | GetSet, owner);
+  const [found, another] = new Set(findAll<TokenStorage | GetSet>(moduleRef, option));
+  if (found === undefined)
+    throw new ConfigurationError(`${owner}: storage names an injection token that no module provides.`);
+  if (another !== undefined)
+    throw new ConfigurationError(
+      `${owner}: storage names an injection token that several modules provide. Give it what keeps the tokens: new CacheManagerTokenStorage(cache).`,
+    );
+  return isCache(found) ? new CacheManagerTokenStorage(found) : storageOf(found, owner);
+}
+
+/** Everything that is registered under a token, anywhere in the app. */
+function findAll<T>(
+  moduleRef: ModuleRef,
+  token: Parameters<ModuleRef['get']>[0],
+  scoped: () => ConfigurationError | undefined = () => undefined,
+): T[] {
+  try {
+    return moduleRef.get<T, T>(token as string, { strict: false, each: true });
+  } catch (error) {
+    // Nest exports no class to tell it by from one for what nobody provides.
+    const refusal = (error as Error).constructor.name === 'InvalidClassScopeException' ? scoped() : undefined;
+    if (refusal !== undefined) throw refusal;
+    return [];
+  }
+}
+
+function isCache(value: unknown): value is Cache {
+  return Array.isArray((value as Partial<Cache>).stores);
+}

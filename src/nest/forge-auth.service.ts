@@ -1,0 +1,38 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ForgeHttpClient } from '../client/forge-http-client.js';
+import { ConfigurationError } from '../errors.js';
+import { ForgeAuthRegistry } from './forge-auth.registry.js';
+import type { TokenManager } from '../token/token-manager.js';
+
+/** Looks services up by name, at run time. */
+@Injectable()
+export class ForgeAuthService {
+  readonly #registry: ForgeAuthRegistry;
+
+  constructor(@Inject(ForgeAuthRegistry) registry: ForgeAuthRegistry) {
+    this.#registry = registry;
+  }
+
+  /** @throws {ConfigurationError} when no service has the name */
+  client(name: string): ForgeHttpClient {
+    return this.#registry.client(this.#known(name));
+  }
+
+  /** @throws {ConfigurationError} when no service has the name */
+  tokens(name: string): TokenManager {
+    return this.#registry.tokens(this.#known(name));
+  }
+
+  /** Names of all services of the application. */
+  names(): string[] {
+    return this.#registry.names();
+  }
+
+  #known(name: string): string {
+    const names = this.names();
+    if (names.includes(name)) return name;
+    throw new ConfigurationError(`No service is named "${name}". Registered: ${names.join(', ')}.`, {
+      serviceName: name,
+    });
+  }
+}

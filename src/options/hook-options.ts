@@ -1,0 +1,91 @@
+import type {
+  AfterResponseHook,
+  BeforeRequestHook,
+  ErrorHook,
+  HookList,
+  NamedHook,
+  OnErrorHook,
+  RequestHook,
+  ResponseHook,
+} from '../client/layers/hooks.js';
+import type { ConfigurationError } from '../errors.js';
+
+/** A class that the app has, or that the module creates. */
+// oxlint-disable-next-line typescript/no-explicit-any -- what a constructor is given is the app's own
+export type ClassOf<T> = new (...args: any[]) => T;
+
+/** One hook or a list: functions, objects, or classes that the app or the module creates. */
+type HookOption<Run, Instance> = Run | Instance | ClassOf<Instance> | readonly (Run | Instance | ClassOf<Instance>)[];
+
+/** What runs around a service's calls, once per call, in the order given; those of `defaults` first. */
+export interface HookOptions {
+  /** Before a call is sent: may change its headers. */
+  beforeRequest?: HookOption<BeforeRequestHook, RequestHook>;
+  /** When a call was answered, whatever the status. */
+  afterResponse?: HookOption<AfterResponseHook, ResponseHook>;
+  /** When a call fails, with what its caller gets. */
+  onError?: HookOption<OnErrorHook, ErrorHook>;
+}
+
+const KINDS = ['beforeRequest', 'afterResponse', 'onError'] as const;
+
+/** Makes hooks ready to run; undefined where there are none. A class named twice is created once. */
+export async function resolveHooks(
+  options: HookOptions | undefined,
+  instantiate: <T>(type: unknown, what: string) => Promise<T>,
+  refuse: (problem: string) => ConfigurationError,
+): Promise<HookList | undefined> {
+  if (options === undefined) return undefined;
+  if (typeof options !== 'object' || options === null) throw refuse('hooks must be an object.');
+  const unknown = Object.keys(options).find((key) => !KINDS.includes(key as (typeof KINDS)[number]));
+  if (unknown !== undefined) throw refuse(`hooks has no ${unknown}: there are ${KINDS.join(', ')}.`);
+  const instances = new Map<unknown, Promise<unknown>>();
+  const once = (type: unknown, what: string): Promise<unknown> => {
+    const made = instances.get(type) ?? instantiate(type, what);
+    instances.set(type, made);
+    return made;
+  };
+  const list = async <Run>(kind: keyof HookOptions): Promise<NamedHook<Run>[]> => {
+    const hooks: NamedHook<Run>[] = [];
+    for (const hook of listOf(options[kind])) hooks.push(await resolveHook<Run>(hook, kind, once, refuse));
+    return hooks;
+  };
+  const resolved: HookList = {
+    beforeRequest: await list('beforeRequest'),
+    afterResponse: await list('afterResponse'),
+    onError: await list('onError'),
+  };
+  return KINDS.some((kind) => resolved[kind].length > 0) ? resolved : undefined;
+}
+
+/** Both, the first ones first. */
+export function joinHooks(first: HookOptions | undefined, second: HookOptions | undefined): HookOptions | undefined {
+  if (first === undefined || second === undefined) return second ?? first;
+  const joined = KINDS.map((kind) => [kind, [...listOf(first[kind]), ...listOf(second[kind])]] as const);
+  return { ...second, ...Object.fromEntries(joined) };
+}
+
+async function resolveHook<Run>(
+  hook: unknown,
+  kind: keyof HookOptions,
+  once: (type: unknown, what: string) => Promise<unknown>,
+  refuse: (problem: string) => ConfigurationError,
+): Promise<NamedHook<Run>> {
+  if (typeof hook === 'function' && !isClass(hook))
+    return { name: `${kind} ${hook.name || 'function'}`, run: hook as Run };
+  const instance = (typeof hook === 'function' ? await once(hook, `hooks.${kind}`) : hook) as Record<string, unknown>;
+  const method = instance?.[kind];
+  if (typeof method !== 'function') {
+    throw refuse(`hooks.${kind} must be functions, or objects or classes with a method ${kind}().`);
+  }
+  return { name: `${instance.constructor?.name ?? 'object'}.${kind}`, run: method.bind(instance) as Run };
+}
+
+function listOf(hooks: unknown): readonly unknown[] {
+  if (hooks === undefined) return [];
+  return Array.isArray(hooks) ? hooks : [hooks];
+}
+
+function isClass(value: unknown): boolean {
+  return /^class\b/.test(Function.prototype.toString.call(value));
+}

@@ -1,0 +1,139 @@
+import type { AxiosInstance, AxiosRequestConfig } from 'axios';
+import type { Authenticator } from '../auth/authenticator.js';
+import type { CompositeAuth } from '../auth/composite.authenticator.js';
+import type { TokenAuthPlacement } from '../auth/token.authenticator.js';
+import type { LoggingOptions } from '../client/layers/log.js';
+import type { RequestHeaders } from '../client/request/request-config.js';
+import type { ClassOf, HookOptions } from './hook-options.js';
+import type { QueryParams } from '../http/query-params.js';
+import type { PoolOptions } from '../http/axios.transport.js';
+import type { TlsOptions } from '../http/tls-options.js';
+import type { Transport } from '../http/transport.js';
+import type { TokenFetchPipeline, TokenFetchPipelineOptions } from '../pipeline/token-fetch-pipeline.js';
+import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import type { EncryptionOptions } from '../storage/encryption.js';
+import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+import type { TokenManager } from '../token/token-manager.js';
+import type { TokenProvider } from '../token/token-provider.js';
+import type { TokenSettings } from '../token/token-settings.js';
+
+/** What names a provider of the app: a text, a symbol or a class. */
+// oxlint-disable-next-line typescript/no-unsafe-function-type -- as Nest's own InjectionToken, which a class is
+export type StorageToken = string | symbol | ClassOf<unknown> | Function;
+
+/** A storage, any object with `get` and `set`, or the injection token of one. */
+export type StorageOption = TokenStorage | GetSet | StorageToken;
+
+/** A pipeline, or the options of one; `refreshFromStep`: where a rejection starts to renew. @see PipelineTokenProvider */
+export type PipelineOption = TokenFetchPipeline | (TokenFetchPipelineOptions & { refreshFromStep?: string });
+
+/** How a service's calls get their token. Give one of `provider`, `tokenManager` and `pipeline`. */
+export interface TokenAuthOptions extends TokenAuthPlacement, TokenSettings {
+  /** Where tokens come from: an instance, or a class that the app or the module creates. */
+  provider?: TokenProvider | ClassOf<TokenProvider>;
+  /** A manager made elsewhere, or the name of the service whose manager is shared. */
+  tokenManager?: TokenManager | string;
+  /** Several calls that build on each other: device token → app token → user token. */
+  pipeline?: PipelineOption;
+  /** Paths that are called without a credential. Added to the service's own. */
+  excludedPaths?: Iterable<string>;
+  /** Globs of such paths. Added to the service's own. */
+  excludedPathPatterns?: Iterable<string>;
+  /** Gets a token when the application starts, so that the first call need not wait. @default false */
+  warmUp?: boolean;
+}
+
+/** Who authenticates a service's calls: an authenticator, its class, a function that makes one, or token options. */
+export type AuthOption =
+  | Authenticator
+  | CompositeAuth<Authenticator | TokenAuthOptions>
+  | ClassOf<Authenticator>
+  | (() => Authenticator)
+  | TokenAuthOptions;
+
+/** Options that a service may take from `defaults`. Durations are in milliseconds. */
+export interface ForgeServiceDefaults {
+  /** Who authenticates calls. Left out: nobody. */
+  auth?: AuthOption;
+  /**
+   * Paths below the base URL that are called without a credential, whatever `auth` is: exact but for one trailing
+   * slash, case-sensitive, without query; percent-encoding is decoded once, and `%2F` is no slash.
+   * @default []
+   */
+  excludedPaths?: Iterable<string>;
+  /**
+   * Globs of such paths, as Python's fnmatch reads them: `*` crosses slashes, and `/public/*` does not match `/public`.
+   * @default []
+   */
+  excludedPathPatterns?: Iterable<string>;
+  /** Sent with every request to the service's own origins. */
+  headers?: RequestHeaders;
+  /** Query parameters of every request to the service's own origins. */
+  params?: QueryParams;
+  /** Per attempt, to the end of the body (to the headers of a stream). @default 30_000 */
+  timeoutMs?: number;
+  /** For a whole call, waiting for a token included. Left out: no limit beyond those of its parts. */
+  totalTimeoutMs?: number;
+  /** When a call is sent again after a transient failure. @default `NoRetryStrategy` */
+  retry?: RequestRetryStrategy;
+  /** What runs around each call. */
+  hooks?: HookOptions;
+  /** One redacted line for each request that is sent; headers and bodies, redacted too, on demand. @default false */
+  logging?: boolean | LoggingOptions;
+  /** Takes the place of axios. */
+  transport?: Transport;
+  /**
+   * Agents, proxy, limits: an axios config, or the HttpService of another module. Its `baseURL`, `headers`, `params`,
+   * `timeout`, `maxRedirects` and `validateStatus` stand below the options beside it; its interceptors and transforms are
+   * not run.
+   */
+  axios?: AxiosRequestConfig | { readonly axiosRef: AxiosInstance };
+  /** Further origins that may see the service's credential. @default [] */
+  allowedOrigins?: readonly string[];
+  /** Redirects followed; 0 answers them as they are. @default 10 */
+  maxRedirects?: number;
+  /** Bytes of a body after which it is given up. Left out: no limit. */
+  maxContentLength?: number;
+  /** TLS of the service. A token endpoint has its own: nothing is inherited. */
+  tls?: TlsOptions;
+  /** The connections that are kept for the service, unless `axios` brings agents. */
+  pool?: PoolOptions;
+  /** Which statuses are an answer; any other throws an {@link HttpStatusError}. @default 2xx */
+  validateStatus?: (status: number) => boolean;
+  /** Where the service's tokens are kept. @default the module's */
+  storage?: StorageOption;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
+}
+
+/** One service that the app calls. */
+export interface ForgeServiceOptions extends ForgeServiceDefaults {
+  /** Names the service in `@InjectForgeClient(name)`, in errors and in keys. */
+  name: string;
+  /** What relative URLs are below. Needed unless calls give absolute URLs, or only tokens are wanted. */
+  baseUrl?: string;
+  /**
+   * Whether modules that import this `forFeature()` inject the service's `httpService` as their `HttpService`: code that
+   * uses one is authenticated unchanged. Not for `forRoot()`, which would take the `HttpService` of everybody.
+   * @default false
+   */
+  provideHttpService?: boolean;
+}
+
+/** Options of `ForgeAuthModule.forRoot()`. */
+export interface ForgeAuthOptions {
+  services?: readonly ForgeServiceOptions[];
+  /** Taken by every service of the application that does not say otherwise; `headers` are merged, `hooks` concatenated. */
+  defaults?: ForgeServiceDefaults;
+  /** Where tokens are kept. @default the last store of the app's CACHE_MANAGER, else bounded memory */
+  storage?: StorageOption;
+  /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
+  lock?: TokenLock;
+  /** Encrypts what is stored. @default stored in the clear, which one log line says */
+  encryption?: EncryptionOptions;
+  /** First part of every storage key. @default 'forge-auth' */
+  keyPrefix?: string;
+  /** Longest time that a token is used without a look at shared storage, in milliseconds. @default 5_000 */
+  nearCacheTtlMs?: number;
+}

@@ -1,0 +1,32 @@
+import { agesOf, type TokenAges } from './refresh-policy.js';
+import type { SlotEnvironment } from './slot-environment.js';
+import type { ShelvedToken } from './token-shelf.js';
+import type { Token } from '../token.js';
+
+/** A token in use, and what is known of it. */
+export interface HeldToken extends ShelvedToken {
+  readonly ages: TokenAges;
+  /** Answered as it is, so that a warm call allocates nothing. */
+  readonly promise: Promise<Token>;
+  /** Until then the token is used without another look at anything. */
+  checkAt: number;
+}
+
+/** @param nextLook when storage is worth another look */
+export function holdToken(
+  { token, obtainedAt, generation }: ShelvedToken,
+  { settings, jitter }: SlotEnvironment,
+  nextLook: number,
+): HeldToken {
+  const ages = agesOf(obtainedAt, token.expiresAt, settings, jitter);
+  const promise = Promise.resolve(token);
+  return { token, obtainedAt, generation, ages, promise, checkAt: Math.min(ages.dueAt, nextLook) };
+}
+
+/** Whether a stored token may take the place of `replaced`: another one, and none that is older. */
+export function supersedes(stored: ShelvedToken, replaced: ShelvedToken | undefined): boolean {
+  return (
+    replaced === undefined ||
+    (replaced.token.fingerprint !== stored.token.fingerprint && stored.generation >= replaced.generation)
+  );
+}

@@ -1,0 +1,36 @@
+import type { Clock } from '../../clock.js';
+
+/** A service that rejects even fresh tokens is asked again with a new one after this time at the earliest. */
+const FIRST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 300_000;
+
+/**
+ * Stops a minting loop: when a service rejects even a token that was just renewed for it, rejections renew nothing for
+ * 30 s, doubling to 5 min. The 401s reach their callers meanwhile; the token goes on being used.
+ */
+export class RenewalPause {
+  readonly #clock: Clock;
+  #level = 0;
+  #until = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get active(): boolean {
+    return this.#clock.now() < this.#until;
+  }
+
+  /** A token that had just been renewed was rejected. Counts once per pause, however many calls saw it. */
+  freshTokenRejected(): void {
+    if (this.active) return;
+    this.#until = this.#clock.now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#level);
+    this.#level += 1;
+  }
+
+  /** A token that had just been renewed was accepted. */
+  freshTokenAccepted(): void {
+    this.#level = 0;
+    this.#until = 0;
+  }
+}

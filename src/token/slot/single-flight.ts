@@ -1,0 +1,67 @@
+import type { Clock } from '../../clock.js';
+
+/**
+ * One piece of work that many callers wait for.
+ *
+ * A caller that is cancelled leaves alone; the work is aborted when the last one has left. It has a deadline, at which
+ * it rejects even if the work ignores its signal. Everybody gets the same value or the same error, at once.
+ */
+export class Flight<T> {
+  /** Settles as the work does. Never an unhandled rejection. */
+  readonly settled: Promise<T>;
+  readonly #controller = new AbortController();
+  #waiting = 0;
+  #over = false;
+  #abandoned = false;
+
+  constructor(work: (signal: AbortSignal) => Promise<T>, clock: Clock, deadlineMs: number, onDeadline: () => Error) {
+    const { signal } = this.#controller;
+    this.settled = new Promise<T>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      const cancel = clock.after(deadlineMs, () => this.abort(onDeadline()));
+      work(signal)
+        .then(resolve, reject)
+        .finally(() => {
+          this.#over = true;
+          cancel();
+        });
+    });
+    this.settled.catch(() => undefined);
+  }
+
+  /** Whether the work was aborted: nobody waits for it any more, its deadline is over, or it was told to. */
+  get aborted(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  /** Whether the work was aborted because the last caller had left. */
+  get abandoned(): boolean {
+    return this.#abandoned;
+  }
+
+  /** Waits for the work, without keeping it from being aborted on somebody else's behalf when `signal` aborts. */
+  join(signal?: AbortSignal): Promise<T> {
+    this.#waiting += 1;
+    if (signal === undefined) return this.settled;
+    return new Promise<T>((resolve, reject) => {
+      const leave = (): void => {
+        reject(signal.reason as Error);
+        this.#waiting -= 1;
+        if (this.#waiting > 0) return;
+        this.#abandoned = true;
+        this.abort(signal.reason);
+      };
+      if (signal.aborted) {
+        leave();
+        return;
+      }
+      signal.addEventListener('abort', leave, { once: true });
+      this.settled.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    });
+  }
+
+  /** Ends the work for everybody. */
+  abort(reason: unknown): void {
+    if (!this.#over) this.#controller.abort(reason);
+  }
+}

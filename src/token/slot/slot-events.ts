@@ -1,0 +1,26 @@
+import type { ForgeLogger } from '../../logger.js';
+import { RedactedCause } from '../../redact.js';
+import type { Token } from '../token.js';
+
+/** What happens to the tokens of a slot. */
+export interface SlotEvents {
+  refreshed(token: Token, previous: Token | undefined): void;
+  invalidated(token: Token): void;
+  failed(error: unknown): void;
+}
+
+/** The same events, told safely: a listener that throws must not fail the flight that tells it something. */
+export function guardedEvents(events: SlotEvents, logger: ForgeLogger): SlotEvents {
+  const tell = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      logger.warn(`A listener of token events failed: ${new RedactedCause(error).message}.`);
+    }
+  };
+  return {
+    refreshed: (token, previous) => tell(() => events.refreshed(token, previous)),
+    invalidated: (token) => tell(() => events.invalidated(token)),
+    failed: (error) => tell(() => events.failed(error)),
+  };
+}

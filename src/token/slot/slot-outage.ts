@@ -1,0 +1,44 @@
+import { AuthenticationError, ClientClosedError, ForgeAuthError } from '../../errors.js';
+import type { SlotEnvironment } from './slot-environment.js';
+import { tokenFailure } from '../token-failure.js';
+
+/** Tells of an outage once when it begins, and once when it is over. */
+export class SlotOutage {
+  readonly #environment: SlotEnvironment;
+  #told = false;
+
+  constructor(environment: SlotEnvironment) {
+    this.#environment = environment;
+  }
+
+  /** @param tokenStays whether there is a token that has not run out */
+  failed(error: unknown, tokenStays: boolean): void {
+    if (this.#told) return;
+    this.#told = true;
+    const what = error instanceof ForgeAuthError ? error.message : 'A token request failed.';
+    this.#environment.logger.warn(`${what}${tokenStays ? ' The current token stays in use until it expires.' : ''}`);
+  }
+
+  over(): void {
+    if (!this.#told) return;
+    this.#told = false;
+    this.#environment.logger.log(`Tokens for ${this.#environment.owner} can be had again.`);
+  }
+}
+
+/** What those get who wait for a flight that took too long. */
+export function deadlineFailure({ owner, serviceName, settings }: SlotEnvironment): ForgeAuthError {
+  const late = new AuthenticationError(`Token request for ${owner} did not end within ${settings.deadlineMs} ms.`, {
+    code: 'FORGE_AUTH_TOKEN_DEADLINE',
+    transient: true,
+  });
+  return tokenFailure(late, owner, serviceName);
+}
+
+/** What those get who ask when all is over. */
+export function closedFailure({ owner, serviceName }: SlotEnvironment): ClientClosedError {
+  return new ClientClosedError(
+    `Tokens for ${owner} are no longer to be had: closed.`,
+    serviceName === undefined ? {} : { serviceName },
+  );
+}

@@ -1,0 +1,241 @@
+import type { Clock } from '../../clock.js';
+import { AuthenticationError } from '../../errors.js';
+import type { FetchGate } from './fetch-gate.js';
+import { keepAlive, type KeptLease } from './lease-keeper.js';
+import { type Redeem, type RedemptionCase, Redemptions } from './redemption.js';
+import { tokenFailure } from '../token-failure.js';
+import type { ShelvedToken, TokenShelf } from './token-shelf.js';
+import { Token } from '../token.js';
+
+/** Where the tokens of one key come from. */
+export interface TokenWork {
+  /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
+  key(): string | Promise<string>;
+  /**
+   * Gets a new token; `previous` is the last one known, with its refresh token only if that may be redeemed.
+   * @param redeem to be asked before a refresh token is sent
+   */
+  obtain(previous: Token | undefined, signal: AbortSignal, redeem: Redeem): Promise<Token>;
+  /**
+   * Whether a failure is this token's own, rather than that of another one it is made from: others are not held against
+   * its endpoint, and told where they belong. Left out, every failure is.
+   */
+  isOwnFailure?(error: unknown): boolean;
+}
+
+/** Whom a renewal is for. */
+export interface RenewalContext {
+  /** For messages: `"orders"`. */
+  readonly owner: string;
+  readonly serviceName: string | undefined;
+  readonly clock: Clock;
+  readonly settings: { readonly defaultTtlMs: number | undefined };
+}
+
+/** One renewal: what is known before it. */
+export interface RenewalRequest {
+  readonly signal: AbortSignal;
+  /** A new token is wanted, whatever storage has. */
+  readonly forced: boolean;
+  /** The last token known here. */
+  readonly current: ShelvedToken | undefined;
+  /** Whether a stored token will do. */
+  acceptable(stored: ShelvedToken): boolean;
+  /** Told of a stored token that will not do: it may have to, if no new one can be had. */
+  lastResort(stored: ShelvedToken): void;
+  /** Whether something newer has come meanwhile: a result that is late is then dropped. */
+  overtaken(): boolean;
+}
+
+/** What came of a renewal. */
+export interface Renewed {
+  readonly shelved: ShelvedToken;
+  /** False where another process had done it already. */
+  readonly fetched: boolean;
+}
+
+/** A holder that died is replaced after this time; one that lives extends its lease at a third of it. */
+const LEASE_MS = 5_000;
+/** Those who wait for another process look this often, in case its announcement is lost. */
+const POLL_MS = 250;
+/** Part of the polling time that jitter adds, so that a fleet does not look in step. */
+const POLL_JITTER = 0.5;
+/** Name of the note that holds a fleet back from a failing endpoint. */
+const BACKOFF_NOTE = 'backoff';
+
+/**
+ * The whole of one renewal: look in storage, pass the gate, take the lease, look again, fetch, write, hand over.
+ * Of all processes on one storage, one fetches; the others wait for what it writes.
+ */
+export class TokenRenewal {
+  readonly #context: RenewalContext;
+  readonly #work: TokenWork;
+  readonly #shelf: TokenShelf;
+  readonly #gate: FetchGate;
+  readonly #redemptions: Redemptions;
+
+  constructor(context: RenewalContext, work: TokenWork, shelf: TokenShelf, gate: FetchGate) {
+    this.#context = context;
+    this.#work = work;
+    this.#shelf = shelf;
+    this.#gate = gate;
+    this.#redemptions = new Redemptions(shelf, context.clock);
+  }
+
+  /** @throws {AuthenticationError} when no token can be had */
+  async run(request: RenewalRequest): Promise<Renewed> {
+    const { signal } = request;
+    try {
+      const stored = await this.#shelf.read();
+      signal.throwIfAborted();
+      if (!request.forced && stored !== undefined && request.acceptable(stored)) return this.#found(stored);
+      if (stored !== undefined) request.lastResort(stored);
+      return await this.#runAlone(request, stored);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw tokenFailure(error, this.#context.owner, this.#context.serviceName);
+    }
+  }
+
+  /** A token with its place in the order of writes. */
+  shelve(token: Token, obtainedAt: number, after: ShelvedToken | undefined, generation = obtainedAt): ShelvedToken {
+    const { defaultTtlMs } = this.#context.settings;
+    const endless = token.expiresAt === undefined && defaultTtlMs !== undefined;
+    return {
+      token: endless ? token.with({ expiresAt: obtainedAt + defaultTtlMs }) : token,
+      obtainedAt,
+      generation: Math.max(generation, (after?.generation ?? 0) + 1),
+    };
+  }
+
+  async #runAlone(request: RenewalRequest, before: ShelvedToken | undefined): Promise<Renewed> {
+    const { clock } = this.#context;
+    for (;;) {
+      await this.#passGate();
+      // The holder may be done before its refusal of us arrives: its announcement is then not to be missed.
+      const since = this.#shelf.changes;
+      const admission = await this.#shelf.acquire(LEASE_MS, request.signal);
+      if (admission === 'down') return this.#runWith(undefined, request, before);
+      if (admission !== 'held')
+        return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
+      await this.#shelf.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
+      const found = await this.#shelf.read();
+      if (this.#isNews(found, request, before)) return this.#found(found);
+    }
+  }
+
+  /** @param lease undefined where there is none to be had: better one request too many than none */
+  async #runWith(
+    lease: KeptLease | undefined,
+    request: RenewalRequest,
+    before: ShelvedToken | undefined,
+  ): Promise<Renewed> {
+    try {
+      const stored = lease === undefined ? before : await this.#shelf.read();
+      if (this.#isNews(stored, request, before)) return this.#found(stored);
+      await this.#passGate();
+      return await this.#fetch(request, stored, lease);
+    } catch (error) {
+      if (!request.signal.aborted) await this.failed(error);
+      throw error;
+    } finally {
+      // Announced before the lease is given back where there is a token, after it where there is none.
+      this.#shelf.announce();
+      lease?.release().then(
+        () => this.#shelf.announce(),
+        () => undefined,
+      );
+    }
+  }
+
+  async #fetch(
+    request: RenewalRequest,
+    stored: ShelvedToken | undefined,
+    lease: KeptLease | undefined,
+  ): Promise<Renewed> {
+    const { signal } = request;
+    const known = newest(request.current, stored);
+    const obtainedAt = this.#context.clock.now();
+    const token = await this.#obtain({ known, stored, lease }, signal);
+    // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
+    if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
+    const hadFailed = this.#gate.failures > 0;
+    this.#gate.succeeded();
+    const shelved = this.shelve(token, obtainedAt, known, lease?.generation);
+    // Written before it is used: a rotated refresh token that is lost cannot be had again.
+    let newer = lease?.lost === true ? await this.#newerThan(shelved, request) : undefined;
+    if (newer === undefined && (await this.#shelf.put(shelved)) === 'superseded')
+      newer = await this.#newerThan(shelved, request);
+    if (hadFailed) await this.#shelf.writeNote(BACKOFF_NOTE, '', 1);
+    return { shelved: newer ?? shelved, fetched: true };
+  }
+
+  /** Written by whoever has the lease now. */
+  async #newerThan(shelved: ShelvedToken, request: RenewalRequest): Promise<ShelvedToken | undefined> {
+    const newer = await this.#shelf.read();
+    return newer !== undefined && newer.generation > shelved.generation && request.acceptable(newer)
+      ? newer
+      : undefined;
+  }
+
+  async #obtain(redemption: RedemptionCase, signal: AbortSignal): Promise<Token> {
+    const { owner, clock } = this.#context;
+    const candidate = this.#redemptions.candidate(redemption);
+    const token = await this.#work.obtain(candidate, signal, () => this.#redemptions.redeem(redemption));
+    if (!(token instanceof Token)) {
+      throw new AuthenticationError(
+        `Token request for ${owner} failed: the provider answered no Token. Return new Token({ … }).`,
+        {
+          code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+        },
+      );
+    }
+    if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
+      throw new AuthenticationError(
+        `Token request for ${owner} failed: the token had expired when it arrived. Check the clocks.`,
+        {
+          code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
+          transient: true,
+        },
+      );
+    }
+    this.#redemptions.succeeded();
+    return token;
+  }
+
+  #found(stored: ShelvedToken): Renewed {
+    this.#gate.succeededElsewhere(stored.obtainedAt);
+    return { shelved: stored, fetched: false };
+  }
+
+  /** Of a stored token, whether it is what this renewal was to bring; a forced one wants one that came after its start. */
+  #isNews(
+    found: ShelvedToken | undefined,
+    request: RenewalRequest,
+    before: ShelvedToken | undefined,
+  ): found is ShelvedToken {
+    if (found === undefined) return false;
+    const since = newest(before, request.current)?.generation ?? 0;
+    return request.acceptable(found) && (!request.forced || found.generation > since);
+  }
+
+  /** @throws {AuthenticationError} FORGE_AUTH_BACKOFF while this process, or another one, holds fetches back */
+  async #passGate(): Promise<void> {
+    this.#gate.adopt(await this.#shelf.readNote(BACKOFF_NOTE));
+    this.#gate.check(this.#context.owner);
+  }
+
+  /** A fetch came to nothing: the endpoint is left alone for a while, by the other processes, too. */
+  async failed(error: unknown): Promise<void> {
+    if (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF') return;
+    if (this.#work.isOwnFailure?.(error) === false) return;
+    this.#gate.failed(error);
+    const { text, ttlMs } = this.#gate.toNote();
+    await this.#shelf.writeNote(BACKOFF_NOTE, text, ttlMs);
+  }
+}
+
+function newest(a: ShelvedToken | undefined, b: ShelvedToken | undefined): ShelvedToken | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.generation > b.generation ? a : b;
+}

@@ -1,0 +1,197 @@
+import { type Clock, sleep } from '../../clock.js';
+import { linkSignals } from '../../http/signals.js';
+import type { Admission, GuardedStorage, WriteOutcome } from '../../storage/guarded-storage.js';
+import { Token } from '../token.js';
+
+/** A token with what is stored beside it. */
+export interface ShelvedToken {
+  readonly token: Token;
+  /** When the request that brought it was started, epoch milliseconds. */
+  readonly obtainedAt: number;
+  readonly generation: number;
+  /** A service rejected the access token, or an app invalidated it; its refresh token may still be good. */
+  readonly rejected?: boolean;
+  /** Its refresh token was being redeemed when it was written. */
+  readonly redeeming?: boolean;
+}
+
+/** How long a refresh token is kept when the issuer does not say: the usual order of magnitude. */
+const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
+/** How long a token without an end is kept. */
+const ENDLESS_TOKEN_TTL_MS = 24 * 3_600_000;
+
+/** One token's place in shared storage. Its writes land in the order they were made. */
+export class TokenShelf {
+  readonly #storage: () => GuardedStorage | undefined;
+  readonly #key: () => string | Promise<string>;
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  #writes: Promise<unknown> = Promise.resolve();
+  #changes = 0;
+  #closed = false;
+  #watched:
+    { readonly key: string; readonly storage: GuardedStorage; readonly end: (() => void) | undefined } | undefined;
+
+  /** @param onChange called when another process, or another manager, may have changed what stands here */
+  constructor(
+    storage: () => GuardedStorage | undefined,
+    key: () => string | Promise<string>,
+    clock: Clock,
+    onChange: () => void,
+  ) {
+    this.#storage = storage;
+    this.#key = key;
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  /** When what stands here is worth another look: never while every change is announced, or where there is no storage. */
+  nextLook(intervalMs: number): number {
+    const storage = this.#storage();
+    const told = storage?.announcements?.up === true && !storage.failing;
+    return storage === undefined || told ? Number.POSITIVE_INFINITY : this.#clock.now() + intervalMs;
+  }
+
+  /** What is stored, after every write made so far. */
+  async read(): Promise<ShelvedToken | undefined> {
+    await this.#writes;
+    return this.#read();
+  }
+
+  put(shelved: ShelvedToken): Promise<WriteOutcome> {
+    return this.#write(() => this.#put(shelved));
+  }
+
+  /**
+   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers what it buried.
+   * @param whole its refresh token is no good either
+   */
+  async bury(target: Token | undefined, whole = false): Promise<Token | undefined> {
+    let buried: Token | undefined;
+    await this.#write(async () => {
+      const stored = await this.#read();
+      if (stored === undefined || stored.rejected === true) return;
+      if (target !== undefined && stored.token.fingerprint !== target.fingerprint) return;
+      buried = stored.token;
+      const token = whole ? stored.token.with({ refreshToken: undefined }) : stored.token;
+      await this.#put({ ...stored, token, rejected: true, generation: stored.generation + 1 });
+      this.announce();
+    });
+    return buried;
+  }
+
+  /** Asks for the right to renew the token alone. */
+  async acquire(ttlMs: number, signal: AbortSignal): Promise<Admission> {
+    const storage = this.#storage();
+    return storage === undefined ? 'down' : storage.acquire(await this.#watchedKey(storage), { ttlMs, signal });
+  }
+
+  /** How many changes were heard of. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /**
+   * Waits until something may have changed, `atMostMs` at most.
+   * @param since {@link changes} at an earlier time: what was heard of from then on is not waited for again
+   */
+  async changed(since: number, atMostMs: number, signal: AbortSignal): Promise<void> {
+    const storage = this.#storage();
+    const link = linkSignals(signal);
+    const key = storage && (await this.#watchedKey(storage));
+    const end = key === undefined ? undefined : storage?.announcements?.onChange(key, () => link.abort(CHANGED));
+    try {
+      if (this.#changes === since) await sleep(this.#clock, atMostMs, link.signal);
+    } catch (error) {
+      if (error !== CHANGED) throw error;
+    } finally {
+      end?.();
+      link.release();
+    }
+  }
+
+  /** Tells those who wait, and those who use the token, to look. */
+  announce(): void {
+    if (this.#watched !== undefined) this.#storage()?.announcements?.announce(this.#watched.key);
+  }
+
+  /** Whether other processes are kept in order with this one: they may have redeemed a refresh token. */
+  get shared(): boolean {
+    return this.#storage()?.locksFleet === true;
+  }
+
+  /** A note to the others, beside the token. */
+  async readNote(name: string): Promise<string | undefined> {
+    const storage = this.#storage();
+    return storage?.locksFleet === true ? storage.readText(`${await this.#watchedKey(storage)}:${name}`) : undefined;
+  }
+
+  async writeNote(name: string, text: string, ttlMs: number): Promise<void> {
+    const storage = this.#storage();
+    if (storage?.locksFleet === true)
+      await storage.writeText(`${await this.#watchedKey(storage)}:${name}`, text, ttlMs);
+  }
+
+  /** Listens no longer, nor when it is used again. */
+  close(): void {
+    this.#closed = true;
+    this.#watched?.end?.();
+    this.#watched = undefined;
+  }
+
+  /** The key as it is now: a rotated secret moves the token. Changes under it are listened for. */
+  async #watchedKey(storage: GuardedStorage): Promise<string> {
+    const key = await this.#key();
+    if (this.#watched?.key !== key || this.#watched.storage !== storage) {
+      this.#watched?.end?.();
+      const end = this.#closed ? undefined : storage.announcements?.onChange(key, () => this.#heard());
+      this.#watched = { key, storage, end };
+    }
+    return key;
+  }
+
+  #heard(): void {
+    this.#changes += 1;
+    this.#onChange();
+  }
+
+  async #read(): Promise<ShelvedToken | undefined> {
+    const storage = this.#storage();
+    const envelope = storage && (await storage.read(await this.#watchedKey(storage)));
+    if (envelope === undefined) return undefined;
+    try {
+      return { ...envelope, token: new Token(envelope.token) };
+    } catch {
+      return undefined; // Written by a stranger: a miss.
+    }
+  }
+
+  async #put(shelved: ShelvedToken): Promise<WriteOutcome> {
+    const storage = this.#storage();
+    if (storage === undefined) return 'failed';
+    const envelope = { ...shelved, token: Token.record(shelved.token) };
+    return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(shelved));
+  }
+
+  #write<T>(work: () => Promise<T>): Promise<T> {
+    const write = this.#writes.then(work);
+    this.#writes = write.catch(() => undefined);
+    return write;
+  }
+
+  /** As long as the refresh token is good, else as long as the access token is. */
+  #ttlMs({ token, obtainedAt }: ShelvedToken): number {
+    const now = this.#clock.now();
+    const access = (token.expiresAt ?? now + ENDLESS_TOKEN_TTL_MS) - now;
+    if (token.refreshToken === undefined) return access;
+    return Math.max(access, (refreshExpiryOf(token, obtainedAt) ?? obtainedAt + REFRESH_TOKEN_TTL_MS) - now);
+  }
+}
+
+const CHANGED = Symbol('changed');
+
+/** When the refresh token runs out, where the issuer says (Keycloak and others do); epoch milliseconds. */
+export function refreshExpiryOf(token: Token, obtainedAt: number): number | undefined {
+  const seconds = Number(token.extra['refresh_expires_in'] ?? token.extra['refresh_token_expires_in'] ?? 0);
+  return seconds > 0 ? obtainedAt + seconds * 1000 : undefined;
+}

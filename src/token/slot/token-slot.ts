@@ -1,0 +1,330 @@
+import { AuthenticationError } from '../../errors.js';
+import { FetchGate } from './fetch-gate.js';
+import { type HeldToken, holdToken, supersedes } from './held-token.js';
+import { Probation } from './probation.js';
+import { Flight } from './single-flight.js';
+import type { SlotEnvironment } from './slot-environment.js';
+import { guardedEvents, type SlotEvents } from './slot-events.js';
+import { SlotFlights } from './slot-flights.js';
+import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
+import { TokenRenewal, type TokenWork } from './token-renewal.js';
+import { type ShelvedToken, TokenShelf } from './token-shelf.js';
+import type { Replacement } from '../token-source.js';
+import type { Token } from '../token.js';
+
+/**
+ * The life of one token: one key, at most one flight.
+ *
+ * fresh → used; due → used, and refreshed once in the background; in the leeway → waited for, and used if that fails;
+ * expired → never used again.
+ */
+export class TokenSlot {
+  readonly #environment: SlotEnvironment;
+  readonly #events: SlotEvents;
+  readonly #shelf: TokenShelf;
+  readonly #renewal: TokenRenewal;
+  readonly #gate: FetchGate;
+  readonly #flights: SlotFlights;
+  readonly #probation: Probation;
+  readonly #outage: SlotOutage;
+  readonly #isOwnFailure: (error: unknown) => boolean;
+  #held: HeldToken | undefined;
+  /** The last token known, used or not: its refresh token may still be good. */
+  #last: ShelvedToken | undefined;
+  /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
+  #rejected: string | undefined;
+  #rereading = false;
+  /** What was heard of during a look may have come too late for it. */
+  #lookAgain = false;
+  #closed = false;
+
+  constructor(environment: SlotEnvironment, work: TokenWork, events: SlotEvents) {
+    const { clock, storage } = environment;
+    this.#environment = environment;
+    this.#events = guardedEvents(events, environment.logger);
+    this.#shelf = new TokenShelf(
+      storage,
+      () => work.key(),
+      clock,
+      () => this.#changedElsewhere(),
+    );
+    this.#gate = new FetchGate(clock);
+    this.#probation = new Probation(clock);
+    this.#outage = new SlotOutage(environment);
+    this.#flights = new SlotFlights(
+      (forced) => this.#takeOff(forced),
+      (flight, error) => this.#landedBadly(flight, error),
+    );
+    this.#isOwnFailure = (error) => work.isOwnFailure?.(error) ?? true;
+    this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
+  }
+
+  /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
+  get(signal?: AbortSignal): Promise<Token> {
+    const held = this.#held;
+    if (held !== undefined && this.#environment.clock.now() < held.checkAt) return held.promise;
+    return this.#getSlowly(signal);
+  }
+
+  /** The current token while `get` would answer it without another look at anything. */
+  peekFresh(): Token | undefined {
+    const held = this.#held;
+    return held !== undefined && this.#environment.clock.now() < held.checkAt ? held.token : undefined;
+  }
+
+  /** The current token if it has not run out; nothing is fetched. */
+  peek(): Token | undefined {
+    const held = this.#held;
+    return held !== undefined && this.#environment.clock.now() < held.ages.expiresAt ? held.token : undefined;
+  }
+
+  /** The token in use and what is known of it, whatever its age; nothing is fetched. */
+  get current(): ShelvedToken | undefined {
+    return this.#held;
+  }
+
+  /** Takes over what another process has stored, if it is newer than what was rejected here. */
+  async adoptStored(): Promise<boolean> {
+    const stored = await this.#shelf.read();
+    if (stored === undefined || this.#held !== undefined || !this.#acceptable(stored, undefined)) return false;
+    this.#adopt(stored);
+    return true;
+  }
+
+  /** Whether a flight is under way. */
+  get busy(): boolean {
+    return this.#flights.busy;
+  }
+
+  /** A new token, whatever the age of the current one. Concurrent calls share one flight. */
+  forceRefresh(signal?: AbortSignal): Promise<Token> {
+    return this.#flights.force(signal);
+  }
+
+  /**
+   * A service rejected `rejected`: answers a newer token, having it fetched if need be, however many calls report the
+   * same one. Undefined when there is no newer one to be had: renewal pauses, or the issuer answers the same token again.
+   */
+  async replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined> {
+    if (!this.reject(rejected)) return undefined;
+    const token = await this.get(signal);
+    if (token.fingerprint !== rejected.fingerprint) return { token, onProbation: this.#probation.includes(token) };
+    this.#probation.answeredAgain();
+    return undefined;
+  }
+
+  /** A service rejected `rejected`: it is not used again. Answers false while renewal pauses: then it is. */
+  reject(rejected: Token): boolean {
+    const held = this.#held;
+    if (held === undefined || held.token.fingerprint !== rejected.fingerprint) return true;
+    if (!this.#probation.reject(held)) return false;
+    this.#drop(held);
+    return true;
+  }
+
+  /** What a service thought of a token that was got for it. */
+  judge(token: Token, accepted: boolean): void {
+    this.#probation.judge(token, accepted, this.#held);
+  }
+
+  /** Forgets the current token, or `rejected` if that is the current one. Other processes see it in storage. */
+  async invalidate(rejected?: Token): Promise<void> {
+    const held = this.#held;
+    if (rejected !== undefined && held !== undefined && held.token.fingerprint !== rejected.fingerprint) return;
+    if (rejected !== undefined) this.#probation.noteRejection(rejected);
+    const target = held?.token ?? rejected;
+    if (held !== undefined) this.#drop(held);
+    const buried = await this.#shelf.bury(target);
+    if (held === undefined && buried !== undefined) this.#rejected = buried.fingerprint;
+  }
+
+  /** Forgets the current token and whatever is stored, be it newer. */
+  async discard(): Promise<void> {
+    const held = this.#held;
+    if (held !== undefined) this.#drop(held);
+    const buried = await this.#shelf.bury(undefined);
+    if (buried !== undefined) this.#rejected = buried.fingerprint;
+  }
+
+  /** The last token known here or in storage, unless it is good for nothing any more. */
+  async known(): Promise<Token | undefined> {
+    const stored = await this.#shelf.read();
+    const own = this.#held ?? this.#last;
+    const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
+    if (last === undefined) return undefined;
+    const usable = last.rejected !== true && this.#environment.clock.now() < (last.token.expiresAt ?? Infinity);
+    return usable || last.token.refreshToken !== undefined ? last.token : undefined;
+  }
+
+  /** Forgets a token that was revoked, its refresh token, too. */
+  async forget(revoked: Token): Promise<void> {
+    const held = this.#held;
+    if (held?.token.fingerprint === revoked.fingerprint) this.#drop(held);
+    this.#rejected = revoked.fingerprint;
+    if (this.#last?.token.fingerprint === revoked.fingerprint) this.#last = undefined;
+    await this.#shelf.bury(revoked, true);
+  }
+
+  /** Takes a token that came from elsewhere. */
+  async set(token: Token): Promise<void> {
+    this.#rejected = undefined;
+    const held = this.#heldOf(this.#renewal.shelve(token, this.#environment.clock.now(), this.#last));
+    this.#use(held);
+    await this.#shelf.put(held);
+    this.#shelf.announce();
+  }
+
+  /** Forgotten by its owner: listens no longer. Its token stays good. */
+  release(): void {
+    this.#shelf.close();
+  }
+
+  /** Aborts what is under way; every later call is refused. */
+  close(): void {
+    this.#closed = true;
+    const reason = closedFailure(this.#environment);
+    this.#flights.abort(reason);
+    this.#held = undefined;
+    this.#shelf.close();
+  }
+
+  #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
+    if (this.#closed) return Promise.reject(closedFailure(this.#environment));
+    const held = this.#held;
+    const now = this.#environment.clock.now();
+    if (held !== undefined && now < held.ages.leewayAt) {
+      if (now >= held.ages.dueAt) this.#refreshInBackground(held, now);
+      else this.#rereadInBackground(held);
+      return held.promise;
+    }
+    return this.#flights.join(signal).catch((error: unknown) => {
+      // In the leeway: better than none, while it has really not expired.
+      const valid = signal?.aborted === true ? undefined : this.peek();
+      if (valid !== undefined) return valid;
+      throw error;
+    });
+  }
+
+  #takeOff(forced: boolean): Flight<Token> {
+    if (this.#closed) throw closedFailure(this.#environment);
+    const { clock, settings } = this.#environment;
+    return new Flight<Token>(
+      (signal) => this.#renew(signal, forced),
+      clock,
+      settings.deadlineMs,
+      () => deadlineFailure(this.#environment),
+    );
+  }
+
+  async #renew(signal: AbortSignal, forced: boolean): Promise<Token> {
+    let before = this.#held;
+    const since = this.#shelf.changes;
+    const renewed = await this.#renewal.run({
+      signal,
+      forced,
+      current: before ?? this.#last,
+      acceptable: (stored) => this.#acceptable(stored, before),
+      lastResort: (stored) => {
+        before ??= this.#takeUp(stored);
+      },
+      overtaken: () => this.busy || this.#held !== before,
+    });
+    if (this.#closed) throw closedFailure(this.#environment);
+    this.#use(this.#heldOf(renewed.shelved));
+    // Not to be missed: nobody looks again while every change is announced.
+    if (this.#shelf.changes !== since) this.#changedElsewhere();
+    if (!renewed.fetched) return renewed.shelved.token;
+    this.#outage.over();
+    this.#events.refreshed(renewed.shelved.token, before?.token);
+    return renewed.shelved.token;
+  }
+
+  /**
+   * Whether what storage has may be used: newer than the token that is to be replaced, not rejected, not about to expire.
+   * An announcement may have brought it meanwhile.
+   */
+  #acceptable(stored: ShelvedToken, replaced: HeldToken | undefined): boolean {
+    if (stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
+    return supersedes(stored, replaced) && this.#environment.clock.now() < this.#heldOf(stored).ages.leewayAt;
+  }
+
+  /** A stored token in its leeway is held while a new one is asked for. */
+  #takeUp(stored: ShelvedToken): HeldToken | undefined {
+    const held = this.#heldOf(stored);
+    const usable = stored.rejected !== true && stored.token.fingerprint !== this.#rejected;
+    if (this.#held !== undefined || !usable || this.#environment.clock.now() >= held.ages.expiresAt) return undefined;
+    this.#use(held);
+    return held;
+  }
+
+  #heldOf(shelved: ShelvedToken): HeldToken {
+    return holdToken(shelved, this.#environment, this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs));
+  }
+
+  #use(held: HeldToken): void {
+    // One that takes the place of a token in use says nothing of the one on probation.
+    if (this.#held === undefined) this.#probation.begin(held, this.#last?.token);
+    this.#held = held;
+    this.#last = held;
+  }
+
+  #adopt(stored: ShelvedToken): void {
+    this.#gate.succeededElsewhere(stored.obtainedAt);
+    this.#use(this.#heldOf(stored));
+  }
+
+  #refreshInBackground(held: HeldToken, now: number): void {
+    if (this.busy) return;
+    if (this.#gate.waitMs > 0) {
+      held.checkAt = Math.min(now + this.#gate.waitMs, held.ages.leewayAt);
+      return;
+    }
+    this.#flights.join(undefined).catch(() => undefined);
+  }
+
+  #rereadInBackground(held: HeldToken): void {
+    held.checkAt = Math.min(held.ages.dueAt, this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs));
+    if (this.#rereading) return;
+    this.#rereading = true;
+    this.#look(held)
+      .catch(() => undefined) // The key could not be made: the next flight tells why.
+      .finally(() => {
+        this.#rereading = false;
+        if (this.#lookAgain) this.#changedElsewhere();
+      });
+  }
+
+  #changedElsewhere(): void {
+    this.#lookAgain = this.#rereading;
+    if (this.#held !== undefined && !this.#closed) this.#rereadInBackground(this.#held);
+  }
+
+  /** Takes over what another process did to the token: a newer one, or a tombstone. */
+  async #look(held: HeldToken): Promise<void> {
+    const stored = await this.#shelf.read();
+    if (stored === undefined || this.#held !== held) return;
+    if (stored.rejected === true && stored.token.fingerprint === held.token.fingerprint) this.#drop(held);
+    else if (this.#acceptable(stored, held)) this.#adopt(stored);
+  }
+
+  #drop(held: HeldToken): void {
+    this.#rejected = held.token.fingerprint;
+    if (this.#held === held) this.#held = undefined;
+    this.#events.invalidated(held.token);
+  }
+
+  #landedBadly(flight: Flight<Token>, error: unknown): void {
+    if (
+      this.#closed ||
+      flight.abandoned ||
+      (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF')
+    )
+      return;
+    // Failures of the fetch itself are counted where it is made; a deadline is only seen here.
+    if (flight.aborted) this.#renewal.failed(error).catch(() => undefined);
+    this.#events.failed(error);
+    if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
+      this.#shelf.bury(this.#last.token).catch(() => undefined);
+    if (this.#isOwnFailure(error)) this.#outage.failed(error, this.peek() !== undefined);
+  }
+}
