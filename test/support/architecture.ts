@@ -42,6 +42,7 @@ const LAYER_OF_FILE: Readonly<Record<string, number>> = {
   'redact.ts': 0,
   'clock.ts': 0,
   'logger.ts': 0,
+  'observer.ts': 0,
   'index.ts': 9,
 };
 
@@ -118,7 +119,7 @@ function breachesOfPlace(path: string): string[] {
     breaches.push(
       path.includes('/')
         ? `${path} stands in the folder "${topOf(path)}", which has no layer`
-        : `${path} has no layer: only errors, redact, clock, logger and index stand here`,
+        : `${path} has no layer: only errors, redact, clock, logger, observer and index stand here`,
     );
   }
   return breaches;

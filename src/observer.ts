@@ -1,0 +1,147 @@
+import type { ForgeAuthErrorCode } from './errors.js';
+
+/** Why a token was asked for. */
+export type TokenRequestCause = 'missing' | 'expired' | 'window' | 'rejection' | 'forced';
+
+/**
+ * One thing that happened, for whoever listens: logs, metrics, traces, `ForgeAuthEvents`.
+ *
+ * No event holds a token, a secret, a subject, a body or a URL. Durations are in milliseconds. `at` is `Clock.now()`,
+ * epoch milliseconds, when the event ended. `service` is undefined for what stands alone, outside a module.
+ */
+export type ForgeAuthEvent = { readonly at: number; readonly service: string | undefined } & (
+  | {
+      /** One flight ended: a token was obtained from the issuer, or from another process that had obtained it. */
+      readonly type: 'token_request';
+      readonly cause: TokenRequestCause;
+      readonly outcome: 'obtained' | 'failed' | 'aborted';
+      /** The grant type that obtained it, a registered name or `custom`. */
+      readonly grant: string;
+      /** Pipelines: the step's name. */
+      readonly step?: string;
+      /** Whether another process obtained it. */
+      readonly shared: boolean;
+      readonly durationMs: number;
+      readonly expiresAt?: number;
+      readonly code?: ForgeAuthErrorCode;
+    }
+  | {
+      /** One HTTP request of a flight to the token endpoint ended. */
+      readonly type: 'token_attempt';
+      readonly grant: string;
+      readonly attempt: number;
+      readonly status?: number;
+      readonly durationMs: number;
+    }
+  /** A caller was served from what is held, without waiting. */
+  | { readonly type: 'token_served'; readonly age: 'fresh' | 'due' | 'leeway' }
+  /** A caller waited for a flight. */
+  | { readonly type: 'token_wait'; readonly durationMs: number }
+  /** A service rejected a token. */
+  | { readonly type: 'token_rejected'; readonly status?: number }
+  | { readonly type: 'token_invalidated' }
+  | {
+      /** Token requests to an endpoint are held back until then, epoch milliseconds. */
+      readonly type: 'backoff';
+      readonly until: number;
+    }
+  | {
+      /** A call ended, all its attempts included. */
+      readonly type: 'call';
+      readonly method: string;
+      readonly status?: number;
+      readonly outcome: 'ok' | 'status' | 'failed' | 'aborted';
+      readonly attempts: number;
+      readonly durationMs: number;
+      readonly code?: string;
+    }
+  /** One request of a call ended. */
+  | {
+      readonly type: 'attempt';
+      readonly method: string;
+      readonly status?: number;
+      readonly attempt: number;
+      readonly durationMs: number;
+      readonly code?: string;
+    }
+  /** A call is sent again after `delayMs`. */
+  | { readonly type: 'retry'; readonly attempt: number; readonly delayMs: number; readonly status?: number }
+  | { readonly type: 'circuit'; readonly state: 'closed' | 'open' | 'half_open' }
+  | {
+      readonly type: 'storage';
+      readonly command: 'get' | 'set' | 'delete';
+      readonly outcome: 'hit' | 'miss' | 'ok' | 'refused' | 'failed' | 'timeout' | 'skipped';
+      readonly durationMs: number;
+    }
+  | { readonly type: 'storage_state'; readonly state: 'up' | 'down' }
+  | {
+      readonly type: 'lock';
+      readonly outcome: 'acquired' | 'busy' | 'failed';
+      readonly durationMs: number;
+    }
+);
+
+/** What runs inside an {@link Observer.around}. */
+export interface ObservedScope {
+  readonly kind: 'call' | 'token_request';
+  readonly service: string | undefined;
+  /** HTTP method of a call. */
+  readonly method?: string;
+  /** Origin of a call, without path: `https://orders.example`. */
+  readonly origin?: string;
+  readonly cause?: TokenRequestCause;
+  readonly grant?: string;
+  readonly step?: string;
+}
+
+/** Listens to what happens in an application. It must not throw, and must not block. */
+export interface Observer {
+  event?(event: ForgeAuthEvent): void;
+  /**
+   * Runs a call or a flight within a context of the observer's own, such as a span. Must run `work` once, at once, and
+   * return what it returns.
+   */
+  around?<T>(scope: ObservedScope, work: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * The observers of one application. Costs nothing while nobody listens: callers ask `active` before they make an event.
+ */
+export class Observers {
+  #observers: readonly Observer[] = [];
+  /** Whether anybody listens. */
+  active = false;
+
+  /** Adds an observer; returns a function that takes it off again. */
+  add(observer: Observer): () => void {
+    this.#set([...this.#observers, observer]);
+    return () => this.#set(this.#observers.filter((other) => other !== observer));
+  }
+
+  /** Tells every observer; one that throws disturbs nobody. */
+  emit(event: ForgeAuthEvent): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.event?.(event);
+      } catch {
+        // An observer's failure is its own.
+      }
+    }
+  }
+
+  /** Runs `work` within every observer's context, the first one outermost. */
+  around<T>(scope: ObservedScope, work: () => Promise<T>): Promise<T> {
+    let run = work;
+    for (const observer of this.#observers.toReversed()) {
+      if (observer.around === undefined) continue;
+      const inner = run;
+      run = () => observer.around?.(scope, inner) ?? inner();
+    }
+    return run();
+  }
+
+  #set(observers: readonly Observer[]): void {
+    this.#observers = observers;
+    this.active = observers.length > 0;
+  }
+}
