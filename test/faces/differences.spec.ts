@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { type AxiosInstance, create } from 'axios';
 import { BearerAuth, createForgeClient, ForgeAuthError, type ForgeHttpClient } from 'nestjs-forge-auth';
-import { markedTables } from '../support/readme.js';
+import { markedTables } from '../support/docs.js';
 import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
 
-/** What README's tables say differs, each shown on both. The suites beside this one show that the rest does not. */
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+/** What the tables of the reference say differs, each shown on both. The suites beside this one show that the rest does not. */
+const page = readFileSync(new URL('../../docs/reference/faces.md', import.meta.url), 'utf8');
 
 type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
 
@@ -217,7 +217,7 @@ describe('axiosRef differs from plain axios in', () => {
     expect(await outcome(attempt(client.axiosRef))).toEqual(here);
   });
 
-  it('nothing that README does not list, with its reason', () => {
+  it('nothing that the reference does not list, with its reason', () => {
     expect(rowsOf('differences: axiosRef')).toEqual(ofAxios.map(([row]) => row));
   });
 
@@ -235,13 +235,13 @@ describe('client.fetch differs from fetch in', () => {
     expect(await outcome(attempt(client.fetch as Fetch))).toEqual(here);
   });
 
-  it('nothing that README does not list, with its reason', () => {
+  it('nothing that the reference does not list, with its reason', () => {
     expect(rowsOf('differences: fetch')).toEqual(ofFetch.map(([row]) => row));
   });
 });
 
 function rowsOf(mark: string): (string | undefined)[] {
-  const rows = markedTables(readme).find((table) => table.mark === mark)?.rows ?? [];
+  const rows = markedTables(page).find((table) => table.mark === mark)?.rows ?? [];
   for (const [, there = '', here = '', why = ''] of rows) expect([there, here, why].every(Boolean)).toBe(true);
   return rows.map(([row]) => row);
 }

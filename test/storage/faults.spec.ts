@@ -14,7 +14,7 @@ const COLD = 10;
 /** What a token's life takes of Redis. */
 const USED = ['get', 'set', 'del', 'eval', 'publish'];
 
-const README = new URL('../../README.md', import.meta.url);
+const GUIDE = new URL('../../docs/how-to/fleets.md', import.meta.url);
 
 let redis: RedisServer;
 let endpoint: TokenEndpoint;
@@ -267,8 +267,8 @@ describe.each(WAYS)('%s', (_way, way) => {
     expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
   }, 60_000);
 
-  it('whose Redis allows it no more than the README asks for works all the same', async () => {
-    const sentence = /A Redis ACL must allow (.+)\. Beside/.exec(readFileSync(README, 'utf8'))?.[1] ?? '';
+  it('whose Redis allows it no more than the guide asks for works all the same', async () => {
+    const sentence = /A Redis ACL must allow (.+)\. Beside/.exec(readFileSync(GUIDE, 'utf8'))?.[1] ?? '';
     const allowed = [...sentence.matchAll(/`([A-Z]+)`/g)].map(([, name = '']) => `+${name.toLowerCase()}`);
     await redis.command('ACL', 'SETUSER', 'forge', 'reset', 'on', '>secret', '~*', '&*', ...allowed);
     const redisUrl = redis.url.replace('//', '//forge:secret@');

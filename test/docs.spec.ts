@@ -1,11 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { codeBlocks, codeIn, ExportFacts, markedTables } from './support/readme.js';
+import { codeBlocks, codeIn, ExportFacts, markedTables } from './support/docs.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
+/** README and every page below `docs/`, by path. */
+const pages = new Map(
+  ['README.md', ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((path) => `docs/${path}`)]
+    .filter((path) => path.endsWith('.md') && !path.includes('node_modules') && !path.startsWith('docs/reference/api/'))
+    .sort()
+    .map((path) => [path, readFileSync(join(root, path), 'utf8')] as const),
+);
 const entry = join(root, 'src', 'index.ts');
 
 /** What a reader takes from the text around a block. */
@@ -31,15 +37,16 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'node:stream': ['Readable'],
 };
 
-const blocks = codeBlocks(readme);
+const blocks = [...pages].flatMap(([page, text]) => codeBlocks(text).map((block) => ({ ...block, page })));
+const tables = [...pages.values()].flatMap(markedTables);
 const snippets = blocks.filter(({ language, file }) => language === 'ts' && file === undefined);
 const copies = blocks.filter(({ file }) => file !== undefined);
 
 /** Files that exist in the compiler's eyes only. */
 const files = new Map<string, string>();
-const surroundings = join(root, 'test', 'readme.surroundings.ts');
+const surroundings = join(root, 'test', 'docs.surroundings.ts');
 files.set(surroundings, SURROUNDINGS);
-const snippetFiles = snippets.map((_, index) => join(root, 'test', `readme.${index + 1}.ts`));
+const snippetFiles = snippets.map((_, index) => join(root, 'test', `docs.${index + 1}.ts`));
 
 function compile(): ts.Program {
   const configFile = ts.readConfigFile(join(root, 'test', 'tsconfig.json'), ts.sys.readFile);
@@ -66,7 +73,7 @@ function asModule(text: string): string {
   return [...imports, text, 'export {};'].join('\n');
 }
 
-describe('README', () => {
+describe('documentation', () => {
   let program: ts.Program;
   let facts: ExportFacts;
 
@@ -79,11 +86,11 @@ describe('README', () => {
   it('has snippets, copies and tables to check', () => {
     expect(snippets.length).toBeGreaterThanOrEqual(8);
     expect(copies.length).toBeGreaterThanOrEqual(3);
-    expect(markedTables(readme).length).toBeGreaterThanOrEqual(8);
+    expect(tables.length).toBeGreaterThanOrEqual(8);
   });
 
-  it.each(snippets.map(({ text }, index) => [index + 1, text.split('\n', 1)[0] ?? '']))(
-    'compiles snippet %i: %s',
+  it.each(snippets.map(({ page, text }, index) => [index + 1, page, text.split('\n', 1)[0] ?? '']))(
+    'compiles snippet %i, of %s: %s',
     (number) => {
       const file = snippetFiles[Number(number) - 1] ?? '';
       const source = program.getSourceFile(file);
@@ -102,7 +109,7 @@ describe('README', () => {
   });
 
   it('states only options that exist, with the defaults that they have', () => {
-    const wrong = markedTables(readme).flatMap(({ mark, rows }) => {
+    const wrong = tables.flatMap(({ mark, rows }) => {
       const [, type] = /^options: (\w+)$/.exec(mark) ?? [];
       if (type === undefined) return [];
       const options = facts.optionsOf(type);
@@ -118,9 +125,7 @@ describe('README', () => {
   });
 
   it('states only strategies that exist, with the defaults that they have', () => {
-    const stated = markedTables(readme)
-      .filter(({ mark }) => mark === 'strategies')
-      .flatMap(({ rows }) => rows);
+    const stated = tables.filter(({ mark }) => mark === 'strategies').flatMap(({ rows }) => rows);
     const wrong = stated.flatMap(([name = '', options = '']) => {
       const [strategy = ''] = codeIn(name);
       if (!facts.has(strategy)) return [strategy];
@@ -136,7 +141,7 @@ describe('README', () => {
 
   it('explains only error codes that exist, and classes that are exported', () => {
     const codes = new Set(facts.literalsOf('ForgeAuthErrorCode'));
-    const rows = markedTables(readme).find(({ mark }) => mark === 'codes')?.rows ?? [];
+    const rows = tables.find(({ mark }) => mark === 'codes')?.rows ?? [];
     const wrong = rows.filter(
       ([code = '', type = '']) => !codes.has(codeIn(code)[0] ?? '') || !facts.has(codeIn(type)[0] ?? ''),
     );
@@ -144,23 +149,52 @@ describe('README', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('links only to files that are there, and to headings of its own', () => {
-    const targets = Array.from(readme.matchAll(/\]\(((?!https?:)[^)]+)\)/g), ([, target = '']) => target);
-    const headings = new Set(
-      Array.from(
-        readme.matchAll(/^#+ (.+)$/gm),
-        ([, heading = '']) =>
-          `#${heading
-            .toLowerCase()
-            .replaceAll(/[^\w -]/g, '')
-            .replaceAll(' ', '-')}`,
+  it('links only to files that are there, and to headings that they have', () => {
+    const broken = [...pages].flatMap(([page, text]) =>
+      linksOf(text)
+        .filter((target) => !leadsSomewhere(page, target))
+        .map((target) => `${page}: ${target}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('has no page that no other page links to', () => {
+    const linked = new Set(
+      [...pages].flatMap(([page, text]) =>
+        linksOf(text).map((target) => join(dirname(page), target.split('#')[0] ?? '')),
       ),
     );
-    expect(
-      targets.filter((target) => (target.startsWith('#') ? !headings.has(target) : !existsSync(join(root, target)))),
-    ).toEqual([]);
+    expect([...pages.keys()].filter((page) => page !== 'README.md' && !linked.has(page))).toEqual([]);
+  });
+
+  it('fits the README on three screens', () => {
+    expect(pages.get('README.md')?.split('\n').length).toBeLessThanOrEqual(120);
   });
 });
+
+/** Targets of links within the repository. */
+function linksOf(text: string): string[] {
+  const prose = text.replaceAll(/^```.*?^```$/gms, '');
+  return Array.from(prose.matchAll(/\]\(((?!https?:)[^)]+)\)/g), ([, target = '']) => target);
+}
+
+function leadsSomewhere(page: string, target: string): boolean {
+  const [path = '', heading] = target.split('#');
+  const file = path === '' ? page : join(dirname(page), path);
+  if (!existsSync(join(root, file))) return false;
+  return heading === undefined || headingsOf(pages.get(file) ?? '').has(heading);
+}
+
+function headingsOf(text: string): ReadonlySet<string> {
+  return new Set(
+    Array.from(text.matchAll(/^#+ (.+)$/gm), ([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
 
 function plain(text: string): string {
   return text.replaceAll('`', '').trim();
