@@ -1,5 +1,5 @@
 export { ApiKeyAuth, type ApiKeyAuthOptions } from './auth/api-key.authenticator.js';
-export type { AuthenticatedRequest, Authenticator, CredentialSource } from './auth/authenticator.js';
+export type { AuthenticatedRequest, Authenticator, CredentialSource, CredentialVerdict } from './auth/authenticator.js';
 export { BasicAuth } from './auth/basic.authenticator.js';
 export { BearerAuth } from './auth/bearer.authenticator.js';
 export { CompositeAuth, type CompositeAuthOptions } from './auth/composite.authenticator.js';

@@ -149,10 +149,9 @@ function checkWriters(
   headers: HttpHeaders,
   refuse: (problem: string) => ConfigurationError,
 ): void {
-  const header = authenticator === false ? undefined : authenticator.credentialHeader;
-  if (header !== undefined && headers[header] !== undefined) {
-    throw refuse(`headers sets ${header}, which auth writes, too. Leave one of them out.`);
-  }
+  const written = authenticator === false ? [] : (authenticator.credentialHeaders ?? []);
+  const doubled = written.find((name) => headers[name] !== undefined);
+  if (doubled !== undefined) throw refuse(`headers sets ${doubled}, which auth writes, too. Leave one of them out.`);
 }
 
 function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string) => ConfigurationError): HttpHeaders {

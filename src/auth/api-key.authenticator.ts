@@ -15,10 +15,11 @@ const DEFAULT_NAME = 'X-API-Key';
 
 /** An API key in a header or in the query. */
 export class ApiKeyAuth implements Authenticator {
-  readonly credentialHeader: string | undefined;
+  readonly credentialHeaders: readonly string[] | undefined;
   readonly #key: CredentialSource;
   readonly #name: string;
-  readonly #inQuery: boolean;
+  /** Undefined: the key goes into the query. */
+  readonly #header: string | undefined;
 
   /**
    * @param key the key, or a function that is asked for each request
@@ -31,11 +32,11 @@ export class ApiKeyAuth implements Authenticator {
       throw new ConfigurationError(`ApiKeyAuth: in must be 'header' or 'query', not ${String(place)}.`);
     }
     this.#key = key;
-    this.#inQuery = place === 'query';
     this.#name = options.headerName ?? DEFAULT_NAME;
     if (typeof this.#name !== 'string' || this.#name === '')
       throw new ConfigurationError('ApiKeyAuth: headerName must be a text that is not empty.');
-    this.credentialHeader = this.#inQuery ? undefined : checkHeaderName(this.#name, 'ApiKeyAuth: headerName');
+    this.#header = place === 'query' ? undefined : checkHeaderName(this.#name, 'ApiKeyAuth: headerName');
+    this.credentialHeaders = this.#header === undefined ? undefined : [this.#header];
   }
 
   authenticate(request: AuthenticatedRequest): void | Promise<void> {
@@ -45,8 +46,8 @@ export class ApiKeyAuth implements Authenticator {
   }
 
   #write(request: AuthenticatedRequest, key: string): void {
-    if (this.credentialHeader !== undefined) {
-      request.headers[this.credentialHeader] = key;
+    if (this.#header !== undefined) {
+      request.headers[this.#header] = key;
       return;
     }
     request.url = withQueryParam(request.url, this.#name, key);

@@ -13,7 +13,22 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly call: object;
   /** Aborts when the caller no longer waits. Made on first use. */
   readonly callSignal: AbortSignal;
+  /** How often this request was sent before, each time with another credential: 0 for the first sending. */
+  readonly replays: number;
+  /** Whether it can be sent once more: not with a body that can be read only once. */
+  readonly replayable: boolean;
 }
+
+/**
+ * What an answer says of the credential that its request carried.
+ *
+ * - `accepted`: nothing against it;
+ * - `resend`: the request is worth sending again as things stand now, nothing was renewed for it: a nonce was learned, a
+ *   clock set, or another call has replaced the credential already. Not counted as a replay, and done three times at most;
+ * - `replaced`: another credential was obtained, with which the request is sent again, as often as `retry` allows;
+ * - `rejected`: it was refused, and there is no other: the answer stands.
+ */
+export type CredentialVerdict = 'accepted' | 'resend' | 'replaced' | 'rejected';
 
 /**
  * Puts a credential on requests to one service.
@@ -30,21 +45,19 @@ export interface Authenticator {
   /** Whether this authenticator is meant for the request. Asked by {@link CompositeAuth}. @default always */
   appliesTo?(request: AuthenticatedRequest): boolean;
   /**
-   * The service rejected the credential: answers whether another one was got, so that the call is worth sending again.
-   * Left out, a rejection stands.
+   * Judges every answer to a request that this authenticator wrote, by whatever it likes: `retry` only bounds and delays
+   * the replays. A body that was asked for as a stream must be left unread.
+   */
+  onResponse?(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict>;
+  /**
+   * The simple form of `onResponse`, called where `retry` says that the credential was rejected and the request may be
+   * sent again: answers whether another credential was obtained. With neither, a rejection stands.
    */
   onRejected?(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean>;
-  /**
-   * Whether the sending again that `onRejected` has just asked for counts as one of those that `retry` allows. It does
-   * not where the credential was merely the newest known here, and may be as old as the rejected one. @default true
-   */
-  countsReplay?(request: AuthenticatedRequest): boolean;
-  /** The last answer to a call that had a rejection: whether it was one, too. */
-  onSettled?(request: AuthenticatedRequest, rejected: boolean): void;
   /** When a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
   readonly retry?: AuthRetryStrategy | undefined;
-  /** Lower-case name of the header that is written. A call that sets it itself is left alone. */
-  readonly credentialHeader?: string | undefined;
+  /** Lower-case names of the headers that are written. A call that sets one of them itself is left alone. */
+  readonly credentialHeaders?: readonly string[] | undefined;
 }
 
 /** A credential, or a function that reads it for each request. */

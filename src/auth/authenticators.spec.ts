@@ -17,6 +17,8 @@ function requestTo(url = 'https://api.example/a', headers: AuthenticatedRequest[
     tokenRequest: undefined,
     call: {},
     callSignal: new AbortController().signal,
+    replays: 0,
+    replayable: true,
   };
 }
 
@@ -126,7 +128,7 @@ describe('ApiKeyAuth', () => {
     expect((await authenticated(new ApiKeyAuth('k'))).headers).toEqual({ 'x-api-key': 'k' });
     const named = new ApiKeyAuth('k', { headerName: 'Ocp-Apim-Subscription-Key' });
     expect((await authenticated(named)).headers).toEqual({ 'ocp-apim-subscription-key': 'k' });
-    expect(named.credentialHeader).toBe('ocp-apim-subscription-key');
+    expect(named.credentialHeaders).toEqual(['ocp-apim-subscription-key']);
   });
 
   it.each([
@@ -137,7 +139,7 @@ describe('ApiKeyAuth', () => {
   ])('puts the key into the query of %s, and leaves the rest as it is', async (url, expected) => {
     const authenticator = new ApiKeyAuth('k &', { in: 'query', headerName: 'key' });
     expect((await authenticated(authenticator, url)).url).toBe(expected);
-    expect(authenticator.credentialHeader).toBeUndefined();
+    expect(authenticator.credentialHeaders).toBeUndefined();
   });
 
   it('refuses a place or a header name that is none', () => {

@@ -4,7 +4,7 @@ import { readText } from './credential.js';
 
 /** HTTP Basic authentication, in UTF-8. @see [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617) */
 export class BasicAuth implements Authenticator {
-  readonly credentialHeader = 'authorization';
+  readonly credentialHeaders: readonly string[] = ['authorization'];
   readonly #username: string;
   /** The whole header where the password is known, else what reads it. */
   readonly #credential: CredentialSource;

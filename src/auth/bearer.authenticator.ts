@@ -3,7 +3,7 @@ import { checkCredential, readCredential } from './credential.js';
 
 /** A bearer token that is simply there. It is not renewed: a rejection stands. @see [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1) */
 export class BearerAuth implements Authenticator {
-  readonly credentialHeader = 'authorization';
+  readonly credentialHeaders: readonly string[] = ['authorization'];
   readonly #token: CredentialSource;
 
   /**

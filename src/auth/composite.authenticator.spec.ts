@@ -17,6 +17,8 @@ function requestTo(path: string, headers: AuthenticatedRequest['headers'] = {}):
     tokenRequest: undefined,
     call: {},
     callSignal: new AbortController().signal,
+    replays: 0,
+    replayable: true,
   };
 }
 
@@ -70,19 +72,35 @@ describe('CompositeAuth', () => {
   it.each([
     ['first_match', ['a']],
     ['all', ['a', 'b']],
-  ] as const)('tells a rejection to those who wrote: %s', async (strategy, expected) => {
-    const told: string[] = [];
-    const telling = (name: string): Authenticator =>
+  ] as const)('asks about an answer those who wrote: %s', async (strategy, expected) => {
+    const asked: string[] = [];
+    const asking = (name: string): Authenticator =>
       member(name, {
         appliesTo: () => true,
-        onRejected: async () => (told.push(name), name === 'b'),
-        onSettled: () => void told.push(`${name} settled`),
+        credentialHeaders: [`x-${name}`],
+        onRejected: async () => (asked.push(name), name === 'b'),
       });
-    const composite = new CompositeAuth([telling('a'), telling('b')], { strategy });
+    const composite = new CompositeAuth([asking('a'), asking('b'), asking('own')], { strategy });
+    const request = requestTo('/', { 'x-own': 'of the call' });
+    expect(await composite.onResponse(answer(request), request)).toBe('accepted');
+    await composite.authenticate(request);
+    expect(await composite.onResponse(answer(request), request)).toBe(strategy === 'all' ? 'replaced' : 'rejected');
+    expect(asked).toEqual(expected);
+  });
+
+  it.each([
+    [['accepted', 'rejected'], 'rejected'],
+    [['rejected', 'resend', 'accepted'], 'resend'],
+    [['resend', 'replaced'], 'replaced'],
+    [['accepted', 'accepted'], 'accepted'],
+  ] as const)('makes one verdict of %p', async (verdicts, expected) => {
+    const members = verdicts.map((verdict, index) =>
+      member(`${index}`, { appliesTo: () => true, onResponse: () => verdict }),
+    );
+    const composite = new CompositeAuth(members, { strategy: 'all' });
     const request = requestTo('/');
-    expect(await composite.onRejected(answer(request), request)).toBe(strategy === 'all');
-    composite.onSettled(request, true);
-    expect(told).toEqual([...expected, ...expected.map((name) => `${name} settled`)]);
+    await composite.authenticate(request);
+    expect(await composite.onResponse(answer(request), request)).toBe(expected);
   });
 
   it('is as patient as the most patient of its members', () => {

@@ -1,7 +1,13 @@
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
-import { type AuthenticatedRequest, type Authenticator, isAuthenticator } from './authenticator.js';
+import {
+  type AuthenticatedRequest,
+  type Authenticator,
+  type CredentialVerdict,
+  isAuthenticator,
+} from './authenticator.js';
+import { verdictOf } from './credential-verdict.js';
 
 /** Options of {@link CompositeAuth}. */
 export interface CompositeAuthOptions {
@@ -9,10 +15,14 @@ export interface CompositeAuthOptions {
   strategy?: 'first_match' | 'all';
 }
 
+const BY_WEIGHT: readonly CredentialVerdict[] = ['replaced', 'resend', 'rejected'];
+
 /** Several authenticators as one. */
 export class CompositeAuth<Member = Authenticator> implements Authenticator {
   readonly #members: readonly Member[];
   readonly #all: boolean;
+  /** Which members wrote which request: only they are asked about its answer. */
+  readonly #writers = new WeakMap<AuthenticatedRequest, Authenticator[]>();
 
   /** @throws {ConfigurationError} when there is no member, or the strategy is unknown */
   constructor(members: readonly Member[], options: CompositeAuthOptions = {}) {
@@ -48,9 +58,12 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
         'CompositeAuth: token options get their manager from a service. Give the composite as its auth, or a TokenAuth as the member.',
       );
     }
+    const writers: Authenticator[] = [];
+    this.#writers.set(request, writers);
     for (const member of this.#chosen(request)) {
-      const set = member.credentialHeader !== undefined && request.headers[member.credentialHeader] !== undefined;
-      if (!set) await member.authenticate(request);
+      if (member.credentialHeaders?.some((name) => request.headers[name] !== undefined)) continue;
+      await member.authenticate(request);
+      writers.push(member);
     }
   }
 
@@ -58,19 +71,11 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     return this.#chosen(request).length > 0;
   }
 
-  async onRejected(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean> {
-    const renewed = await Promise.all(
-      this.#chosen(request).map((member) => member.onRejected?.(response, request) ?? false),
-    );
-    return renewed.includes(true);
-  }
-
-  countsReplay(request: AuthenticatedRequest): boolean {
-    return this.#chosen(request).every((member) => member.countsReplay?.(request) ?? true);
-  }
-
-  onSettled(request: AuthenticatedRequest, rejected: boolean): void {
-    for (const member of this.#chosen(request)) member.onSettled?.(request, rejected);
+  /** The verdict of the member that has most to say: one that replaced its credential, then one that asks for a resend. */
+  async onResponse(response: ForgeResponse, request: AuthenticatedRequest): Promise<CredentialVerdict> {
+    const writers = this.#writers.get(request) ?? [];
+    const verdicts = await Promise.all(writers.map((member) => verdictOf(member, response, request)));
+    return BY_WEIGHT.find((verdict) => verdicts.includes(verdict)) ?? 'accepted';
   }
 
   #chosen(request: AuthenticatedRequest): readonly Authenticator[] {

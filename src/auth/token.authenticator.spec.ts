@@ -1,5 +1,6 @@
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
+import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { TokenProvider } from '../token/token-provider.js';
 import { Token } from '../token/token.js';
@@ -16,6 +17,8 @@ function requestOf(more: Partial<AuthenticatedRequest> = {}): AuthenticatedReque
     tokenRequest: undefined,
     call: {},
     callSignal: new AbortController().signal,
+    replays: 0,
+    replayable: true,
     ...more,
   };
 }
@@ -43,6 +46,9 @@ async function sent(
   await new TokenAuth(new TokenManager({ provider: numbered(tokenType) }), options).authenticate(request);
   return request;
 }
+
+const answered = (request: AuthenticatedRequest, status: number): ForgeResponse =>
+  new ForgeResponse(request, { status, headers: {}, body: Buffer.alloc(0), url: request.url });
 
 const form = { 'content-type': 'application/x-www-form-urlencoded;charset=utf-8' };
 
@@ -79,42 +85,62 @@ describe('TokenAuth', () => {
 
   it('names the header that it writes, and none where it writes none', () => {
     const manager = new TokenManager({ provider: numbered() });
-    expect(new TokenAuth(manager).credentialHeader).toBe('authorization');
-    expect(new TokenAuth(manager, { headerName: 'X-Auth' }).credentialHeader).toBe('x-auth');
-    expect(new TokenAuth(manager, { placement: 'uri' }).credentialHeader).toBeUndefined();
+    expect(new TokenAuth(manager).credentialHeaders).toEqual(['authorization']);
+    expect(new TokenAuth(manager, { headerName: 'X-Auth' }).credentialHeaders).toEqual(['x-auth']);
+    expect(new TokenAuth(manager, { placement: 'uri' }).credentialHeaders).toBeUndefined();
   });
 
   it('renews once per call, and replays with what it has from then on', async () => {
     const provider = numbered();
-    const auth = new TokenAuth(new TokenManager({ provider }));
+    const auth = new TokenAuth(new TokenManager({ provider }), {
+      retry: new SimpleAuthRetryStrategy({ maxRetries: 2 }),
+    });
     const call = {};
-    const attempt = async (): Promise<AuthenticatedRequest> => {
-      const request = requestOf({ call });
+    const attempt = async (replays: number): Promise<AuthenticatedRequest> => {
+      const request = requestOf({ call, replays });
       await auth.authenticate(request);
       return request;
     };
-    const rejected = (request: AuthenticatedRequest): Promise<boolean> =>
-      auth.onRejected(
-        new ForgeResponse(request, { status: 401, headers: {}, body: Buffer.alloc(0), url: request.url }),
-        request,
-      );
-    const first = await attempt();
-    expect(await rejected(first)).toBe(true);
-    const second = await attempt();
+    const first = await attempt(0);
+    expect(await auth.onResponse(answered(first, 401), first)).toBe('replaced');
+    const second = await attempt(1);
     expect(second.headers).toEqual({ authorization: 'Bearer token-2' });
-    expect(await rejected(second)).toBe(true);
-    expect((await attempt()).headers).toEqual({ authorization: 'Bearer token-2' });
+    expect(await auth.onResponse(answered(second, 401), second)).toBe('replaced');
+    const third = await attempt(2);
+    expect(third.headers).toEqual({ authorization: 'Bearer token-2' });
+    expect(await auth.onResponse(answered(third, 401), third)).toBe('rejected');
     expect(provider.fetched).toBe(2);
   });
 
-  it('has nothing to renew for a request that it did not write', async () => {
+  it('asks for a resend, which is no replay, where another call has replaced the token already', async () => {
     const provider = numbered();
     const auth = new TokenAuth(new TokenManager({ provider }));
+    const [one, other] = [requestOf(), requestOf()];
+    await Promise.all([auth.authenticate(one), auth.authenticate(other)]);
+    expect(await auth.onResponse(answered(one, 401), one)).toBe('replaced');
+    const renewed = requestOf({ replays: 1, call: one.call });
+    await auth.authenticate(renewed);
+    expect(await auth.onResponse(answered(renewed, 200), renewed)).toBe('accepted');
+    expect(await auth.onResponse(answered(other, 401), other)).toBe('resend');
+    expect(provider.fetched).toBe(2);
+  });
+
+  it('judges an accepted answer at once', async () => {
+    const auth = new TokenAuth(new TokenManager({ provider: numbered() }));
     const request = requestOf();
-    const response = new ForgeResponse(request, { status: 401, headers: {}, body: Buffer.alloc(0), url: request.url });
-    expect(await auth.onRejected(response, request)).toBe(false);
-    auth.onSettled(request, true);
-    expect(provider.fetched).toBe(0);
+    await auth.authenticate(request);
+    expect(auth.onResponse(answered(request, 200), request)).toBe('accepted');
+  });
+
+  it('renews nothing for a request that cannot be sent again, or that it did not write', async () => {
+    const provider = numbered();
+    const auth = new TokenAuth(new TokenManager({ provider }));
+    const once = requestOf({ replayable: false });
+    await auth.authenticate(once);
+    expect(await auth.onResponse(answered(once, 401), once)).toBe('rejected');
+    const foreign = requestOf();
+    expect(await auth.onResponse(answered(foreign, 401), foreign)).toBe('accepted');
+    expect(provider.fetched).toBe(1);
   });
 
   it.each<[string, unknown, object]>([

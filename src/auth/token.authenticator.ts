@@ -6,7 +6,8 @@ import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js'
 import type { TokenManager } from '../token/token-manager.js';
 import type { Replacement } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
-import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
+import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
+import { mayReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
 
 /** How a token is put on requests. */
@@ -25,19 +26,28 @@ export interface TokenAuthPlacement {
   placement?: 'header' | 'body' | 'uri';
 }
 
+/** What happened to the token of a call. */
+interface Rejection {
+  /** An answer with the same status is one, too, even where the strategy looks at first answers only. */
+  readonly status: number;
+  readonly replacement?: Replacement;
+}
+
 const PLACEMENTS = ['header', 'body', 'uri'];
 
 /** Puts a manager's token on requests, and has it replaced when the service rejects it. */
 export class TokenAuth implements Authenticator {
   readonly retry: AuthRetryStrategy;
-  readonly credentialHeader: string | undefined;
+  readonly credentialHeaders: readonly string[] | undefined;
   readonly #manager: TokenManager;
   readonly #scheme: string | undefined;
   readonly #placement: string;
+  /** Undefined: the token goes elsewhere. */
+  readonly #header: string | undefined;
   /** Which token went out with which request: a rejection names the token. */
   readonly #sent = new WeakMap<AuthenticatedRequest, Token>();
-  /** What the token of a call was replaced by. */
-  readonly #replaced = new WeakMap<object, Replacement>();
+  /** Calls that had a rejection. */
+  readonly #rejections = new WeakMap<object, Rejection>();
 
   /** @throws {ConfigurationError} when an option is malformed */
   constructor(manager: TokenManager, options: TokenAuthPlacement = {}) {
@@ -66,7 +76,8 @@ export class TokenAuth implements Authenticator {
     this.#scheme = scheme;
     this.#placement = placement;
     this.retry = retry;
-    this.credentialHeader = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
+    this.#header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
+    this.credentialHeaders = this.#header === undefined ? undefined : [this.#header];
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {
@@ -77,33 +88,58 @@ export class TokenAuth implements Authenticator {
     this.#write(request, token);
   }
 
-  async onRejected(_response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean> {
-    const rejected = this.#sent.get(request);
-    if (rejected === undefined) return false;
-    const before = this.#replaced.get(request.call);
-    // Once per call; and once more where the first was at hand, and may have been revoked long ago.
-    if (before?.onProbation === true) return true;
-    const replacement = await this.#manager.replace(rejected, request.tokenRequest, request.callSignal);
-    if (replacement === undefined) return false;
-    this.#replaced.set(request.call, before === undefined ? replacement : { ...replacement, onProbation: true });
-    return true;
-  }
-
-  countsReplay({ call }: AuthenticatedRequest): boolean {
-    return this.#replaced.get(call)?.onProbation ?? true;
-  }
-
-  onSettled(request: AuthenticatedRequest, rejected: boolean): void {
+  onResponse(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict> {
     const token = this.#sent.get(request);
-    if (token === undefined) return;
-    const replacement = this.#replaced.get(request.call);
-    if (rejected && replacement?.onProbation !== true) this.#manager.reject(token, request.tokenRequest);
-    else if (replacement !== undefined) this.#manager.judge(token, !rejected, request.tokenRequest);
+    if (token === undefined) return 'accepted';
+    const rejected = this.retry.shouldRetry(response, request.replays);
+    if (rejected === false && !this.#rejections.has(request.call)) return 'accepted';
+    return this.#judge(rejected, token, response, request);
+  }
+
+  async #judge(
+    rejecting: boolean | Promise<boolean>,
+    token: Token,
+    response: ForgeResponse,
+    request: AuthenticatedRequest,
+  ): Promise<CredentialVerdict> {
+    const rejected = await rejecting;
+    const before = this.#rejections.get(request.call);
+    if (!rejected && response.status !== before?.status) {
+      if (before?.replacement !== undefined) this.#manager.judge(token, true, request.tokenRequest);
+      return 'accepted';
+    }
+    const verdict =
+      rejected && mayReplay(this.retry, request) ? await this.#replace(token, response, request) : undefined;
+    if (verdict !== undefined) return verdict;
+    if (before?.replacement?.onProbation === true) this.#manager.judge(token, false, request.tokenRequest);
+    else this.#manager.reject(token, request.tokenRequest);
+    return 'rejected';
+  }
+
+  /**
+   * Renews once per call; and once more where the first replacement was at hand, and may have been revoked long ago.
+   * @returns undefined where there is no other token to be had
+   */
+  async #replace(
+    token: Token,
+    { status }: ForgeResponse,
+    request: AuthenticatedRequest,
+  ): Promise<CredentialVerdict | undefined> {
+    const before = this.#rejections.get(request.call)?.replacement;
+    if (before?.onProbation === true) return 'replaced';
+    const replacement = await this.#manager.replace(token, request.tokenRequest, request.callSignal);
+    this.#rejections.set(request.call, { status, ...(replacement && { replacement }) });
+    if (replacement === undefined) return undefined;
+    if (before !== undefined) {
+      this.#rejections.set(request.call, { status, replacement: { ...replacement, onProbation: true } });
+      return 'replaced';
+    }
+    return replacement.onProbation ? 'replaced' : 'resend';
   }
 
   #write(request: AuthenticatedRequest, token: Token): void {
-    if (this.credentialHeader !== undefined) {
-      request.headers[this.credentialHeader] = this.#headerOf(token);
+    if (this.#header !== undefined) {
+      request.headers[this.#header] = this.#headerOf(token);
     } else if (this.#placement === 'uri') {
       request.url = withQueryParam(request.url, 'access_token', token.accessToken);
     } else {

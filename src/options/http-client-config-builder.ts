@@ -92,7 +92,7 @@ export class HttpClientConfigBuilder {
   /** A key in a header of its own; may stand beside token, bearer or basic authentication. */
   withApiKey(key: CredentialSource, options: { headerName?: string } = {}): this {
     const auth = new ApiKeyAuth(key, options);
-    return this.#authenticate('withApiKey()', auth, auth.credentialHeader);
+    return this.#authenticate('withApiKey()', auth, auth.credentialHeaders?.[0]);
   }
 
   withBasicAuth(username: string, password: ConstructorParameters<typeof BasicAuth>[1]): this {
@@ -116,7 +116,7 @@ export class HttpClientConfigBuilder {
 
   /** Any other way to authenticate. */
   withAuth(auth: AuthOption): this {
-    const header = isAuthenticator(auth) ? (auth as Authenticator).credentialHeader : undefined;
+    const header = isAuthenticator(auth) ? (auth as Authenticator).credentialHeaders?.[0] : undefined;
     return this.#authenticate('withAuth()', auth, header);
   }
 

@@ -1,6 +1,6 @@
 import type { AuthRetryStrategy } from './auth-retry.strategy.js';
 
-/** Never sends again: a rejection is the call's answer. */
+/** Takes no answer for a rejection: a 401 is the call's answer, and the token stays in use until it is due. */
 export class NoAuthRetryStrategy implements AuthRetryStrategy {
   readonly maxRetries = 0;
 

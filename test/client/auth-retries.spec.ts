@@ -92,13 +92,25 @@ describe('a rejected token', () => {
     expect(tokensSent()).toEqual([1, 2, 2, 2, 2].slice(0, sent));
   });
 
-  it('is not replayed by NoAuthRetryStrategy, but the next call has a new one', async () => {
-    const client = clientWith(new NoAuthRetryStrategy());
+  it('is not replayed where no replay is allowed, but the next call has a new one', async () => {
+    const client = clientWith(new SimpleAuthRetryStrategy({ maxRetries: 0 }));
     await client.get('/');
     endpoint.revokeAll();
     await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
     expect(tokensSent()).toEqual([1, 1, 2]);
+  });
+
+  it.each<[string, AuthRetryStrategy]>([
+    ['NoAuthRetryStrategy', new NoAuthRetryStrategy()],
+    ['ConditionalAuthRetryStrategy', new ConditionalAuthRetryStrategy({ shouldRetry: () => false })],
+    ['statuses without 401', new SimpleAuthRetryStrategy({ statuses: [403] })],
+  ])('is none where the strategy says so: the token of a 401 stays in use: %s', async (_name, retry) => {
+    const client = clientWith(retry);
+    alwaysRejects();
+    await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
+    await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
+    expect(tokensSent()).toEqual([1, 1]);
   });
 
   it('is told by statuses of the strategy’s own', async () => {

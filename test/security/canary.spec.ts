@@ -284,9 +284,7 @@ for (const [name, make] of Object.entries(CARELESS)) {
     );
     stage.api.handler = (_request, response) => void response.writeHead(401).end();
     await stage.fail(stage.client({ auth: { authenticate: () => undefined, onRejected: async () => thrower() } }));
-    await stage.fail(
-      stage.client({ auth: { authenticate: () => undefined, onRejected: async () => false, onSettled: thrower } }),
-    );
+    await stage.fail(stage.client({ auth: { authenticate: () => undefined, onResponse: thrower } }));
     const retry = new ConditionalAuthRetryStrategy({ shouldRetry: thrower });
     await stage.fail(stage.client({ auth: { provider: stage.provider(), retry } }));
   };

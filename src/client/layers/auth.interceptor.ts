@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { AuthenticatedRequest, Authenticator } from '../../auth/authenticator.js';
+import { retryOf, verdictOf } from '../../auth/credential-verdict.js';
 import type { PathExclusion } from '../../auth/path-exclusion.js';
 import { type Clock, sleep } from '../../clock.js';
 import { AuthenticationError, ForgeAuthError } from '../../errors.js';
@@ -8,7 +9,6 @@ import type { Cancellation } from '../../http/cancellation.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
 import type { PreparedBase } from '../../http/url.js';
 import { pathBelowBase } from '../../http/url.js';
-import { SimpleAuthRetryStrategy } from '../../retry/simple.auth-retry.strategy.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { type Call, type CallRequest, discard, type Handler } from '../request/call-request.js';
 import type { OriginPolicy } from './origin-policy.js';
@@ -26,7 +26,8 @@ export interface AuthenticationOptions {
 /** Sends one opened request. */
 export type Send = (request: HttpRequest, call: Call) => Promise<HttpResponse>;
 
-const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
+/** A service that asks for a new nonce with every answer is not asked for ever. */
+const MOST_RESENDS = 3;
 
 /**
  * The layer that authenticates, innermost of those that see a request going down: each attempt and each hop asks for the
@@ -47,8 +48,7 @@ function authenticatorFor(
 ): Authenticator | undefined {
   const { authenticator } = request.call;
   if (authenticator === false || request.stripped === true || !origins.allows(request.url)) return undefined;
-  const { credentialHeader } = authenticator;
-  if (credentialHeader !== undefined && request.headers[credentialHeader] !== undefined) return undefined;
+  if (authenticator.credentialHeaders?.some((name) => request.headers[name] !== undefined)) return undefined;
   const path = excluded && pathBelowBase(request.url, base);
   return path !== undefined && excluded?.(path) === true ? undefined : authenticator;
 }
@@ -59,11 +59,13 @@ async function sendAuthenticated(
   options: AuthenticationOptions,
   send: Send,
 ): Promise<HttpResponse> {
-  const strategy = authenticator.retry ?? DEFAULT_RETRY;
-  let rejectedWith: number | undefined;
-  let uncounted = 0;
-  for (let sendings = 0; ; sendings += 1) {
-    const sent = await open(request, options);
+  const strategy = retryOf(authenticator);
+  const judges = authenticator.onResponse !== undefined || authenticator.onRejected !== undefined;
+  let replays = 0;
+  let resends = 0;
+  for (;;) {
+    const opening = open(request, options, replays);
+    const sent = opening instanceof Promise ? await opening : opening;
     try {
       const credential = authenticator.authenticate(sent);
       if (credential !== undefined) await credential;
@@ -74,35 +76,32 @@ async function sendAuthenticated(
     const response = await send(sent, request.call);
     if (response.headers['location'] !== undefined)
       (request.call.sentCredentials ??= new SentCredentials()).note(request, sent);
-    if (authenticator.onRejected === undefined) return response;
+    if (!judges) return response;
     try {
-      // As it was asked for: an authenticator may have put the credential into the URL.
-      const { method, headers, responseType } = sent;
-      const view = new ForgeResponse({ method, url: request.url, headers, responseType }, response);
-      const replays = sendings - uncounted;
-      const verdict = strategy.shouldRetry(view, replays);
-      const replay = typeof verdict === 'boolean' ? verdict : await verdict;
-      if (replay) rejectedWith = response.status;
-      // A strategy that looks at first answers only does not thereby say that the replacement was accepted.
-      const rejected = replay || response.status === 401 || response.status === rejectedWith;
-      if (!rejected && sendings === 0) return response;
-      const again = replay && replays < strategy.maxRetries && (request.body?.replayable ?? true);
-      if (again) {
+      const judging = verdictOf(authenticator, viewOf(response, sent, request), sent);
+      const verdict = typeof judging === 'string' ? judging : await judging;
+      if (!sent.replayable) return response;
+      if (verdict === 'resend' && resends < MOST_RESENDS) {
+        resends += 1;
+      } else if (verdict === 'replaced' && replays < strategy.maxRetries) {
         const delayMs = strategy.delayMs(replays, () => options.clock.random());
         if (delayMs > 0) await sleep(options.clock, delayMs, request.call.scope.signal);
-        if (await authenticator.onRejected(view, sent)) {
-          discard(response);
-          if (authenticator.countsReplay?.(sent) === false) uncounted += 1;
-          continue;
-        }
+        replays += 1;
+      } else {
+        return response;
       }
-      authenticator.onSettled?.(sent, rejected);
-      return response;
+      discard(response);
     } catch (error) {
       discard(response);
       throw error;
     }
   }
+}
+
+/** As it was asked for: an authenticator may have put the credential into the URL. */
+function viewOf(response: HttpResponse, sent: HttpRequest, { url }: CallRequest): ForgeResponse {
+  const { method, headers, responseType } = sent;
+  return new ForgeResponse({ method, url, headers, responseType }, response);
 }
 
 /** What an authenticator throws may be anything, and quote anything. */
@@ -119,9 +118,10 @@ function noCredential(error: unknown, { call }: CallRequest, serviceName: string
 function open(
   request: CallRequest,
   { serviceName }: AuthenticationOptions,
+  replays = 0,
 ): AuthenticatedRequest | Promise<AuthenticatedRequest> {
   const { body } = request;
-  const opened = new OpenedRequest(request, serviceName);
+  const opened = new OpenedRequest(request, serviceName, replays);
   if (body === undefined) return opened;
   return openBody(opened, body);
 }
@@ -151,8 +151,14 @@ class OpenedRequest implements AuthenticatedRequest {
   readonly serviceName: string;
   readonly tokenRequest: TokenRequest | undefined;
   readonly call: Call;
+  readonly replays: number;
+  readonly replayable: boolean;
 
-  constructor({ method, url, headers, responseType, maxContentLength, axios, call }: CallRequest, serviceName: string) {
+  constructor(
+    { method, url, headers, body, responseType, maxContentLength, axios, call }: CallRequest,
+    serviceName: string,
+    replays: number,
+  ) {
     this.method = method;
     this.url = url;
     this.headers = { ...headers };
@@ -162,6 +168,8 @@ class OpenedRequest implements AuthenticatedRequest {
     this.serviceName = serviceName;
     this.tokenRequest = call.tokenRequest;
     this.call = call;
+    this.replays = replays;
+    this.replayable = body?.replayable ?? true;
   }
 
   get callSignal(): AbortSignal {

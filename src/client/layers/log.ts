@@ -111,9 +111,11 @@ function idOf({ headers }: HttpRequest, call: Call, ids: WeakMap<Call, string>):
 /** Of what came from a token source: a fingerprint of a password or a short key could be guessed back. */
 function fingerprintOf({ headers }: HttpRequest, { authenticator }: Call): Record<string, string> {
   if (authenticator === false) return {};
-  const value = headers[authenticator.credentialHeader ?? 'authorization'];
+  const value = headers[authenticator.credentialHeaders?.[0] ?? 'authorization'];
   if (typeof value !== 'string') return {};
-  const token = /^(?:Bearer|DPoP) (.+)$/i.exec(value)?.[1] ?? (authenticator.onRejected && value.split(' ').at(-1));
+  const token =
+    /^(?:Bearer|DPoP) (.+)$/i.exec(value)?.[1] ??
+    ((authenticator.onResponse ?? authenticator.onRejected) && value.split(' ').at(-1));
   if (token === undefined || /^Basic /i.test(value)) return {};
   return {
     tokenFingerprint: createHash('sha256').update(token).digest('base64url').slice(0, SHOWN_FINGERPRINT),

@@ -73,8 +73,8 @@ function nextHop(request: CallRequest, response: HttpResponse): CallRequest | un
 }
 
 function bringsCredential({ headers, call: { authenticator } }: CallRequest): boolean {
-  const own = authenticator === false ? undefined : authenticator.credentialHeader;
-  return headers['authorization'] !== undefined || (own !== undefined && headers[own] !== undefined);
+  const written = authenticator === false ? [] : (authenticator.credentialHeaders ?? []);
+  return headers['authorization'] !== undefined || written.some((name) => headers[name] !== undefined);
 }
 
 function targetOf(request: CallRequest, response: HttpResponse): string | undefined {
