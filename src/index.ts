@@ -162,7 +162,13 @@ export type { EncryptionOptions } from './storage/encryption.js';
 export { InMemoryTokenStorage, type InMemoryTokenStorageOptions } from './storage/in-memory.token-storage.js';
 export { RedisTokenStorage, type RedisTokenStorageOptions } from './storage/redis.token-storage.js';
 export type { GetSet, TokenStorage } from './storage/token-storage.js';
-export { TokenManager, type TokenManagerEvents, type TokenManagerOptions } from './token/token-manager.js';
+export {
+  type RevokeOptions,
+  TokenManager,
+  type TokenManagerEvents,
+  type TokenManagerOptions,
+} from './token/token-manager.js';
 export type { TokenProvider, TokenRequest, TokenRequestContext } from './token/token-provider.js';
+export type { TokenKind } from './token/token-source.js';
 export type { TokenSettings } from './token/token-settings.js';
 export { Token, type TokenInit, type TokenResponseFields } from './token/token.js';

@@ -4,7 +4,7 @@ import { withQueryParam } from '../http/url.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
-import type { Replacement } from '../token/token-source.js';
+import type { Replacement, TokenHandle } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
 import { mayReplay } from './credential-verdict.js';
@@ -35,6 +35,12 @@ interface Rejection {
 
 const PLACEMENTS = ['header', 'body', 'uri'];
 
+/** A token that went out with a request. */
+interface SentToken {
+  readonly handle: TokenHandle;
+  readonly token: Token;
+}
+
 /** Puts a manager's token on requests, and has it replaced when the service rejects it. */
 export class TokenAuth implements Authenticator {
   readonly retry: AuthRetryStrategy;
@@ -44,8 +50,8 @@ export class TokenAuth implements Authenticator {
   readonly #placement: string;
   /** Undefined: the token goes elsewhere. */
   readonly #header: string | undefined;
-  /** Which token went out with which request: a rejection names the token. */
-  readonly #sent = new WeakMap<AuthenticatedRequest, Token>();
+  /** Which token went out with which request: a rejection names the token, and the handle that it is from. */
+  readonly #sent = new WeakMap<AuthenticatedRequest, SentToken>();
   /** Calls that had a rejection. */
   readonly #rejections = new WeakMap<object, Rejection>();
 
@@ -81,38 +87,37 @@ export class TokenAuth implements Authenticator {
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {
-    const manager = this.#manager;
-    const token = await (manager.peekFresh(request.tokenRequest) ??
-      manager.acquire(request.tokenRequest, request.callSignal));
-    this.#sent.set(request, token);
+    const handle = (this.#manager.source ?? (await this.#manager.ready())).for(request.tokenRequest);
+    const token = handle.peekFresh() ?? (await handle.get(request.callSignal));
+    this.#sent.set(request, { handle, token });
     this.#write(request, token);
   }
 
   onResponse(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict> {
-    const token = this.#sent.get(request);
-    if (token === undefined) return 'accepted';
+    const sent = this.#sent.get(request);
+    if (sent === undefined) return 'accepted';
     const rejected = this.retry.shouldRetry(response, request.replays);
     if (rejected === false && !this.#rejections.has(request.call)) return 'accepted';
-    return this.#judge(rejected, token, response, request);
+    return this.#judge(rejected, sent, response, request);
   }
 
   async #judge(
     rejecting: boolean | Promise<boolean>,
-    token: Token,
+    sent: SentToken,
     response: ForgeResponse,
     request: AuthenticatedRequest,
   ): Promise<CredentialVerdict> {
     const rejected = await rejecting;
     const before = this.#rejections.get(request.call);
     if (!rejected && response.status !== before?.status) {
-      if (before?.replacement !== undefined) this.#manager.judge(token, true, request.tokenRequest);
+      if (before?.replacement !== undefined) sent.handle.recordOutcome(sent.token, true);
       return 'accepted';
     }
     const verdict =
-      rejected && mayReplay(this.retry, request) ? await this.#replace(token, response, request) : undefined;
+      rejected && mayReplay(this.retry, request) ? await this.#replace(sent, response, request) : undefined;
     if (verdict !== undefined) return verdict;
-    if (before?.replacement?.onProbation === true) this.#manager.judge(token, false, request.tokenRequest);
-    else this.#manager.reject(token, request.tokenRequest);
+    if (before?.replacement?.onProbation === true) sent.handle.recordOutcome(sent.token, false);
+    else sent.handle.reject(sent.token);
     return 'rejected';
   }
 
@@ -121,13 +126,13 @@ export class TokenAuth implements Authenticator {
    * @returns undefined where there is no other token to be had
    */
   async #replace(
-    token: Token,
+    { handle, token }: SentToken,
     { status }: ForgeResponse,
     request: AuthenticatedRequest,
   ): Promise<CredentialVerdict | undefined> {
     const before = this.#rejections.get(request.call)?.replacement;
     if (before?.onProbation === true) return 'replaced';
-    const replacement = await this.#manager.replace(token, request.tokenRequest, request.callSignal);
+    const replacement = await handle.replace(token, request.callSignal);
     this.#rejections.set(request.call, { status, ...(replacement && { replacement }) });
     if (replacement === undefined) return undefined;
     if (before !== undefined) {

@@ -216,6 +216,12 @@ export class BoundPipeline {
         key: () => this.#keys.of(step.name),
         obtain: (previous, signal, redeem) => new StepFlight(step, this.#flights, signal).run(previous, redeem),
         isOwnFailure: (error) => isOwnFailure(error, step.name),
+        revoke: async () => {
+          throw new AuthenticationError('The tokens of a pipeline cannot be revoked: nobody knows where.');
+        },
+        introspect: async () => {
+          throw new AuthenticationError('The tokens of a pipeline cannot be introspected: nobody knows where.');
+        },
       },
       {
         refreshed: (token, previous) => {

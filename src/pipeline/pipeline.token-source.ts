@@ -1,11 +1,11 @@
-import { AuthenticationError, InvalidRequestError } from '../errors.js';
+import { InvalidRequestError } from '../errors.js';
 import type { TokenRequest } from '../token/token-provider.js';
-import type { Replacement, TokenSource } from '../token/token-source.js';
+import type { Replacement, TokenHandle, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
 
 /** A pipeline's result as a manager's tokens: nothing is kept twice. */
-export class PipelineTokenSource implements TokenSource {
+export class PipelineTokenSource implements TokenSource, TokenHandle {
   readonly pipeline: BoundPipeline;
   readonly #refreshFromStep: string | undefined;
 
@@ -16,8 +16,14 @@ export class PipelineTokenSource implements TokenSource {
     this.#refreshFromStep = refreshFromStep;
   }
 
-  async get(request?: TokenRequest, signal?: AbortSignal): Promise<Token> {
-    refuseParameters(request);
+  for(request?: TokenRequest): TokenHandle {
+    if (request === undefined || Object.keys(request).length === 0) return this;
+    throw new InvalidRequestError(
+      'The tokens of a pipeline take no parameters of a call: steps build their requests themselves.',
+    );
+  }
+
+  get(signal?: AbortSignal): Promise<Token> {
     return this.pipeline.get(signal);
   }
 
@@ -25,18 +31,15 @@ export class PipelineTokenSource implements TokenSource {
     return this.pipeline.result.peek();
   }
 
-  peekFresh(request?: TokenRequest): Token | undefined {
-    return request === undefined && this.pipeline.graph.sinks.length === 1
-      ? this.pipeline.result.peekFresh()
-      : undefined;
+  peekFresh(): Token | undefined {
+    return this.pipeline.graph.sinks.length === 1 ? this.pipeline.result.peekFresh() : undefined;
   }
 
-  async forceRefresh(request?: TokenRequest): Promise<Token> {
-    refuseParameters(request);
+  forceRefresh(): Promise<Token> {
     return this.pipeline.forceRefresh(this.#refreshFromStep);
   }
 
-  replace(rejected: Token, _request?: TokenRequest, signal?: AbortSignal): Promise<Replacement | undefined> {
+  replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined> {
     return this.pipeline.replace(rejected, this.#refreshFromStep, signal);
   }
 
@@ -44,8 +47,8 @@ export class PipelineTokenSource implements TokenSource {
     this.pipeline.reject(rejected, this.#refreshFromStep);
   }
 
-  judge(token: Token, accepted: boolean): void {
-    this.pipeline.result.judge(token, accepted);
+  recordOutcome(token: Token, accepted: boolean): void {
+    this.pipeline.result.recordOutcome(token, accepted);
   }
 
   async invalidate(rejected?: Token): Promise<void> {
@@ -58,22 +61,15 @@ export class PipelineTokenSource implements TokenSource {
     return this.pipeline.result.set(token);
   }
 
-  async revoke(): Promise<void> {
-    throw new AuthenticationError('The tokens of a pipeline cannot be revoked: nobody knows where.');
+  revoke(): Promise<void> {
+    return this.pipeline.result.revoke();
   }
 
-  async introspect(): Promise<Record<string, unknown>> {
-    throw new AuthenticationError('The tokens of a pipeline cannot be introspected: nobody knows where.');
+  introspect(): Promise<Record<string, unknown>> {
+    return this.pipeline.result.introspect();
   }
 
   close(): Promise<void> {
     return this.pipeline.close();
   }
-}
-
-function refuseParameters(request: TokenRequest | undefined): void {
-  if (request === undefined || Object.keys(request).length === 0) return;
-  throw new InvalidRequestError(
-    'The tokens of a pipeline take no parameters of a call: steps build their requests themselves.',
-  );
 }

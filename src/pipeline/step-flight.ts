@@ -75,7 +75,7 @@ export class StepFlight {
       const tokens = await this.#tokens();
       try {
         const token = await this.#fetch(tokens, previous, redeem);
-        for (const [parent, used] of tokens) this.#around.slot(parent).judge(used, true);
+        for (const [parent, used] of tokens) this.#around.slot(parent).recordOutcome(used, true);
         if (lineage === this.#around.history.lineage(name)) return token;
       } catch (error) {
         if (error instanceof TokenWanted) {

@@ -5,12 +5,13 @@ import { HttpRequester } from '../http/http-requester.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { Redeem } from './slot/redemption.js';
 import { isAnswered, isTransient } from './token-failure.js';
-import { canonicalRequest, tokenKey } from './token-key.js';
+import { canonicalRequest, copyRequest, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { SlotSettings } from './token-settings.js';
+import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
-import type { Replacement, TokenSource } from './token-source.js';
+import type { TokenHandle, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 
 /** What a {@link ProviderTokenSource} needs. */
@@ -31,16 +32,11 @@ export interface ProviderTokenSourceOptions {
   readonly onClose?: () => Promise<void>;
 }
 
-/** Slots kept for calls with parameters of their own (scopes, audiences, users); the least recently used goes first. */
-const MAX_SLOTS = 10_000;
-/** More than one, so that their number comes down again after a burst of flights. */
-const FORGOTTEN_AT_ONCE = 2;
-
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {
   readonly #options: ProviderTokenSourceOptions;
   readonly #owner: string;
-  readonly #slots = new Map<string, TokenSlot>();
+  readonly #slots = new SlotCache();
   readonly #default: TokenSlot;
   #http: HttpRequester | undefined;
 
@@ -50,32 +46,8 @@ export class ProviderTokenSource implements TokenSource {
     this.#default = this.#createSlot({});
   }
 
-  get(request?: TokenRequest, signal?: AbortSignal): Promise<Token> {
-    return request === undefined ? this.#default.get(signal) : this.#slot(request).get(signal);
-  }
-
-  peek(request?: TokenRequest): Token | undefined {
-    return this.#slot(request).peek();
-  }
-
-  peekFresh(request?: TokenRequest): Token | undefined {
-    return request === undefined ? this.#default.peekFresh() : this.#slot(request).peekFresh();
-  }
-
-  forceRefresh(request?: TokenRequest, signal?: AbortSignal): Promise<Token> {
-    return this.#slot(request).forceRefresh(signal);
-  }
-
-  replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Replacement | undefined> {
-    return this.#slot(request).replace(rejected, signal);
-  }
-
-  reject(rejected: Token, request?: TokenRequest): void {
-    this.#slot(request).reject(rejected);
-  }
-
-  judge(token: Token, accepted: boolean, request?: TokenRequest): void {
-    this.#slot(request).judge(token, accepted);
+  for(request?: TokenRequest): TokenHandle {
+    return request === undefined ? this.#default : this.#slot(request);
   }
 
   /** Of a named token, the slot that holds it; without one, every slot. */
@@ -86,55 +58,19 @@ export class ProviderTokenSource implements TokenSource {
     else await (holder ?? this.#default).invalidate(rejected);
   }
 
-  set(token: Token, request?: TokenRequest): Promise<void> {
-    return this.#slot(request).set(token);
-  }
-
-  async revoke(): Promise<void> {
-    const { provider } = this.#options;
-    if (provider.revokeToken === undefined) throw this.#unsupported('revokeToken');
-    const token = await this.#default.known();
-    if (token === undefined) return;
-    await provider.revokeToken(token, this.#context({}, AbortSignal.timeout(this.#options.settings.deadlineMs)));
-    await this.#default.forget(token);
-  }
-
-  async introspect(): Promise<Record<string, unknown>> {
-    const { provider } = this.#options;
-    if (provider.introspectToken === undefined) throw this.#unsupported('introspectToken');
-    const token = await this.#default.get();
-    return provider.introspectToken(token, this.#context({}, AbortSignal.timeout(this.#options.settings.deadlineMs)));
-  }
-
   async close(): Promise<void> {
     for (const slot of [this.#default, ...this.#slots.values()]) slot.close();
     this.#slots.clear();
     await Promise.all([this.#options.provider.close?.(), this.#http?.close(), this.#options.onClose?.()]);
   }
 
-  #slot(request: TokenRequest | undefined): TokenSlot {
-    if (request === undefined) return this.#default;
+  #slot(request: TokenRequest): TokenSlot {
     const name = canonicalRequest(request);
-    if (name === '[]') return this.#default;
-    const slot = this.#slots.get(name) ?? this.#createSlot(request);
-    this.#slots.delete(name);
-    this.#slots.set(name, slot);
-    for (let turns = 0; turns < FORGOTTEN_AT_ONCE && this.#slots.size > MAX_SLOTS; turns += 1) this.#forgetOldest();
-    return slot;
-  }
-
-  /** A slot with a flight under way is kept, as if it had just been asked for: its callers' one flight must stay one. */
-  #forgetOldest(): void {
-    const [oldest] = this.#slots;
-    if (oldest === undefined) return;
-    const [name, slot] = oldest;
-    this.#slots.delete(name);
-    if (slot.busy) this.#slots.set(name, slot);
-    else slot.release();
+    return name === NO_PARAMETERS ? this.#default : this.#slots.get(name, () => this.#createSlot(copyRequest(request)));
   }
 
   #createSlot(request: TokenRequest): TokenSlot {
-    const { clock, logger, storage, settings, jitter, events, serviceName } = this.#options;
+    const { serviceName, clock, logger, storage, settings, jitter, events } = this.#options;
     const requested = canonicalRequest(request);
     return new TokenSlot(
       { owner: this.#owner, serviceName, clock, logger, storage, settings, jitter },
@@ -142,9 +78,23 @@ export class ProviderTokenSource implements TokenSource {
         key: () => this.#key(requested),
         obtain: (previous, signal, redeem) =>
           obtainFrom(this.#options.provider, previous, this.#context(request, signal), redeem),
+        revoke: (token) => this.#revoke(token, request),
+        introspect: (token) => this.#introspect(token, request),
       },
       events,
     );
+  }
+
+  async #revoke(token: Token, request: TokenRequest): Promise<void> {
+    const { provider, settings } = this.#options;
+    if (provider.revokeToken === undefined) throw this.#unsupported('revokeToken');
+    await provider.revokeToken(token, this.#context(request, AbortSignal.timeout(settings.deadlineMs)));
+  }
+
+  async #introspect(token: Token, request: TokenRequest): Promise<Record<string, unknown>> {
+    const { provider, settings } = this.#options;
+    if (provider.introspectToken === undefined) throw this.#unsupported('introspectToken');
+    return provider.introspectToken(token, this.#context(request, AbortSignal.timeout(settings.deadlineMs)));
   }
 
   async #key(request: string): Promise<string> {

@@ -19,7 +19,12 @@ const requests: fc.Arbitrary<TokenRequest> = fc.record(
     scope: oneOrMore,
     audience: oneOrMore,
     resource: oneOrMore,
+    subject: word,
     subjectToken: word,
+    claims: fc.oneof(
+      word,
+      fc.dictionary(word, fc.oneof(word, fc.dictionary(word, word, { maxKeys: 2 })), { maxKeys: 2 }),
+    ),
     extraParams: fc.dictionary(word, word, { maxKeys: 3 }),
   },
   { requiredKeys: [] },
@@ -28,13 +33,15 @@ const requests: fc.Arbitrary<TokenRequest> = fc.record(
 const all = (value: string | readonly string[] | undefined) => (typeof value === 'string' ? [value] : value);
 
 /** What a request means on the wire: what must decide about its key, written in another way than the key is. */
-function meaningOf({ scope, audience, resource, subjectToken, extraParams }: TokenRequest): unknown {
+function meaningOf({ scope, audience, resource, subject, subjectToken, claims, extraParams }: TokenRequest): unknown {
   const words = all(scope)?.flatMap((item) => item.split(' ').filter(Boolean));
   return {
     scope: words && new Set(words),
     audience: all(audience),
     resource: all(resource),
+    subject,
     subjectToken,
+    claims,
     extraParams: extraParams && new Map(Object.entries(extraParams)),
   };
 }

@@ -29,18 +29,37 @@ export function fingerprintOf(parts: readonly string[]): string {
   return hash.digest('base64url');
 }
 
-/** What a call asked for, in one canonical form: the order of names and the way of writing lists do not matter. */
+/** The canonical form of a request that asks for nothing of its own. */
+export const NO_PARAMETERS = '[]';
+
+/**
+ * What a call asked for, in one canonical form: the order of names and the way of writing lists do not matter. Whom the
+ * token is for enters it hashed.
+ */
 export function canonicalRequest(request: TokenRequest): string {
-  const { scope, audience, resource, subjectToken, extraParams, ...rest } = request;
+  const { scope, audience, resource, subject, subjectToken, claims, extraParams, ...rest } = request;
   const parts: [string, unknown][] = [
     ['audience', list(audience)],
     ['resource', list(resource)],
     ['scope', scope === undefined ? undefined : [...new Set(scopes(scope))].sort()],
-    ['subjectToken', subjectToken],
-    ['extraParams', extraParams && sortedEntries(extraParams)],
-    ['rest', Object.keys(rest).length === 0 ? undefined : sortedEntries(rest)],
+    ['subject', subject === undefined ? undefined : fingerprintOf([subject])],
+    ['subjectToken', subjectToken === undefined ? undefined : fingerprintOf([subjectToken])],
+    ['claims', typeof claims === 'object' ? sorted(claims) : claims],
+    ['extraParams', extraParams && sorted(extraParams)],
+    ...Object.entries(rest)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]): [string, unknown] => [`rest.${name}`, sorted(value)]),
   ];
   return JSON.stringify(parts.filter(([, value]) => value !== undefined));
+}
+
+/** A copy that does not change when the caller's lists and records do. */
+export function copyRequest(request: TokenRequest): TokenRequest {
+  const copies = Object.entries(request).map(([name, value]): [string, unknown] => [
+    name,
+    typeof value === 'object' ? structuredClone(value) : value,
+  ]);
+  return Object.fromEntries(copies);
 }
 
 /** Scopes as a list, however they were written. */
@@ -52,6 +71,10 @@ function list(value: string | readonly string[] | undefined): readonly string[] 
   return typeof value === 'string' ? [value] : value && [...value];
 }
 
-function sortedEntries(record: Readonly<Record<string, unknown>>): [string, unknown][] {
-  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+/** Plain values with the names of each record in order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, item]) => [name, sorted(item)]));
 }

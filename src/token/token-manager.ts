@@ -6,12 +6,18 @@ import { isSourceProvider } from './source-provider.js';
 import { standaloneEnvironment, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import type { SlotEvents } from './slot/slot-events.js';
-import type { Replacement, TokenSource } from './token-source.js';
+import type { TokenHandle, TokenKind, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
 
 /** Options of {@link TokenManager}. Durations are in milliseconds. */
 export interface TokenManagerOptions extends StandaloneOptions {
   provider: TokenProvider;
+}
+
+/** What {@link TokenManager.revoke} revokes: the token of a call's parameters. */
+export interface RevokeOptions extends TokenRequest {
+  /** Which of its credentials. Revoking the access token alone keeps the refresh token. @default the refresh token where there is one */
+  token?: TokenKind;
 }
 
 /** What a manager tells: a new token, one that was dropped, a request for one that failed. */
@@ -62,81 +68,54 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * @throws {AuthenticationError} when none can be had; `FORGE_AUTH_BACKOFF` while a failing endpoint is left alone
    */
   getToken(request?: TokenRequest): Promise<Token> {
-    return this.#source === undefined ? this.acquire(request) : this.#source.get(request);
-  }
-
-  /**
-   * As `getToken`, but gives up when `signal` aborts; other callers are not disturbed.
-   * @internal
-   */
-  acquire(request?: TokenRequest, signal?: AbortSignal): Promise<Token> {
-    if (this.#source !== undefined) return this.#source.get(request, signal);
-    return (async () => (await this.ready()).get(request, signal))();
+    if (this.#source !== undefined && request === undefined) return this.#source.for().get();
+    return this.#with(request, (handle) => handle.get());
   }
 
   /** A new token, whatever the age of the current one: by the refresh grant where there is a refresh token. */
-  async forceRefresh(request?: TokenRequest): Promise<Token> {
-    return (await this.ready()).forceRefresh(request);
+  forceRefresh(request?: TokenRequest): Promise<Token> {
+    return this.#with(request, (handle) => handle.forceRefresh());
   }
 
   /**
    * Forgets the current token (all of them, where calls ask with parameters of their own).
    * @param rejected only if this is the current one: a late rejection never takes a newer token away
+   * @param request only the token of these parameters
    */
-  async invalidate(rejected?: Token): Promise<void> {
-    await (await this.ready()).invalidate(rejected);
+  async invalidate(rejected?: Token, request?: TokenRequest): Promise<void> {
+    const source = await this.ready();
+    await (request === undefined ? source : source.for(request)).invalidate(rejected);
   }
 
   /** Takes a token that was obtained elsewhere, and shares it. */
-  async setToken(token: Token, request?: TokenRequest): Promise<void> {
-    await (await this.ready()).set(token, request);
+  setToken(token: Token, request?: TokenRequest): Promise<void> {
+    return this.#with(request, (handle) => handle.set(token));
   }
 
   /** The current token while it is valid; fetches nothing. */
   peek(request?: TokenRequest): Token | undefined {
-    return this.#source?.peek(request);
-  }
-
-  /** Revokes the current token at the issuer and forgets it. @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) */
-  async revoke(): Promise<void> {
-    await (await this.ready()).revoke();
-  }
-
-  /** Asks the issuer about the current token. @see [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662) */
-  async introspect(): Promise<Record<string, unknown>> {
-    return (await this.ready()).introspect();
+    return this.#source?.for(request).peek();
   }
 
   /**
-   * The current token while it is fresh, for callers that would rather not await one that is there.
-   * @internal
+   * Revokes the current token at the issuer and forgets it.
+   * @param options which token: the one of a call's parameters, and of its two credentials the refresh token where there
+   * is one, unless `token` says otherwise
+   * @throws {AuthenticationError} when the issuer refuses, or the provider cannot revoke
+   * @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)
    */
-  peekFresh(request?: TokenRequest): Token | undefined {
-    return this.#source?.peekFresh(request);
+  revoke(options: RevokeOptions = {}): Promise<void> {
+    const { token, ...request } = options;
+    return this.#with(request, (handle) => handle.revoke(token));
   }
 
   /**
-   * A service rejected `rejected`, and its call cannot be sent again: the next one fetches a new token.
-   * @internal
+   * Asks the issuer about the current token.
+   * @throws {AuthenticationError} when the issuer refuses, or the provider cannot ask
+   * @see [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)
    */
-  reject(rejected: Token, request?: TokenRequest): void {
-    this.#source?.reject(rejected, request);
-  }
-
-  /**
-   * A newer token than the one that a service rejected; undefined when there is none to be had.
-   * @internal
-   */
-  async replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Replacement | undefined> {
-    return (await this.ready()).replace(rejected, request, signal);
-  }
-
-  /**
-   * What a service thought of a token that was got for it.
-   * @internal
-   */
-  judge(token: Token, accepted: boolean, request?: TokenRequest): void {
-    this.#source?.judge(token, accepted, request);
+  introspect(request?: TokenRequest): Promise<Record<string, unknown>> {
+    return this.#with(request, (handle) => handle.introspect());
   }
 
   /** Aborts what is under way and closes connections; every later call is refused. */
@@ -161,6 +140,10 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    */
   async ready(): Promise<TokenSource> {
     return this.#source ?? (this.#opening ??= this.#openOnce());
+  }
+
+  async #with<T>(request: TokenRequest | undefined, use: (handle: TokenHandle) => Promise<T>): Promise<T> {
+    return use((this.#source ?? (await this.ready())).for(request));
   }
 
   async #openOnce(): Promise<TokenSource> {

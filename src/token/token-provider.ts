@@ -10,8 +10,18 @@ export interface TokenRequest {
   audience?: string | readonly string[];
   /** Resource indicators. @see [RFC 8707](https://www.rfc-editor.org/rfc/rfc8707) */
   resource?: string | readonly string[];
+  /**
+   * Whose token: a user, by a name of the app's choosing. Such a token is obtained by the user's consent, or set, and is
+   * given to nobody else. Enters keys only hashed.
+   */
+  subject?: string;
   /** The token to be exchanged. @see [RFC 8693 §2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.1) */
   subjectToken?: string;
+  /**
+   * Claims that the token is to have: the `claims` parameter, as JSON text or as an object.
+   * @see [OpenID Connect Core §5.5](https://openid.net/specs/openid-connect-core-1_0.html#ClaimsParameter)
+   */
+  claims?: string | Readonly<Record<string, unknown>>;
   /** Further parameters of the token request. */
   extraParams?: Readonly<Record<string, string>>;
 }
@@ -75,6 +85,7 @@ export interface BoundTokenProvider extends TokenProvider {
   keyParts?(): readonly string[] | Promise<readonly string[]>;
   /** The provider's own way to the network. */
   readonly http?: HttpRequester;
+  /** Revokes the refresh token where there is one, else the access token. */
   revokeToken?(token: Token, context: TokenRequestContext): Promise<void>;
   introspectToken?(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>>;
   close?(): void | Promise<void>;

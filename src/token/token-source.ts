@@ -11,22 +11,43 @@ export interface Replacement {
   readonly onProbation: boolean;
 }
 
+/** Which of a token's two credentials is meant, in the terms of RFC 7009 §2.1. */
+export type TokenKind = 'access_token' | 'refresh_token';
+
+/**
+ * One token: what is obtained, cached, shared and renewed under one key. A call takes one and keeps it until it ends;
+ * while anybody has it, whoever asks for the same token gets the same handle.
+ */
+export interface TokenHandle {
+  /** A valid token; gives up when `signal` aborts, without disturbing others who wait. */
+  get(signal?: AbortSignal): Promise<Token>;
+  /** The current token while it is valid. */
+  peek(): Token | undefined;
+  /** The current token while it is fresh. */
+  peekFresh(): Token | undefined;
+  forceRefresh(signal?: AbortSignal): Promise<Token>;
+  /** A newer token than the rejected one; undefined when there is none to be had. */
+  replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined>;
+  /** A rejected token is not used again. */
+  reject(rejected: Token): void;
+  /** Records what a service made of a token that was obtained for it. */
+  recordOutcome(token: Token, accepted: boolean): void;
+  set(token: Token): Promise<void>;
+  /** Forgets the current token, or `rejected` if that is the current one. */
+  invalidate(rejected?: Token): Promise<void>;
+  /** @param kind left out, the refresh token where there is one */
+  revoke(kind?: TokenKind): Promise<void>;
+  introspect(): Promise<Record<string, unknown>>;
+}
+
 /** What a TokenManager stands on: a provider's tokens by key, or a pipeline. */
 export interface TokenSource {
-  get(request?: TokenRequest, signal?: AbortSignal): Promise<Token>;
-  peek(request?: TokenRequest): Token | undefined;
-  /** The current token while it is fresh. */
-  peekFresh(request?: TokenRequest): Token | undefined;
-  forceRefresh(request?: TokenRequest, signal?: AbortSignal): Promise<Token>;
-  /** A newer token than the rejected one; undefined when there is none to be had. */
-  replace(rejected: Token, request?: TokenRequest, signal?: AbortSignal): Promise<Replacement | undefined>;
-  /** A rejected token is not used again. */
-  reject(rejected: Token, request?: TokenRequest): void;
-  /** What a service thought of a token that was got for it. */
-  judge(token: Token, accepted: boolean, request?: TokenRequest): void;
+  /**
+   * The handle of the token that `request` asks for; of the usual one without it.
+   * @throws {InvalidRequestError} when the source takes no parameters
+   */
+  for(request?: TokenRequest): TokenHandle;
+  /** Forgets `rejected` where it is the current token; every token without it. */
   invalidate(rejected?: Token): Promise<void>;
-  set(token: Token, request?: TokenRequest): Promise<void>;
-  revoke(): Promise<void>;
-  introspect(): Promise<Record<string, unknown>>;
   close(): Promise<void>;
 }

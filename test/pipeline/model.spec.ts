@@ -176,7 +176,7 @@ it('fetches what a simple model fetches, and nothing else, whatever happens', as
           } else if (op.kind === 'reject') {
             const current = manager.peek();
             if (current === undefined || model.failing.size > 0) continue;
-            const newer = await manager.replace(current);
+            const newer = await manager.source?.for().replace(current);
             if (newer === undefined || newer.token.fingerprint === current.fingerprint)
               throw new Error('The rejected token came back.');
             model.drop(

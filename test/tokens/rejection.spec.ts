@@ -57,9 +57,10 @@ describe('a rejected token', () => {
     const client = world.client();
     const manager = client.tokens as TokenManager;
     const [first, second] = [await manager.getToken(), await manager.forceRefresh()];
-    manager.reject(first);
+    const handle = (await manager.ready()).for();
+    handle.reject(first);
     await manager.invalidate(first);
-    expect((await manager.replace(first))?.token).toBe(second);
+    expect((await handle.replace(first))?.token).toBe(second);
     expect(await manager.getToken()).toBe(second);
     expect(world.endpoint.tokenRequests).toBe(2);
   });

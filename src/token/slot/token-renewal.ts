@@ -21,6 +21,13 @@ export interface TokenWork {
    * its endpoint, and told where they belong. Left out, every failure is.
    */
   isOwnFailure?(error: unknown): boolean;
+  /**
+   * Revokes a token at the issuer: its refresh token where there is one, else the access token.
+   * @throws {AuthenticationError} when it cannot be done
+   */
+  revoke(token: Token): Promise<void>;
+  /** Asks the issuer about a token. @throws {AuthenticationError} when it cannot be done */
+  introspect(token: Token): Promise<Record<string, unknown>>;
 }
 
 /** Whom a renewal is for. */

@@ -48,7 +48,7 @@ export class TokenShelf {
   /** When what stands here is worth another look: never while every change is announced, or where there is no storage. */
   nextLook(intervalMs: number): number {
     const storage = this.#storage();
-    const told = storage?.announcements?.up === true && !storage.failing;
+    const told = !this.#closed && storage?.announcements?.up === true && !storage.failing;
     return storage === undefined || told ? Number.POSITIVE_INFINITY : this.#clock.now() + intervalMs;
   }
 

@@ -9,7 +9,7 @@ import { SlotFlights } from './slot-flights.js';
 import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
 import { TokenRenewal, type TokenWork } from './token-renewal.js';
 import { type ShelvedToken, TokenShelf } from './token-shelf.js';
-import type { Replacement } from '../token-source.js';
+import type { Replacement, TokenHandle, TokenKind } from '../token-source.js';
 import type { Token } from '../token.js';
 
 /**
@@ -18,7 +18,7 @@ import type { Token } from '../token.js';
  * fresh → used; due → used, and refreshed once in the background; in the leeway → waited for, and used if that fails;
  * expired → never used again.
  */
-export class TokenSlot {
+export class TokenSlot implements TokenHandle {
   readonly #environment: SlotEnvironment;
   readonly #events: SlotEvents;
   readonly #shelf: TokenShelf;
@@ -27,7 +27,7 @@ export class TokenSlot {
   readonly #flights: SlotFlights;
   readonly #probation: Probation;
   readonly #outage: SlotOutage;
-  readonly #isOwnFailure: (error: unknown) => boolean;
+  readonly #work: TokenWork;
   #held: HeldToken | undefined;
   /** The last token known, used or not: its refresh token may still be good. */
   #last: ShelvedToken | undefined;
@@ -55,7 +55,7 @@ export class TokenSlot {
       (forced) => this.#takeOff(forced),
       (flight, error) => this.#landedBadly(flight, error),
     );
-    this.#isOwnFailure = (error) => work.isOwnFailure?.(error) ?? true;
+    this.#work = work;
     this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
   }
 
@@ -122,8 +122,8 @@ export class TokenSlot {
     return true;
   }
 
-  /** What a service thought of a token that was got for it. */
-  judge(token: Token, accepted: boolean): void {
+  /** Records what a service made of a token that was obtained for it. */
+  recordOutcome(token: Token, accepted: boolean): void {
     this.#probation.judge(token, accepted, this.#held);
   }
 
@@ -146,23 +146,26 @@ export class TokenSlot {
     if (buried !== undefined) this.#rejected = buried.fingerprint;
   }
 
-  /** The last token known here or in storage, unless it is good for nothing any more. */
-  async known(): Promise<Token | undefined> {
-    const stored = await this.#shelf.read();
-    const own = this.#held ?? this.#last;
-    const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
-    if (last === undefined) return undefined;
-    const usable = last.rejected !== true && this.#environment.clock.now() < (last.token.expiresAt ?? Infinity);
-    return usable || last.token.refreshToken !== undefined ? last.token : undefined;
+  /**
+   * Revokes the last token known here or in storage, and forgets it. `access_token` leaves its refresh token as it is.
+   * @throws {AuthenticationError} when the issuer refuses, or there is no such token
+   */
+  async revoke(kind?: TokenKind): Promise<void> {
+    const token = await this.#known();
+    if (token === undefined) return;
+    const whole = kind !== 'access_token';
+    if (kind === 'refresh_token' && token.refreshToken === undefined)
+      throw new AuthenticationError(`The token of ${this.#environment.owner} has no refresh token to revoke.`);
+    await this.#work.revoke(whole ? token : token.with({ refreshToken: undefined }));
+    const held = this.#held;
+    if (held?.token.fingerprint === token.fingerprint) this.#drop(held);
+    this.#rejected = token.fingerprint;
+    if (whole && this.#last?.token.fingerprint === token.fingerprint) this.#last = undefined;
+    await this.#shelf.bury(token, whole);
   }
 
-  /** Forgets a token that was revoked, its refresh token, too. */
-  async forget(revoked: Token): Promise<void> {
-    const held = this.#held;
-    if (held?.token.fingerprint === revoked.fingerprint) this.#drop(held);
-    this.#rejected = revoked.fingerprint;
-    if (this.#last?.token.fingerprint === revoked.fingerprint) this.#last = undefined;
-    await this.#shelf.bury(revoked, true);
+  async introspect(): Promise<Record<string, unknown>> {
+    return this.#work.introspect(await this.get());
   }
 
   /** Takes a token that came from elsewhere. */
@@ -174,9 +177,11 @@ export class TokenSlot {
     this.#shelf.announce();
   }
 
-  /** Forgotten by its owner: listens no longer. Its token stays good. */
+  /** Forgotten by its owner: listens no longer, and looks from time to time for whoever still has it. */
   release(): void {
     this.#shelf.close();
+    const held = this.#held;
+    if (held !== undefined) held.checkAt = Math.min(held.checkAt, this.#nextLook());
   }
 
   /** Aborts what is under way; every later call is refused. */
@@ -186,6 +191,16 @@ export class TokenSlot {
     this.#flights.abort(reason);
     this.#held = undefined;
     this.#shelf.close();
+  }
+
+  /** The last token known here or in storage, unless it is good for nothing any more. */
+  async #known(): Promise<Token | undefined> {
+    const stored = await this.#shelf.read();
+    const own = this.#held ?? this.#last;
+    const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
+    if (last === undefined) return undefined;
+    const usable = last.rejected !== true && this.#environment.clock.now() < (last.token.expiresAt ?? Infinity);
+    return usable || last.token.refreshToken !== undefined ? last.token : undefined;
   }
 
   #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
@@ -257,8 +272,12 @@ export class TokenSlot {
     return held;
   }
 
+  #nextLook(): number {
+    return this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs);
+  }
+
   #heldOf(shelved: ShelvedToken): HeldToken {
-    return holdToken(shelved, this.#environment, this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs));
+    return holdToken(shelved, this.#environment, this.#nextLook());
   }
 
   #use(held: HeldToken): void {
@@ -283,7 +302,7 @@ export class TokenSlot {
   }
 
   #rereadInBackground(held: HeldToken): void {
-    held.checkAt = Math.min(held.ages.dueAt, this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs));
+    held.checkAt = Math.min(held.ages.dueAt, this.#nextLook());
     if (this.#rereading) return;
     this.#rereading = true;
     this.#look(held)
@@ -325,6 +344,6 @@ export class TokenSlot {
     this.#events.failed(error);
     if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
       this.#shelf.bury(this.#last.token).catch(() => undefined);
-    if (this.#isOwnFailure(error)) this.#outage.failed(error, this.peek() !== undefined);
+    if (this.#work.isOwnFailure?.(error) !== false) this.#outage.failed(error, this.peek() !== undefined);
   }
 }
