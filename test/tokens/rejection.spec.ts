@@ -5,7 +5,6 @@ import {
   ExponentialAuthRetryStrategy,
   type ForgeHttpClient,
   HttpStatusError,
-  NoAuthRetryStrategy,
   SimpleAuthRetryStrategy,
   type TokenManager,
 } from 'nestjs-forge-auth';
@@ -117,7 +116,6 @@ const CALLS: readonly [string, AuthRetryStrategy, (client: ForgeHttpClient) => P
     (client) => client.get('/'),
     401,
   ],
-  ['NoAuthRetryStrategy', new NoAuthRetryStrategy(), (client) => client.get('/'), 401],
   ['stream bodies', new SimpleAuthRetryStrategy(), (client) => client.post('/', Readable.from(['once'])), 401],
   [
     'ConditionalAuthRetryStrategy on 401',
