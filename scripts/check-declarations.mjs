@@ -13,11 +13,17 @@ const peers = Object.keys(manifest.peerDependencies ?? {});
 const sure = new Set([...Object.keys(manifest.dependencies ?? {}), ...peers.filter((name) => !optional.has(name))]);
 
 const breaches = Object.entries(manifest.exports)
-  .filter(([, target]) => target.types !== undefined)
-  .flatMap(([entry, target]) => breachesOf(entry, join(folder, target.types)));
+  .flatMap(([entry, target]) => [...new Set(typesOf(target))].map((types) => [entry, types]))
+  .flatMap(([entry, types]) => breachesOf(entry, join(folder, types)));
 
 for (const breach of breaches) console.error(breach);
 if (breaches.length > 0) process.exit(1);
+
+/** The declarations that an entry names under any of its conditions. */
+function typesOf(target) {
+  if (typeof target === 'string') return [];
+  return Object.entries(target).flatMap(([condition, value]) => (condition === 'types' ? [value] : typesOf(value)));
+}
 
 function breachesOf(entry, start) {
   const found = [];

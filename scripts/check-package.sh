@@ -67,7 +67,7 @@ pack
 say 'publint'
 npx --no-install publint run "$tarball" --strict
 say 'are the types wrong'
-npx --no-install attw --profile esm-only --no-summary "$tarball"
+npx --no-install attw --no-summary "$tarball"
 say 'declarations: doc comments, no optional peers'
 node scripts/check-declarations.mjs "$temp/unpacked"
 
@@ -85,5 +85,11 @@ make_app nest-11 @nestjs/{common,core,platform-express}@11 @nestjs/axios@4 @nest
 use_app nest-11 undici@7 @nestjs/terminus@11 @opentelemetry/api@1
 install_in_app nest-11 nestjs-pino@4 pino@10 pino-http@11
 node_in_app nest-11 pino.mjs
+
+say 'the size of the package'
+size=$(tar -tzvf "$tarball" | awk '{ sum += $3 } END { print sum }')
+[ "$size" -le 2500000 ] || fail "the unpacked package is $size bytes: 2,500,000 at most"
+
+node scripts/check-stock-apps.mjs "$tarball"
 
 say 'passed'

@@ -65,9 +65,12 @@ function compile(): ts.Program {
 /** The block as a module: with an import of each name that it uses and neither imports nor declares. */
 function asModule(text: string): string {
   const ownNames = readFileSync(entry, 'utf8').replaceAll(/from '[^']*'|\btype\b|\bexport\b/g, '');
+  const own = new Set(
+    Array.from(text.matchAll(/^import \{([^}]*)\}/gms), ([, names = '']) => names.match(/\w+/g) ?? []).flat(),
+  );
   const homes = { ...HOMES, 'nestjs-forge-auth': ownNames.match(/\w+/g) ?? [] };
   const imports = Object.entries(homes).flatMap(([home, names]) => {
-    const used = names.filter((name) => new RegExp(`(?<![.'"\\w])${name}\\b(?!')`).test(text));
+    const used = names.filter((name) => !own.has(name) && new RegExp(`(?<![.'"\\w])${name}\\b(?!')`).test(text));
     return used.length === 0 ? [] : `import { ${used.join(', ')} } from '${home}';`;
   });
   return [...imports, text, 'export {};'].join('\n');

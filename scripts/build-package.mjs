@@ -1,0 +1,76 @@
+/**
+ * Makes of dist, as `nest build` leaves it, what is published:
+ * - JavaScript without comments, and the declarations that the entries reach (comments stay in those);
+ * - dist/cjs: the same package for tools that load no ES module, CommonJS Jest above all. Node itself never takes it:
+ *   the condition `module-sync` comes first, so that a process has one copy. Dependencies that are ES modules only
+ *   are bundled into one file there.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const dist = join(root, 'dist');
+const commonjs = join(dist, 'cjs');
+
+/** Dependencies that `require()` cannot load everywhere, and the name of each in the bundle. */
+const BUNDLED = { 'openid-client': 'openidClient', jose: 'jose', dpop: 'dpop' };
+
+rmSync(commonjs, { recursive: true, force: true });
+keepDeclarationsThatEntriesReach();
+
+const scripts = filesOf('.js').map((path) => join(dist, path));
+const options = { platform: 'node', target: 'es2023', outbase: dist, logLevel: 'error' };
+// Jest's own loader knows no import().
+const asCommonJs = { ...options, format: 'cjs', minifyWhitespace: true, supported: { 'dynamic-import': false } };
+await build({ ...asCommonJs, entryPoints: scripts, outdir: commonjs });
+await build({ ...options, entryPoints: scripts, outdir: dist, allowOverwrite: true, format: 'esm' });
+await build({
+  ...asCommonJs,
+  stdin: {
+    contents: Object.entries(BUNDLED)
+      .map(([name, alias]) => `export * as ${alias} from '${name}';`)
+      .join('\n'),
+    resolveDir: root,
+  },
+  bundle: true,
+  legalComments: 'inline',
+  outfile: join(commonjs, 'bundled.js'),
+});
+
+for (const path of filesOf('.js')) requireFromBundle(join(commonjs, path));
+for (const path of filesOf('.d.ts')) {
+  mkdirSync(dirname(join(commonjs, path)), { recursive: true });
+  copyFileSync(join(dist, path), join(commonjs, path));
+}
+writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+
+/** Files of dist, by path below it. */
+function filesOf(ending) {
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
+  return files.filter((path) => path.endsWith(ending) && !path.startsWith('cjs'));
+}
+
+function keepDeclarationsThatEntriesReach() {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const entries = Object.values(exports).map((conditions) => conditions.default?.types);
+  const reached = new Set(entries.filter((types) => types !== undefined).map((types) => resolve(root, types)));
+  for (const file of reached) {
+    if (!existsSync(file)) throw new Error(`package.json exports ${relative(root, file)}, which is not there`);
+    for (const [, specifier] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*['"](\.[^'"]+)\.js['"]/g)) {
+      reached.add(resolve(dirname(file), `${specifier}.d.ts`));
+    }
+  }
+  for (const path of filesOf('.d.ts')) if (!reached.has(join(dist, path))) rmSync(join(dist, path));
+}
+
+function requireFromBundle(file) {
+  const path = relative(dirname(file), join(commonjs, 'bundled.js'));
+  const bundle = path.startsWith('.') ? path : `./${path}`;
+  const text = readFileSync(file, 'utf8');
+  const rewritten = text.replaceAll(/require\("([^"./][^"]*)"\)/g, (call, name) =>
+    Object.hasOwn(BUNDLED, name) ? `require("${bundle}").${BUNDLED[name]}` : call,
+  );
+  if (rewritten !== text) writeFileSync(file, rewritten);
+}
