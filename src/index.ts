@@ -106,11 +106,16 @@ export {
   type TokenFetcherType,
 } from './pipeline/token-fetch-pipeline.js';
 export type { FetchContext, TokenFetcher } from './pipeline/token-fetcher.js';
-export type { ClientAuthFunction, ClientAuthMethod, ClientAuthRequest } from './providers/client-authentication.js';
+export type {
+  ClientAuthFunction,
+  ClientAuthMethod,
+  ClientAuthRequest,
+  ClientOptions,
+} from './providers/client-authentication/client-options.js';
 export {
   ClientCredentialsTokenProvider,
   type ClientCredentialsTokenProviderOptions,
-} from './providers/client-credentials.provider.js';
+} from './providers/grants/client-credentials.provider.js';
 export type {
   Compliance,
   ComplianceRequest,
@@ -122,9 +127,9 @@ export type { GrantOptions } from './providers/grant-options.js';
 export {
   PasswordGrantTokenProvider,
   type PasswordGrantTokenProviderOptions,
-} from './providers/password-grant.provider.js';
+} from './providers/grants/password-grant.provider.js';
 export type { SecretSource } from './providers/secret.js';
-export { StaticTokenProvider } from './providers/static-token.provider.js';
+export { StaticTokenProvider } from './providers/grants/static-token.provider.js';
 export type { AuthRetryStrategy } from './retry/auth-retry.strategy.js';
 export {
   CircuitBreakerRetryStrategy,
@@ -168,6 +173,7 @@ export {
   type TokenManagerEvents,
   type TokenManagerOptions,
 } from './token/token-manager.js';
+export type { PresentedRequest, TokenPresenter } from './token/token-presenter.js';
 export type { TokenProvider, TokenRequest, TokenRequestContext } from './token/token-provider.js';
 export type { TokenKind } from './token/token-source.js';
 export type { TokenSettings } from './token/token-settings.js';

@@ -1,12 +1,13 @@
-import { ConfigurationError, InvalidRequestError } from '../errors.js';
+import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { withQueryParam } from '../http/url.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
-import type { Replacement, TokenHandle } from '../token/token-source.js';
+import type { TokenPresenter } from '../token/token-presenter.js';
+import type { Replacement, TokenHandle, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
+import { BearerPresenter } from './bearer.presenter.js';
 import { mayReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
 
@@ -46,10 +47,9 @@ export class TokenAuth implements Authenticator {
   readonly retry: AuthRetryStrategy;
   readonly credentialHeaders: readonly string[] | undefined;
   readonly #manager: TokenManager;
-  readonly #scheme: string | undefined;
-  readonly #placement: string;
-  /** Undefined: the token goes elsewhere. */
-  readonly #header: string | undefined;
+  /** Where the service wants its token. */
+  readonly #placement: TokenPresenter;
+  #presenter: TokenPresenter | undefined;
   /** Which token went out with which request: a rejection names the token, and the handle that it is from. */
   readonly #sent = new WeakMap<AuthenticatedRequest, SentToken>();
   /** Calls that had a rejection. */
@@ -79,23 +79,25 @@ export class TokenAuth implements Authenticator {
     if (scheme !== undefined && !/^[\x21-\x7e]*$/.test(scheme))
       throw new ConfigurationError('TokenAuth: scheme must be one word, or empty.');
     this.#manager = manager;
-    this.#scheme = scheme;
-    this.#placement = placement;
     this.retry = retry;
-    this.#header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
-    this.credentialHeaders = this.#header === undefined ? undefined : [this.#header];
+    const header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
+    this.credentialHeaders = header === undefined ? undefined : [header];
+    this.#placement = new BearerPresenter({ headerName: header, scheme, placement });
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {
-    const handle = (this.#manager.source ?? (await this.#manager.ready())).for(request.tokenRequest);
+    const source = this.#manager.source ?? (await this.#manager.ready());
+    const handle = source.for(request.tokenRequest);
     const token = handle.peekFresh() ?? (await handle.get(request.callSignal));
     this.#sent.set(request, { handle, token });
-    this.#write(request, token);
+    const written = this.#presenterOf(source).write(request, token);
+    if (written !== undefined) await written;
   }
 
   onResponse(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict> {
     const sent = this.#sent.get(request);
     if (sent === undefined) return 'accepted';
+    if (this.#presenter?.observe?.(response, request) === 'resend' && request.replayable) return 'resend';
     const rejected = this.retry.shouldRetry(response, request.replays);
     if (rejected === false && !this.#rejections.has(request.call)) return 'accepted';
     return this.#judge(rejected, sent, response, request);
@@ -142,34 +144,8 @@ export class TokenAuth implements Authenticator {
     return replacement.onProbation ? 'replaced' : 'resend';
   }
 
-  #write(request: AuthenticatedRequest, token: Token): void {
-    if (this.#header !== undefined) {
-      request.headers[this.#header] = this.#headerOf(token);
-    } else if (this.#placement === 'uri') {
-      request.url = withQueryParam(request.url, 'access_token', token.accessToken);
-    } else {
-      request.body = this.#intoForm(request, token);
-    }
-  }
-
-  #headerOf(token: Token): string {
-    if (this.#scheme === undefined) return token.authorizationHeader;
-    return this.#scheme === '' ? token.accessToken : `${this.#scheme} ${token.accessToken}`;
-  }
-
-  /** Only a form body can carry a token (RFC 6750 §2.2). */
-  #intoForm(request: AuthenticatedRequest, token: Token): string {
-    const isForm = String(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
-    if (typeof request.body !== 'string' || !isForm) {
-      throw new InvalidRequestError(
-        `Service "${request.serviceName}": placement 'body' needs a form body: give data as URLSearchParams.`,
-        {
-          serviceName: request.serviceName,
-        },
-      );
-    }
-    const form = new URLSearchParams(request.body);
-    form.set('access_token', token.accessToken);
-    return form.toString();
+  /** How the provider of the token shows it, where the service wants it. */
+  #presenterOf(source: TokenSource): TokenPresenter {
+    return (this.#presenter ??= source.presenter?.(this.#placement) ?? this.#placement);
   }
 }

@@ -4,7 +4,7 @@ import { BearerAuth } from '../auth/bearer.authenticator.js';
 import { CompositeAuth } from '../auth/composite.authenticator.js';
 import { ConfigurationError } from '../errors.js';
 import { HttpClientConfigBuilder } from './http-client-config-builder.js';
-import { StaticTokenProvider } from '../providers/static-token.provider.js';
+import { StaticTokenProvider } from '../providers/grants/static-token.provider.js';
 import { ExponentialBackoffRetryStrategy } from '../retry/exponential-backoff.retry.strategy.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
 import { TokenManager } from '../token/token-manager.js';

@@ -3,22 +3,17 @@ import { checkRequesterOptions, type HttpRequesterOptions } from '../http/http-r
 import { checkOptions, RULES } from '../http/option-rules.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
-import type { ClientAuthMethod } from './client-authentication.js';
+import type { ClientOptions } from './client-authentication/client-options.js';
 import type { Compliance } from './compliance.js';
-import type { SecretSource } from './secret.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from './endpoints.js';
 
 /** Options that every grant has. One of `tokenUrl` and `issuer` is needed. */
-export interface GrantOptions {
-  /** URL of the token endpoint. */
-  tokenUrl?: string;
+export interface GrantOptions extends ClientOptions, EndpointOptions {
   /**
    * The issuer: its endpoints and client authentications are discovered, once for all providers of it.
    * @see [RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)
    */
   issuer?: string;
-  clientId: string;
-  /** Left out for a public client. A function is read again when the issuer answers `invalid_client`. */
-  clientSecret?: SecretSource;
   /** Scopes, separated by spaces, or a list. */
   scope?: string | readonly string[];
   /** Names the APIs the token is for, as Auth0, Okta and others ask for it. */
@@ -29,17 +24,6 @@ export interface GrantOptions {
   extraParams?: Readonly<Record<string, string>>;
   /** Takes the place of the grant's own `grant_type`. */
   grantType?: string;
-  /**
-   * How the client shows who it is. Under discovery the first that both sides know; `'none'` without a secret.
-   * @default 'client_secret_basic'
-   */
-  authMethod?: ClientAuthMethod;
-  /**
-   * How id and secret are written in a Basic header: form-encoded first, as RFC 6749 §2.3.1 demands, or as they are, as
-   * some issuers expect.
-   * @default 'rfc6749'
-   */
-  basicEncoding?: 'rfc6749' | 'raw';
   /** How the endpoint is reached. Nothing is inherited from the service. */
   http?: HttpRequesterOptions;
   /** Allows a plain-http endpoint that is not on this machine. @default false */
@@ -68,12 +52,10 @@ export function checkGrantOptions(options: GrantOptions, owner: string): void {
   }
   checkText(options.clientId, `${owner}: clientId`);
   checkSecret(options.clientSecret, `${owner}: clientSecret`);
-  assertSecureUrl(
-    (tokenUrl ?? issuer) as string,
-    tokenUrl === undefined ? 'issuer' : 'tokenUrl',
-    owner,
-    options.allowInsecure ?? false,
-  );
+  for (const name of ['issuer' as const, ...ENDPOINT_OPTIONS.map(([option]) => option)]) {
+    const url = options[name];
+    if (url !== undefined) assertSecureUrl(url, name, owner, options.allowInsecure ?? false);
+  }
   for (const name of ['scope', 'audience', 'resource'] as const) checkTexts(options[name], `${owner}: ${name}`);
   if (options.basicEncoding !== undefined && !['rfc6749', 'raw'].includes(options.basicEncoding)) {
     throw new ConfigurationError(

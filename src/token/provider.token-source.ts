@@ -12,6 +12,7 @@ import type { SlotSettings } from './token-settings.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
 import type { TokenHandle, TokenSource } from './token-source.js';
+import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 
 /** What a {@link ProviderTokenSource} needs. */
@@ -56,6 +57,10 @@ export class ProviderTokenSource implements TokenSource {
     const holder = rejected && slots.find((slot) => slot.peek()?.fingerprint === rejected.fingerprint);
     if (rejected === undefined) await Promise.all(slots.map((slot) => slot.invalidate()));
     else await (holder ?? this.#default).invalidate(rejected);
+  }
+
+  presenter(placement: TokenPresenter): TokenPresenter {
+    return this.#options.provider.presenter?.(placement) ?? placement;
   }
 
   async close(): Promise<void> {

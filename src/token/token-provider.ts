@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { HttpRequester } from '../http/http-requester.js';
+import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 
 /** What one call asks of its token, beyond what the service is configured with. Each is part of the token's key. */
@@ -86,6 +87,15 @@ export interface BoundTokenProvider extends TokenProvider {
   /** The provider's own way to the network. */
   readonly http?: HttpRequester;
   /** Revokes the refresh token where there is one, else the access token. */
+  /** Whether a new token can be had without a person. What cannot be had again is never evicted from memory. @default true */
+  readonly rerunnable?: boolean;
+  /** Bounds one flight in place of the service's own deadline, in milliseconds. */
+  readonly deadlineMs?: number | undefined;
+  /**
+   * How its tokens are shown to a service, where a header alone does not do it.
+   * @param placement writes a bearer token where the service wants it
+   */
+  presenter?(placement: TokenPresenter): TokenPresenter;
   revokeToken?(token: Token, context: TokenRequestContext): Promise<void>;
   introspectToken?(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>>;
   close?(): void | Promise<void>;

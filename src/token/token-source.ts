@@ -1,4 +1,5 @@
 import type { Token } from './token.js';
+import type { TokenPresenter } from './token-presenter.js';
 import type { TokenRequest } from './token-provider.js';
 
 /** What takes the place of a token that a service rejected. */
@@ -49,5 +50,7 @@ export interface TokenSource {
   for(request?: TokenRequest): TokenHandle;
   /** Forgets `rejected` where it is the current token; every token without it. */
   invalidate(rejected?: Token): Promise<void>;
+  /** How its tokens are shown to a service, over where the service wants them. */
+  presenter?(placement: TokenPresenter): TokenPresenter;
   close(): Promise<void>;
 }

@@ -305,8 +305,8 @@ describe('revoke', () => {
     const provider = new ClientCredentialsTokenProvider({ tokenUrl: server.tokenEndpoint, ...CLIENTS.basic });
     const tokens = later(new TokenManager({ name: 'orders', provider }));
     await tokens.getToken();
-    await expect(tokens.revoke()).rejects.toThrow(/no revocation_endpoint.*Give issuer/);
-    await expect(tokens.introspect()).rejects.toThrow(/no introspection_endpoint.*Give issuer/);
+    await expect(tokens.revoke()).rejects.toThrow(/no revocation_endpoint.*Give revocationUrl, or issuer/);
+    await expect(tokens.introspect()).rejects.toThrow(/no introspection_endpoint.*Give introspectionUrl, or issuer/);
     expect(tokens.peek()).toBeDefined();
   });
 

@@ -1,5 +1,5 @@
-import { ConfigurationError } from '../errors.js';
-import type { GrantOptions } from './grant-options.js';
+import { ConfigurationError } from '../../errors.js';
+import type { GrantOptions } from '../grant-options.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 

@@ -1,8 +1,8 @@
-import { checkSecret, checkText, type GrantOptions } from './grant-options.js';
+import { checkSecret, checkText, type GrantOptions } from '../grant-options.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
-import { Secret, type SecretSource } from './secret.js';
-import { fingerprintOf } from '../token/token-key.js';
+import { Secret, type SecretSource } from '../secret.js';
+import { fingerprintOf } from '../../token/token-key.js';
 
 /** Options of {@link PasswordGrantTokenProvider}. */
 export interface PasswordGrantTokenProviderOptions extends GrantOptions {

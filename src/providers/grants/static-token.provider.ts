@@ -1,7 +1,7 @@
-import { AuthenticationError, ConfigurationError } from '../errors.js';
-import type { TokenProvider } from '../token/token-provider.js';
-import { fingerprintOf } from '../token/token-key.js';
-import { Token } from '../token/token.js';
+import { AuthenticationError, ConfigurationError } from '../../errors.js';
+import type { TokenProvider } from '../../token/token-provider.js';
+import { fingerprintOf } from '../../token/token-key.js';
+import { Token } from '../../token/token.js';
 
 /** A token that was obtained elsewhere and cannot be renewed: when a service rejects it, the rejection stands. */
 export class StaticTokenProvider implements TokenProvider {

@@ -1,18 +1,17 @@
-import { systemClock } from '../clock.js';
-import { silentLogger } from '../logger.js';
-import { ConfigurationError } from '../errors.js';
-import { DocumentCache } from '../token/document-cache.js';
+import { systemClock } from '../../clock.js';
+import { silentLogger } from '../../logger.js';
+import { ConfigurationError } from '../../errors.js';
+import { DocumentCache } from '../../token/document-cache.js';
 import type {
   BindableTokenProvider,
   BoundTokenProvider,
   ProviderEnvironment,
   TokenRequestContext,
-} from '../token/token-provider.js';
-import type { Token } from '../token/token.js';
+} from '../../token/token-provider.js';
+import type { Token } from '../../token/token.js';
 import { BoundOAuthProvider } from './bound.oauth-provider.js';
-import { checkAuthMethod } from './client-authentication.js';
 import type { Grant } from './grant.js';
-import { checkGrantOptions, type GrantOptions } from './grant-options.js';
+import { checkGrantOptions, type GrantOptions } from '../grant-options.js';
 
 /** A grant at an OAuth 2 token endpoint: a definition, bound to a service before it is used. */
 export abstract class OAuthTokenProvider<O extends GrantOptions> implements BindableTokenProvider {
@@ -54,7 +53,6 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     const owner = `${service}${this.constructor.name}`;
     if (typeof this.#options !== 'object') throw new ConfigurationError(`${owner} needs options.`);
     checkGrantOptions(this.#options, owner);
-    checkAuthMethod(this.#options.authMethod, this.#options.clientSecret !== undefined, owner);
     if (this.#options.http?.tls?.rejectUnauthorized === false) {
       environment.logger.warn(
         `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,

@@ -1,0 +1,55 @@
+import type { HttpRequesterOptions } from '../../http/http-requester.js';
+import type { IssuerClock } from '../issuer-clock.js';
+import type { Secret } from '../secret.js';
+import type { ClientAuthRequest, ClientOptions } from './client-options.js';
+
+/** What a client authentication may need to know of the issuer. */
+export interface ClientAuthTarget {
+  /** The audience of an assertion: the token endpoint, whichever endpoint is asked. */
+  readonly tokenEndpoint: string;
+  /** The time as the issuer tells it. */
+  readonly clock: IssuerClock;
+}
+
+/** One way of showing who the client is, bound to one provider. */
+export interface ClientAuthentication {
+  /** Its name in `authMethod` and in the issuer's metadata. */
+  readonly name: string;
+  /** Writes the client's credential to the headers or body of a request. Called for each attempt. */
+  apply(request: ClientAuthRequest, target: ClientAuthTarget): void | Promise<void>;
+  /** What of its credential, beside the client secret, tells two clients apart; keys only as fingerprints. */
+  keyParts?(): readonly string[] | Promise<readonly string[]>;
+  /** Reads a credential other than the client secret again. Returns whether it has changed. */
+  reread?(): Promise<boolean>;
+  /** Whether what it writes carries a time, and so depends on the clock. @default false */
+  readonly timed?: boolean;
+}
+
+/** What client authentications are made of. */
+export interface ClientMaterial {
+  readonly options: ClientAuthOptions;
+  /** For messages about configuration. */
+  readonly owner: string;
+  /** The client secret, where there is one: read once for all who use it. */
+  readonly secret: Secret | undefined;
+}
+
+/** The options that client authentications are chosen by. */
+export interface ClientAuthOptions extends ClientOptions {
+  readonly issuer?: string;
+  readonly http?: HttpRequesterOptions;
+}
+
+/**
+ * One method of client authentication.
+ *
+ * To add one: a file that exports a definition, a line in the registry, a spec.
+ */
+export interface ClientAuthDefinition {
+  /** Its name in `authMethod` and in the issuer's metadata. */
+  readonly name: string;
+  /** The option that it cannot do without, where the options do not have it: `clientSecret`. */
+  missing(options: ClientAuthOptions): string | undefined;
+  /** @throws {ConfigurationError} when an option of it is malformed */
+  bind(material: ClientMaterial): ClientAuthentication;
+}

@@ -1,0 +1,11 @@
+import type { ClientAuthDefinition } from './client-authentication.js';
+
+/** The id alone: a public client. @see [RFC 6749 §2.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.1) */
+export const none: ClientAuthDefinition = {
+  name: 'none',
+  missing: () => undefined,
+  bind: ({ options: { clientId } }) => ({
+    name: 'none',
+    apply: ({ body }) => body.set('client_id', clientId),
+  }),
+};

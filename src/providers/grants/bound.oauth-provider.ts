@@ -1,0 +1,187 @@
+import { AuthenticationError } from '../../errors.js';
+import type { HttpRequester } from '../../http/http-requester.js';
+import { RedactedCause } from '../../redact.js';
+import { isAnswered } from '../../token/token-failure.js';
+import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
+import type {
+  BoundTokenProvider,
+  ProviderEnvironment,
+  TokenRequest,
+  TokenRequestContext,
+} from '../../token/token-provider.js';
+import type { Token } from '../../token/token.js';
+import { Client } from '../client-authentication/client.js';
+import type { GrantOptions } from '../grant-options.js';
+import { IssuerExchange } from '../issuer-exchange.js';
+import { Issuer } from '../issuer.js';
+import { introspectToken, type Mends, requestToken, revokeToken } from '../token-endpoint.js';
+import { TokenRequestRetry } from '../token-request-retry.js';
+import type { Grant, GrantContext, GrantParameters } from './grant.js';
+import { tokenParameters } from './token-parameters.js';
+
+/** A grant, a client and an issuer, bound to one service of one application. */
+export class BoundOAuthProvider implements BoundTokenProvider {
+  readonly issuer: Issuer;
+  readonly client: Client;
+  readonly #options: GrantOptions;
+  readonly #grant: Grant;
+  readonly #environment: ProviderEnvironment;
+  readonly #retry: TokenRequestRetry;
+
+  constructor(options: GrantOptions, grant: Grant, environment: ProviderEnvironment, owner: string) {
+    this.#options = options;
+    this.#grant = grant;
+    this.#environment = environment;
+    this.issuer = new Issuer(options, environment, owner);
+    this.client = new Client(options, owner, environment.clock);
+    this.#retry = new TokenRequestRetry(options.retry);
+  }
+
+  get http(): HttpRequester {
+    return this.issuer.http;
+  }
+
+  /** Whether a new token can be had without a person. */
+  get rerunnable(): boolean {
+    return this.#grant.rerunnable ?? true;
+  }
+
+  /** Bounds one flight in place of the service's own deadline, in milliseconds. */
+  get deadlineMs(): number | undefined {
+    return this.#grant.deadlineMs;
+  }
+
+  fetchToken(context = this.standalone()): Promise<Token> {
+    const { tokenRequest, tokenResponse } = this.issuer.compliance;
+    const mends = { mendRequest: tokenRequest, mendResponse: tokenResponse };
+    const grant = this.#grant;
+    const { obtain } = grant;
+    return this.#obtain(undefined, context, async () => {
+      const about = this.#about(context);
+      if (obtain === undefined) return this.#request(context, await grant.parameters(about), mends);
+      return obtain.call(grant, {
+        ...about,
+        exchange: this.exchange(context.signal),
+        requestToken: (parameters) => this.#request(context, parameters, mends),
+      });
+    });
+  }
+
+  refreshToken(current: Token, context = this.standalone()): Promise<Token> {
+    const { refreshRequest, refreshResponse } = this.issuer.compliance;
+    const parameters = { grant_type: 'refresh_token', refresh_token: current.refreshToken ?? '' };
+    const mends = { mendRequest: refreshRequest, mendResponse: refreshResponse };
+    return this.#obtain(current, context, () => this.#request(context, parameters, mends));
+  }
+
+  async revokeToken(token: Token, context: TokenRequestContext): Promise<void> {
+    await revokeToken(this.exchange(context.signal), token);
+  }
+
+  async introspectToken(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>> {
+    return introspectToken(this.exchange(context.signal), token);
+  }
+
+  /** Requests to the issuer with the client's authentication, for what is no flight of its own: a callback, a push. */
+  exchange(signal: AbortSignal): IssuerExchange {
+    return new IssuerExchange(this.issuer, this.client, signal);
+  }
+
+  async keyParts(): Promise<readonly string[]> {
+    const { scope, audience, resource, extraParams, http } = this.#options;
+    const asked: TokenRequest = {
+      ...(scope === undefined ? undefined : { scope }),
+      ...(audience === undefined ? undefined : { audience }),
+      ...(resource === undefined ? undefined : { resource }),
+      ...(extraParams === undefined ? undefined : { extraParams }),
+    };
+    return [
+      this.#grantType,
+      this.issuer.identity,
+      ...(await this.client.keyParts(this.#grant.secretInKey ?? true)),
+      canonicalRequest(asked),
+      // A tenant may stand in a header, and tokens may be bound to the client's certificate.
+      fingerprintOf(
+        Object.entries(http?.headers ?? {})
+          .sort()
+          .flat(),
+      ),
+      fingerprintOf([http?.tls?.cert ?? [], http?.tls?.pfx ?? []].flat().map(bytesOf)),
+      ...(await this.#grant.keyParts()),
+    ];
+  }
+
+  async close(): Promise<void> {
+    await this.issuer.close();
+  }
+
+  /** A context for a provider that nobody has bound to a manager. */
+  standalone(): TokenRequestContext {
+    const { clock, logger } = this.#environment;
+    const deadlineMs = this.#grant.deadlineMs ?? 10_000;
+    return {
+      http: this.http,
+      signal: AbortSignal.timeout(deadlineMs),
+      deadline: clock.now() + deadlineMs,
+      clock,
+      logger,
+      request: {},
+    };
+  }
+
+  get #grantType(): string {
+    return this.#options.extraParams?.['grant_type'] ?? this.#options.grantType ?? this.#grant.grantType;
+  }
+
+  #about({ request, clock, logger, signal }: TokenRequestContext): GrantContext {
+    return { request, clock, logger, signal, issuer: this.issuer };
+  }
+
+  #request({ request, signal }: TokenRequestContext, own: GrantParameters, mends: Mends): Promise<Token> {
+    const { grant_type: grantType = this.#grantType, ...parameters } = own;
+    const written = tokenParameters(parameters, this.#options, request);
+    return requestToken(this.exchange(signal), String(grantType), written, mends);
+  }
+
+  async #obtain(
+    current: Token | undefined,
+    context: TokenRequestContext,
+    attempt: () => Promise<Token>,
+  ): Promise<Token> {
+    // A grant may always be sent again; a one-time refresh token only if the issuer has certainly not taken it.
+    const mayRepeat = (error: unknown): boolean =>
+      current === undefined ? this.#grant.obtain === undefined : isAnswered(error);
+    const token = await this.#withFreshSecrets(() => this.#retry.run(attempt, context, mayRepeat));
+    try {
+      await this.#options.onToken?.(token, current);
+    } catch (error) {
+      context.logger.warn(`onToken of ${this.issuer.label} failed: ${new RedactedCause(error).message}.`);
+    }
+    return token;
+  }
+
+  /** A secret may have been rotated since it was read: read again once, when the issuer no longer knows it. */
+  async #withFreshSecrets(work: () => Promise<Token>): Promise<Token> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof AuthenticationError) || !mayBeRotated(error)) throw error;
+      const changed = await Promise.all([this.client.reread(), this.#grant.reread?.()]);
+      if (!changed.includes(true)) throw error;
+      return work();
+    }
+  }
+}
+
+/** Refused in a way that another secret or password may mend. */
+function mayBeRotated(error: AuthenticationError): boolean {
+  return (
+    !error.transient && (error.status === 401 || error.error === 'invalid_client' || error.error === 'invalid_grant')
+  );
+}
+
+/** A certificate as a text that is the same for the same bytes. */
+function bytesOf(part: unknown): string {
+  const bytes: unknown = (part as { buf?: unknown }).buf ?? part;
+  return Buffer.isBuffer(bytes) ? bytes.toString('base64') : String(bytes);
+}

@@ -1,0 +1,181 @@
+import { allowInsecureRequests, Configuration, customFetch } from 'openid-client';
+import { AuthenticationError } from '../errors.js';
+import { ForgeResponse } from '../http/forge-response.js';
+import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
+import { tokenFailure } from '../token/token-failure.js';
+import type { Client } from './client-authentication/client.js';
+import type { ComplianceRequest, ComplianceResponse, RequestMend, ResponseMend } from './compliance.js';
+import type { Issuer } from './issuer.js';
+import { complianceResponse, credentialsIn, readTokenAnswer } from './token-answer.js';
+
+/** One request to the issuer, written and checked by `openid-client`. */
+export interface ExchangeRequest<T> {
+  /** For messages: `Token request`. */
+  readonly verb: string;
+  /** Calls one function of `openid-client`, once. */
+  readonly perform: (configuration: Configuration) => Promise<T>;
+  readonly mendRequest?: RequestMend | undefined;
+  readonly mendResponse?: ResponseMend | undefined;
+  /** Whether a success needs no body. @default false */
+  readonly mayBeEmpty?: boolean;
+  /**
+   * Whether `openid-client` is handed the answer as it came, errors included, to read it by itself. Left out, the answer
+   * is read by us first, and an error in it is thrown as `AuthenticationError`.
+   * @default false
+   */
+  readonly raw?: boolean;
+}
+
+/** What came of an {@link ExchangeRequest}. */
+export interface ExchangeResult<T> {
+  /** What `openid-client` made of it. */
+  readonly result: T;
+  /** The JSON of the answer; empty where there is none. */
+  readonly answer: Record<string, unknown>;
+  /** Status, headers and body as they came, mended by `compliance`. */
+  readonly response: ComplianceResponse;
+}
+
+/** What `openid-client` hands to its `fetch`. */
+interface FetchOptions {
+  method: string;
+  headers: Record<string, string>;
+  body?: unknown;
+}
+
+/**
+ * Requests of one flight to an issuer, each with the client's authentication.
+ *
+ * `openid-client` writes the request and checks the answer, over a transport of ours. The answer is read by us first: it
+ * throws on a 401 with `WWW-Authenticate` before the body, insists on `token_type` and on status 200, and its errors
+ * quote bodies. One `Configuration` per request, since it takes no signal.
+ */
+export class IssuerExchange {
+  readonly issuer: Issuer;
+  readonly client: Client;
+  readonly signal: AbortSignal;
+
+  constructor(issuer: Issuer, client: Client, signal: AbortSignal) {
+    this.issuer = issuer;
+    this.client = client;
+    this.signal = signal;
+  }
+
+  /** Sends one request. @throws {AuthenticationError} when the answer is an error, or not what the protocol says */
+  async send<T>(request: ExchangeRequest<T>): Promise<ExchangeResult<T>> {
+    const { issuer, signal } = this;
+    const what = `${request.verb} for ${issuer.label}`;
+    let failure: unknown;
+    let seen: Omit<ExchangeResult<T>, 'result'> | undefined;
+    const configuration = await this.#configuration();
+    configuration[customFetch] = async (url, options) => {
+      try {
+        seen = await this.#fetch(url, options as unknown as FetchOptions, request, what);
+        return request.raw === true ? asItCame(seen.response) : acceptable(seen.answer);
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+    };
+    try {
+      const result = await request.perform(configuration);
+      return { result, ...(seen as Omit<ExchangeResult<T>, 'result'>) };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (failure !== undefined) throw tokenFailure(failure, issuer.label, issuer.serviceName);
+      if (error instanceof AuthenticationError) throw error;
+      throw new AuthenticationError(`${what} failed: the answer is not what the protocol says it should be.`, {
+        code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+        cause: error,
+      });
+    }
+  }
+
+  async #configuration(): Promise<Configuration> {
+    const { issuer, client } = this;
+    const metadata = await issuer.metadata();
+    const tokenEndpoint = metadata.token_endpoint ?? metadata.issuer;
+    const supported = issuer.discovers ? metadata.token_endpoint_auth_methods_supported : undefined;
+    const authentication = client.authentication(supported);
+    const configuration = new Configuration(metadata, client.id, undefined, (_server, _client, body, headers) =>
+      authentication.apply({ url: tokenEndpoint, headers, body }, { tokenEndpoint, clock: issuer.clock }),
+    );
+    allowEveryProtocol(configuration);
+    return configuration;
+  }
+
+  async #fetch(
+    url: string,
+    options: FetchOptions,
+    { mendRequest, mendResponse, mayBeEmpty = false, raw = false }: ExchangeRequest<unknown>,
+    what: string,
+  ): Promise<{ response: ComplianceResponse; answer: Record<string, unknown> }> {
+    const body = new URLSearchParams(options.body as URLSearchParams);
+    const written = { method: options.method, url, headers: lowerCase(options.headers), body };
+    const sent = (await mendRequest?.(written)) ?? written;
+    const answered = await this.#transmit(sent);
+    const response = (await mendResponse?.(answered)) ?? answered;
+    const empty = mayBeEmpty && response.status >= 200 && response.status < 300;
+    if (raw || empty) return { response, answer: objectOf(response.body) };
+    const said = `${sent.url} ${sent.body} ${credentialsIn(sent.headers)}`;
+    return { response, answer: readTokenAnswer(response, what, this.issuer.now(), said) };
+  }
+
+  async #transmit(request: ComplianceRequest): Promise<ComplianceResponse> {
+    const { issuer, signal } = this;
+    const { method, url, headers, body } = request;
+    issuer.assertSecure(url);
+    const sent: HttpRequest = {
+      method,
+      url: method === 'GET' ? `${url}${url.includes('?') ? '&' : '?'}${body}` : url,
+      headers: headers as HttpHeaders,
+      body: method === 'GET' ? undefined : body.toString(),
+      responseType: 'json',
+      signal,
+    };
+    const response = complianceResponse(new ForgeResponse(sent, await issuer.http.send(sent)));
+    issuer.clock.observe(response.headers['date']);
+    return response;
+  }
+}
+
+function lowerCase(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function objectOf(body: unknown): Record<string, unknown> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : {};
+}
+
+/** Which URLs may be plain http is checked by the issuer, which knows this machine from others. */
+const allowEveryProtocol: (configuration: Configuration) => void = allowInsecureRequests;
+
+/** Statuses that must not have a body: `Response` refuses one. */
+const BODILESS: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+
+/** The answer for whoever reads it by itself. A challenge is left out: `openid-client` would not look at the body. */
+function asItCame({ status, headers, body }: ComplianceResponse): Response {
+  const kept = Object.entries(headers).filter(
+    ([name]) => !['www-authenticate', 'content-length', 'content-encoding'].includes(name),
+  );
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return new Response(BODILESS.has(status) ? null : text, {
+    status,
+    headers: kept.flatMap(([name, value]) => [value].flat().map((item): [string, string] => [name, item])),
+  });
+}
+
+/** Members that issuers write in ways of their own; {@link Token.fromResponse} understands or refuses them. */
+const READ_BY_US: ReadonlySet<string> = new Set(['expires_in', 'refresh_token', 'scope', 'id_token']);
+
+/** What `openid-client` needs to see: it is stricter than issuers are. The token is made of the answer itself. */
+function acceptable(answer: Record<string, unknown>): Response {
+  const { token_type: type } = answer;
+  const dpop = typeof type === 'string' && type.toLowerCase() === 'dpop';
+  const seen = { ...answer, token_type: dpop ? 'dpop' : 'bearer' };
+  const kept = Object.entries(seen).filter(([name, value]) => value !== null && !READ_BY_US.has(name));
+  return new Response(JSON.stringify(Object.fromEntries(kept)), {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+  });
+}

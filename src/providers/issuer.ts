@@ -1,0 +1,97 @@
+import type { ServerMetadata } from 'openid-client';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { HttpRequester } from '../http/http-requester.js';
+import type { ProviderEnvironment } from '../token/token-provider.js';
+import type { Compliance } from './compliance.js';
+import { type EndpointName, endpointOption, type EndpointOptions, givenEndpoints } from './endpoints.js';
+import { assertSecureUrl, type GrantOptions } from './grant-options.js';
+import { IssuerClock } from './issuer-clock.js';
+import { discoverIssuer } from './issuer-metadata.js';
+
+/** The options that say where an issuer is, and how it is reached. */
+export type IssuerOptions = EndpointOptions & Pick<GrantOptions, 'issuer' | 'http' | 'allowInsecure' | 'compliance'>;
+
+/** The authorization server of one bound provider: its metadata, the way to it, its time. */
+export class Issuer {
+  readonly http: HttpRequester;
+  readonly clock: IssuerClock;
+  readonly compliance: Compliance;
+  readonly serviceName: string | undefined;
+  /** For messages about configuration: `Service "payments": ClientCredentialsTokenProvider`. */
+  readonly owner: string;
+  /** For messages about requests: `"payments"`. */
+  readonly label: string;
+  readonly #options: IssuerOptions;
+  readonly #environment: ProviderEnvironment;
+
+  constructor(options: IssuerOptions, environment: ProviderEnvironment, owner: string) {
+    this.#options = options;
+    this.#environment = environment;
+    this.owner = owner;
+    this.serviceName = environment.serviceName;
+    this.label =
+      environment.serviceName === undefined
+        ? `the token endpoint ${new URL((options.tokenUrl ?? options.issuer) as string).origin}`
+        : `"${environment.serviceName}"`;
+    this.compliance = options.compliance ?? {};
+    this.http = new HttpRequester(options.http, environment.clock);
+    this.clock = new IssuerClock(environment.clock);
+  }
+
+  /** Whether its metadata is discovered, rather than given. */
+  get discovers(): boolean {
+    return this.#options.issuer !== undefined;
+  }
+
+  /** This machine's time, epoch milliseconds. */
+  now(): number {
+    return this.#environment.clock.now();
+  }
+
+  /**
+   * Endpoints and abilities: discovered once for all providers of the issuer, or as the options name them.
+   * @throws {AuthenticationError} when discovery fails
+   */
+  async metadata(): Promise<ServerMetadata> {
+    const { tokenUrl, issuer, allowInsecure = false } = this.#options;
+    const given = givenEndpoints(this.#options);
+    if (issuer === undefined) return { ...given, issuer: new URL(tokenUrl as string).origin };
+    const fetch = async (): Promise<Record<string, unknown>> => ({
+      ...(await discoverIssuer(issuer, this.http, this.owner, allowInsecure, () => this.now())),
+    });
+    return { ...((await this.#environment.discovery.get(issuer, fetch)) as ServerMetadata), ...given };
+  }
+
+  /** @throws {ConfigurationError} when it is not known where to ask */
+  async endpoint(name: EndpointName): Promise<string> {
+    const { [name]: url } = await this.metadata();
+    if (typeof url === 'string') return url;
+    const service = this.serviceName === undefined ? {} : { serviceName: this.serviceName };
+    const option = endpointOption(name);
+    // A document may be another one tomorrow; options may not.
+    if (this.discovers)
+      throw new AuthenticationError(
+        `${this.owner}: the issuer's document names no ${name}. Give ${option} as well.`,
+        service,
+      );
+    throw new ConfigurationError(
+      `Token provider of ${this.label}: no ${name} is known. Give ${option}, or issuer in place of tokenUrl.`,
+      service,
+    );
+  }
+
+  /** Where it is, for the token's key. */
+  get identity(): string {
+    const { tokenUrl, issuer } = this.#options;
+    return issuer === undefined ? String(tokenUrl) : `issuer ${issuer}`;
+  }
+
+  /** Secrets do not travel in the clear. @throws {ConfigurationError} when `url` is plain http elsewhere than on this machine */
+  assertSecure(url: string): void {
+    assertSecureUrl(url, 'the endpoint', `Service ${this.label}`, this.#options.allowInsecure ?? false);
+  }
+
+  async close(): Promise<void> {
+    await this.http.close();
+  }
+}
