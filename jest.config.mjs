@@ -7,6 +7,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-forge-auth$': '<rootDir>/src/index.ts',
+    '^nestjs-forge-auth/([a-z]+)$': '<rootDir>/src/$1/$1.entry.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -5,11 +5,13 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
+  Optional,
   Scope,
   type Type,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
+import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { ForgeAuthApplication } from '../application/application.js';
@@ -21,6 +23,9 @@ import { CacheManagerTokenStorage } from '../storage/cache-manager.token-storage
 import { storageOf } from '../storage/get-set.token-storage.js';
 import { sharedStoreOf, standsOnMap } from '../storage/shared-store.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+
+/** Injection token of the application's clock, where a test has one of its own. A text: several copies of this file agree on it. */
+export const FORGE_AUTH_CLOCK = 'FORGE_AUTH_CLOCK';
 
 /** Where Nest keeps what `@Injectable({ scope })` was given. */
 const SCOPE_METADATA = 'scope:options';
@@ -37,9 +42,9 @@ export class ForgeAuthRegistry
   readonly #moduleRef: ModuleRef;
   readonly #logger: ForgeLogger;
 
-  constructor(@Inject(ModuleRef) moduleRef: ModuleRef) {
+  constructor(@Inject(ModuleRef) moduleRef: ModuleRef, @Optional() @Inject(FORGE_AUTH_CLOCK) clock?: Clock) {
     const logger = new NestLogger('ForgeAuth');
-    super(hostOf(moduleRef, logger));
+    super(hostOf(moduleRef, logger, clock));
     this.#moduleRef = moduleRef;
     this.#logger = logger;
   }
@@ -92,9 +97,10 @@ export class ForgeAuthRegistry
   }
 }
 
-function hostOf(moduleRef: ModuleRef, logger: ForgeLogger): Host {
+function hostOf(moduleRef: ModuleRef, logger: ForgeLogger, clock: Clock | undefined): Host {
   return {
     logger,
+    ...(clock === undefined ? undefined : { clock }),
     instantiate: (type, what) => instantiate(moduleRef, type, what),
     storageOf: (option, owner) => resolveStorage(moduleRef, option, owner),
   };

@@ -4,6 +4,7 @@ import { createCache } from 'cache-manager';
 import { Redis } from 'ioredis';
 import { CacheManagerTokenStorage, RedisTokenLock, type TokenLock } from 'nestjs-forge-auth';
 import { InProcessTokenLock } from '../../src/lock/in-process.token-lock.js';
+import { tokenLockContract } from '../../src/testing/token-lock.contract.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 let redis: RedisServer;
@@ -18,7 +19,6 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const signal = new AbortController().signal;
 
 async function onIoredis(): Promise<TokenLock> {
@@ -46,58 +46,11 @@ describe.each<[string, () => Promise<TokenLock>]>([
   ['node-redis', onNodeRedis],
   ["a cache's Redis", onKeyv],
 ])('a lock on %s', (_name, make) => {
-  let lock: TokenLock;
+  it.each(Object.entries(tokenLockContract))('%s', (_fact, check) => check(make));
 
-  beforeEach(async () => {
-    lock = await make();
-  });
-
-  it('is held by one at a time, of any number that ask at once', async () => {
-    const leases = await Promise.all(Array.from({ length: 20 }, () => lock.acquire('key', { ttlMs: 5_000, signal })));
-    expect(leases.filter((lease) => lease !== null).length).toBe(1);
-  });
-
-  it('is free again when it is given back, and other keys are free all along', async () => {
-    const lease = await lock.acquire('key', { ttlMs: 5_000, signal });
-    expect(await lock.acquire('other', { ttlMs: 5_000, signal })).not.toBeNull();
-    await lease?.release();
-    expect(await lock.acquire('key', { ttlMs: 5_000, signal })).not.toBeNull();
-  });
-
-  it('runs out, and its former holder can neither extend nor release the next one', async () => {
-    const former = await lock.acquire('key', { ttlMs: 60, signal });
-    await pause(90);
-    const next = await lock.acquire('key', { ttlMs: 5_000, signal });
-    expect(next).not.toBeNull();
-    expect(await former?.extend()).toBe(false);
-    await former?.release();
-    expect(await lock.acquire('key', { ttlMs: 5_000, signal })).toBeNull();
-  });
-
-  it('lasts as long as it is extended', async () => {
-    const lease = await lock.acquire('key', { ttlMs: 150, signal });
-    for (let round = 0; round < 4; round += 1) {
-      await pause(60);
-      expect(await lease?.extend()).toBe(true);
-    }
-    expect(await lock.acquire('key', { ttlMs: 150, signal })).toBeNull();
-  });
-
-  it('mints generations that grow', async () => {
-    const generations: number[] = [];
-    for (let round = 0; round < 5; round += 1) {
-      const lease = await lock.acquire('key', { ttlMs: 5_000, signal });
-      generations.push(lease?.generation ?? 0);
-      await lease?.release();
-    }
-    expect(generations).toEqual([...new Set(generations)].toSorted((a, b) => a - b));
-    expect(generations[0]).toBeGreaterThan(1_600_000_000_000);
-  });
-
-  it('is not granted to a caller that has left', async () => {
-    const aborted = AbortSignal.abort(new Error('left'));
-    await expect(lock.acquire('key', { ttlMs: 5_000, signal: aborted })).rejects.toThrow('left');
-    expect(await lock.acquire('key', { ttlMs: 5_000, signal })).not.toBeNull();
+  it('mints generations that a store which forgot them still exceeds: milliseconds of the time', async () => {
+    const lease = await (await make()).acquire('key', { ttlMs: 5_000, signal });
+    expect(lease?.generation).toBeGreaterThan(1_600_000_000_000);
   });
 });
 

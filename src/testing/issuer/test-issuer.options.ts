@@ -1,0 +1,42 @@
+import type { JWK } from 'jose';
+import type { Clock } from '../../clock.js';
+
+/** A client that an issuer knows. */
+export interface TestClient {
+  /** Left out: a public client, or one that signs with a key of `jwks`. */
+  readonly secret?: string;
+  /** Public keys of a client that authenticates with `private_key_jwt`. */
+  readonly jwks?: { readonly keys: readonly JWK[] };
+}
+
+/** Options of `TestIssuer.start()`. */
+export interface TestIssuerOptions {
+  /** @default a free one */
+  port?: number;
+  /** Clients by id; a text is a secret. @default any client with any secret */
+  clients?: Readonly<Record<string, string | TestClient>>;
+  /** Passwords by user name. @default any user with any password */
+  users?: Readonly<Record<string, string>>;
+  /** Who signs in where nobody is named. @default 'test-user' */
+  subject?: string;
+  /** Claims of a user beside `sub`, for userinfo and ID tokens. */
+  claims?: (subject: string) => Record<string, unknown>;
+  /** Lifetime of the tokens that are issued, in milliseconds. @default 3_600_000 */
+  expiresInMs?: number;
+  /** Which grants get a refresh token. @default those of a person: password, authorization code, device code */
+  refreshTokens?: boolean;
+  /** Whether each refresh token can be redeemed once, for a new one. @default true */
+  rotateRefreshTokens?: boolean;
+  /** Access tokens that are JWTs (RFC 9068) rather than opaque. @default false */
+  jwtAccessTokens?: boolean;
+  /** Whether a device is approved at once, without `approveDevice()`. @default true */
+  approveDevices?: boolean;
+  /** Further members of a token answer. */
+  extra?: Readonly<Record<string, unknown>>;
+  /** What tells the age of tokens. @default the machine's clock */
+  clock?: Clock;
+}
+
+/** Options of an issuer, complete. Some change while it runs. */
+export type ResolvedIssuerOptions = Required<Omit<TestIssuerOptions, 'clients' | 'users' | 'refreshTokens' | 'port'>> &
+  Pick<TestIssuerOptions, 'clients' | 'users' | 'refreshTokens'>;
