@@ -193,7 +193,7 @@ describe('TestIssuer', () => {
     expect(await ask(issuer, machine)).toEqual({ status: 400, body: { error: 'invalid_scope' } });
     const limited = await fetch(issuer.tokenUrl, { method: 'POST' });
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '7']);
-    await expect(ask(issuer, machine)).rejects.toThrow();
+    await expect(ask(issuer, machine)).rejects.toThrow('fetch failed');
     expect((await ask(issuer, machine)).status).toBe(200);
     expect(issuer.tokenRequests).toBe(6);
   });
