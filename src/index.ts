@@ -2,6 +2,8 @@ export { ApiKeyAuth, type ApiKeyAuthOptions } from './auth/api-key.authenticator
 export type { AuthenticatedRequest, Authenticator, CredentialSource, CredentialVerdict } from './auth/authenticator.js';
 export { BasicAuth } from './auth/basic.authenticator.js';
 export { BearerAuth } from './auth/bearer.authenticator.js';
+export { CallerTokenAuth, type CallerTokenAuthOptions } from './auth/caller-token.authenticator.js';
+export type { CallerInit } from './auth/caller.js';
 export { CompositeAuth, type CompositeAuthOptions } from './auth/composite.authenticator.js';
 export { TokenAuth, type TokenAuthPlacement } from './auth/token.authenticator.js';
 export { attachForgeAuth } from './client/faces/attach-forge-auth.js';
@@ -71,10 +73,12 @@ export type {
   ForgeServiceDefaults,
   ForgeServiceOptions,
   PipelineOption,
+  RequestContextOptions,
   StorageOption,
   TokenAuthOptions,
 } from './options/options.js';
 export type { ClassOf } from './options/hook-options.js';
+export { ForgeRequestContext, type InboundRequest } from './nest/forge-request-context.js';
 export { ForgeAuthService } from './nest/forge-auth.service.js';
 export { AxiosTransport, type AxiosTransportOptions, type PoolOptions } from './http/axios.transport.js';
 export { ForgeResponse } from './http/forge-response.js';

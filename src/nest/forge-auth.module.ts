@@ -1,12 +1,5 @@
 import { HttpService } from '@nestjs/axios';
-import {
-  type DynamicModule,
-  type FactoryProvider,
-  Global,
-  type InjectionToken,
-  Module,
-  type Provider,
-} from '@nestjs/common';
+import { type DynamicModule, type FactoryProvider, type InjectionToken, Module, type Provider } from '@nestjs/common';
 import { ConfigurationError } from '../errors.js';
 import { asyncOptions, checkNames, describe } from './forge-auth.async-options.js';
 import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
@@ -19,14 +12,9 @@ import type {
   ForgeServiceFactoryOptions,
   ForgeServiceOptionsFactory,
 } from './forge-auth.module-options.js';
+import { ForgeAuthCoreModule } from './forge-auth.core-module.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
-import { ForgeAuthService } from './forge-auth.service.js';
 import { checkRoot } from '../options/service-rules.js';
-
-/** One per application, found by every `forRoot()` and `forFeature()`, however deep. */
-@Global()
-@Module({ providers: [ForgeAuthRegistry, ForgeAuthService], exports: [ForgeAuthRegistry, ForgeAuthService] })
-class ForgeAuthCoreModule {}
 
 /** Injection token of what declares a module's services: whatever injects one of them waits for it. */
 const DECLARED = 'FORGE_AUTH_DECLARED';

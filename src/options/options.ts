@@ -136,4 +136,17 @@ export interface ForgeAuthOptions {
   keyPrefix?: string;
   /** Longest time that a token is used without a look at shared storage, in milliseconds. @default 5_000 */
   nearCacheTtlMs?: number;
+  /** Whether `ForgeRequestContext` knows the caller of every inbound HTTP request. Nest applications only. @default false */
+  requestContext?: boolean | RequestContextOptions;
+}
+
+/** How inbound requests are read. */
+export interface RequestContextOptions {
+  /**
+   * Who the caller is, as the app names its users. Asked when the subject is needed, so that guards have run by then; it
+   * gets the request that a middleware gets (of Fastify the raw one).
+   */
+  // The app knows what its guards put on a request: only it can type it.
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own middleware
+  subject?: (request: any) => string | undefined;
 }

@@ -64,6 +64,8 @@ const TOKEN_AUTH_RULES: Partial<Record<keyof TokenAuthOptions, OptionRule>> = {
   warmUp: RULES.switch,
 };
 
+const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === 'function';
+
 const ROOT_RULES: Partial<Record<keyof ForgeAuthOptions | 'isGlobal', OptionRule>> = {
   services: { accepts: Array.isArray, what: 'a list of services, each { name, … }' },
   defaults: RULES.record,
@@ -73,6 +75,10 @@ const ROOT_RULES: Partial<Record<keyof ForgeAuthOptions | 'isGlobal', OptionRule
   lock,
   storage,
   isGlobal: RULES.switch,
+  requestContext: {
+    accepts: (value) => typeof value === 'boolean' || (isRecord(value) && isOptionalFunction(value['subject'])),
+    what: 'true, false, or an object: { subject: (request) => … }',
+  },
 };
 
 /** What is wrong at first sight with the options of a service. @throws {ConfigurationError} */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { AuthenticationError } from '../errors.js';
+import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
 
 /** What a {@link Token} is made of. */
@@ -94,6 +95,19 @@ export class Token {
       idToken: optionalString(idToken, 'id token'),
       ...(Object.keys(extra).length === 0 ? undefined : { extra }),
     });
+  }
+
+  /**
+   * Reads the access token of the implicit flow from the fragment of the URL that the browser came back to.
+   *
+   * For whoever must: the flow is deprecated (RFC 9700 §2.1.2), because the token stands in a URL, and nothing ties it to
+   * whoever asked for it. The first use in a process warns. Use `AuthorizationCodeTokenProvider`.
+   * @param expected `state` is compared where it is given
+   * @throws {AuthenticationError} when the fragment holds an error, another state, or no token
+   * @see [RFC 6749 §4.2.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2)
+   */
+  static fromCallback(url: string | URL, expected: { state?: string } = {}): Token {
+    return Token.fromResponse(implicitResponse(url, expected.state));
   }
 
   get accessToken(): string {
