@@ -19,8 +19,8 @@ export type {
   OnErrorHook,
   RequestHook,
   ResponseHook,
-} from './client/layers/hooks.js';
-export type { LoggingOptions } from './client/layers/log.js';
+} from './client/layers/hooks.layer.js';
+export type { LoggingOptions } from './client/layers/log.layer.js';
 export { type RateLimit, RateLimitHook, type RateLimitHookOptions } from './client/hooks/rate-limit.hook.js';
 export type { ForgeRequest, RequestConfig, RequestHeaders } from './client/request/request-config.js';
 export type { RequestManyOptions, RequestManyProgress, RequestSource } from './client/request-many.js';

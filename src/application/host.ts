@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
+import type { Observers } from '../observer.js';
 import type { StorageOption, TokenAuthOptions } from '../options/options.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import type { TokenManager } from '../token/token-manager.js';
@@ -18,6 +19,8 @@ export interface Host {
 
 /** What resolving a service's options needs of its application. */
 export interface ServiceContext {
+  /** Who listens; undefined: nobody can. */
+  readonly observer?: Observers | undefined;
   readonly clock: Clock;
   readonly logger: ForgeLogger;
   /** An instance of a class: the app's own where it has one. */

@@ -66,6 +66,8 @@ async function resolve(
   }
   const axios = axiosConfigOf(options.axios);
   const { retry, transport, validateStatus, logging } = options;
+  if (transport !== undefined && options.tls !== undefined)
+    throw refuse('tls means nothing beside a transport: give the transport its tls, and leave it out here.');
   return {
     name,
     base,
@@ -86,7 +88,9 @@ async function resolve(
     transport:
       transport ??
       new AxiosTransport({ axios, ...definedOnly({ tls: options.tls, pool: poolOf(options, axios, refuse) }) }),
+    ownsTransport: transport === undefined,
     clock: context.clock,
+    observer: context.observer,
     logger: context.logger,
   };
 }

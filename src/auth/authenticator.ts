@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequest } from '../http/http-request.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
@@ -11,6 +12,8 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly tokenRequest: TokenRequest | undefined;
   /** Stands for the whole call, replays included: a place to hang what is known of it. */
   readonly call: object;
+  /** The time, for whoever signs or waits. */
+  readonly clock: Clock;
   /** Aborts when the caller no longer waits. Made on first use. */
   readonly callSignal: AbortSignal;
   /** How often this request was sent before, each time with another credential: 0 for the first sending. */
@@ -45,8 +48,8 @@ export interface Authenticator {
   /** Whether this authenticator is meant for the request. Asked by {@link CompositeAuth}. @default always */
   appliesTo?(request: AuthenticatedRequest): boolean;
   /**
-   * Judges every answer to a request that this authenticator wrote, by whatever it likes: `retry` only bounds and delays
-   * the replays. A body that was asked for as a stream must be left unread.
+   * Judges every answer to a request that this authenticator wrote, by whatever it likes: `retry` only bounds the
+   * replays. A body that was asked for as a stream must be left unread.
    */
   onResponse?(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict>;
   /**

@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import { inspect } from 'node:util';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { ApiKeyAuth } from './api-key.authenticator.js';
@@ -17,6 +18,7 @@ function requestTo(url = 'https://api.example/a', headers: AuthenticatedRequest[
     tokenRequest: undefined,
     call: {},
     callSignal: new AbortController().signal,
+    clock: systemClock,
     replays: 0,
     replayable: true,
   };

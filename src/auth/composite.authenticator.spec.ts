@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import { NoAuthRetryStrategy } from '../retry/no.auth-retry.strategy.js';
@@ -17,6 +18,7 @@ function requestTo(path: string, headers: AuthenticatedRequest['headers'] = {}):
     tokenRequest: undefined,
     call: {},
     callSignal: new AbortController().signal,
+    clock: systemClock,
     replays: 0,
     replayable: true,
   };

@@ -1,3 +1,4 @@
+import { sleep } from '../clock.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
@@ -18,6 +19,13 @@ export function verdictOf(
 ): CredentialVerdict | Promise<CredentialVerdict> {
   if (authenticator.onResponse !== undefined) return authenticator.onResponse(response, request);
   return authenticator.onRejected === undefined ? 'accepted' : simpleVerdict(authenticator, response, request);
+}
+
+/** Waits as long as `strategy` says before a credential is replaced; rejects when the caller leaves meanwhile. */
+export async function waitBeforeReplay(strategy: AuthRetryStrategy, request: AuthenticatedRequest): Promise<void> {
+  const { clock, replays } = request;
+  const delayMs = strategy.delayMs(replays, () => clock.random());
+  if (delayMs > 0) await sleep(clock, delayMs, request.callSignal);
 }
 
 /** Whether `strategy` allows the request one more replay. */
@@ -42,6 +50,8 @@ async function replacedAfter(
   request: AuthenticatedRequest,
 ): Promise<CredentialVerdict> {
   if (!(await rejected)) return 'accepted';
-  const replaced = mayReplay(retryOf(authenticator), request) && (await authenticator.onRejected?.(response, request));
-  return replaced === true ? 'replaced' : 'rejected';
+  const strategy = retryOf(authenticator);
+  if (!mayReplay(strategy, request)) return 'rejected';
+  await waitBeforeReplay(strategy, request);
+  return (await authenticator.onRejected?.(response, request)) === true ? 'replaced' : 'rejected';
 }

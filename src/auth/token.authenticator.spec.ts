@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
@@ -17,6 +18,7 @@ function requestOf(more: Partial<AuthenticatedRequest> = {}): AuthenticatedReque
     tokenRequest: undefined,
     call: {},
     callSignal: new AbortController().signal,
+    clock: systemClock,
     replays: 0,
     replayable: true,
     ...more,

@@ -8,7 +8,7 @@ import type { Replacement, TokenHandle, TokenSource } from '../token/token-sourc
 import type { Token } from '../token/token.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
 import { BearerPresenter } from './bearer.presenter.js';
-import { mayReplay } from './credential-verdict.js';
+import { mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
 
 /** How a token is put on requests. */
@@ -132,6 +132,7 @@ export class TokenAuth implements Authenticator {
     { status }: ForgeResponse,
     request: AuthenticatedRequest,
   ): Promise<CredentialVerdict | undefined> {
+    await waitBeforeReplay(this.retry, request);
     const before = this.#rejections.get(request.call)?.replacement;
     if (before?.onProbation === true) return 'replaced';
     const replacement = await handle.replace(token, request.callSignal);

@@ -1,21 +1,24 @@
 import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
-import type { HttpResponse } from '../http/http-request.js';
+import type { HttpRequest, HttpResponse } from '../http/http-request.js';
+
 import { RedactedCause, redactUrl } from '../redact.js';
-import type { Circuit } from '../retry/request-retry.strategy.js';
-import { authenticationHandler } from './layers/auth.interceptor.js';
-import { type CallRequest, compose, discard, type Handler, type Interceptor } from './request/call-request.js';
+import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
+import { authLayer } from './layers/auth.layer.js';
+import { type CallRequest, discard } from './request/call-request.js';
+import { CallReport, reportCircuit } from './call-report.js';
 import { CallScope } from './request/call-scope.js';
 import { collectBody } from './collect-body.js';
-import { logged } from './layers/log.js';
-import { followRedirects } from './layers/redirect.interceptor.js';
+import { type Next, over } from './layers/layer.js';
+import { logLayer } from './layers/log.layer.js';
+import { redirectLayer } from './layers/redirect.layer.js';
 import type { FaceRequest } from './faces/face-request.js';
-import { Hooks } from './layers/hooks.js';
+import { Hooks } from './layers/hooks.layer.js';
 import { buildRequest } from './request/request-builder.js';
 import type { ForgeRequest } from './request/request-config.js';
 import type { ResolvedService } from './resolved-service.js';
-import { retryInterceptor } from './layers/retry.interceptor.js';
-import { sender } from './layers/send.js';
+import { retryLayer } from './layers/retry.layer.js';
+import { sendLayer } from './layers/send.layer.js';
 
 /** What becomes of an answer: a face's own kind of response, or an error. */
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;
@@ -29,14 +32,15 @@ export class ClientCore {
   /** Holds calls back from a service that keeps failing; undefined where its retry strategy has none. */
   readonly circuit: Circuit | undefined;
   readonly #hooks: Hooks | undefined;
-  readonly #handle: Handler;
+  readonly #handle: Next;
   readonly #inFlight = new Set<CallScope>();
   #closed = false;
 
   constructor(service: ResolvedService) {
     this.service = service;
-    const { name, hooks, retry, clock, logger } = service;
-    this.circuit = retry?.createCircuit?.({ serviceName: name, clock });
+    const { name, hooks, retry, clock, logger, observer } = service;
+    const onState = observer && ((state: CircuitState) => reportCircuit(observer, name, clock, state));
+    this.circuit = retry?.createCircuit?.({ serviceName: name, clock, onState });
     this.#hooks = hooks && new Hooks(hooks, { serviceName: name, logger, clock });
     this.#handle = chainOf(service, this.#hooks, this.circuit);
   }
@@ -54,9 +58,9 @@ export class ClientCore {
    * @param follow what else may abort the call
    * @throws {ForgeAuthError} with the service's name, or what `conclude` throws
    */
-  async run<R>(config: FaceRequest, conclude: Conclude<R>, follow?: Follow): Promise<R> {
+  run<R>(config: FaceRequest, conclude: Conclude<R>, follow?: Follow): Promise<R> {
     const { service } = this;
-    if (this.#closed) throw this.#closedError();
+    if (this.#closed) return Promise.reject(this.#closedError());
     const scope = new CallScope();
     const unfollow = followAll(scope, config.signal, follow);
     this.#inFlight.add(scope);
@@ -66,31 +70,44 @@ export class ClientCore {
       unfollow?.();
       cancelDeadline?.();
     };
-    let request: CallRequest | undefined;
-    let answered: HttpResponse | undefined;
+    let request: CallRequest;
     try {
       if (scope.aborted) throw scope.reason;
       request = buildRequest(service, config, scope);
-      if (this.#hooks !== undefined) request = this.#hooks.open(request);
-      const { call } = request;
-      if (call.deadline !== Number.POSITIVE_INFINITY) {
-        const timedOut = this.#timedOut.bind(this, request);
-        cancelDeadline = service.clock.after(call.deadline - call.startedAt, () => scope.abort(timedOut()));
-      }
+    } catch (error) {
+      release();
+      return Promise.reject(this.#namedError(error, scope) as Error);
+    }
+    if (this.#hooks !== undefined) request = this.#hooks.open(request);
+    const { call } = request;
+    if (call.deadline !== Number.POSITIVE_INFINITY) {
+      const timedOut = this.#timedOut.bind(this, request);
+      cancelDeadline = service.clock.after(call.deadline - call.startedAt, () => scope.abort(timedOut()));
+    }
+    if (service.observer?.active !== true) return this.#perform(request, conclude, release);
+    const report = new CallReport(service.observer, service, request);
+    return report.around(() => this.#perform(request, conclude, release, report));
+  }
+
+  async #perform<R>(request: CallRequest, conclude: Conclude<R>, release: () => void, report?: CallReport): Promise<R> {
+    const { scope } = request.call;
+    let answered: HttpResponse | undefined;
+    try {
       answered = await untilAborted(this.#handle(request), scope);
       const result = await conclude(request, answered);
       if (Buffer.isBuffer(answered.body)) release();
       else answered.body.once('close', release);
+      report?.ended(answered);
       return result;
     } catch (thrown) {
       release();
       // Nobody will read what was answered, unless it hangs on the very error.
       if (answered !== undefined && !(thrown instanceof HttpStatusError)) discard(answered);
-      const known = scope.aborted ? thrown : this.#ownError(thrown);
-      if (known instanceof ForgeAuthError) known.serviceName ??= service.name;
-      if (this.#hooks === undefined || request === undefined) throw known;
+      const known = this.#namedError(thrown, scope);
+      report?.failed(known, answered);
+      if (this.#hooks === undefined) throw known;
       const error = await this.#hooks.failed(known, request);
-      if (error instanceof ForgeAuthError) error.serviceName ??= service.name;
+      if (error instanceof ForgeAuthError) error.serviceName ??= this.service.name;
       throw error;
     }
   }
@@ -100,7 +117,7 @@ export class ClientCore {
     if (this.#closed) return;
     this.#closed = true;
     for (const scope of this.#inFlight) scope.abort(this.#closedError());
-    await this.service.transport.close?.();
+    if (this.service.ownsTransport) await this.service.transport.close?.();
   }
 
   async #judge<T>(request: CallRequest, answered: HttpResponse, config: ForgeRequest): Promise<ForgeResponse<T>> {
@@ -126,6 +143,13 @@ export class ClientCore {
     });
     error.attempts = call.attempts;
     throw error;
+  }
+
+  /** What a call fails with: the reason of its abort as it is, everything else as an error that names the service. */
+  #namedError(thrown: unknown, scope: CallScope): unknown {
+    const error = scope.aborted ? thrown : this.#ownError(thrown);
+    if (error instanceof ForgeAuthError) error.serviceName ??= this.service.name;
+    return error;
   }
 
   /** What a function of the app threw (a body, a strategy, a test of the status) may quote anything. */
@@ -168,15 +192,14 @@ function ownUrl(request: CallRequest, answered: HttpResponse): string {
   return answered.askedUrl ?? request.url;
 }
 
-function chainOf(service: ResolvedService, hooks: Hooks | undefined, circuit: Circuit | undefined): Handler {
-  const { name, base, origins, excluded, clock, retry, logger } = service;
-  const bare = sender(service.transport, clock, name);
-  const send = service.logging === undefined ? bare : logged(bare, service.logging, logger, clock);
-  const interceptors: Interceptor[] = [];
-  if (hooks !== undefined) interceptors.push(hooks.interceptor);
-  if (retry !== undefined) interceptors.push(retryInterceptor(retry, circuit, clock));
-  interceptors.push(followRedirects);
-  return compose(interceptors, authenticationHandler({ serviceName: name, base, origins, excluded, clock }, send));
+/** The layers of a service, the outermost first. */
+function chainOf(service: ResolvedService, hooks: Hooks | undefined, circuit: Circuit | undefined): Next {
+  const { retry: strategy, logging, logger, clock, transport } = service;
+  const retry = strategy && retryLayer({ ...service, strategy, circuit });
+  const log = logging && logLayer(logging, logger, clock);
+  const wire: Next<HttpRequest> = (request) => transport.send(request);
+  const sent = over(log, over(sendLayer(service), wire));
+  return over(hooks?.layer, over(retry, over(redirectLayer, over(authLayer(service), sent))));
 }
 
 function followAll(

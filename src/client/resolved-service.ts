@@ -2,13 +2,14 @@ import type { Authenticator } from '../auth/authenticator.js';
 import type { PathExclusion } from '../auth/path-exclusion.js';
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
+import type { Observers } from '../observer.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import type { QueryParams } from '../http/query-params.js';
 import type { Transport } from '../http/transport.js';
 import type { PreparedBase } from '../http/url.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
-import type { HookList } from './layers/hooks.js';
-import type { ResolvedLogging } from './layers/log.js';
+import type { HookList } from './layers/hooks.layer.js';
+import type { ResolvedLogging } from './layers/log.layer.js';
 import type { OriginPolicy } from './layers/origin-policy.js';
 
 /** A service's options, complete and checked: what a client is made of. */
@@ -36,6 +37,10 @@ export interface ResolvedService {
   /** Undefined: nothing is logged. */
   readonly logging: ResolvedLogging | undefined;
   readonly transport: Transport;
+  /** Whether the transport was made for this service, and is closed with it. */
+  readonly ownsTransport: boolean;
+  /** Who listens; undefined: nobody can. */
+  readonly observer?: Observers | undefined;
   readonly clock: Clock;
   readonly logger: ForgeLogger;
 }

@@ -66,6 +66,7 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
  */
 export class AxiosTransport implements Transport {
   readonly #options: AxiosTransportOptions;
+  readonly takesCancellation = true;
   #prepared: Exchange | undefined;
   #ownAgents: http.Agent[] = [];
 

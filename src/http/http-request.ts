@@ -26,7 +26,7 @@ export interface HttpRequest {
   responseType: ResponseType;
   /** Aborts the exchange, up to the last byte of the body. */
   signal?: AbortSignal | undefined;
-  /** Takes the place of `signal` for the axios transport, at less cost; others do not get it. */
+  /** The same at less cost, for a transport that says that it takes it. */
   cancellation?: Cancellation | undefined;
   /** Bytes after which the body is given up. */
   maxContentLength?: number | undefined;

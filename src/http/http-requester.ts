@@ -8,7 +8,7 @@ import { bodySourceOf } from './request-body.js';
 import { linkSignals } from './signals.js';
 import { checkOptions, type Refuse, RULES } from './option-rules.js';
 import { checkTls } from './tls-options.js';
-import type { Transport } from './transport.js';
+import { checkResponse, type Transport } from './transport.js';
 
 /** How a token endpoint is reached. Nothing is inherited from the service the token is for. */
 export interface HttpRequesterOptions extends AxiosTransportOptions {
@@ -16,7 +16,7 @@ export interface HttpRequesterOptions extends AxiosTransportOptions {
   timeoutMs?: number;
   /** Sent with every request. */
   headers?: Readonly<Record<string, string>>;
-  /** Takes the place of axios. `tls` and `axios` are then its own business. */
+  /** Takes the place of axios, whose settings are then not read. Whoever made it closes it; it knows its own `tls`. */
   transport?: Transport;
 }
 
@@ -32,6 +32,8 @@ export function checkRequesterOptions(options: unknown, refuse: Refuse): void {
     throw refuse(`http.headers must be of names and texts that a header can carry. Mend ${shownName(name)}.`);
   }
   checkTls(tls, refuse, 'http.');
+  if (tls !== undefined && (options as HttpRequesterOptions).transport !== undefined)
+    throw refuse('http.tls means nothing beside http.transport: give the transport its tls.');
 }
 
 /** RFC 9110 §5.1, and what Node sends of §5.5. */
@@ -65,11 +67,13 @@ const MAX_ANSWER_BYTES = 1_048_576;
 /** Answers of token endpoints, discovery documents and the like: small, bounded in time and size, any status. */
 export class HttpRequester implements Transport {
   readonly #transport: Transport;
+  readonly #ownsTransport: boolean;
   readonly #timeoutMs: number;
   readonly #headers: HttpHeaders;
   readonly #clock: Clock;
 
   constructor(options: HttpRequesterOptions = {}, clock: Clock = systemClock) {
+    this.#ownsTransport = options.transport === undefined;
     this.#transport = options.transport ?? new AxiosTransport(options);
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     if (!(this.#timeoutMs > 0)) {
@@ -114,12 +118,13 @@ export class HttpRequester implements Transport {
       ),
     );
     try {
-      return await this.#transport.send({
+      const answered = await this.#transport.send({
         ...request,
         headers: { ...this.#headers, ...request.headers },
         signal: link.signal,
         maxContentLength: request.maxContentLength ?? MAX_ANSWER_BYTES,
       });
+      return checkResponse(answered, request);
     } finally {
       cancel();
       link.release();
@@ -127,7 +132,7 @@ export class HttpRequester implements Transport {
   }
 
   async close(): Promise<void> {
-    await this.#transport.close?.();
+    if (this.#ownsTransport) await this.#transport.close?.();
   }
 }
 

@@ -1,3 +1,5 @@
+import { ResponseParseError } from '../errors.js';
+import { redactUrl } from '../redact.js';
 import type { HttpRequest, HttpResponse } from './http-request.js';
 
 /**
@@ -5,10 +7,34 @@ import type { HttpRequest, HttpResponse } from './http-request.js';
  *
  * A transport follows no redirect, retries nothing, keeps no cookies, and answers every status.
  * It rejects with the signal's reason when `request.signal` aborts, else with a `ConnectionError`, `TlsError`
- * or `ResponseParseError`.
+ * or `ResponseParseError`. Whoever makes a transport closes it: one that an app gives to its services outlives them.
  */
 export interface Transport {
   send(request: HttpRequest): Promise<HttpResponse>;
+  /** Whether it follows `request.cancellation`, which costs less than `request.signal`; its signal is then made when it asks for it. @default false */
+  readonly takesCancellation?: boolean;
   /** Closes kept-alive connections. */
   close?(): void | Promise<void>;
+}
+
+/**
+ * Returns what a transport answered, if that is a response.
+ * @throws {ResponseParseError} saying what of it is none
+ */
+export function checkResponse(answered: HttpResponse, { method, url }: HttpRequest): HttpResponse {
+  const problem = problemOf(answered as unknown);
+  if (problem === undefined) return answered;
+  throw new ResponseParseError(`${method} ${redactUrl(url)}: the transport answered no response: ${problem}.`);
+}
+
+function problemOf(answered: unknown): string | undefined {
+  if (typeof answered !== 'object' || answered === null) return 'it must be an object with status, headers and body';
+  const { status, headers, body } = answered as Partial<Record<keyof HttpResponse, unknown>>;
+  if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 999)
+    return 'status must be a whole number of three digits';
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
+    return 'headers must be an object of lower-case names and their values';
+  if (!Buffer.isBuffer(body) && typeof (body as { pipe?: unknown } | null | undefined)?.pipe !== 'function')
+    return 'body must be a Buffer, or a Readable';
+  return undefined;
 }

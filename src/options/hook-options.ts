@@ -7,7 +7,7 @@ import type {
   OnErrorHook,
   RequestHook,
   ResponseHook,
-} from '../client/layers/hooks.js';
+} from '../client/layers/hooks.layer.js';
 import type { ConfigurationError } from '../errors.js';
 
 /** A class that the app has, or that the module creates. */

@@ -2,7 +2,7 @@ import type { AxiosInstance, AxiosRequestConfig } from 'axios';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { CompositeAuth } from '../auth/composite.authenticator.js';
 import type { TokenAuthPlacement } from '../auth/token.authenticator.js';
-import type { LoggingOptions } from '../client/layers/log.js';
+import type { LoggingOptions } from '../client/layers/log.layer.js';
 import type { RequestHeaders } from '../client/request/request-config.js';
 import type { ClassOf, HookOptions } from './hook-options.js';
 import type { QueryParams } from '../http/query-params.js';

@@ -105,6 +105,8 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
     checkDuration(timeoutMs, 'timeoutMs', owner);
     if (bodyFormat !== 'form' && bodyFormat !== 'json')
       throw new ConfigurationError(`${owner}: bodyFormat must be 'form' or 'json', not ${String(bodyFormat)}.`);
+    if (tls !== undefined && transport !== undefined)
+      throw new ConfigurationError(`${owner}: tls means nothing beside a transport: give the transport its tls.`);
     this.identity = options.identity;
     this.retry = options.retry;
     this.#method = method.toUpperCase();

@@ -85,6 +85,7 @@ export class FailureCountCircuit implements Circuit {
     this.#failures = 0;
     this.#probes = 0;
     if (state === 'open') this.#openedAt = this.#options.clock.now();
+    this.#options.onState?.(state);
   }
 
   #verdictOn(outcome: RetryOutcome): Verdict {

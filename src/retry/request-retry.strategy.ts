@@ -33,6 +33,8 @@ export interface RequestRetryStrategy {
 export interface CircuitContext {
   readonly serviceName: string;
   readonly clock: Clock;
+  /** Called with each state that the circuit enters. */
+  readonly onState?: ((state: CircuitState) => void) | undefined;
 }
 
 /** `closed`: everything passes. `open`: nothing does. `half-open`: a few attempts do, to see if the service is back. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
-import type { HookedCall, RequestHook } from '../layers/hooks.js';
+import type { HookedCall, RequestHook } from '../layers/hooks.layer.js';
 
 /** Options of {@link CorrelationIdHook}. */
 export interface CorrelationIdHookOptions {

@@ -1,6 +1,6 @@
 import type { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders } from '../../http/http-request.js';
-import type { HookedCall, ResponseHook } from '../layers/hooks.js';
+import type { HookedCall, ResponseHook } from '../layers/hooks.layer.js';
 
 /** What a service last said about how much more it will take. */
 export interface RateLimit {

@@ -44,17 +44,6 @@ export interface CallRequest {
   readonly call: Call;
 }
 
-/** Answers a request. */
-export type Handler = (request: CallRequest) => Promise<HttpResponse>;
-
-/** One layer of a client: sees a request going down and its answer coming up. */
-export type Interceptor = (request: CallRequest, next: Handler) => Promise<HttpResponse>;
-
-/** Puts layers on top of each other, the first outermost. */
-export function compose(interceptors: readonly Interceptor[], innermost: Handler): Handler {
-  return interceptors.reduceRight<Handler>((next, interceptor) => (request) => interceptor(request, next), innermost);
-}
-
 /** Frees the connection of an answer that nobody will read. */
 export function discard(response: HttpResponse): void {
   if (!Buffer.isBuffer(response.body)) response.body.destroy();

@@ -32,6 +32,7 @@ function serviceWith(more: Partial<ResolvedService> = {}): ResolvedService {
     hooks: undefined,
     logging: undefined,
     transport: { send: () => Promise.reject(new Error('not here')) },
+    ownsTransport: false,
     clock: systemClock,
     logger: silentLogger,
     ...more,

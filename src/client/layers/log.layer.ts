@@ -4,9 +4,9 @@ import type { ForgeLogger } from '../../logger.js';
 import { ForgeAuthError } from '../../errors.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
 import { redactHeaders, redactUrl } from '../../redact.js';
-import type { Send } from './auth.interceptor.js';
 import type { Call } from '../request/call-request.js';
 import { LogEntry } from './log-entry.js';
+import type { Layer, SentRequest } from './layer.js';
 import { type BodyKeys, describeBody } from './logged-body.js';
 
 /** What of a call goes into the log, beside the line itself. */
@@ -49,14 +49,15 @@ const ID_HEADERS = ['x-request-id', 'x-correlation-id'];
  * One entry for each request that is sent. The line tells method, origin and path, status or error code, duration,
  * attempt, request id and token fingerprint; an object with the same, for loggers that write JSON, follows it.
  */
-export function logged(send: Send, options: ResolvedLogging, logger: ForgeLogger, clock: Clock): Send {
+export function logLayer(options: ResolvedLogging, logger: ForgeLogger, clock: Clock): Layer<SentRequest> {
   const ids = new WeakMap<Call, string>();
   const write = (level: 'log' | 'warn', fields: Record<string, unknown>, end: string): void => {
     const line = lineOf(fields, end);
     if (options.asObject) logger[level](new LogEntry(line, fields));
     else logger[level](line, fields);
   };
-  return async (request, call) => {
+  return async (request, next) => {
+    const { call } = request;
     const startedAt = clock.now();
     const id = idOf(request, call, ids);
     const entry = (end: Record<string, unknown>): Record<string, unknown> => ({
@@ -72,7 +73,7 @@ export function logged(send: Send, options: ResolvedLogging, logger: ForgeLogger
       ...(options.body === undefined ? undefined : { requestBody: describeBody(request, options.body) }),
     });
     try {
-      const response = await send(request, call);
+      const response = await next(request);
       const fields = entry({ status: response.status, ...answerOf(response, options) });
       write('log', fields, String(response.status));
       return response;

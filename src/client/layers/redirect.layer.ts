@@ -2,7 +2,8 @@ import { ForgeAuthError } from '../../errors.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
 import { originOf } from '../../http/url.js';
 import { redactUrl } from '../../redact.js';
-import { type CallRequest, discard, type Handler } from '../request/call-request.js';
+import { type CallRequest, discard } from '../request/call-request.js';
+import type { Layer } from './layer.js';
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
@@ -31,7 +32,7 @@ const OF_THE_BODY: ReadonlySet<string> = new Set([
  * A redirect that needs a body which cannot be sent again is answered as it is.
  * @see [RFC 9110 §15.4](https://www.rfc-editor.org/rfc/rfc9110#section-15.4)
  */
-export async function followRedirects(request: CallRequest, next: Handler): Promise<HttpResponse> {
+export const redirectLayer: Layer = async (request, next) => {
   const { maxRedirects } = request.call;
   let current = request;
   for (let hops = 0; ; hops += 1) {
@@ -52,7 +53,7 @@ export async function followRedirects(request: CallRequest, next: Handler): Prom
     discard(response);
     current = target;
   }
-}
+};
 
 /** The request to send next; undefined when the answer is no redirect that can be followed. */
 function nextHop(request: CallRequest, response: HttpResponse): CallRequest | undefined {

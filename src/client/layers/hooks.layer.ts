@@ -4,7 +4,8 @@ import { ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
 import { RedactedCause } from '../../redact.js';
-import { type Call, type CallRequest, discard, type Interceptor } from '../request/call-request.js';
+import { type Call, type CallRequest, discard } from '../request/call-request.js';
+import type { Layer } from './layer.js';
 import { headersOf } from '../request/request-headers.js';
 
 /** A call as hooks see it: one object for all its hooks and attempts. */
@@ -85,7 +86,7 @@ export class Hooks {
   }
 
   /** The outermost layer: request hooks on the way down, response hooks on the way up. */
-  readonly interceptor: Interceptor = async (request, next) => {
+  readonly layer: Layer = async (request, next) => {
     const call = this.#callOf(request);
     await this.#runAll(this.#list.beforeRequest, (run) => run(call));
     replace(call.headers, headersOf({}, call.headers));

@@ -1,9 +1,11 @@
 import { type Clock, sleep } from '../../clock.js';
 import { AuthenticationError, ConnectionError, ForgeAuthError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
+import type { Observers } from '../../observer.js';
 import type { Circuit, CircuitPermit, RequestRetryStrategy, RetryOutcome } from '../../retry/request-retry.strategy.js';
 import { parseRetryAfter } from '../../retry/retry-after.js';
-import { type CallRequest, discard, type Handler, type Interceptor } from '../request/call-request.js';
+import { type CallRequest, discard } from '../request/call-request.js';
+import type { Layer, Next } from './layer.js';
 
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
@@ -11,15 +13,20 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 /** A service that asks to be left alone for longer gets its wish; the caller gets the answer. */
 const LONGEST_WAIT_MS = 60_000;
 
+/** What retrying needs to know of its service. */
+export interface RetryOptions {
+  readonly name: string;
+  readonly strategy: RequestRetryStrategy;
+  readonly circuit: Circuit | undefined;
+  readonly clock: Clock;
+  readonly observer?: Observers | undefined;
+}
+
 /**
  * Sends a request again after a transient failure, as the strategy decides and the request allows.
  * Never wraps: what the last attempt answered or threw comes through, with `attempts` set.
  */
-export function retryInterceptor(
-  strategy: RequestRetryStrategy,
-  circuit: Circuit | undefined,
-  clock: Clock,
-): Interceptor {
+export function retryLayer({ name, strategy, circuit, clock, observer }: RetryOptions): Layer {
   return async (request, next) => {
     for (let attempt = 1; ; attempt += 1) {
       request.call.attempts = attempt;
@@ -28,6 +35,17 @@ export function retryInterceptor(
       // A circuit that this very attempt opened lets nothing pass: the caller learns what opened it.
       if (delayMs === undefined || circuit?.state === 'open') return settle(result, attempt);
       if (result.response !== undefined) discard(result.response);
+      if (observer?.active === true) {
+        const { status } = result.outcome;
+        observer.emit({
+          type: 'retry',
+          at: clock.now(),
+          service: name,
+          attempt,
+          delayMs,
+          ...(status !== undefined && { status }),
+        });
+      }
       await sleep(clock, delayMs, request.call.scope.signal);
     }
   };
@@ -42,7 +60,7 @@ interface Result {
 
 async function attemptOnce(
   request: CallRequest,
-  next: Handler,
+  next: Next,
   circuit: Circuit | undefined,
   attempt: number,
   clock: Clock,

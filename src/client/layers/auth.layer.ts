@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import type { AuthenticatedRequest, Authenticator } from '../../auth/authenticator.js';
+import type { Authenticator } from '../../auth/authenticator.js';
 import { retryOf, verdictOf } from '../../auth/credential-verdict.js';
 import type { PathExclusion } from '../../auth/path-exclusion.js';
-import { type Clock, sleep } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import { AuthenticationError, ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { Cancellation } from '../../http/cancellation.js';
@@ -10,21 +10,19 @@ import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../..
 import type { PreparedBase } from '../../http/url.js';
 import { pathBelowBase } from '../../http/url.js';
 import type { TokenRequest } from '../../token/token-provider.js';
-import { type Call, type CallRequest, discard, type Handler } from '../request/call-request.js';
+import { type Call, type CallRequest, discard } from '../request/call-request.js';
+import type { Layer, Next, SentRequest } from './layer.js';
 import type { OriginPolicy } from './origin-policy.js';
 import { SentCredentials } from './sent-credentials.js';
 
 /** What authentication needs to know of its service. */
-export interface AuthenticationOptions {
-  readonly serviceName: string;
+export interface AuthOptions {
+  readonly name: string;
   readonly base: PreparedBase | undefined;
   readonly origins: OriginPolicy;
   readonly excluded: PathExclusion | undefined;
   readonly clock: Clock;
 }
-
-/** Sends one opened request. */
-export type Send = (request: HttpRequest, call: Call) => Promise<HttpResponse>;
 
 /** A service that asks for a new nonce with every answer is not asked for ever. */
 const MOST_RESENDS = 3;
@@ -33,19 +31,16 @@ const MOST_RESENDS = 3;
  * The layer that authenticates, innermost of those that see a request going down: each attempt and each hop asks for the
  * credential anew. A rejected credential is replaced once, and the request sent again.
  */
-export function authenticationHandler(options: AuthenticationOptions, send: Send): Handler {
-  return async (request) => {
+export function authLayer(options: AuthOptions): Layer<CallRequest, SentRequest> {
+  return async (request, next) => {
     const authenticator = authenticatorFor(request, options);
-    if (authenticator === undefined) return send(await open(request, options), request.call);
-    return sendAuthenticated(request, authenticator, options, send);
+    if (authenticator === undefined) return next(await open(request, options));
+    return sendAuthenticated(request, authenticator, options, next);
   };
 }
 
 /** Nobody authenticates calls that say so, foreign origins, excluded paths, and calls that bring a credential. */
-function authenticatorFor(
-  request: CallRequest,
-  { origins, excluded, base }: AuthenticationOptions,
-): Authenticator | undefined {
+function authenticatorFor(request: CallRequest, { origins, excluded, base }: AuthOptions): Authenticator | undefined {
   const { authenticator } = request.call;
   if (authenticator === false || request.stripped === true || !origins.allows(request.url)) return undefined;
   if (authenticator.credentialHeaders?.some((name) => request.headers[name] !== undefined)) return undefined;
@@ -56,8 +51,8 @@ function authenticatorFor(
 async function sendAuthenticated(
   request: CallRequest,
   authenticator: Authenticator,
-  options: AuthenticationOptions,
-  send: Send,
+  options: AuthOptions,
+  next: Next<SentRequest>,
 ): Promise<HttpResponse> {
   const strategy = retryOf(authenticator);
   const judges = authenticator.onResponse !== undefined || authenticator.onRejected !== undefined;
@@ -71,9 +66,9 @@ async function sendAuthenticated(
       if (credential !== undefined) await credential;
     } catch (error) {
       if (request.body?.replayable === true && sent.body instanceof Readable) sent.body.destroy();
-      throw noCredential(error, request, options.serviceName);
+      throw noCredential(error, request, options.name);
     }
-    const response = await send(sent, request.call);
+    const response = await next(sent);
     if (response.headers['location'] !== undefined)
       (request.call.sentCredentials ??= new SentCredentials()).note(request, sent);
     if (!judges) return response;
@@ -84,8 +79,6 @@ async function sendAuthenticated(
       if (verdict === 'resend' && resends < MOST_RESENDS) {
         resends += 1;
       } else if (verdict === 'replaced' && replays < strategy.maxRetries) {
-        const delayMs = strategy.delayMs(replays, () => options.clock.random());
-        if (delayMs > 0) await sleep(options.clock, delayMs, request.call.scope.signal);
         replays += 1;
       } else {
         return response;
@@ -115,21 +108,14 @@ function noCredential(error: unknown, { call }: CallRequest, serviceName: string
 }
 
 /** A copy of its own for each sending, with the body opened. */
-function open(
-  request: CallRequest,
-  { serviceName }: AuthenticationOptions,
-  replays = 0,
-): AuthenticatedRequest | Promise<AuthenticatedRequest> {
+function open(request: CallRequest, options: AuthOptions, replays = 0): SentRequest | Promise<SentRequest> {
   const { body } = request;
-  const opened = new OpenedRequest(request, serviceName, replays);
+  const opened = new OpenedRequest(request, options, replays);
   if (body === undefined) return opened;
   return openBody(opened, body);
 }
 
-async function openBody(
-  request: AuthenticatedRequest,
-  source: NonNullable<CallRequest['body']>,
-): Promise<AuthenticatedRequest> {
+async function openBody(request: SentRequest, source: NonNullable<CallRequest['body']>): Promise<SentRequest> {
   const { body, contentType, overridesContentType = false } = await source.open();
   request.body = body;
   if (contentType !== undefined && (overridesContentType || request.headers['content-type'] === undefined))
@@ -138,25 +124,25 @@ async function openBody(
 }
 
 /** What is sent, and what an authenticator is shown of the call. */
-class OpenedRequest implements AuthenticatedRequest {
+class OpenedRequest implements SentRequest {
   method: string;
   url: string;
   headers: HttpHeaders;
   body: HttpRequest['body'];
   responseType: ResponseType;
-  signal: AbortSignal | undefined;
   cancellation: Cancellation | undefined;
   maxContentLength: number | undefined;
   axios: HttpRequest['axios'];
   readonly serviceName: string;
   readonly tokenRequest: TokenRequest | undefined;
   readonly call: Call;
+  readonly clock: Clock;
   readonly replays: number;
   readonly replayable: boolean;
 
   constructor(
     { method, url, headers, body, responseType, maxContentLength, axios, call }: CallRequest,
-    serviceName: string,
+    { name, clock }: AuthOptions,
     replays: number,
   ) {
     this.method = method;
@@ -165,11 +151,16 @@ class OpenedRequest implements AuthenticatedRequest {
     this.responseType = responseType;
     this.maxContentLength = maxContentLength;
     this.axios = axios;
-    this.serviceName = serviceName;
+    this.serviceName = name;
+    this.clock = clock;
     this.tokenRequest = call.tokenRequest;
     this.call = call;
     this.replays = replays;
     this.replayable = body?.replayable ?? true;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.cancellation?.signal;
   }
 
   get callSignal(): AbortSignal {

@@ -1,0 +1,98 @@
+import { Readable } from 'node:stream';
+import type { Clock } from '../../clock.js';
+import { ForgeAuthError, InvalidRequestError, TimeoutError } from '../../errors.js';
+import { Cancellation } from '../../http/cancellation.js';
+import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
+import { networkError } from '../../http/network-error.js';
+import { checkResponse, type Transport } from '../../http/transport.js';
+import type { Observers } from '../../observer.js';
+import { redactUrl } from '../../redact.js';
+import { assertFraming } from '../request/request-headers.js';
+import type { Layer, SentRequest } from './layer.js';
+
+/** What sending needs to know of its service. */
+export interface SendOptions {
+  readonly name: string;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly observer?: Observers | undefined;
+}
+
+/** Hands one request to the transport, within its timeout: to the end of the body, to the headers of a stream. */
+export function sendLayer({ name, transport, clock, observer }: SendOptions): Layer<SentRequest, HttpRequest> {
+  const takesCancellation = transport.takesCancellation === true;
+  const send: Layer<SentRequest, HttpRequest> = async (request, next) => {
+    if (request.body instanceof Readable && request.body.destroyed) throw spent(request, request.body);
+    assertFraming(request);
+    const { scope, timeoutMs } = request.call;
+    const cancellation = new Cancellation();
+    const release = scope.onAbort((reason) => cancellation.abort(reason));
+    const stopTimer = clock.after(timeoutMs, () => cancellation.abort(timedOut(request, timeoutMs, name)));
+    request.cancellation = cancellation;
+    if (!takesCancellation) Object.defineProperty(request, 'signal', { value: cancellation.signal, enumerable: true });
+    let response: HttpResponse;
+    try {
+      response = checkResponse(await next(request), request);
+    } catch (error) {
+      release();
+      // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
+      const known = error instanceof ForgeAuthError || cancellation.aborted;
+      throw known ? error : networkError(request.method, request.url, error);
+    } finally {
+      stopTimer();
+    }
+    // A stream is still under way: the call's end is its end, too.
+    if (Buffer.isBuffer(response.body)) release();
+    else response.body.once('close', release);
+    return response;
+  };
+  return observer === undefined ? send : observed(send, name, clock, observer);
+}
+
+/** Tells whoever listens how each request ended. */
+function observed(
+  send: Layer<SentRequest, HttpRequest>,
+  service: string,
+  clock: Clock,
+  observer: Observers,
+): Layer<SentRequest, HttpRequest> {
+  return async (request, next) => {
+    if (!observer.active) return send(request, next);
+    const startedAt = clock.now();
+    const emit = (end: { status?: number; code?: string }): void => {
+      const at = clock.now();
+      const { method, call } = request;
+      observer.emit({
+        type: 'attempt',
+        at,
+        service,
+        method,
+        attempt: call.attempts,
+        durationMs: at - startedAt,
+        ...end,
+      });
+    };
+    try {
+      const response = await send(request, next);
+      emit({ status: response.status });
+      return response;
+    } catch (error) {
+      emit(error instanceof ForgeAuthError ? { code: error.code } : {});
+      throw error;
+    }
+  };
+}
+
+/** Sent as it is, the request would wait for its end in vain. */
+function spent(request: HttpRequest, body: Readable): InvalidRequestError {
+  const where = `${request.method} ${redactUrl(request.url)}`;
+  return new InvalidRequestError(`${where}: the body is a stream that has failed, or was read before.`, {
+    ...(body.errored === null ? undefined : { cause: body.errored }),
+  });
+}
+
+function timedOut(request: HttpRequest, timeoutMs: number, serviceName: string): TimeoutError {
+  return new TimeoutError(`${request.method} ${redactUrl(request.url)} did not answer within ${timeoutMs} ms.`, {
+    serviceName,
+  });
+}
