@@ -79,7 +79,18 @@ export type {
 } from './options/options.js';
 export type { ClassOf } from './options/hook-options.js';
 export { ForgeRequestContext, type InboundRequest } from './nest/forge-request-context.js';
+export { ForgeAuthEvents } from './nest/forge-auth.events.js';
 export { ForgeAuthService } from './nest/forge-auth.service.js';
+export type { ForgeAuthEvent, ObservedScope, Observer, TokenRequestCause } from './observer.js';
+export type {
+  FailureState,
+  ForgeAuthState,
+  PipelineState,
+  RenewalState,
+  ServiceState,
+  TokenState,
+} from './application/state.js';
+export type { StorageState } from './storage/guarded-storage.js';
 export { AxiosTransport, type AxiosTransportOptions, type PoolOptions } from './http/axios.transport.js';
 export { ForgeResponse } from './http/forge-response.js';
 export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http/http-request.js';

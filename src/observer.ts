@@ -105,17 +105,28 @@ export interface Observer {
 }
 
 /**
- * The observers of one application. Costs nothing while nobody listens: callers ask `active` before they make an event.
+ * The observers of one application. Costs nothing while nobody listens: callers ask `active` before they make an event
+ * of what happens on every call. What is rare (a token request, a rejection, a state that changes) is told without asking.
  */
 export class Observers {
   #observers: readonly Observer[] = [];
-  /** Whether anybody listens. */
+  readonly #watchers = new Set<Observer>();
+  /** Whether anybody listens to what happens on every call. */
   active = false;
 
   /** Adds an observer; returns a function that takes it off again. */
   add(observer: Observer): () => void {
     this.#set([...this.#observers, observer]);
-    return () => this.#set(this.#observers.filter((other) => other !== observer));
+    return () => {
+      this.#watchers.delete(observer);
+      this.#set(this.#observers.filter((other) => other !== observer));
+    };
+  }
+
+  /** As `add`, for an observer of what is rare alone: calls cost no more for it. */
+  watch(observer: Observer): () => void {
+    this.#watchers.add(observer);
+    return this.add(observer);
   }
 
   /** Tells every observer; one that throws disturbs nobody. */
@@ -142,6 +153,6 @@ export class Observers {
 
   #set(observers: readonly Observer[]): void {
     this.#observers = observers;
-    this.active = observers.length > 0;
+    this.active = observers.some((observer) => !this.#watchers.has(observer));
   }
 }

@@ -1,11 +1,15 @@
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
+import { Activity } from './activity.js';
+import { describeService } from './describe-service.js';
+import type { ForgeAuthState } from './state.js';
 import { type EntrySurroundings, ServiceEntry } from './service-entry.js';
 import type { Host } from './host.js';
 import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
 import { checkRoot } from '../options/service-rules.js';
 import type { TokenLock } from '../lock/token-lock.js';
+import { Observers } from '../observer.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
@@ -19,6 +23,9 @@ import type { TokenManager } from '../token/token-manager.js';
  */
 export class ForgeAuthApplication {
   readonly #host: Host;
+  /** Who listens to what happens in this application. */
+  readonly observer = new Observers();
+  readonly #activity = new Activity();
   readonly #clock: Clock;
   readonly #entries = new Map<string, ServiceEntry>();
   readonly #around: EntrySurroundings;
@@ -32,6 +39,7 @@ export class ForgeAuthApplication {
     this.#host = host;
     this.#clock = host.clock ?? systemClock;
     this.#around = this.#createSurroundings();
+    this.observer.watch(this.#activity);
   }
 
   /** @throws {ConfigurationError} when it was configured before */
@@ -79,6 +87,17 @@ export class ForgeAuthApplication {
   /** The pipeline of a service; it may be declared later. One of a service without a pipeline throws when it is used. */
   pipeline(name: string): TokenFetchPipeline {
     return this.#entry(name).definedPipeline;
+  }
+
+  /** What every service is doing. Holds no secret. */
+  describe(): ForgeAuthState {
+    const at = this.#clock.now();
+    const declared = [...this.#entries.values()].filter(({ options }) => options !== undefined);
+    return {
+      at,
+      services: declared.map((entry) => describeService(entry, this.#activity.of(entry.name), at)),
+      storages: this.#storages.map((storage) => storage.describe()),
+    };
   }
 
   names(): string[] {

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { type AmbientContext, joinContext } from '../auth/caller.js';
+import { ForgeAuthEvents } from './forge-auth.events.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import { ForgeAuthService } from './forge-auth.service.js';
 import { ForgeRequestContext } from './forge-request-context.js';
@@ -18,7 +19,10 @@ const EVERY_PATH = '{*path}';
 
 /** One per application, found by every `forRoot()` and `forFeature()`, however deep. */
 @Global()
-@Module({ providers: [ForgeAuthRegistry, ForgeAuthService], exports: [ForgeAuthRegistry, ForgeAuthService] })
+@Module({
+  providers: [ForgeAuthRegistry, ForgeAuthService, ForgeAuthEvents],
+  exports: [ForgeAuthRegistry, ForgeAuthService, ForgeAuthEvents],
+})
 export class ForgeAuthCoreModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #registry: ForgeAuthRegistry;
   readonly #modules: ModulesContainer;

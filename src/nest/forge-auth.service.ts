@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
+import type { ForgeAuthState } from '../application/state.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import type { TokenManager } from '../token/token-manager.js';
 
@@ -21,6 +22,14 @@ export class ForgeAuthService {
   /** @throws {ConfigurationError} when no service has the name */
   tokens(name: string): TokenManager {
     return this.#registry.tokens(this.#known(name));
+  }
+
+  /**
+   * What every service is doing: the life of its token, its last renewal and failure, backoff, circuit, pipeline; and the
+   * storages. Plain data without a secret: safe to print and to serialise.
+   */
+  describe(): ForgeAuthState {
+    return this.#registry.describe();
   }
 
   /** Names of all services of the application. */

@@ -17,6 +17,18 @@ export type WriteOutcome = 'written' | 'superseded' | 'failed';
 /** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
 export type Admission = Lease | 'held' | 'down';
 
+/** What a storage is, and how it is. Holds no secret. */
+export interface StorageState {
+  /** Name of its class, such as `CacheManagerTokenStorage`. */
+  readonly kind: string;
+  /** `down` from a failure until it answers again: tokens are not shared meanwhile, calls go on. */
+  readonly state: 'up' | 'down';
+  /** Name of its lock's class. */
+  readonly lock: string;
+  readonly lockState: 'up' | 'down';
+  readonly encrypted: boolean;
+}
+
 /** What a {@link GuardedStorage} needs, and may be given. */
 export interface GuardedStorageOptions {
   readonly clock: Clock;
@@ -79,6 +91,18 @@ export class GuardedStorage {
   async prepare(): Promise<void> {
     if (this.#storage.connect === undefined) return;
     await this.#within(this.#storage.connect()).catch(() => undefined);
+  }
+
+  /** What stores and locks, and whether it answers. */
+  describe(): StorageState {
+    const [kind, lock] = [this.#storage, this.lock].map((part) => nameOf(part));
+    return {
+      kind: kind ?? 'custom',
+      state: this.#troubled ? 'down' : 'up',
+      lock: lock ?? 'custom',
+      lockState: this.#lockTroubled || (this.#troubled && this.locksFleet && !this.#lockIsApart) ? 'down' : 'up',
+      encrypted: this.#encryption !== undefined,
+    };
   }
 
   /** Waits, for a moment, until the last commands are through; no call reaches the storage from then on. */
@@ -251,4 +275,10 @@ export class GuardedStorage {
 
 function silence(): Error {
   return new TimeoutError('The storage does not answer.');
+}
+
+/** The name of a class, as far as it is one; `Object` says nothing. */
+function nameOf(instance: object): string | undefined {
+  const { name } = instance.constructor ?? {};
+  return typeof name === 'string' && name !== 'Object' && /^\w{1,64}$/.test(name) ? name : undefined;
 }

@@ -1,0 +1,45 @@
+import { originOf } from '../http/url.js';
+import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
+import type { Token } from '../token/token.js';
+import type { ServiceActivity } from './activity.js';
+import type { ServiceEntry } from './service-entry.js';
+import type { PipelineState, ServiceState, TokenState } from './state.js';
+
+/** Characters of a fingerprint that are shown. */
+const SHOWN_FINGERPRINT = 8;
+
+/** What a service is doing. @param now epoch milliseconds */
+export function describeService(entry: ServiceEntry, activity: Readonly<ServiceActivity>, now: number): ServiceState {
+  const { name, core, tokens, pipeline } = entry;
+  const base = core?.service.base?.href ?? entry.baseUrl;
+  const origin = base !== undefined && URL.canParse(base) ? originOf(base) : undefined;
+  return {
+    name,
+    ...(origin === undefined ? undefined : { origin }),
+    ...(tokens === undefined ? undefined : { token: describeToken(tokens.peek(), activity, now) }),
+    ...(core?.circuit === undefined ? undefined : { circuit: core.circuit.state }),
+    ...(pipeline === undefined ? undefined : { pipeline: describePipeline(pipeline) }),
+  };
+}
+
+function describeToken(token: Token | undefined, activity: Readonly<ServiceActivity>, now: number): TokenState {
+  const { lastRenewal, lastFailure, backoffUntil, rejections } = activity;
+  const recovered = lastRenewal !== undefined && lastFailure !== undefined && lastRenewal.at >= lastFailure.at;
+  const { expiresAt } = token ?? {};
+  return {
+    held: token !== undefined,
+    ...(token === undefined ? undefined : { fingerprint: token.fingerprint.slice(0, SHOWN_FINGERPRINT) }),
+    ...(token === undefined || lastRenewal === undefined
+      ? undefined
+      : { obtainedAt: lastRenewal.at, ageMs: Math.max(0, now - lastRenewal.at) }),
+    ...(expiresAt === undefined ? undefined : { expiresAt, expiresInMs: expiresAt - now }),
+    ...(lastRenewal === undefined ? undefined : { lastRenewal }),
+    ...(lastFailure === undefined ? undefined : { lastFailure: { ...lastFailure, recovered } }),
+    ...(backoffUntil === undefined || backoffUntil <= now ? undefined : { backoffUntil }),
+    rejections,
+  };
+}
+
+function describePipeline(pipeline: TokenFetchPipeline): PipelineState {
+  return { steps: pipeline.describe(), mermaid: pipeline.toMermaid() };
+}

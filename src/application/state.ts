@@ -1,0 +1,78 @@
+import type { ForgeAuthErrorCode } from '../errors.js';
+import type { TokenRequestCause } from '../observer.js';
+import type { StepState } from '../pipeline/step-state.js';
+import type { CircuitState } from '../retry/request-retry.strategy.js';
+import type { StorageState } from '../storage/guarded-storage.js';
+
+/**
+ * What the services of an application are doing. Plain data: safe to print, to serialise and to show.
+ *
+ * Instants are in epoch milliseconds by the application's clock.
+ */
+export interface ForgeAuthState {
+  /** When this was so. */
+  readonly at: number;
+  readonly services: readonly ServiceState[];
+  /** The application's storage first, then those that services have of their own. */
+  readonly storages: readonly StorageState[];
+}
+
+/** What one service is doing. */
+export interface ServiceState {
+  readonly name: string;
+  /** Where it is, without a path. Left out where it has no base URL. */
+  readonly origin?: string;
+  /** Left out where it has no tokens. */
+  readonly token?: TokenState;
+  /** Left out where its retry strategy has none. */
+  readonly circuit?: CircuitState;
+  /** Left out where its token comes from no pipeline. */
+  readonly pipeline?: PipelineState;
+}
+
+/** The token that calls of a service carry. */
+export interface TokenState {
+  /** Whether this process holds one that has not run out. It may know of none yet and find one in storage. */
+  readonly held: boolean;
+  /** Start of its fingerprint: tells tokens apart, and shows nothing. */
+  readonly fingerprint?: string;
+  /** When this process obtained it. */
+  readonly obtainedAt?: number;
+  readonly ageMs?: number;
+  /** Left out where the issuer set no end. */
+  readonly expiresAt?: number;
+  readonly expiresInMs?: number;
+  readonly lastRenewal?: RenewalState;
+  readonly lastFailure?: FailureState;
+  /** Token requests are held back until then. */
+  readonly backoffUntil?: number;
+  /** How often services rejected its tokens since the start. */
+  readonly rejections: number;
+}
+
+/** The last time that a token was obtained. */
+export interface RenewalState {
+  readonly at: number;
+  readonly cause: TokenRequestCause;
+  /** A registered grant type, or `custom`. */
+  readonly grant: string;
+  /** Whether another process obtained it. */
+  readonly shared: boolean;
+  readonly durationMs: number;
+}
+
+/** The last time that no token could be obtained. */
+export interface FailureState {
+  readonly at: number;
+  readonly cause: TokenRequestCause;
+  readonly code?: ForgeAuthErrorCode;
+  /** Whether it is older than the last renewal. */
+  readonly recovered: boolean;
+}
+
+/** A pipeline, and what its steps are doing. */
+export interface PipelineState {
+  readonly steps: readonly StepState[];
+  /** The steps as a Mermaid flowchart. */
+  readonly mermaid: string;
+}

@@ -1,0 +1,147 @@
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  BodyTokenFetcher,
+  CircuitBreakerRetryStrategy,
+  ClientCredentialsTokenProvider,
+  ForgeAuthEvents,
+  ForgeAuthModule,
+  type ForgeAuthRootOptions,
+  ForgeAuthService,
+  InMemoryTokenStorage,
+} from 'nestjs-forge-auth';
+import { FakeClock, ForgeTestingModule, TestIssuer } from 'nestjs-forge-auth/testing';
+import { ForgeAuthRegistry } from '../../src/nest/forge-auth.registry.js';
+import { render } from '../support/render.js';
+import { expectNoSecrets } from '../support/secrets.js';
+
+const SECRET = 'canary-client-secret';
+let issuer: TestIssuer;
+let clock: FakeClock;
+let app: TestingModule | undefined;
+beforeEach(async () => {
+  issuer = await TestIssuer.start();
+  clock = new FakeClock();
+});
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+  await issuer.close();
+});
+
+async function boot(options: ForgeAuthRootOptions): Promise<TestingModule> {
+  app = await Test.createTestingModule({
+    imports: [ForgeAuthModule.forRoot(options), ForgeTestingModule.forRoot({ clock, issuer })],
+  }).compile();
+  await app.init();
+  return app;
+}
+
+const provider = (): ClientCredentialsTokenProvider =>
+  new ClientCredentialsTokenProvider({ tokenUrl: issuer.tokenUrl, clientId: 'app', clientSecret: SECRET });
+
+describe('ForgeAuthService.describe()', () => {
+  it('tells of every service: where it is, its token, its circuit', async () => {
+    const { get } = await boot({
+      storage: new InMemoryTokenStorage(),
+      services: [
+        { name: 'plain', baseUrl: 'https://plain.example/api' },
+        {
+          name: 'orders',
+          baseUrl: 'https://orders.example/v1/secret-path',
+          auth: { provider: provider() },
+          retry: new CircuitBreakerRetryStrategy(),
+        },
+      ],
+    }).then((booted) => ({ get: booted.get.bind(booted) }));
+    const service = get(ForgeAuthService);
+    expect(service.describe()).toEqual({
+      at: clock.now(),
+      services: [
+        { name: 'plain', origin: 'https://plain.example' },
+        { name: 'orders', origin: 'https://orders.example', circuit: 'closed', token: { held: false, rejections: 0 } },
+      ],
+      storages: [
+        { kind: 'InMemoryTokenStorage', state: 'up', lock: 'InProcessTokenLock', lockState: 'up', encrypted: false },
+      ],
+    });
+    const token = await service.tokens('orders').getToken();
+    await clock.advance(60_000);
+    expect(service.describe().services[1]?.token).toMatchObject({
+      held: true,
+      fingerprint: token.fingerprint.slice(0, 8),
+      expiresAt: token.expiresAt,
+      expiresInMs: 3_540_000,
+    });
+  });
+
+  it('remembers the last renewal, failure, backoff and rejections, as they are observed', async () => {
+    const { observer } = (await boot({ services: [{ name: 'orders', auth: { provider: provider() } }] })).get(
+      ForgeAuthRegistry,
+    );
+    const service = (app as TestingModule).get(ForgeAuthService);
+    const orders = { at: clock.now(), service: 'orders' };
+    await service.tokens('orders').getToken();
+    const request = { ...orders, type: 'token_request', grant: 'client_credentials', durationMs: 5 } as const;
+    observer.emit({ ...request, cause: 'window', outcome: 'failed', shared: false, code: 'FORGE_AUTH_TOKEN_REFUSED' });
+    observer.emit({ ...orders, type: 'backoff', until: clock.now() + 2_000 });
+    observer.emit({ ...orders, type: 'token_rejected', status: 401 });
+    const token = () => service.describe().services[0]?.token;
+    expect(token()).toMatchObject({
+      lastFailure: { cause: 'window', code: 'FORGE_AUTH_TOKEN_REFUSED' },
+      backoffUntil: clock.now() + 2_000,
+    });
+    await clock.advance(1_000);
+    observer.emit({ ...request, at: clock.now(), cause: 'rejection', outcome: 'obtained', shared: true });
+    expect(token()).toMatchObject({
+      lastRenewal: { at: clock.now(), cause: 'rejection', grant: 'client_credentials', shared: true, durationMs: 5 },
+      lastFailure: { recovered: true },
+      ageMs: 0,
+    });
+    expect(token()).not.toHaveProperty('backoffUntil');
+  });
+
+  it('pictures pipelines, and holds no secret in any form', async () => {
+    const step = new BodyTokenFetcher({
+      name: 'app_token',
+      baseUrl: issuer.url,
+      endpoint: '/token',
+      requestData: { grant_type: 'client_credentials', client_id: 'app', client_secret: SECRET },
+    });
+    const service = (await boot({ services: [{ name: 'prices', auth: { pipeline: { steps: [step] } } }] })).get(
+      ForgeAuthService,
+    );
+    const token = await service.tokens('prices').getToken();
+    const state = service.describe();
+    expect(state.services[0]?.pipeline).toMatchObject({
+      steps: [{ name: 'app_token', cached: true }],
+      mermaid: expect.stringContaining('app_token'),
+    });
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state);
+    expectNoSecrets(render(state), [SECRET, token.accessToken]);
+  });
+});
+
+describe('ForgeAuthEvents', () => {
+  it('costs calls nothing until somebody subscribes, and nothing again when they have left', async () => {
+    await boot({});
+    const [events, { observer }] = [app?.get(ForgeAuthEvents), app?.get(ForgeAuthRegistry)] as [
+      ForgeAuthEvents,
+      ForgeAuthRegistry,
+    ];
+    expect(observer.active).toBe(false);
+    const seen: unknown[] = [];
+    const subscription = events.subscribe((event) => seen.push(event));
+    const leave = events.on('circuit', ({ state }) => seen.push(state));
+    const shaky = events.on('circuit', () => {
+      throw new Error('a listener that fails');
+    });
+    expect(observer.active).toBe(true);
+    const event = { type: 'circuit', at: 1, service: 'orders', state: 'open' } as const;
+    observer.emit(event);
+    observer.emit({ type: 'token_invalidated', at: 2, service: 'orders' });
+    for (const end of [() => subscription.unsubscribe(), leave, shaky]) end();
+    observer.emit(event);
+    expect(seen).toEqual([event, 'open', { type: 'token_invalidated', at: 2, service: 'orders' }]);
+    expect(observer.active).toBe(false);
+  });
+});
