@@ -122,8 +122,10 @@ export {
 } from './pipeline/token-fetch-pipeline.js';
 export type { FetchContext, TokenFetcher } from './pipeline/token-fetcher.js';
 export type {
+  ClientAssertionOptions,
   ClientAuthFunction,
   ClientAuthMethod,
+  ClientAuthName,
   ClientAuthRequest,
   ClientOptions,
 } from './providers/client-authentication/client-options.js';
@@ -144,6 +146,9 @@ export {
   type PasswordGrantTokenProviderOptions,
 } from './providers/grants/password-grant.provider.js';
 export type { SecretSource } from './providers/secret.js';
+export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/signing-key.js';
+export type { TextSource } from './providers/text-source.js';
+export type { EndpointOptions } from './providers/endpoints.js';
 export { StaticTokenProvider } from './providers/grants/static-token.provider.js';
 export type { AuthRetryStrategy } from './retry/auth-retry.strategy.js';
 export {

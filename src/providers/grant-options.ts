@@ -6,6 +6,7 @@ import type { Token } from '../token/token.js';
 import type { ClientOptions } from './client-authentication/client-options.js';
 import type { Compliance } from './compliance.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions } from './endpoints.js';
+import { checkTextSource } from './text-source.js';
 
 /** Options that every grant has. One of `tokenUrl` and `issuer` is needed. */
 export interface GrantOptions extends ClientOptions, EndpointOptions {
@@ -99,9 +100,9 @@ export function checkText(value: unknown, what: string): void {
     throw new ConfigurationError(`${what} must be a text that is not empty.`);
 }
 
-/** @throws {ConfigurationError} unless `value` is left out, a text that is not empty, or a function */
+/** @throws {ConfigurationError} unless `value` is left out, a text that is not empty, a function, or `{ file }` */
 export function checkSecret(value: unknown, what: string): void {
-  if (value !== undefined && typeof value !== 'function') checkText(value, what);
+  if (value !== undefined) checkTextSource(value, what);
 }
 
 function checkTexts(value: unknown, what: string): void {

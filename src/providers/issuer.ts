@@ -2,6 +2,7 @@ import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import type { ProviderEnvironment } from '../token/token-provider.js';
+import { hasCertificate } from './client-authentication/tls-client-auth.js';
 import type { Compliance } from './compliance.js';
 import { type EndpointName, endpointOption, type EndpointOptions, givenEndpoints } from './endpoints.js';
 import { assertSecureUrl, type GrantOptions } from './grant-options.js';
@@ -59,7 +60,14 @@ export class Issuer {
     const fetch = async (): Promise<Record<string, unknown>> => ({
       ...(await discoverIssuer(issuer, this.http, this.owner, allowInsecure, () => this.now())),
     });
-    return { ...((await this.#environment.discovery.get(issuer, fetch)) as ServerMetadata), ...given };
+    const document = (await this.#environment.discovery.get(issuer, fetch)) as ServerMetadata;
+    return { ...document, ...this.#aliases(document), ...given };
+  }
+
+  /** Where a client with a certificate is to ask. @see [RFC 8705 §5](https://www.rfc-editor.org/rfc/rfc8705#section-5) */
+  #aliases({ mtls_endpoint_aliases: aliases }: ServerMetadata): Partial<ServerMetadata> {
+    if (typeof aliases !== 'object' || aliases === null || !hasCertificate(this.#options.http?.tls)) return {};
+    return Object.fromEntries(Object.entries(aliases).filter(([, url]) => typeof url === 'string'));
   }
 
   /** @throws {ConfigurationError} when it is not known where to ask */

@@ -1,14 +1,11 @@
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
-import { type Clock, systemClock, withDeadline } from '../clock.js';
-import { AuthenticationError } from '../errors.js';
+import { type Clock, systemClock } from '../clock.js';
 import { fingerprintOf } from '../token/token-key.js';
+import { readTextSource, type TextSource } from './text-source.js';
 
-/** A secret, or a function that reads it: from a file, a vault. Read again when the issuer answers `invalid_client`. */
-export type SecretSource = string | (() => string | Promise<string>);
-
-/** A vault that has not answered by then is asked again by the next flight. */
-const DEADLINE_MS = 5_000;
+/** A secret, a function that reads it (from a vault), or `{ file }`. Read again when the issuer answers `invalid_client`. */
+export type SecretSource = TextSource;
 
 const derive = promisify(scrypt) as (password: string, salt: string, length: number) => Promise<Buffer>;
 
@@ -29,7 +26,7 @@ export class Secret {
 
   /** The secret's current value. */
   read(): Promise<string> {
-    this.#value ??= this.#ask().catch((error: unknown) => {
+    this.#value ??= readTextSource(this.#name, this.#source, this.#clock).catch((error: unknown) => {
       this.#value = undefined;
       throw error;
     });
@@ -60,36 +57,5 @@ export class Secret {
       this.#fingerprint = { of: value, value: (await derive(value, salt, 32)).toString('base64url') };
     }
     return this.#fingerprint.value;
-  }
-
-  async #ask(): Promise<string> {
-    let value: unknown;
-    try {
-      value = typeof this.#source === 'string' ? this.#source : await this.#call(this.#source);
-    } catch (cause) {
-      if (cause instanceof AuthenticationError) throw cause;
-      throw new AuthenticationError(`${this.#name} could not be read: its function threw.`, {
-        code: 'FORGE_AUTH_CREDENTIAL_FAILED',
-        cause,
-        transient: true,
-      });
-    }
-    if (typeof value === 'string' && value !== '') return value;
-    throw new AuthenticationError(`${this.#name} could not be read: its function answered no text.`, {
-      code: 'FORGE_AUTH_CREDENTIAL_FAILED',
-    });
-  }
-
-  /** An async function, so that a source that throws at once is a rejection like any other. */
-  #call(source: () => string | Promise<string>): Promise<string> {
-    const onTimeout = (): Error =>
-      new AuthenticationError(
-        `${this.#name} could not be read: its function did not answer within ${DEADLINE_MS} ms.`,
-        {
-          code: 'FORGE_AUTH_CREDENTIAL_FAILED',
-          transient: true,
-        },
-      );
-    return withDeadline(this.#clock, (async () => source())(), DEADLINE_MS, onTimeout);
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.js';
 import type { HttpRequesterOptions } from '../../http/http-requester.js';
 import type { IssuerClock } from '../issuer-clock.js';
 import type { Secret } from '../secret.js';
@@ -32,6 +33,7 @@ export interface ClientMaterial {
   readonly owner: string;
   /** The client secret, where there is one: read once for all who use it. */
   readonly secret: Secret | undefined;
+  readonly clock: Clock;
 }
 
 /** The options that client authentications are chosen by. */

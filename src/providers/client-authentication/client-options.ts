@@ -1,4 +1,6 @@
 import type { SecretSource } from '../secret.js';
+import type { KeySource } from '../signing-key.js';
+import type { TextSource } from '../text-source.js';
 
 /** A request to the issuer, as a client authentication sees it. */
 export interface ClientAuthRequest {
@@ -14,7 +16,16 @@ export type ClientAuthFunction = (
 ) => void | Promise<void>;
 
 /** Names of the methods that `authMethod` takes. */
-export type ClientAuthName = 'client_secret_basic' | 'client_secret_post' | 'none' | 'body' | 'header';
+export type ClientAuthName =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  | 'client_secret_jwt'
+  | 'private_key_jwt'
+  | 'tls_client_auth'
+  | 'self_signed_tls_client_auth'
+  | 'none'
+  | 'body'
+  | 'header';
 
 /**
  * How the client shows who it is at the token endpoint (RFC 6749 §2.3).
@@ -22,16 +33,41 @@ export type ClientAuthName = 'client_secret_basic' | 'client_secret_post' | 'non
  */
 export type ClientAuthMethod = ClientAuthName | ClientAuthFunction;
 
+/** How the assertion of `private_key_jwt` and `client_secret_jwt` is made. */
+export interface ClientAssertionOptions {
+  /** JWS algorithm. @default the usual one of the key's kind; HS256 with a secret */
+  alg?: string;
+  /** Key id. @default that of the JWK or key file */
+  kid?: string;
+  /** @default the token endpoint */
+  audience?: string;
+  /** Milliseconds. @default 60_000 */
+  lifetimeMs?: number;
+  /** Further claims. `iat`, `exp` and `jti` are made for each request. */
+  claims?: Readonly<Record<string, unknown>>;
+  /** Further header members: `x5t`, `typ`. */
+  headers?: Readonly<Record<string, unknown>>;
+}
+
 /** Options that say who the client is, and how it shows that. */
 export interface ClientOptions {
   clientId: string;
   /** Left out for a public client. A function is read again when the issuer answers `invalid_client`. */
   clientSecret?: SecretSource;
+  /** Private key of `private_key_jwt`. A function is read again when the issuer answers `invalid_client`. */
+  clientKey?: KeySource;
   /**
-   * How the client shows who it is. Under discovery the first that both sides know; `'none'` without a secret.
-   * @default 'client_secret_basic'
+   * How assertions are made; or `{ token }`: somebody else's JWT that speaks for the client (a projected Kubernetes
+   * service account token, a CI's OIDC token, a SPIFFE JWT-SVID), read for each request. No secret is then needed at all.
    */
-  authMethod?: ClientAuthMethod;
+  clientAssertion?: ClientAssertionOptions | { token: TextSource };
+  /**
+   * How the client shows who it is: one way, or a list in order of preference. Under discovery the first that the issuer
+   * lists and the options have the material for.
+   * @default the first of private_key_jwt, tls_client_auth, client_secret_basic, client_secret_post, client_secret_jwt
+   * that the options have the material for; without a secret or key `'none'`
+   */
+  authMethod?: ClientAuthMethod | readonly ClientAuthMethod[];
   /**
    * How id and secret are written in a Basic header: form-encoded first, as RFC 6749 §2.3.1 demands, or as they are, as
    * some issuers expect.

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { Secret } from '../secret.js';
+import { checkClientAssertion } from './client-assertion.js';
 import type {
   ClientAuthDefinition,
   ClientAuthentication,
@@ -9,7 +10,9 @@ import type {
 } from './client-authentication.js';
 import type { ClientAuthMethod } from './client-options.js';
 import { functionAuthentication } from './function.js';
-import { CLIENT_AUTHENTICATIONS } from './registry.js';
+import { none } from './none.js';
+import { CLIENT_AUTHENTICATIONS, PREFERRED } from './registry.js';
+import { hasCertificate } from './tls-client-auth.js';
 
 /** What a server supports that lists nothing (RFC 8414 §2). */
 const UNLISTED = ['client_secret_basic'];
@@ -33,9 +36,9 @@ export class Client {
     this.#options = options;
     this.#owner = owner;
     this.#secret = clientSecret === undefined ? undefined : new Secret(`${owner}: clientSecret`, clientSecret, clock);
-    const material: ClientMaterial = { options, owner, secret: this.#secret };
-    this.#candidates = [authMethod ?? []].flat().map((method) => configured(method, material));
-    if (authMethod === undefined) this.#candidates = preferred(material);
+    checkClientAssertion(options.clientAssertion, owner);
+    const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
+    this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material);
   }
 
   /**
@@ -44,9 +47,9 @@ export class Client {
    * @throws {ConfigurationError} when there is none that both sides know
    */
   authentication(supported: readonly string[] | undefined): ClientAuthentication {
-    const [first, ...others] = this.#candidates;
-    const mayChoose =
-      this.#options.issuer !== undefined && (this.#options.authMethod === undefined || others.length > 0);
+    const [first] = this.#candidates;
+    const { issuer, authMethod } = this.#options;
+    const mayChoose = issuer !== undefined && (authMethod === undefined || Array.isArray(authMethod));
     if (first !== undefined && (!mayChoose || first.name === 'none' || first.name === 'function')) return first;
     const offered = supported ?? UNLISTED;
     const chosen = this.#candidates.find(({ name }) => offered.includes(ALIASES[name] ?? name));
@@ -55,6 +58,11 @@ export class Client {
     throw new ConfigurationError(
       `${this.#owner}: the issuer supports none of ${names}. Set authMethod to what it asks for.`,
     );
+  }
+
+  /** Whether what it writes carries a time, and so depends on the clock. */
+  get timed(): boolean {
+    return this.#candidates.some(({ timed }) => timed === true);
   }
 
   /** @param withSecret whether the client secret is to be among them */
@@ -75,23 +83,37 @@ export class Client {
   }
 }
 
-function configured(method: ClientAuthMethod, material: ClientMaterial): ClientAuthentication {
+/** @throws {ConfigurationError} when a method is unknown, or the options have the material for none of them */
+function configured(
+  methods: NonNullable<ClientAuthOptions['authMethod']>,
+  material: ClientMaterial,
+): readonly ClientAuthentication[] {
   const { owner, options } = material;
-  if (typeof method === 'function') return functionAuthentication(method, material);
+  const missing: string[] = [];
+  const usable = ([methods] as ClientAuthMethod[][]).flat(2).flatMap((method) => {
+    if (typeof method === 'function') return [functionAuthentication(method, material)];
+    const definition = definitionOf(method, owner);
+    const option = definition.missing(options);
+    if (option === undefined) return [definition.bind(material)];
+    missing.push(`authMethod ${method} needs a ${option}`);
+    return [];
+  });
+  if (usable.length > 0) return usable;
+  throw new ConfigurationError(`${owner}: ${missing.join(', ') || 'authMethod is an empty list'}.`);
+}
+
+function definitionOf(method: unknown, owner: string): ClientAuthDefinition {
   const definition = CLIENT_AUTHENTICATIONS.find(({ name }) => name === method);
-  if (definition === undefined) {
-    const known = CLIENT_AUTHENTICATIONS.map(({ name }) => name).join(', ');
-    throw new ConfigurationError(`${owner}: authMethod must be a function or one of ${known}, not ${String(method)}.`);
-  }
-  const missing = definition.missing(options);
-  if (missing !== undefined) throw new ConfigurationError(`${owner}: authMethod ${method} needs a ${missing}.`);
-  return definition.bind(material);
+  if (definition !== undefined) return definition;
+  const known = CLIENT_AUTHENTICATIONS.map(({ name }) => name).join(', ');
+  throw new ConfigurationError(`${owner}: authMethod must be a function or one of ${known}, not ${String(method)}.`);
 }
 
 /** What the options have the material for; a client that has none shows its id alone. */
 function preferred(material: ClientMaterial): readonly ClientAuthentication[] {
-  const end = CLIENT_AUTHENTICATIONS.findIndex(({ name }) => name === 'none');
-  const usable = (definition: ClientAuthDefinition): boolean => definition.missing(material.options) === undefined;
-  const found = CLIENT_AUTHENTICATIONS.slice(0, end).filter(usable);
-  return (found.length > 0 ? found : CLIENT_AUTHENTICATIONS.slice(end, end + 1)).map((it) => it.bind(material));
+  const { http } = material.options;
+  const found = PREFERRED.filter((definition) => definition.missing(material.options) === undefined);
+  // An agent or transport may hold a certificate, and mostly does not.
+  const certain = found.filter((definition) => definition.name !== 'tls_client_auth' || hasCertificate(http?.tls));
+  return (certain.length > 0 ? certain : [none]).map((definition) => definition.bind(material));
 }

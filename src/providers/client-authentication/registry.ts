@@ -1,16 +1,29 @@
-import type { ClientAuthDefinition } from './client-authentication.js';
+import { clientSecretJwt, privateKeyJwt } from './client-assertion.js';
+import type { ClientAuthDefinition, ClientAuthOptions } from './client-authentication.js';
 import { clientSecretBasic, header } from './client-secret-basic.js';
 import { body, clientSecretPost } from './client-secret-post.js';
 import { none } from './none.js';
+import { selfSignedTlsClientAuth, tlsClientAuth } from './tls-client-auth.js';
 
-/**
- * Every client authentication, in the order in which they are preferred where the options do not say. Those after `none`
- * are taken only by name.
- */
-export const CLIENT_AUTHENTICATIONS: readonly ClientAuthDefinition[] = [
+/** Those that are taken where the options do not say, in order of preference. */
+export const PREFERRED: readonly ClientAuthDefinition[] = [
+  privateKeyJwt,
+  tlsClientAuth,
   clientSecretBasic,
   clientSecretPost,
+  clientSecretJwt,
+];
+
+/** Every client authentication. */
+export const CLIENT_AUTHENTICATIONS: readonly ClientAuthDefinition[] = [
+  ...PREFERRED,
+  selfSignedTlsClientAuth,
   none,
   body,
   header,
 ];
+
+/** Whether options have the material for any way to show who the client is. */
+export function hasCredential(options: ClientAuthOptions): boolean {
+  return PREFERRED.some((definition) => definition.missing(options) === undefined);
+}

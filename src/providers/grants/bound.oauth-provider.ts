@@ -160,14 +160,20 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return token;
   }
 
-  /** A secret may have been rotated since it was read: read again once, when the issuer no longer knows it. */
+  /**
+   * What was refused may be right a moment later: a secret may have been rotated since it was read, and what is signed
+   * with a time is signed anew once the issuer's clock is known. Tried again once.
+   */
   async #withFreshSecrets(work: () => Promise<Token>): Promise<Token> {
+    const { clock } = this.issuer;
+    const { offsetMs } = clock;
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof AuthenticationError) || !mayBeRotated(error)) throw error;
+      const timed = (this.#grant.timed ?? false) || this.client.timed;
       const changed = await Promise.all([this.client.reread(), this.#grant.reread?.()]);
-      if (!changed.includes(true)) throw error;
+      if (!changed.includes(true) && !(timed && clock.hasMoved(offsetMs))) throw error;
       return work();
     }
   }
@@ -175,9 +181,11 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
 /** Refused in a way that another secret or password may mend. */
 function mayBeRotated(error: AuthenticationError): boolean {
-  return (
-    !error.transient && (error.status === 401 || error.error === 'invalid_client' || error.error === 'invalid_grant')
-  );
+  const { transient, status, error: code } = error;
+  if (transient) return false;
+  return code === undefined
+    ? status === 401 || status === 403
+    : status === 401 || code === 'invalid_client' || code === 'invalid_grant' || code === 'invalid_dpop_proof';
 }
 
 /** A certificate as a text that is the same for the same bytes. */

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../../errors.js';
+import { hasCredential } from '../client-authentication/registry.js';
 import type { GrantOptions } from '../grant-options.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
@@ -12,9 +13,9 @@ export type ClientCredentialsTokenProviderOptions = GrantOptions;
  */
 export class ClientCredentialsTokenProvider extends OAuthTokenProvider<ClientCredentialsTokenProviderOptions> {
   protected grantOf(options: ClientCredentialsTokenProviderOptions, owner: string): Grant {
-    if (options.clientSecret === undefined && options.authMethod === undefined) {
+    if (options.authMethod === undefined && !hasCredential(options)) {
       throw new ConfigurationError(
-        `${owner}: clientSecret is missing. A client without a secret says so with authMethod: 'none'.`,
+        `${owner}: clientSecret is missing. Give it, a clientKey, a clientAssertion, or a certificate in http.tls; a client without a secret says so with authMethod: 'none'.`,
       );
     }
     return { grantType: 'client_credentials', parameters: async () => ({}), keyParts: async () => [] };

@@ -1,6 +1,7 @@
-import { checkSecret, checkText, type GrantOptions } from '../grant-options.js';
+import { checkText, type GrantOptions } from '../grant-options.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
+import { checkTextSource } from '../text-source.js';
 import { Secret, type SecretSource } from '../secret.js';
 import { fingerprintOf } from '../../token/token-key.js';
 
@@ -20,8 +21,7 @@ export class PasswordGrantTokenProvider extends OAuthTokenProvider<PasswordGrant
   protected grantOf(options: PasswordGrantTokenProviderOptions, owner: string): Grant {
     const { username } = options;
     checkText(username, `${owner}: username`);
-    if (typeof options.password !== 'function') checkText(options.password, `${owner}: password`);
-    checkSecret(options.password, `${owner}: password`);
+    checkTextSource(options.password, `${owner}: password`);
     const password = new Secret(`${owner}: password`, options.password);
     const salt = fingerprintOf([options.tokenUrl ?? options.issuer ?? '', options.clientId, username]);
     return {

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { type Clock, withDeadline } from '../clock.js';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { fingerprintOf } from '../token/token-key.js';
+
+/** A text, a function that reads it, or a file that holds it (a mounted secret, a projected service account token). */
+export type TextSource = string | (() => string | Promise<string>) | { readonly file: string };
+
+/** A vault that has not answered by then is asked again by the next flight. */
+const DEADLINE_MS = 5_000;
+
+/** Whether `source` names a file. */
+export function isFile(source: unknown): source is { readonly file: string } {
+  return typeof source === 'object' && source !== null && typeof (source as { file?: unknown }).file === 'string';
+}
+
+/** @throws {ConfigurationError} unless `source` is a text without a line break at its end, a function, or `{ file }` */
+export function checkTextSource(source: unknown, what: string): void {
+  if (typeof source === 'function' || isFile(source)) return;
+  if (source === undefined)
+    throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
+  if (typeof source !== 'string' || source === '')
+    throw new ConfigurationError(`${what} must be a text that is not empty, a function, or { file }.`);
+  if (/[\r\n]$/.test(source))
+    throw new ConfigurationError(`${what} ends in a line break. Was it read from a file? Give { file }, or trim it.`);
+}
+
+/**
+ * Reads a source. A line break at the end of what a function or file holds is cut.
+ * @param name the option it was given as, for messages
+ * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when it cannot be read, or holds no text
+ */
+export async function readTextSource(name: string, source: TextSource, clock: Clock): Promise<string> {
+  if (typeof source === 'string') return source;
+  const value = await readWithin(name, isFile(source) ? () => readFile(source.file, 'utf8') : source, clock);
+  const text = typeof value === 'string' ? value.replace(/[\r\n]+$/, '') : value;
+  if (typeof text === 'string' && text !== '') return text;
+  const why = isFile(source) ? 'its file is empty' : 'its function answered no text';
+  throw unreadable(name, why, false);
+}
+
+/**
+ * Calls a function that reads something, within a time.
+ * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when it throws, or does not return
+ */
+export async function readWithin<T>(name: string, read: () => T | Promise<T>, clock: Clock): Promise<T> {
+  try {
+    // An async function, so that one that throws at once is a rejection like any other.
+    return await withDeadline(clock, (async () => read())(), DEADLINE_MS, () =>
+      unreadable(name, `its function did not answer within ${DEADLINE_MS} ms`, true),
+    );
+  } catch (cause) {
+    if (cause instanceof AuthenticationError || cause instanceof ConfigurationError) throw cause;
+    const missing = (cause as { code?: unknown } | undefined)?.code === 'ENOENT';
+    throw unreadable(name, missing ? 'its file does not exist' : 'its function threw', true, cause);
+  }
+}
+
+/** What tells two sources apart in a key: a text by its fingerprint, a file by its path; a function is not known. */
+export function sourceIdentity(source: TextSource | undefined): string {
+  if (source === undefined || typeof source === 'function') return '';
+  return isFile(source) ? `file ${source.file}` : fingerprintOf([source]);
+}
+
+function unreadable(name: string, why: string, transient: boolean, cause?: unknown): AuthenticationError {
+  return new AuthenticationError(`${name} could not be read: ${why}.`, {
+    code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+    transient,
+    ...(cause === undefined ? undefined : { cause }),
+  });
+}
