@@ -63,9 +63,9 @@ export interface ClientOptions {
   clientAssertion?: ClientAssertionOptions | { token: TextSource };
   /**
    * How the client shows who it is: one way, or a list in order of preference. Under discovery the first that the issuer
-   * lists and the options have the material for.
-   * @default the first of private_key_jwt, tls_client_auth, client_secret_basic, client_secret_post, client_secret_jwt
-   * that the options have the material for; without a secret or key `'none'`
+   * lists and the options have the material for. Left out: private_key_jwt, tls_client_auth, client_secret_basic,
+   * client_secret_post, client_secret_jwt, none, in this order.
+   * @default the first that the options have the material for
    */
   authMethod?: ClientAuthMethod | readonly ClientAuthMethod[];
   /**
