@@ -1,9 +1,19 @@
-/** @type {import('jest').Config} */
-export default {
+/** What measures time, or starts servers and processes of its own, has the machine to itself. */
+const ALONE = [
+  'test/fleet',
+  'test/storage',
+  'test/lock',
+  'test/sample',
+  'test/module/exit',
+  'test/dashboard',
+  'test/browser',
+  'test/site',
+];
+
+const shared = {
   testEnvironment: 'node',
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/stock-apps/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-forge-auth$': '<rootDir>/src/index.ts',
@@ -24,6 +34,27 @@ export default {
     ],
   },
   setupFiles: ['reflect-metadata'],
+};
+const ignored = ['/node_modules/', '<rootDir>/test/stock-apps/'];
+
+/** `npm test` runs the first project in two workers, then the second in one process. @type {import('jest').Config} */
+export default {
   testTimeout: 30_000,
+  projects: [
+    {
+      ...shared,
+      displayName: 'together',
+      testPathIgnorePatterns: [...ignored, ...ALONE.map((path) => `<rootDir>/${path}`)],
+    },
+    {
+      ...shared,
+      displayName: 'alone',
+      testPathIgnorePatterns: [
+        ...ignored,
+        '<rootDir>/src/',
+        `<rootDir>/test/(?!(${ALONE.map((path) => path.slice('test/'.length)).join('|')}))`,
+      ],
+    },
+  ],
   ...(process.env.CI && { reporters: ['default', '<rootDir>/.ci/closing-line.mjs'] }),
 };
