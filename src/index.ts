@@ -5,6 +5,15 @@ export { BearerAuth } from './auth/bearer.authenticator.js';
 export { CallerTokenAuth, type CallerTokenAuthOptions } from './auth/caller-token.authenticator.js';
 export type { CallerInit } from './auth/caller.js';
 export { CompositeAuth, type CompositeAuthOptions } from './auth/composite.authenticator.js';
+export { OAuth1Auth, type OAuth1AuthOptions } from './auth/oauth1.authenticator.js';
+export type { OAuth1ClientKey, OAuth1ClientKeySource } from './auth/oauth1/client-key.js';
+export type {
+  OAuth1BodyHash,
+  OAuth1SignatureMethod,
+  OAuth1SignatureMethodName,
+  OAuth1SigningKeys,
+} from './auth/oauth1/signature-method.js';
+export type { OAuth1Placement, OAuth1SigningOptions } from './auth/oauth1/signing-options.js';
 export { TokenAuth, type TokenAuthPlacement } from './auth/token.authenticator.js';
 export { attachForgeAuth } from './client/faces/attach-forge-auth.js';
 export type { ForgeAxiosOptions } from './client/faces/axios.face.js';

@@ -20,6 +20,11 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly replays: number;
   /** Whether it can be sent once more: not with a body that can be read only once. */
   readonly replayable: boolean;
+  /**
+   * What an authenticator knows of the rejection that it has just judged, in words that follow the status in the error's
+   * message. Never a part of the answer or of a credential.
+   */
+  rejection?: string | undefined;
 }
 
 /**
@@ -59,6 +64,8 @@ export interface Authenticator {
   onRejected?(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean>;
   /** When a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
   readonly retry?: AuthRetryStrategy | undefined;
+  /** Whether it signs the request as it stands: {@link CompositeAuth} calls it after those that change it. @default false */
+  readonly signsRequest?: boolean | undefined;
   /** Lower-case names of the headers that are written. A call that sets one of them itself is left alone. */
   readonly credentialHeaders?: readonly string[] | undefined;
 }

@@ -60,7 +60,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     }
     const writers: Authenticator[] = [];
     this.#writers.set(request, writers);
-    for (const member of this.#chosen(request)) {
+    for (const member of signersLast(this.#chosen(request))) {
       if (member.credentialHeaders?.some((name) => request.headers[name] !== undefined)) continue;
       await member.authenticate(request);
       writers.push(member);
@@ -86,4 +86,9 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
   #authenticators(): readonly Authenticator[] {
     return this.#members.filter((member) => isAuthenticator(member));
   }
+}
+
+/** What signs the request must see it as it is sent. */
+function signersLast(members: readonly Authenticator[]): readonly Authenticator[] {
+  return members.toSorted((a, b) => Number(a.signsRequest ?? false) - Number(b.signsRequest ?? false));
 }

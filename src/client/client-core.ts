@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import { RedactedCause, redactUrl } from '../redact.js';
 import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
 import { authLayer } from './layers/auth.layer.js';
-import { type CallRequest, discard } from './request/call-request.js';
+import { type CallRequest, discard, rejectionOf } from './request/call-request.js';
 import { CallReport, reportCircuit } from './call-report.js';
 import { CallScope } from './request/call-scope.js';
 import { collectBody } from './collect-body.js';
@@ -136,11 +136,14 @@ export class ClientCore {
     const type = responseType === 'stream' ? 'json' : responseType;
     const response = new ForgeResponse({ ...asked, responseType: type }, { ...answered, body }, info);
     const { status, headers } = response;
-    const error = new HttpStatusError(`${method} ${redactUrl(url)} answered ${status} (service "${name}").`, {
-      status,
-      headers,
-      data: dataOf(response),
-    });
+    const error = new HttpStatusError(
+      `${method} ${redactUrl(url)} answered ${status} (service "${name}")${rejectionOf(call)}.`,
+      {
+        status,
+        headers,
+        data: dataOf(response),
+      },
+    );
     error.attempts = call.attempts;
     throw error;
   }

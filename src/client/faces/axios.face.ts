@@ -11,7 +11,7 @@ import type { HttpResponse } from '../../http/http-request.js';
 import { redactUrl } from '../../redact.js';
 import { axiosErrorOf } from './axios-error.js';
 import { followerOf, requestOf } from './axios-request.js';
-import type { CallRequest } from '../request/call-request.js';
+import { type CallRequest, rejectionOf } from '../request/call-request.js';
 import type { ClientCore } from '../client-core.js';
 import type { RequestConfig } from '../request/request-config.js';
 import type { ResolvedService } from '../resolved-service.js';
@@ -122,11 +122,14 @@ function statusError(
   { name }: ResolvedService,
 ): HttpStatusError {
   const data = Buffer.isBuffer(body) ? body.toString() : body;
-  const error = new HttpStatusError(`${method} ${redactUrl(url)} answered ${status} (service "${name}").`, {
-    status,
-    headers,
-    data,
-  });
+  const error = new HttpStatusError(
+    `${method} ${redactUrl(url)} answered ${status} (service "${name}")${rejectionOf(call)}.`,
+    {
+      status,
+      headers,
+      data,
+    },
+  );
   error.attempts = call.attempts;
   return error;
 }

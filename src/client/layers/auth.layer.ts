@@ -75,6 +75,7 @@ async function sendAuthenticated(
     try {
       const judging = verdictOf(authenticator, viewOf(response, sent, request), sent);
       const verdict = typeof judging === 'string' ? judging : await judging;
+      request.call.rejection = sent.rejection;
       if (!sent.replayable) return response;
       if (verdict === 'resend' && resends < MOST_RESENDS) {
         resends += 1;
@@ -139,6 +140,7 @@ class OpenedRequest implements SentRequest {
   readonly clock: Clock;
   readonly replays: number;
   readonly replayable: boolean;
+  rejection: string | undefined;
 
   constructor(
     { method, url, headers, body, responseType, maxContentLength, axios, call }: CallRequest,
@@ -157,6 +159,7 @@ class OpenedRequest implements SentRequest {
     this.call = call;
     this.replays = replays;
     this.replayable = body?.replayable ?? true;
+    this.rejection = undefined;
   }
 
   get signal(): AbortSignal | undefined {

@@ -1,10 +1,13 @@
-import type { HttpHeaders } from '../../http/http-request.js';
+import type { HttpHeaders, HttpRequest } from '../../http/http-request.js';
 
 /** The parts of a request that a credential may be in. */
 interface Carrier {
   readonly url: string;
   readonly headers: Readonly<HttpHeaders>;
 }
+
+/** Credentials among the parameters of an `Authorization: OAuth` header or a form: those beside them are no secrets. */
+const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set(['access_token', 'oauth_token', 'oauth_signature']);
 
 /** Shorter texts are found everywhere; of these only a parameter's whole value counts. */
 const SHORTEST_PART = 8;
@@ -18,7 +21,7 @@ export class SentCredentials {
   readonly #values = new Set<string>();
 
   /** Remembers what `sent` has and `asked` has not. */
-  note(asked: Carrier, sent: Carrier): void {
+  note(asked: Carrier, sent: Carrier & Pick<HttpRequest, 'body'>): void {
     const own = new URL(asked.url).searchParams;
     for (const [name, value] of new URL(sent.url).searchParams) {
       if (own.getAll(name).includes(value)) continue;
@@ -27,7 +30,22 @@ export class SentCredentials {
     }
     for (const [name, value] of Object.entries(sent.headers)) {
       if (name === 'content-type' || asked.headers[name] === value) continue;
-      for (const text of [value].flat()) this.#values.add(text.slice(text.indexOf(' ') + 1));
+      for (const text of [value].flat()) {
+        this.#values.add(text.slice(text.indexOf(' ') + 1));
+        if (text.startsWith('OAuth ')) this.#noteParameters(text.matchAll(/(\w+)="([^"]*)"/g));
+      }
+    }
+    const { body } = sent;
+    const isForm = String(sent.headers['content-type']).startsWith('application/x-www-form-urlencoded');
+    if (isForm && (typeof body === 'string' || Buffer.isBuffer(body)))
+      this.#noteParameters(body.toString().matchAll(/(?:^|&)(\w+)=([^&]*)/g));
+  }
+
+  #noteParameters(parameters: Iterable<RegExpMatchArray>): void {
+    for (const [, name = '', value = ''] of parameters) {
+      if (!CREDENTIAL_PARAMETERS.has(name)) continue;
+      this.#names.add(name);
+      this.#values.add(decodeOnce(value));
     }
   }
 

@@ -24,6 +24,8 @@ export interface Call {
   readonly retry: boolean;
   /** Attempts begun. */
   attempts: number;
+  /** What its authenticator knows of the rejection that the last answer is. */
+  rejection?: string | undefined;
   /** What was put on requests of the call that were redirected. */
   sentCredentials?: SentCredentials;
 }
@@ -47,4 +49,9 @@ export interface CallRequest {
 /** Frees the connection of an answer that nobody will read. */
 export function discard(response: HttpResponse): void {
   if (!Buffer.isBuffer(response.body)) response.body.destroy();
+}
+
+/** What is known of why the call was rejected, to follow the status in a message. */
+export function rejectionOf({ rejection }: Call): string {
+  return rejection === undefined ? '' : `: ${rejection}`;
 }

@@ -1,0 +1,100 @@
+import { AuthenticationError, ConfigurationError } from '../errors.js';
+import type { ForgeResponse } from '../http/forge-response.js';
+import { checkOptions, RULES } from '../http/option-rules.js';
+import type { AuthenticatedRequest, Authenticator, CredentialSource, CredentialVerdict } from './authenticator.js';
+import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
+import { RequestSigner } from './oauth1/request-signer.js';
+import { ServerTime } from './oauth1/server-time.js';
+import { checkSource, type OAuth1SigningOptions, resolveSigning } from './oauth1/signing-options.js';
+
+/** Options of {@link OAuth1Auth}. */
+export interface OAuth1AuthOptions extends OAuth1SigningOptions {
+  /** The access token, or a function that is asked for each request. Without one, the client acts for itself. */
+  token?: CredentialSource;
+  /** The access token's secret, or a function that is asked for each request. */
+  tokenSecret?: CredentialSource;
+  /**
+   * Signs the hash of every body that is no form, as `oauth_body_hash`: a form's parameters are signed anyway, of other
+   * bodies nothing is.
+   * @default false
+   * @see [OAuth Request Body Hash](https://datatracker.ietf.org/doc/html/draft-eaton-oauth-bodyhash-00)
+   */
+  bodyHash?: boolean;
+}
+
+const OWNER = 'OAuth1Auth';
+
+/** Statuses with which services report an `oauth_problem`. */
+const MAY_REPORT: ReadonlySet<number> = new Set([400, 401, 403]);
+
+/**
+ * Signs each request with OAuth 1.0a, anew for each attempt and each hop of a redirect.
+ *
+ * What is signed is what is sent: put it last where other authenticators change the URL ({@link CompositeAuth} does).
+ * Where the service refuses the timestamp, and its `Date` shows that the clock of this machine is off, the call is sent
+ * again once with the service's time, which is then used for the calls that follow.
+ * @see [RFC 5849 §3](https://www.rfc-editor.org/rfc/rfc5849#section-3)
+ */
+export class OAuth1Auth implements Authenticator {
+  readonly credentialHeaders: readonly string[];
+  readonly signsRequest = true;
+  readonly #signer: RequestSigner;
+  readonly #time: ServerTime;
+  readonly #token: CredentialSource | undefined;
+  readonly #tokenSecret: CredentialSource | undefined;
+  readonly #bodyHash: boolean;
+
+  /** @throws {ConfigurationError} when a credential is missing, or an option malformed */
+  constructor(options: OAuth1AuthOptions) {
+    const signing = resolveSigning(options, OWNER);
+    const { token, tokenSecret, bodyHash = false } = options;
+    const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${OWNER}: ${problem}`);
+    checkOptions(options, { bodyHash: RULES.switch }, refuse);
+    if (token !== undefined) checkSource(token, `${OWNER}: token`);
+    if (tokenSecret !== undefined) checkSource(tokenSecret, `${OWNER}: tokenSecret`);
+    if (token === '') throw refuse('token must not be empty. Leave it out if the client acts for itself.');
+    if (token === undefined && tokenSecret !== undefined) throw refuse('tokenSecret is given without token.');
+    if (token !== undefined && tokenSecret === undefined && signing.method.needs === 'clientSecret')
+      throw refuse('token is given without tokenSecret.');
+    if (bodyHash && signing.method.name === 'PLAINTEXT')
+      throw refuse('bodyHash protects nothing under PLAINTEXT, which signs nothing. Leave it out.');
+    this.#signer = new RequestSigner(signing);
+    this.#time = new ServerTime(signing.timestamp);
+    this.#token = token;
+    this.#tokenSecret = tokenSecret;
+    this.#bodyHash = bodyHash;
+    this.credentialHeaders = signing.placement === 'header' ? ['authorization'] : [];
+  }
+
+  async authenticate(request: AuthenticatedRequest): Promise<void> {
+    const timestamp = this.#time.timestampFor(request);
+    if (!Number.isSafeInteger(timestamp) || timestamp < 0) throw noTimestamp(request.serviceName);
+    await this.#signer.sign(request, {
+      serviceName: request.serviceName,
+      timestamp,
+      token: this.#token,
+      tokenSecret: this.#tokenSecret,
+      bodyHash: this.#bodyHash,
+    });
+  }
+
+  onResponse(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict {
+    const problem = MAY_REPORT.has(response.status) ? oauthProblemOf(response) : undefined;
+    if (response.status !== 401 && problem === undefined) {
+      if (!response.isServerError) this.#time.keep(request);
+      return 'accepted';
+    }
+    const corrected = this.#time.correct(request, response.headers['date'], problem === 'timestamp_refused');
+    if (corrected && request.replayable) return 'resend';
+    if (corrected) this.#time.keep(request);
+    request.rejection = describeRejection(problem, this.#time.correctionOf(request), request.replayable);
+    return 'rejected';
+  }
+}
+
+function noTimestamp(serviceName: string): AuthenticationError {
+  return new AuthenticationError(
+    `No credential for "${serviceName}": ${OWNER}: timestamp() answered no number of seconds.`,
+    { code: 'FORGE_AUTH_CREDENTIAL_FAILED', serviceName },
+  );
+}

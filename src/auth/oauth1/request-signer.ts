@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { AuthenticationError, ConfigurationError } from '../../errors.js';
+import type { HttpRequest } from '../../http/http-request.js';
+import type { CredentialSource } from '../authenticator.js';
+import { readText } from '../credential.js';
+import { clientKeyOf } from './client-key.js';
+import { type Parameter, parameter, parametersOf, withoutParameters, withParameters } from './parameters.js';
+import { percentEncode } from './percent-encoding.js';
+import { signatureBaseString } from './signature-base-string.js';
+import { PLAINTEXT } from './signature-method.js';
+import { bodyHashOf, formOf, isForm, putForm } from './signed-body.js';
+import type { ResolvedSigning } from './signing-options.js';
+
+/** What one request is signed with, beside the client's own credentials. */
+export interface Signing {
+  /** For messages. */
+  readonly serviceName: string;
+  /** Seconds since 1970. */
+  readonly timestamp: number;
+  readonly token?: CredentialSource | undefined;
+  readonly tokenSecret?: CredentialSource | undefined;
+  /** Whether to sign the hash of a body that is no form. */
+  readonly bodyHash?: boolean;
+  /** Further parameters of the protocol: `oauth_callback`, `oauth_verifier`. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** This machine, where nobody listens on the wire. */
+const LOOPBACK = /^https?:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?:[:/]|$)/;
+
+/** Signs requests as one client. @see [RFC 5849 §3](https://www.rfc-editor.org/rfc/rfc5849#section-3) */
+export class RequestSigner {
+  readonly #options: ResolvedSigning;
+
+  constructor(options: ResolvedSigning) {
+    this.#options = options;
+  }
+
+  /**
+   * Signs the request as it stands, and writes the protocol parameters and the signature into it.
+   * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when a credential cannot be read
+   * @throws {ConfigurationError} when the placement, or PLAINTEXT, does not fit the request
+   * @throws {InvalidRequestError} when a body has to be signed and is a stream
+   */
+  async sign(request: HttpRequest, signing: Signing): Promise<void> {
+    this.#check(request);
+    const { clientId, clientSecret, method } = this.#options;
+    const read = (source: CredentialSource | undefined, what: string): string | Promise<string> =>
+      typeof source === 'function' ? readText(source, what, signing.serviceName) : (source ?? '');
+    const secrets = {
+      clientSecret: await read(clientSecret, 'the client secret'),
+      tokenSecret: await read(signing.tokenSecret, 'the token secret'),
+      clientKey: await this.#clientKey(),
+    };
+    const parameters = this.#parametersOf(request, signing, {
+      oauth_consumer_key: await read(clientId, 'the client id'),
+      ...(signing.token === undefined ? undefined : { oauth_token: await read(signing.token, 'the token') }),
+    });
+    takeOut(request, new Set([...parameters, parameter('oauth_signature', '')].map(([name]) => name)));
+    const key = `${percentEncode(secrets.clientSecret)}&${percentEncode(secrets.tokenSecret)}`;
+    const signature: unknown = await method.sign(baseStringOf(request, parameters), key, secrets);
+    if (typeof signature !== 'string') throw this.#failed(signing, `sign() answered no text but ${typeof signature}`);
+    this.#write(request, [...parameters, parameter('oauth_signature', signature)]);
+  }
+
+  #check(request: HttpRequest): void {
+    const { owner, placement, method, allowInsecure } = this.#options;
+    if (placement === 'body' && !isForm(request)) {
+      throw new ConfigurationError(
+        `${owner}: placement 'body' needs a form body (data as URLSearchParams), and this ${request.method} has none. Use 'header' or 'query'.`,
+      );
+    }
+    if (method === PLAINTEXT && !allowInsecure && request.url.startsWith('http:') && !LOOPBACK.test(request.url)) {
+      throw new ConfigurationError(
+        `${owner}: PLAINTEXT would send the secrets over plain http in the clear. Use https or another signatureMethod, or add\n  allowInsecure: true,\nto the options.`,
+      );
+    }
+  }
+
+  #parametersOf(request: HttpRequest, signing: Signing, credentials: Readonly<Record<string, string>>): Parameter[] {
+    const { method, version, nonce } = this.#options;
+    return Object.entries({
+      ...credentials,
+      oauth_signature_method: method.name,
+      oauth_timestamp: String(signing.timestamp),
+      oauth_nonce: nonce === undefined ? randomBytes(16).toString('hex') : this.#checkedNonce(nonce(), signing),
+      ...(version === undefined ? undefined : { oauth_version: version }),
+      ...(signing.bodyHash === true && !isForm(request)
+        ? { oauth_body_hash: bodyHashOf(request, method.bodyHash) }
+        : undefined),
+      ...signing.parameters,
+    }).map(([name, value]) => parameter(name, value));
+  }
+
+  #checkedNonce(nonce: unknown, signing: Signing): string {
+    if (typeof nonce === 'string' && nonce !== '') return nonce;
+    throw this.#failed(signing, 'nonce() answered no text');
+  }
+
+  async #clientKey(): Promise<KeyObject | undefined> {
+    const { clientKey, owner } = this.#options;
+    if (clientKey === undefined) return undefined;
+    return clientKeyOf(typeof clientKey === 'function' ? await clientKey() : clientKey, owner);
+  }
+
+  #write(request: HttpRequest, parameters: readonly Parameter[]): void {
+    const { placement, realm } = this.#options;
+    if (placement === 'header') request.headers['authorization'] = headerOf(parameters, realm);
+    else if (placement === 'body') putForm(request, withParameters(formOf(request), parameters));
+    else request.url = withQuery(request.url, (query) => withParameters(query, parameters));
+  }
+
+  #failed({ serviceName }: Signing, why: string): AuthenticationError {
+    return new AuthenticationError(`No credential for "${serviceName}": ${this.#options.owner}: ${why}.`, {
+      code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+      serviceName,
+    });
+  }
+}
+
+/** @see [RFC 5849 §3.5.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.5.1) */
+function headerOf(parameters: readonly Parameter[], realm: string | undefined): string {
+  const quoted = parameters.map(([name, value]) => `${name}="${value}"`);
+  return `OAuth ${[...(realm === undefined ? [] : [`realm="${realm.replace(/["\\]/g, '\\$&')}"`]), ...quoted].join(', ')}`;
+}
+
+/** What the request brings of the parameters that are about to be written gives way. */
+function takeOut(request: HttpRequest, names: ReadonlySet<string>): void {
+  request.url = withQuery(request.url, (query) => withoutParameters(query, names));
+  if (request.body === undefined || !isForm(request)) return;
+  const form = formOf(request);
+  const kept = withoutParameters(form, names);
+  if (kept !== form) putForm(request, kept);
+}
+
+function baseStringOf(request: HttpRequest, parameters: readonly Parameter[]): string {
+  const { method, url, headers } = request;
+  const query = parametersOf(new URL(url).search.slice(1));
+  const form = isForm(request) ? parametersOf(formOf(request)) : [];
+  const { host } = headers;
+  return signatureBaseString(
+    method,
+    url,
+    [...query, ...form, ...parameters],
+    typeof host === 'string' ? host : undefined,
+  );
+}
+
+function withQuery(url: string, rewrite: (query: string) => string): string {
+  const [address = '', query = ''] = url.split(/\?(.*)/s, 2);
+  const rewritten = rewrite(query);
+  if (rewritten === query) return url;
+  return rewritten === '' ? address : `${address}?${rewritten}`;
+}

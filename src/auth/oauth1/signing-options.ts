@@ -1,0 +1,110 @@
+import { ConfigurationError } from '../../errors.js';
+import { checkOptions, RULES } from '../../http/option-rules.js';
+import type { CredentialSource } from '../authenticator.js';
+import { clientKeyOf, type OAuth1ClientKeySource } from './client-key.js';
+import {
+  type OAuth1SignatureMethod,
+  type OAuth1SignatureMethodName,
+  resolveSignatureMethod,
+  type ResolvedSignatureMethod,
+} from './signature-method.js';
+
+/** Where the protocol parameters stand. @see [RFC 5849 §3.5](https://www.rfc-editor.org/rfc/rfc5849#section-3.5) */
+export type OAuth1Placement = 'header' | 'query' | 'body';
+
+/** How requests are signed. */
+export interface OAuth1SigningOptions {
+  /** The client identifier ("consumer key"), or a function that is asked for each request. */
+  clientId: CredentialSource;
+  /** The client's shared secret ("consumer secret"), or a function that is asked for each request. RSA needs none. */
+  clientSecret?: CredentialSource;
+  /** The RSA private key of the RSA methods, or a function that is asked for each request. */
+  clientKey?: OAuth1ClientKeySource;
+  /** @default 'HMAC-SHA1' */
+  signatureMethod?: OAuth1SignatureMethodName | OAuth1SignatureMethod;
+  /**
+   * `header`: `Authorization: OAuth …`. `query`: behind the URL's own parameters. `body`: behind those of a form; a
+   * request that is no form throws a {@link ConfigurationError}.
+   * @default 'header'
+   */
+  placement?: OAuth1Placement;
+  /** Named in the header, and there alone. Not signed. */
+  realm?: string;
+  /** Sends `oauth_version`, which is optional. @default not sent */
+  version?: '1.0';
+  /** A text that was never used before with the same timestamp. @default 128 random bits */
+  nonce?: () => string;
+  /** Seconds since 1970. @default the time of the machine */
+  timestamp?: () => number;
+  /** Lets PLAINTEXT send the secrets over plain http to hosts other than this machine. @default false */
+  allowInsecure?: boolean;
+}
+
+/** Signing options, complete. */
+export interface ResolvedSigning {
+  readonly owner: string;
+  readonly clientId: CredentialSource;
+  readonly clientSecret: CredentialSource;
+  readonly clientKey: OAuth1ClientKeySource | undefined;
+  readonly method: ResolvedSignatureMethod;
+  readonly placement: OAuth1Placement;
+  readonly realm: string | undefined;
+  readonly version: '1.0' | undefined;
+  readonly nonce: (() => string) | undefined;
+  readonly timestamp: (() => number) | undefined;
+  readonly allowInsecure: boolean;
+}
+
+const PLACEMENTS: readonly string[] = ['header', 'query', 'body'];
+
+const SIGNING_RULES = Object.freeze({
+  placement: { accepts: (value: unknown) => PLACEMENTS.includes(value as string), what: "'header', 'query' or 'body'" },
+  realm: {
+    accepts: (value: unknown) => typeof value === 'string' && /^[\x20-\x7e]*$/.test(value),
+    what: 'a text that a header can carry',
+  },
+  version: { accepts: (value: unknown) => value === '1.0', what: "'1.0'" },
+  nonce: RULES.function,
+  timestamp: RULES.function,
+  allowInsecure: RULES.switch,
+});
+
+/** @throws {ConfigurationError} naming `owner`, the option and the cure */
+export function resolveSigning(options: OAuth1SigningOptions, owner: string): ResolvedSigning {
+  const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
+  if (typeof options !== 'object' || options === null) throw refuse('give { clientId, clientSecret, … }.');
+  checkOptions(options, SIGNING_RULES, refuse);
+  const { clientId, clientSecret, clientKey, placement = 'header', realm, version, nonce, timestamp } = options;
+  const method = resolveSignatureMethod(options.signatureMethod ?? 'HMAC-SHA1', owner);
+  checkSource(clientId, `${owner}: clientId`);
+  if (clientId === '') throw refuse('clientId must not be empty.');
+  if (clientSecret !== undefined || method.needs === 'clientSecret')
+    checkSource(clientSecret, `${owner}: clientSecret`);
+  if (clientKey === undefined && method.needs === 'clientKey')
+    throw refuse(`clientKey is missing. ${method.name} signs with an RSA private key.`);
+  if (clientKey !== undefined && typeof clientKey !== 'function') clientKeyOf(clientKey, owner);
+  return Object.freeze({
+    owner,
+    clientId,
+    clientSecret: clientSecret ?? '',
+    // Read once: a text would be parsed for each request.
+    clientKey: typeof clientKey === 'function' || clientKey === undefined ? clientKey : clientKeyOf(clientKey, owner),
+    method,
+    placement,
+    realm,
+    version,
+    nonce,
+    timestamp,
+    allowInsecure: options.allowInsecure ?? false,
+  });
+}
+
+/** A secret may be empty, and may hold any character: it is encoded. @throws {ConfigurationError} */
+export function checkSource(source: unknown, what: string): void {
+  if (typeof source === 'string' || typeof source === 'function') return;
+  throw new ConfigurationError(
+    source === undefined
+      ? `${what} is undefined. Is the variable that it is read from set?`
+      : `${what} must be a text or a function.`,
+  );
+}
