@@ -16,6 +16,8 @@ import { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import { DocumentCache } from '../token/document-cache.js';
 import type { TokenManager } from '../token/token-manager.js';
+import { ownServiceOptions } from '../options/own-service-options.js';
+import { ownOptions } from '../own-options.js';
 
 /**
  * The services of one application, and all state that belongs to them: clients, tokens, storage, discovery documents.
@@ -30,7 +32,8 @@ export class ForgeAuthApplication {
   readonly #entries = new Map<string, ServiceEntry>();
   readonly #around: EntrySurroundings;
   readonly #storages: GuardedStorage[] = [];
-  #root: ForgeAuthOptions | undefined;
+  #given: ForgeAuthOptions | undefined;
+  #root: ForgeAuthOptions = ownOptions({});
   #kept: TokenStorage | undefined;
   #storage: GuardedStorage | undefined;
   #encryption: TokenEncryption | undefined;
@@ -45,13 +48,16 @@ export class ForgeAuthApplication {
   /** @throws {ConfigurationError} when it was configured before */
   configure(options: ForgeAuthOptions): void {
     checkRoot(options);
-    if (this.#root !== undefined && this.#root !== options) {
+    if (this.#given !== undefined && this.#given !== options) {
       throw new ConfigurationError(
         'ForgeAuthModule.forRoot() was called twice. Call it once, and forFeature() for further services.',
       );
     }
-    this.#root = options;
-    for (const service of options.services ?? []) this.declare(service);
+    this.#given = options;
+    this.#root = ownOptions(options);
+    const { defaults } = this.#root;
+    if (defaults !== undefined) this.#root.defaults = ownServiceOptions(defaults);
+    for (const service of this.#root.services ?? []) this.declare(service);
   }
 
   /** Where tokens are kept from now on. */
@@ -62,7 +68,7 @@ export class ForgeAuthApplication {
   }
 
   get rootOptions(): ForgeAuthOptions {
-    return this.#root ?? {};
+    return this.#root;
   }
 
   /** @throws {ConfigurationError} when the name is missing, or taken by other options */

@@ -6,6 +6,7 @@ import type { ConfigurationError } from '../errors.js';
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import type { ServiceContext } from './host.js';
 import { checkTokenAuth } from '../options/service-rules.js';
+import { ownOptions } from '../own-options.js';
 
 type AuthMember = Authenticator | TokenAuthOptions;
 type Refuse = (problem: string) => ConfigurationError;
@@ -71,10 +72,11 @@ export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | 
   return (path) => own(path) || more(path);
 }
 
-function memberOf(auth: AuthMember, context: ServiceContext, refuse: Refuse): Authenticator {
-  if (isAuthenticator(auth)) return auth;
-  if (typeof auth !== 'object' || auth === null)
+function memberOf(given: AuthMember, context: ServiceContext, refuse: Refuse): Authenticator {
+  if (isAuthenticator(given)) return given;
+  if (typeof given !== 'object' || given === null)
     throw refuse('auth must be an authenticator, its class, or token options.');
+  const auth = ownOptions(given);
   checkTokenAuth(auth, refuse);
   const sources = ['provider', 'tokenManager', 'pipeline'].filter(
     (name) => (auth as Record<string, unknown>)[name] !== undefined,
@@ -93,7 +95,7 @@ function memberOf(auth: AuthMember, context: ServiceContext, refuse: Refuse): Au
 /** Excluded paths go out bare: one member cannot decide that for the others. */
 function refuseExclusions(member: AuthMember, refuse: Refuse): void {
   for (const name of ['excludedPaths', 'excludedPathPatterns']) {
-    if (typeof member === 'object' && member !== null && name in member && !isAuthenticator(member))
+    if (typeof member === 'object' && member !== null && Object.hasOwn(member, name) && !isAuthenticator(member))
       throw refuse(`auth.${name} is not read in a member of a CompositeAuth. Give it to the service.`);
   }
 }

@@ -8,6 +8,7 @@ import type { ForgeServiceOptions } from '../options/options.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+import { ownOptions } from '../own-options.js';
 
 /** What a client outside Nest may share with others. */
 export interface ForgeClientOptions {
@@ -26,7 +27,8 @@ export interface ForgeClientOptions {
  * `await using`.
  * @throws {ConfigurationError} at the first call, when an option is wrong
  */
-export function createForgeClient(service: ForgeServiceOptions, options: ForgeClientOptions = {}): ForgeHttpClient {
+export function createForgeClient(service: ForgeServiceOptions, given: ForgeClientOptions = {}): ForgeHttpClient {
+  const options = ownOptions(given);
   const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
   application.configure({
     services: [service],

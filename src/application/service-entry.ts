@@ -17,6 +17,8 @@ import type { TokenStorage } from '../storage/token-storage.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
+import { ownServiceOptions } from '../options/own-service-options.js';
+import { ownOptions } from '../own-options.js';
 
 /** What a service has of its application. */
 export interface EntrySurroundings extends TokenSurroundings {
@@ -40,6 +42,8 @@ export class ServiceEntry implements ServiceHandle {
   /** The manager of the service's own; one without token options throws when it is used. */
   readonly #ownTokens: TokenManager;
   readonly #around: EntrySurroundings;
+  /** As they were declared. */
+  #given: ForgeServiceOptions | undefined;
   #options: ForgeServiceOptions | undefined;
   #opening: Promise<ClientCore> | undefined;
   #core: ClientCore | undefined;
@@ -70,11 +74,12 @@ export class ServiceEntry implements ServiceHandle {
 
   /** @throws {ConfigurationError} when the name is taken by other options */
   declare(options: ForgeServiceOptions): void {
-    if (this.#options !== undefined && this.#options !== options) {
+    if (this.#given !== undefined && this.#given !== options) {
       throw this.#refuse('is registered twice with different options. Give each registration a name of its own.');
     }
-    this.#options = options;
-    const manager = (options.auth as TokenAuthOptions | undefined)?.tokenManager;
+    this.#given = options;
+    this.#options = ownServiceOptions(options);
+    const manager = (this.#options.auth as TokenAuthOptions | undefined)?.tokenManager;
     if (manager instanceof TokenManager) this.#givenManager = manager;
   }
 
@@ -145,7 +150,7 @@ export class ServiceEntry implements ServiceHandle {
       const kept = await host.storageOf(storage, `Service "${name}"`);
       this.#storage = this.#around.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
-    const resolved = await resolveService(options, rootOptions.defaults ?? {}, {
+    const resolved = await resolveService(options, ownOptions(rootOptions.defaults), {
       clock,
       logger: host.logger,
       instantiate: (type, what) => host.instantiate(type, `Service "${name}": ${what}`),

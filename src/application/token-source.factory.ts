@@ -17,6 +17,7 @@ import { bindProvider, type TokenProvider } from '../token/token-provider.js';
 import { resolveTokenSettings } from '../token/token-settings.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
+import { ownOptions } from '../own-options.js';
 
 /** What the tokens of a service have of its application. */
 export interface TokenSurroundings {
@@ -84,7 +85,7 @@ export function definedPipelineOf(auth: TokenAuthOptions | undefined): TokenFetc
 
 function pipelineProvider(given: NonNullable<TokenAuthOptions['pipeline']>): TokenProvider {
   if (given instanceof TokenFetchPipeline) return new PipelineTokenProvider({ pipeline: given });
-  const { refreshFromStep, ...options } = given;
+  const { refreshFromStep, ...options } = ownOptions(given);
   const pipeline = new TokenFetchPipeline(options);
   return new PipelineTokenProvider({ pipeline, ...(refreshFromStep === undefined ? undefined : { refreshFromStep }) });
 }

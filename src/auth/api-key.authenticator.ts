@@ -2,6 +2,7 @@ import { ConfigurationError } from '../errors.js';
 import { withQueryParam } from '../http/url.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { checkCredential, checkHeaderName, readCredential } from './credential.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link ApiKeyAuth}. */
 export interface ApiKeyAuthOptions {
@@ -25,7 +26,8 @@ export class ApiKeyAuth implements Authenticator {
    * @param key the key, or a function that is asked for each request
    * @throws {ConfigurationError} when the key is missing or an option malformed
    */
-  constructor(key: CredentialSource, options: ApiKeyAuthOptions = {}) {
+  constructor(key: CredentialSource, given: ApiKeyAuthOptions = {}) {
+    const options = ownOptions(given);
     checkCredential(key, 'ApiKeyAuth: the key');
     const place = options.in ?? 'header';
     if (place !== 'header' && place !== 'query') {

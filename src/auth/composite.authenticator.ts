@@ -8,6 +8,7 @@ import {
   isAuthenticator,
 } from './authenticator.js';
 import { verdictOf } from './credential-verdict.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link CompositeAuth}. */
 export interface CompositeAuthOptions {
@@ -25,7 +26,8 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
   readonly #writers = new WeakMap<AuthenticatedRequest, Authenticator[]>();
 
   /** @throws {ConfigurationError} when there is no member, or the strategy is unknown */
-  constructor(members: readonly Member[], options: CompositeAuthOptions = {}) {
+  constructor(members: readonly Member[], given: CompositeAuthOptions = {}) {
+    const options = ownOptions(given);
     const strategy = options.strategy ?? 'first_match';
     if (strategy !== 'first_match' && strategy !== 'all') {
       throw new ConfigurationError(`CompositeAuth: strategy must be 'first_match' or 'all', not ${String(strategy)}.`);

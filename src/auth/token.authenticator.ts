@@ -10,6 +10,7 @@ import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './a
 import { BearerPresenter } from './bearer.presenter.js';
 import { mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
+import { ownOptions } from '../own-options.js';
 
 /** How a token is put on requests. */
 export interface TokenAuthPlacement {
@@ -56,7 +57,8 @@ export class TokenAuth implements Authenticator {
   readonly #rejections = new WeakMap<object, Rejection>();
 
   /** @throws {ConfigurationError} when an option is malformed */
-  constructor(manager: TokenManager, options: TokenAuthPlacement = {}) {
+  constructor(manager: TokenManager, given: TokenAuthPlacement = {}) {
+    const options = ownOptions(given);
     const {
       headerName = 'Authorization',
       scheme,

@@ -19,6 +19,7 @@ import type { ForgeRequest } from './request/request-config.js';
 import type { ResolvedService } from './resolved-service.js';
 import { retryLayer } from './layers/retry.layer.js';
 import { sendLayer } from './layers/send.layer.js';
+import { ownOptions } from '../own-options.js';
 
 /** What becomes of an answer: a face's own kind of response, or an error. */
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;
@@ -58,9 +59,14 @@ export class ClientCore {
    * @param follow what else may abort the call
    * @throws {ForgeAuthError} with the service's name, or what `conclude` throws
    */
-  run<R>(config: FaceRequest, conclude: Conclude<R>, follow?: Follow): Promise<R> {
+  run<R>(given: FaceRequest, conclude: Conclude<R>, follow?: Follow): Promise<R> {
     const { service } = this;
-    if (this.#closed) return Promise.reject(this.#closedError());
+    let config: FaceRequest;
+    try {
+      config = this.#admit(given);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
     const scope = new CallScope();
     const unfollow = followAll(scope, config.signal, follow);
     this.#inFlight.add(scope);
@@ -87,6 +93,13 @@ export class ClientCore {
     if (service.observer?.active !== true) return this.#perform(request, conclude, release);
     const report = new CallReport(service.observer, service, request);
     return report.around(() => this.#perform(request, conclude, release, report));
+  }
+
+  #admit(given: FaceRequest): FaceRequest {
+    const { name } = this.service;
+    if (this.#closed) throw this.#closedError();
+    if (typeof given === 'object' && given !== null) return ownOptions(given);
+    throw new InvalidRequestError(`Service "${name}": a request must be an object such as { url: '/orders' }.`);
   }
 
   async #perform<R>(request: CallRequest, conclude: Conclude<R>, release: () => void, report?: CallReport): Promise<R> {
@@ -120,9 +133,10 @@ export class ClientCore {
     if (this.service.ownsTransport) await this.service.transport.close?.();
   }
 
-  async #judge<T>(request: CallRequest, answered: HttpResponse, config: ForgeRequest): Promise<ForgeResponse<T>> {
+  async #judge<T>(request: CallRequest, answered: HttpResponse, given: ForgeRequest): Promise<ForgeResponse<T>> {
     const { name, clock, validateStatus } = this.service;
     const { call, url, method, responseType } = request;
+    const config = ownOptions(given);
     const valid = config.validateStatus === undefined ? validateStatus : (config.validateStatus ?? (() => true));
     const info = { elapsedMs: clock.now() - call.startedAt, attempts: call.attempts };
     const asked = { method, url: ownUrl(request, answered), headers: { ...request.headers }, responseType };

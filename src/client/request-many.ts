@@ -3,6 +3,7 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { CallScope } from './request/call-scope.js';
 import type { Follow } from './client-core.js';
 import type { ForgeRequest } from './request/request-config.js';
+import { ownOptions } from '../own-options.js';
 
 /** How far a {@link ForgeHttpClient.requestMany} has come. */
 export interface RequestManyProgress<T = unknown> {
@@ -42,7 +43,7 @@ export async function requestMany<T>(
   requests: RequestSource,
   options: RequestManyOptions<T> = {},
 ): Promise<PromiseSettledResult<ForgeResponse<T>>[]> {
-  const { concurrency = 5, failFast = false, onProgress, keepResults = true, signal } = options;
+  const { concurrency = 5, failFast = false, onProgress, keepResults = true, signal } = ownOptions(options);
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new InvalidRequestError(`requestMany: concurrency must be a whole number above zero, not ${concurrency}.`);
   }

@@ -15,6 +15,7 @@ import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { networkError } from './network-error.js';
 import type { TlsOptions } from './tls-options.js';
 import type { Transport } from './transport.js';
+import { ownOptions } from '../own-options.js';
 
 /** Settings of a whole client that an {@link AxiosTransport} takes over: agents, proxy, lookup, limits. */
 export interface AxiosTransportOptions {
@@ -71,7 +72,7 @@ export class AxiosTransport implements Transport {
   #ownAgents: http.Agent[] = [];
 
   constructor(options: AxiosTransportOptions = {}) {
-    this.#options = options;
+    this.#options = ownOptions(options);
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
@@ -98,7 +99,8 @@ export class AxiosTransport implements Transport {
   }
 
   #prepare(): Exchange {
-    const { axios: given = {}, tls, pool } = this.#options;
+    const { axios, tls, pool } = this.#options;
+    const given = ownOptions(axios);
     const config = { ...given, ...PER_REQUEST } as unknown as Exchange;
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
     config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ ...KEEP_ALIVE, ...pool, ...tls }));
@@ -139,7 +141,7 @@ function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
 
 /** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
 function ofOneRequest(request: HttpRequest): Record<string, unknown> {
-  const { adapter, headers, readHere: _readHere, ...settings } = request.axios ?? {};
+  const { adapter, headers, readHere: _readHere, ...settings } = ownOptions(request.axios);
   return {
     ...settings,
     ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),

@@ -9,6 +9,7 @@ import { linkSignals } from './signals.js';
 import { checkOptions, type Refuse, RULES } from './option-rules.js';
 import { checkTls } from './tls-options.js';
 import { checkResponse, type Transport } from './transport.js';
+import { ownOptions } from '../own-options.js';
 
 /** How a token endpoint is reached. Nothing is inherited from the service the token is for. */
 export interface HttpRequesterOptions extends AxiosTransportOptions {
@@ -24,7 +25,7 @@ export interface HttpRequesterOptions extends AxiosTransportOptions {
 export function checkRequesterOptions(options: unknown, refuse: Refuse): void {
   checkOptions({ http: options }, { http: RULES.record }, refuse);
   if (options === undefined) return;
-  const { headers = {}, tls } = options as HttpRequesterOptions;
+  const { headers = {}, tls } = ownOptions(options as HttpRequesterOptions);
   const rules = { timeoutMs: RULES.durationMs, headers: RULES.record, transport: RULES.transport, axios: RULES.axios };
   checkOptions(options as HttpRequesterOptions, rules, refuse, 'http.');
   for (const [name, value] of Object.entries(headers) as [string, unknown][]) {
@@ -72,7 +73,8 @@ export class HttpRequester implements Transport {
   readonly #headers: HttpHeaders;
   readonly #clock: Clock;
 
-  constructor(options: HttpRequesterOptions = {}, clock: Clock = systemClock) {
+  constructor(given: HttpRequesterOptions = {}, clock: Clock = systemClock) {
+    const options = ownOptions(given);
     this.#ownsTransport = options.transport === undefined;
     this.#transport = options.transport ?? new AxiosTransport(options);
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
@@ -91,7 +93,8 @@ export class HttpRequester implements Transport {
    * Sends one request and answers whatever status comes back; redirects are not followed.
    * @throws {ConnectionError | TlsError | TimeoutError | ResponseParseError} when there is no answer
    */
-  async request(request: RequesterRequest): Promise<ForgeResponse> {
+  async request(given: RequesterRequest): Promise<ForgeResponse> {
+    const request = ownOptions(given);
     const headers: HttpHeaders = { accept: 'application/json', ...lowerCase(request.headers) };
     const data = request.json ?? (request.form && new URLSearchParams(request.form)) ?? request.body;
     const opened = await bodySourceOf(data, headers['content-type'] as string | undefined)?.open();
@@ -110,7 +113,8 @@ export class HttpRequester implements Transport {
   }
 
   /** Sends a request as it is, within the timeout and the size limit. */
-  async send(request: HttpRequest, timeoutMs = this.#timeoutMs): Promise<HttpResponse> {
+  async send(given: HttpRequest, timeoutMs = this.#timeoutMs): Promise<HttpResponse> {
+    const request = ownOptions(given);
     const link = linkSignals(request.signal);
     const cancel = this.#clock.after(timeoutMs, () =>
       link.abort(
@@ -118,12 +122,14 @@ export class HttpRequester implements Transport {
       ),
     );
     try {
-      const answered = await this.#transport.send({
-        ...request,
-        headers: { ...this.#headers, ...request.headers },
-        signal: link.signal,
-        maxContentLength: request.maxContentLength ?? MAX_ANSWER_BYTES,
-      });
+      const answered = await this.#transport.send(
+        ownOptions({
+          ...request,
+          headers: { ...this.#headers, ...request.headers },
+          signal: link.signal,
+          maxContentLength: request.maxContentLength ?? MAX_ANSWER_BYTES,
+        }),
+      );
       return checkResponse(answered, request);
     } finally {
       cancel();

@@ -9,6 +9,7 @@ import type {
   ResponseHook,
 } from '../client/layers/hooks.layer.js';
 import type { ConfigurationError } from '../errors.js';
+import { ownOptions } from '../own-options.js';
 
 /** A class that the app has, or that the module creates. */
 // oxlint-disable-next-line typescript/no-explicit-any -- what a constructor is given is the app's own
@@ -62,7 +63,7 @@ export async function resolveHooks(
 export function joinHooks(first: HookOptions | undefined, second: HookOptions | undefined): HookOptions | undefined {
   if (first === undefined || second === undefined) return second ?? first;
   const joined = KINDS.map((kind) => [kind, [...listOf(first[kind]), ...listOf(second[kind])]] as const);
-  return { ...second, ...Object.fromEntries(joined) };
+  return ownOptions({ ...second, ...Object.fromEntries(joined) });
 }
 
 async function resolveHook<Run>(

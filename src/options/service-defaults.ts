@@ -1,9 +1,11 @@
-import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios';
+import type { AxiosInstance, AxiosRequestConfig } from 'axios';
+import { isInheritedHeader, isOriginalValidateStatus } from '../client/faces/axios-defaults.js';
 import type { RequestHeaders } from '../client/request/request-config.js';
 import type { ConfigurationError } from '../errors.js';
 import { joinHooks } from './hook-options.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions } from './options.js';
 import type { QueryParams } from '../http/query-params.js';
+import { ownOptions } from '../own-options.js';
 
 type Refuse = (problem: string) => ConfigurationError;
 
@@ -23,23 +25,24 @@ export function withDefaults(
   defaults: ForgeServiceDefaults,
   refuse: Refuse,
 ): ForgeServiceOptions {
-  const layers = [ofAxios(defaults.axios, refuse), defaults, ofAxios(options.axios, refuse), options];
+  const layers = [ofAxios(defaults.axios, refuse), defaults, ofAxios(options.axios, refuse), options].map(ownOptions);
   const headers = mergeHeaders(layers.map((layer) => layer.headers));
   const hooks = joinHooks(defaults.hooks, options.hooks);
-  return {
+  return ownOptions({
     ...(Object.assign({}, ...layers) as ForgeServiceOptions),
     ...(Object.keys(headers).length === 0 ? undefined : { headers }),
     ...(hooks === undefined ? undefined : { hooks }),
-  };
+  });
 }
 
-/** The axios config that is given, or that a given HttpService has. */
+/** The axios config that is given, or that a given HttpService or instance has. */
 export function axiosConfigOf(given: ForgeServiceDefaults['axios']): AxiosRequestConfig {
+  if (typeof given === 'function') return (given as AxiosInstance).defaults as AxiosRequestConfig;
   return ((given as { axiosRef?: AxiosInstance } | undefined)?.axiosRef?.defaults ?? given ?? {}) as AxiosRequestConfig;
 }
 
 function ofAxios(given: ForgeServiceDefaults['axios'], refuse: Refuse): OfAxios {
-  const { auth, baseURL, headers, params, timeout, maxRedirects, validateStatus } = axiosConfigOf(given);
+  const { auth, baseURL, headers, params, timeout, maxRedirects, validateStatus } = ownOptions(axiosConfigOf(given));
   if (auth !== undefined) throw refuse('axios.auth is not read. Use auth: new BasicAuth(username, password).');
   const own = headersOf(headers);
   return {
@@ -48,7 +51,7 @@ function ofAxios(given: ForgeServiceDefaults['axios'], refuse: Refuse): OfAxios 
     ...(params === undefined ? undefined : { params: params as QueryParams }),
     ...(typeof timeout === 'number' && timeout > 0 ? { timeoutMs: timeout } : undefined),
     ...(maxRedirects === undefined ? undefined : { maxRedirects }),
-    ...(typeof validateStatus === 'function' && validateStatus !== axios.defaults.validateStatus
+    ...(typeof validateStatus === 'function' && !isOriginalValidateStatus(validateStatus)
       ? { validateStatus }
       : undefined),
   };
@@ -62,9 +65,8 @@ function mergeHeaders(layers: readonly (RequestHeaders | undefined)[]): RequestH
 
 /** An instance keeps its headers by method, and those for all of them under `common`. */
 function headersOf(given: AxiosRequestConfig['headers']): RequestHeaders {
-  const { common, ...others } = (given ?? {}) as Record<string, unknown>;
+  const { common, ...others } = ownOptions(given) as Record<string, unknown>;
   const own = Object.entries(others).filter(([, value]) => typeof value !== 'object' || Array.isArray(value));
-  const known = axios.defaults.headers.common as unknown as Record<string, unknown>;
-  const ofAll = Object.entries((common ?? {}) as object).filter(([name, value]) => known[name] !== value);
+  const ofAll = Object.entries((common ?? {}) as object).filter(([name, value]) => !isInheritedHeader(name, value));
   return Object.fromEntries([...ofAll, ...own]) as RequestHeaders;
 }

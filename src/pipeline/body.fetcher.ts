@@ -6,6 +6,7 @@ import { emptyContext } from './fetch-context.js';
 import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link BodyTokenFetcher}. Fields may be dotted paths: `data.session.token`. */
 export interface BodyTokenFetcherOptions extends HttpTokenFetcherOptions {
@@ -28,8 +29,9 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
   >;
   readonly #defaultTokenType: string;
 
-  constructor(options: BodyTokenFetcherOptions) {
-    super(options);
+  constructor(given: BodyTokenFetcherOptions) {
+    super(given);
+    const options = ownOptions(given);
     const {
       tokenField = 'access_token',
       tokenTypeField = 'token_type',

@@ -6,6 +6,7 @@ import { emptyContext } from './fetch-context.js';
 import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link HeaderTokenFetcher}. */
 export interface HeaderTokenFetcherOptions extends HttpTokenFetcherOptions {
@@ -20,8 +21,9 @@ export class HeaderTokenFetcher extends HttpTokenFetcher {
   readonly #tokenHeader: string;
   readonly #tokenType: string;
 
-  constructor(options: HeaderTokenFetcherOptions) {
-    super(options);
+  constructor(given: HeaderTokenFetcherOptions) {
+    super(given);
+    const options = ownOptions(given);
     this.#tokenHeader = (options.tokenHeader ?? 'Authorization').toLowerCase();
     this.#tokenType = options.tokenType ?? 'Bearer';
   }

@@ -10,6 +10,7 @@ import { complianceResponse, credentialsIn, readTokenAnswer } from '../providers
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
+import { ownOptions } from '../own-options.js';
 
 /** A value, or a synchronous function of the tokens at hand that makes it for each request. */
 export type ContextValue<T> = T | ((context: FetchContext) => T);
@@ -90,7 +91,8 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   readonly #http: HttpRequester;
 
   /** @throws {ConfigurationError} when an option is missing or malformed */
-  constructor(options: HttpTokenFetcherOptions) {
+  constructor(given: HttpTokenFetcherOptions) {
+    const options = ownOptions(given);
     const { name, method = 'POST', bodyFormat = 'form', timeoutMs, tls, axios, transport } = options;
     if (typeof name !== 'string' || name === '')
       throw new ConfigurationError(`${this.constructor.name}: name must be a text that is not empty.`);
@@ -163,7 +165,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    * @throws {ConnectionError | TlsError | TimeoutError | ResponseParseError} when there is no answer
    */
   protected makeRequest(request: FetcherRequest): Promise<ForgeResponse> {
-    const { method = this.#method, endpoint = this.endpoint, headers, json, form, query, signal } = request;
+    const { method = this.#method, endpoint = this.endpoint, headers, json, form, query, signal } = ownOptions(request);
     return this.#http.request({
       method,
       url: joinUrl(this.baseUrl, endpoint),

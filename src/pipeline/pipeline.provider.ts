@@ -4,6 +4,7 @@ import type { TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
 import { TokenFetchPipeline } from './token-fetch-pipeline.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link PipelineTokenProvider}. */
 export interface PipelineTokenProviderOptions {
@@ -19,7 +20,8 @@ export class PipelineTokenProvider implements SourceProvider {
   readonly #refreshFromStep: string | undefined;
 
   /** @throws {ConfigurationError} when there is no pipeline, or no such step */
-  constructor(options: PipelineTokenProviderOptions) {
+  constructor(given: PipelineTokenProviderOptions) {
+    const options = ownOptions(given);
     const { pipeline, refreshFromStep } = options;
     if (!(pipeline instanceof TokenFetchPipeline))
       throw new ConfigurationError('PipelineTokenProvider: pipeline must be a TokenFetchPipeline.');

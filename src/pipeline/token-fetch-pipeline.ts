@@ -15,6 +15,7 @@ import { bindStep, type ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
+import { ownOptions } from '../own-options.js';
 
 /** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
 export type TokenFetcherType = new (...args: never[]) => TokenFetcher;
@@ -72,8 +73,8 @@ export class TokenFetchPipeline {
       this.#open = () => elsewhere.open();
       return;
     }
-    checkSteps(options);
-    this.#options = { ...options };
+    this.#options = ownOptions(options);
+    checkSteps(this.#options);
     this.#open = (environment = this.#ownEnvironment()) => this.bind(environment);
   }
 

@@ -2,6 +2,7 @@ import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import type { ComplianceResponse } from './compliance.js';
+import { ownOptions } from '../own-options.js';
 
 /** `error` codes are lower-case words; anything else may be a quotation of what was sent. */
 const ERROR_CODE = /^[a-z][a-z0-9_]{1,40}$/;
@@ -44,7 +45,9 @@ export function readTokenAnswer(
 ): Record<string, unknown> {
   const { status, headers, body } = response;
   const json =
-    typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : undefined;
+    typeof body === 'object' && body !== null && !Array.isArray(body)
+      ? ownOptions(body as Record<string, unknown>)
+      : undefined;
   const ok = status >= 200 && status < 300;
   const hasError = json?.['error'] !== undefined && json['error'] !== null;
   if (ok && json !== undefined && !hasError) return json;

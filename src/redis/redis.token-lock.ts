@@ -1,6 +1,7 @@
 import { LeaseRedisLock } from './lease.redis-lock.js';
 import type { RedisClient } from './redis-connection.js';
 import { type RedisTarget, redisTarget } from './redis-target.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link RedisTokenLock}. */
 export interface RedisTokenLockOptions {
@@ -19,7 +20,8 @@ export class RedisTokenLock extends LeaseRedisLock {
   readonly #target: RedisTarget;
 
   /** @throws {ConfigurationError} when the client is of no library that is known */
-  constructor(client: RedisClient, options: RedisTokenLockOptions = {}) {
+  constructor(client: RedisClient, given: RedisTokenLockOptions = {}) {
+    const options = ownOptions(given);
     const target = redisTarget(client, options.keyPrefix);
     super(target, options.deadlineMs);
     this.#target = target;

@@ -3,6 +3,7 @@ import { FailureCountCircuit, type FailureCountCircuitOptions } from './failure-
 import type { Circuit, CircuitContext, RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
 import { requireCount, requireDelayMs, requireStatuses } from './retry-options.js';
 import { TRANSIENT_STATUSES } from './transient-failure.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link CircuitBreakerRetryStrategy}. */
 export interface CircuitBreakerRetryStrategyOptions {
@@ -58,7 +59,8 @@ export class CircuitBreakerRetryStrategy implements RequestRetryStrategy {
   readonly #circuit: Omit<FailureCountCircuitOptions, keyof CircuitContext>;
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
-  constructor(options: CircuitBreakerRetryStrategyOptions = {}) {
+  constructor(given: CircuitBreakerRetryStrategyOptions = {}) {
+    const options = ownOptions(given);
     const statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);
     this.#backoff = new ExponentialBackoffRetryStrategy({
       maxRetries: requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries),

@@ -1,6 +1,7 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from './auth-retry.strategy.js';
 import { requireCount, requireDelayMs, requireFunction } from './retry-options.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link ConditionalAuthRetryStrategy}. */
 export interface ConditionalAuthRetryStrategyOptions {
@@ -34,7 +35,8 @@ export class ConditionalAuthRetryStrategy implements AuthRetryStrategy {
   readonly #shouldRetry: ConditionalAuthRetryStrategyOptions['shouldRetry'];
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is missing or out of range */
-  constructor(options: ConditionalAuthRetryStrategyOptions) {
+  constructor(given: ConditionalAuthRetryStrategyOptions) {
+    const options = ownOptions(given);
     this.maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
     this.#delayMs = requireDelayMs(OWNER, 'delayMs', options.delayMs ?? DEFAULTS.delayMs);
     this.#shouldRetry = requireFunction(OWNER, 'shouldRetry', options.shouldRetry, '(response, attempt) => boolean');

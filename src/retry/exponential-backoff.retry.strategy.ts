@@ -2,6 +2,7 @@ import { exponentialDelayMs, type Backoff } from './backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
 import { requireCount, requireDelayMs, requireMultiplier, requireStatuses, requireSwitch } from './retry-options.js';
 import { isTransientFailure, TRANSIENT_STATUSES } from './transient-failure.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link ExponentialBackoffRetryStrategy}. */
 export interface ExponentialBackoffRetryStrategyOptions {
@@ -54,7 +55,8 @@ export class ExponentialBackoffRetryStrategy implements RequestRetryStrategy {
   readonly #statuses: ReadonlySet<number>;
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
-  constructor(options: ExponentialBackoffRetryStrategyOptions = {}) {
+  constructor(given: ExponentialBackoffRetryStrategyOptions = {}) {
+    const options = ownOptions(given);
     this.#maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
     this.#backoff = Object.freeze({
       baseMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),

@@ -2,6 +2,7 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
 import { exponentialDelayMs, type Backoff } from './backoff.js';
 import { requireCount, requireDelayMs, requireMultiplier, requireSwitch } from './retry-options.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link ExponentialAuthRetryStrategy}. */
 export interface ExponentialAuthRetryStrategyOptions {
@@ -41,7 +42,8 @@ export class ExponentialAuthRetryStrategy implements AuthRetryStrategy {
   readonly #backoff: Backoff;
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
-  constructor(options: ExponentialAuthRetryStrategyOptions = {}) {
+  constructor(given: ExponentialAuthRetryStrategyOptions = {}) {
+    const options = ownOptions(given);
     this.maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
     this.#backoff = Object.freeze({
       baseMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),

@@ -1,6 +1,7 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
 import { requireCount, requireDelayMs, requireStatuses } from './retry-options.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link SimpleAuthRetryStrategy}. */
 export interface SimpleAuthRetryStrategyOptions {
@@ -31,7 +32,8 @@ export class SimpleAuthRetryStrategy implements AuthRetryStrategy {
   readonly #statuses: ReadonlySet<number>;
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
-  constructor(options: SimpleAuthRetryStrategyOptions = {}) {
+  constructor(given: SimpleAuthRetryStrategyOptions = {}) {
+    const options = ownOptions(given);
     this.maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
     this.#delayMs = requireDelayMs(OWNER, 'delayMs', options.delayMs ?? DEFAULTS.delayMs);
     this.#statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);

@@ -1,6 +1,7 @@
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
 import { requireCount, requireDelayMs } from './retry-options.js';
 import { isNetworkFailure } from './transient-failure.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link SimpleRetryStrategy}. */
 export interface SimpleRetryStrategyOptions {
@@ -25,7 +26,8 @@ export class SimpleRetryStrategy implements RequestRetryStrategy {
   readonly #delayMs: number;
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
-  constructor(options: SimpleRetryStrategyOptions = {}) {
+  constructor(given: SimpleRetryStrategyOptions = {}) {
+    const options = ownOptions(given);
     this.#maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
     this.#delayMs = requireDelayMs(OWNER, 'delayMs', options.delayMs ?? DEFAULTS.delayMs);
   }

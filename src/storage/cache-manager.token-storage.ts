@@ -8,6 +8,7 @@ import { setIfNewer } from '../redis/redis-fence.js';
 import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
 import { sharedStoreOf, standsOnMemcached } from './shared-store.js';
 import type { TokenStorage } from './token-storage.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link CacheManagerTokenStorage}. */
 export interface CacheManagerTokenStorageOptions {
@@ -49,7 +50,8 @@ export class CacheManagerTokenStorage implements TokenStorage {
   readonly #longestMs: number;
 
   /** @throws {ConfigurationError} when `cache` is no cache-manager cache, or has no store */
-  constructor(cache: Cache, options: CacheManagerTokenStorageOptions = {}) {
+  constructor(cache: Cache, given: CacheManagerTokenStorageOptions = {}) {
+    const options = ownOptions(given);
     const store = Array.isArray((cache as Partial<Cache> | undefined)?.stores) ? sharedStoreOf(cache) : undefined;
     if (!isStore(store)) {
       throw new ConfigurationError(

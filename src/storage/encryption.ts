@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';
+import { ownOptions } from '../own-options.js';
 
 /** Encryption of stored tokens. */
 export interface EncryptionOptions {
@@ -33,7 +34,7 @@ export class TokenEncryption {
     const given: unknown = (options as Partial<EncryptionOptions> | undefined)?.keys;
     if (!Array.isArray(given) || given.length === 0) throw refused('keys must be a list of at least one { id, key }');
     const keys = given.map((one: unknown): [string, Buffer] => {
-      const { id, key } = (one ?? {}) as { id?: unknown; key?: unknown };
+      const { id, key } = ownOptions(one as object) as { id?: unknown; key?: unknown };
       return [checkId(id), checkKey(key, checkId(id))];
     });
     this.#keys = new Map(keys);

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import type { TokenStorage } from './token-storage.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link InMemoryTokenStorage}. */
 export interface InMemoryTokenStorageOptions {
@@ -23,7 +24,8 @@ export class InMemoryTokenStorage implements TokenStorage {
   readonly #max: number;
   readonly #clock: Clock;
 
-  constructor(options: InMemoryTokenStorageOptions = {}) {
+  constructor(given: InMemoryTokenStorageOptions = {}) {
+    const options = ownOptions(given);
     const max = options.max ?? DEFAULT_MAX;
     if (!Number.isInteger(max) || max < 1) {
       throw new ConfigurationError(`InMemoryTokenStorage: max must be a whole number above zero, not ${String(max)}.`);

@@ -5,6 +5,7 @@ import { RedisTokenSignal } from '../redis/redis.token-signal.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from '../redis/redis-fence.js';
 import type { TokenStorage } from './token-storage.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link RedisTokenStorage}. */
 export interface RedisTokenStorageOptions {
@@ -23,7 +24,8 @@ export class RedisTokenStorage implements TokenStorage {
   readonly #target: RedisTarget;
 
   /** @throws {ConfigurationError} when the client is of no library that is known */
-  constructor(client: RedisClient, options: RedisTokenStorageOptions = {}) {
+  constructor(client: RedisClient, given: RedisTokenStorageOptions = {}) {
+    const options = ownOptions(given);
     this.#target = redisTarget(client, options.keyPrefix);
     if (options.deadlineMs !== undefined) this.deadlineMs = options.deadlineMs;
   }

@@ -14,6 +14,7 @@ import { TokenSlot } from './slot/token-slot.js';
 import type { TokenHandle, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
+import { ownOptions } from '../own-options.js';
 
 /** What a {@link ProviderTokenSource} needs. */
 export interface ProviderTokenSourceOptions {
@@ -118,7 +119,7 @@ export class ProviderTokenSource implements TokenSource {
       deadline,
       clock,
       logger,
-      request,
+      request: ownOptions(request),
       ...(serviceName === undefined ? undefined : { serviceName }),
     };
   }

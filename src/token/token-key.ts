@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TokenRequest } from './token-provider.js';
+import { ownOptions } from '../own-options.js';
 
 /** What a storage key is made of. */
 export interface TokenKeyParts {
@@ -37,7 +38,7 @@ export const NO_PARAMETERS = '[]';
  * token is for enters it hashed.
  */
 export function canonicalRequest(request: TokenRequest): string {
-  const { scope, audience, resource, subject, subjectToken, claims, extraParams, ...rest } = request;
+  const { scope, audience, resource, subject, subjectToken, claims, extraParams, ...rest } = ownOptions(request);
   const parts: [string, unknown][] = [
     ['audience', list(audience)],
     ['resource', list(resource)],

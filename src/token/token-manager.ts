@@ -8,6 +8,7 @@ import { bindProvider, type TokenProvider, type TokenRequest } from './token-pro
 import type { SlotEvents } from './slot/slot-events.js';
 import type { TokenHandle, TokenKind, TokenSource } from './token-source.js';
 import type { Token } from './token.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link TokenManager}. Durations are in milliseconds. */
 export interface TokenManagerOptions extends StandaloneOptions {
@@ -47,7 +48,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
       this.#open = (options as unknown as DeferredOptions)[DEFERRED];
       return;
     }
-    const made = createSource(options, this.#events());
+    const made = createSource(ownOptions(options), this.#events());
     if (made instanceof Promise)
       made.catch(() => undefined); // Told to whoever asks first.
     else this.#source = made;

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../errors.js';
 import type { RefreshWindows } from './slot/refresh-policy.js';
+import { ownOptions } from '../own-options.js';
 
 /** How tokens are kept. Durations are in milliseconds. */
 export interface TokenSettings {
@@ -43,7 +44,8 @@ const DEADLINE_MS = 10_000;
 const NEAR_CACHE_TTL_MS = 5_000;
 
 /** @throws {ConfigurationError} naming the option */
-export function resolveTokenSettings(options: TokenSettings, owner: string): SlotSettings {
+export function resolveTokenSettings(given: TokenSettings, owner: string): SlotSettings {
+  const options = ownOptions(given);
   const duration = (name: keyof TokenSettings, fallback: number, least: number): number => {
     const value = options[name] ?? fallback;
     if (typeof value === 'number' && value >= least) return value;

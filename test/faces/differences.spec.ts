@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { type AxiosInstance, create } from 'axios';
+import axios, { type AxiosInstance, create } from 'axios';
 import { BearerAuth, createForgeClient, ForgeAuthError, type ForgeHttpClient } from 'nestjs-forge-auth';
 import { markedTables } from '../support/docs.js';
 import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
@@ -143,6 +143,15 @@ const ofAxios: Difference<AxiosInstance>[] = [
     true,
     false,
   ],
+  [
+    '`axios.defaults` of the process',
+    async (instance) => {
+      await instance.get('/here');
+      return server.requests[0]?.headers['x-process-wide'];
+    },
+    'planted',
+    undefined,
+  ],
 ];
 
 const ofFetch: Difference<Fetch>[] = [
@@ -211,7 +220,10 @@ const ofFetch: Difference<Fetch>[] = [
 
 describe('axiosRef differs from plain axios in', () => {
   it.each(ofAxios)('%s', async (_row, attempt, plain, here) => {
-    expect(await outcome(attempt(create({ baseURL: server.origin })))).toEqual(plain);
+    const { headers } = axios.defaults;
+    headers.common['X-Process-Wide'] = 'planted';
+    const instance = create({ baseURL: server.origin });
+    expect(await outcome(attempt(instance)).finally(() => delete headers.common['X-Process-Wide'])).toEqual(plain);
     server.reset();
     elsewhere.reset();
     expect(await outcome(attempt(client.axiosRef))).toEqual(here);

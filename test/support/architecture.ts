@@ -43,6 +43,7 @@ const LAYER_OF_FILE: Readonly<Record<string, number>> = {
   'clock.ts': 0,
   'logger.ts': 0,
   'observer.ts': 0,
+  'own-options.ts': 0,
   'index.ts': 9,
 };
 
@@ -72,8 +73,8 @@ const AXIOS_FILES: ReadonlySet<string> = new Set([
   'client/faces/axios-request.ts',
   'client/faces/axios-error.ts',
   'client/faces/attach-forge-auth.ts',
-  // Tells what a given config says from what axios itself defaults to.
-  'options/service-defaults.ts',
+  // What axios itself defaults to.
+  'client/faces/axios-defaults.ts',
 ]);
 const FOLDERS_WITH_AXIOS_TYPES: ReadonlySet<string> = new Set(['http', 'client', 'options', 'application']);
 

@@ -1,6 +1,7 @@
-import axios, { type AxiosAdapter, CanceledError, type InternalAxiosRequestConfig } from 'axios';
+import { type AxiosAdapter, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { InvalidRequestError } from '../../errors.js';
 import { prepareBaseUrl, resolveUrl } from '../../http/url.js';
+import { axiosQueryOf } from './axios-defaults.js';
 import { axiosBodyOf } from './axios-body.js';
 import type { Follow } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
@@ -71,12 +72,8 @@ function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): st
   const below = absolute && allowAbsoluteUrls === false ? `/${url}` : url;
   const address = resolveUrl(base, below.split('#', 1)[0] ?? '');
   if (params === undefined || params === null) return address;
-  const query = axios.getUri({ params: params as unknown, ...paramsSerializerOf(config) }).replace(/^[?&]/, '');
+  const query = axiosQueryOf(config);
   return query === '' ? address : address + (address.includes('?') ? '&' : '?') + query;
-}
-
-function paramsSerializerOf({ paramsSerializer }: InternalAxiosRequestConfig): object {
-  return paramsSerializer === undefined ? {} : { paramsSerializer };
 }
 
 /** What axios leaves out, the service's default is left out for; what it was told never to send, is never sent. */

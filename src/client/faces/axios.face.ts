@@ -9,6 +9,7 @@ import axios, {
 import { HttpStatusError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
 import { redactUrl } from '../../redact.js';
+import { isOriginalValidateStatus, pristineDefaults } from './axios-defaults.js';
 import { axiosErrorOf } from './axios-error.js';
 import { followerOf, requestOf } from './axios-request.js';
 import { type CallRequest, rejectionOf } from '../request/call-request.js';
@@ -41,7 +42,11 @@ export interface FaceOwner {
  */
 export function createAxiosFace(owner: FaceOwner): AxiosInstance {
   // oxlint-disable-next-line import/no-named-as-default-member -- axios 1.18 has no export `create`
-  const instance = axios.create({ adapter: adapterOf(owner) });
+  const instance = axios.create();
+  // Emptied in place: instances that are made of this one begin with the same object.
+  for (const name of Object.keys(instance.defaults))
+    delete (instance.defaults as unknown as Record<string, unknown>)[name];
+  Object.assign(instance.defaults, pristineDefaults(), { adapter: adapterOf(owner) });
   const keep = (value: unknown): void => {
     const property = { value, enumerable: true, configurable: true, writable: true };
     Object.defineProperty(instance.defaults, 'baseURL', property);
@@ -112,7 +117,7 @@ function dataOf({ responseType, responseEncoding }: InternalAxiosRequestConfig, 
 
 /** A request that says nothing is judged by the service's rule, as `client.get` is. */
 function isValid({ validateStatus }: InternalAxiosRequestConfig, service: ResolvedService, status: number): boolean {
-  if (validateStatus === axios.defaults.validateStatus) return service.validateStatus(status);
+  if (isOriginalValidateStatus(validateStatus)) return service.validateStatus(status);
   return typeof validateStatus === 'function' ? validateStatus(status) : true;
 }
 

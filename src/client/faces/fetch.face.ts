@@ -8,6 +8,7 @@ import type { FaceRequest } from './face-request.js';
 import { fetchBodyOf, requestBodyOf } from './fetch-body.js';
 import { AbandonedBodies, FetchedResponse } from './fetched-response.js';
 import type { RequestConfig } from '../request/request-config.js';
+import { ownOptions } from '../../own-options.js';
 
 /** What a call through `fetch` may ask of this package, beside what `fetch` knows. */
 export type ForgeFetchOptions = Pick<RequestConfig, 'auth' | 'idempotent' | 'retry' | 'timeoutMs' | 'totalTimeoutMs'>;
@@ -45,7 +46,9 @@ const NETWORK_FAILURES: ReadonlySet<string> = new Set([
  */
 export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): ForgeFetch {
   const abandoned = new AbandonedBodies();
-  return async (input, init) => {
+  return async (input, given) => {
+    // A Request has no properties of its own.
+    const init = given === undefined || given instanceof Request ? given : ownOptions<ForgeRequestInit>(given);
     try {
       const opened = open();
       const core = opened instanceof Promise ? await opened : opened;
@@ -65,7 +68,10 @@ async function requestOf(
   redirect: RequestRedirect,
 ): Promise<FaceRequest> {
   const given = input instanceof Request && init !== undefined ? new Request(input, init) : input;
-  const parts = given instanceof Request ? await partsOfRequest(given) : partsOfInit(String(given), init ?? {});
+  const parts =
+    given instanceof Request
+      ? await partsOfRequest(given)
+      : partsOfInit(String(given), init ?? ownOptions<ForgeRequestInit>({}));
   if (init?.integrity)
     throw new InvalidRequestError('integrity is not checked here: leave it out, and check the body.');
   return {

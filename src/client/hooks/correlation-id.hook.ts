@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
 import type { HookedCall, RequestHook } from '../layers/hooks.layer.js';
+import { ownOptions } from '../../own-options.js';
 
 /** Options of {@link CorrelationIdHook}. */
 export interface CorrelationIdHookOptions {
@@ -16,7 +17,8 @@ export class CorrelationIdHook implements RequestHook {
   readonly #generate: () => string;
 
   /** @throws {ConfigurationError} when `headerName` cannot be a header's name */
-  constructor({ headerName = 'X-Correlation-ID', generate = randomUUID }: CorrelationIdHookOptions = {}) {
+  constructor(options: CorrelationIdHookOptions = {}) {
+    const { headerName = 'X-Correlation-ID', generate = randomUUID } = ownOptions(options);
     if (typeof headerName !== 'string' || !/^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/.test(headerName)) {
       throw new ConfigurationError("CorrelationIdHook: headerName must be a header name such as 'X-Correlation-ID'.");
     }

@@ -1,6 +1,7 @@
 import type { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { HookedCall, ResponseHook } from '../layers/hooks.layer.js';
+import { ownOptions } from '../../own-options.js';
 
 /** What a service last said about how much more it will take. */
 export interface RateLimit {
@@ -26,7 +27,8 @@ export class RateLimitHook implements ResponseHook {
   readonly #latest = new Map<string, RateLimit>();
   readonly #onLimit: RateLimitHookOptions['onLimit'];
 
-  constructor({ onLimit }: RateLimitHookOptions = {}) {
+  constructor(options: RateLimitHookOptions = {}) {
+    const { onLimit } = ownOptions(options);
     this.#onLimit = onLimit;
   }
 

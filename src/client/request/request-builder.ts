@@ -38,6 +38,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
     responseType: responseTypeOf(config.responseType),
     maxContentLength: config.maxContentLength ?? service.maxContentLength,
     axios: config.axios,
+    stripped: false,
     call: {
       scope,
       startedAt,

@@ -12,6 +12,7 @@ import type { Token } from '../../token/token.js';
 import { BoundOAuthProvider } from './bound.oauth-provider.js';
 import type { Grant } from './grant.js';
 import { checkGrantOptions, type GrantOptions } from '../grant-options.js';
+import { ownOptions } from '../../own-options.js';
 
 /** A grant at an OAuth 2 token endpoint: a definition, bound to a service before it is used. */
 export abstract class OAuthTokenProvider<O extends GrantOptions> implements BindableTokenProvider {
@@ -19,7 +20,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   #unbound: BoundOAuthProvider | undefined;
 
   constructor(options: O) {
-    this.#options = { ...options };
+    this.#options = ownOptions(options);
   }
 
   bind(environment: ProviderEnvironment): BoundTokenProvider {
