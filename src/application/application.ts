@@ -1,10 +1,10 @@
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
-import { type Clock, systemClock } from '../clock.js';
+import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { Activity } from './activity.js';
 import { describeService } from './describe-service.js';
 import type { ForgeAuthState } from './state.js';
-import { type EntrySurroundings, ServiceEntry } from './service-entry.js';
+import { type ServiceSurroundings, ServiceEntry } from './service-entry.js';
 import type { Host } from './host.js';
 import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
 import { checkRoot } from '../options/service-rules.js';
@@ -15,6 +15,7 @@ import { TokenEncryption } from '../storage/encryption.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import { DocumentCache } from '../token/document-cache.js';
+import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
 import { ownOptions } from '../own-options.js';
@@ -28,9 +29,9 @@ export class ForgeAuthApplication {
   /** Who listens to what happens in this application. */
   readonly observer = new Observers();
   readonly #activity = new Activity();
-  readonly #clock: Clock;
+  readonly #runtime: Runtime;
   readonly #entries = new Map<string, ServiceEntry>();
-  readonly #around: EntrySurroundings;
+  readonly #around: ServiceSurroundings;
   readonly #storages: GuardedStorage[] = [];
   #given: ForgeAuthOptions | undefined;
   #root: ForgeAuthOptions = ownOptions({});
@@ -40,7 +41,7 @@ export class ForgeAuthApplication {
 
   constructor(host: Host) {
     this.#host = host;
-    this.#clock = host.clock ?? systemClock;
+    this.#runtime = this.#createRuntime();
     this.#around = this.#createSurroundings();
     this.observer.watch(this.#activity);
   }
@@ -97,7 +98,7 @@ export class ForgeAuthApplication {
 
   /** What every service is doing. Holds no secret. */
   describe(): ForgeAuthState {
-    const at = this.#clock.now();
+    const at = this.#runtime.clock.now();
     const declared = [...this.#entries.values()].filter(({ options }) => options !== undefined);
     return {
       at,
@@ -138,23 +139,33 @@ export class ForgeAuthApplication {
     return entry;
   }
 
-  #createSurroundings(): EntrySurroundings {
+  #createRuntime(): Runtime {
+    const { clock = systemClock, logger } = this.#host;
+    return {
+      clock,
+      logger,
+      observer: this.observer,
+      jitter: clock.random(),
+      discovery: new DocumentCache(clock),
+      instantiate: (type, what) => this.#host.instantiate(type, what),
+      guard: (storage, lock) => this.#guard(storage, lock),
+    };
+  }
+
+  #createSurroundings(): ServiceSurroundings {
     const rootOptions = (): ForgeAuthOptions => this.rootOptions;
     const storage = (): GuardedStorage | undefined => this.#storage;
     return {
-      host: this.#host,
-      clock: this.#clock,
-      discovery: new DocumentCache(this.#clock),
-      jitter: this.#clock.random(),
+      runtime: this.#runtime,
       get rootOptions() {
         return rootOptions();
       },
       get storage() {
         return storage();
       },
+      storageOf: (option, owner) => this.#host.storageOf(option, owner),
       names: () => this.names(),
       find: (name) => this.#entries.get(name),
-      guard: (kept, lock) => this.#guard(kept, lock),
       guardCommon: (lock) => this.#kept && this.#guard(this.#kept, lock),
       release: async () => {
         if (this.#host.endsWithClient === true) await this.close();
@@ -164,13 +175,9 @@ export class ForgeAuthApplication {
 
   #guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage {
     const { encryption } = this.rootOptions;
+    const { clock, logger, observer } = this.#runtime;
     this.#encryption ??= encryption && new TokenEncryption(encryption);
-    const guarded = new GuardedStorage(storage, {
-      clock: this.#clock,
-      logger: this.#host.logger,
-      lock,
-      encryption: this.#encryption,
-    });
+    const guarded = new GuardedStorage(storage, { clock, logger, observer, lock, encryption: this.#encryption });
     this.#storages.push(guarded);
     return guarded;
   }

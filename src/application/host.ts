@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
-import type { Observers } from '../observer.js';
-import type { StorageOption, TokenAuthOptions } from '../options/options.js';
+import type { ForgeAuthOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
+import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 
 /** What an application gives its services: in Nest the injector, outside of it nothing. */
@@ -17,14 +18,16 @@ export interface Host {
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
 }
 
+/** What the tokens of an application's services share. */
+export interface ApplicationScope {
+  readonly runtime: Runtime;
+  readonly rootOptions: ForgeAuthOptions;
+  /** Where tokens are kept of services that do not say otherwise; undefined until the application has started. */
+  readonly storage: GuardedStorage | undefined;
+}
+
 /** What resolving a service's options needs of its application. */
-export interface ServiceContext {
-  /** Who listens; undefined: nobody can. */
-  readonly observer?: Observers | undefined;
-  readonly clock: Clock;
-  readonly logger: ForgeLogger;
-  /** An instance of a class: the app's own where it has one. */
-  instantiate<T>(type: unknown, what: string): Promise<T>;
+export interface ServiceContext extends Pick<Runtime, 'clock' | 'logger' | 'observer' | 'instantiate'> {
   /** The manager that token options stand for; the first set of a service is the one that is injected. */
   managerFor(options: TokenAuthOptions): TokenManager;
 }

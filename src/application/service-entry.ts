@@ -1,14 +1,10 @@
 import { ClientCore } from '../client/client-core.js';
 import { ForgeHttpClient, type ServiceHandle } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
-import type { ForgeAuthOptions, ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
+import type { ForgeServiceOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
+import type { ApplicationScope } from './host.js';
 import { nameService, resolveService } from './service-resolver.js';
-import {
-  boundPipelineOf,
-  createTokenSource,
-  definedPipelineOf,
-  type TokenSurroundings,
-} from './token-source.factory.js';
+import { boundPipelineOf, createTokenSource, definedPipelineOf } from './token-source.factory.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
 import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
@@ -21,12 +17,12 @@ import { ownServiceOptions } from '../options/own-service-options.js';
 import { ownOptions } from '../own-options.js';
 
 /** What a service has of its application. */
-export interface EntrySurroundings extends TokenSurroundings {
-  readonly rootOptions: ForgeAuthOptions;
+export interface ServiceSurroundings extends ApplicationScope {
+  /** The storage that an option stands for. */
+  storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
   /** Names of the services that are declared. */
   names(): string[];
   find(name: string): ServiceEntry | undefined;
-  guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
   /** The application's storage, under a lock of a service's own; undefined until the application has started. */
   guardCommon(lock: TokenLock): GuardedStorage | undefined;
   /** The service's client was closed. */
@@ -41,7 +37,7 @@ export class ServiceEntry implements ServiceHandle {
   readonly definedPipeline: TokenFetchPipeline;
   /** The manager of the service's own; one without token options throws when it is used. */
   readonly #ownTokens: TokenManager;
-  readonly #around: EntrySurroundings;
+  readonly #around: ServiceSurroundings;
   /** As they were declared. */
   #given: ForgeServiceOptions | undefined;
   #options: ForgeServiceOptions | undefined;
@@ -56,7 +52,7 @@ export class ServiceEntry implements ServiceHandle {
   /** Managers of further token options: members of a composite. */
   readonly #furtherManagers: TokenManager[] = [];
 
-  constructor(name: string, around: EntrySurroundings) {
+  constructor(name: string, around: ServiceSurroundings) {
     this.name = name;
     this.#around = around;
     this.#ownTokens = TokenManager.deferred((events) => this.#openTokens(events));
@@ -142,18 +138,17 @@ export class ServiceEntry implements ServiceHandle {
 
   async #openOnce(): Promise<ClientCore> {
     const { name } = this;
-    const { clock, host, rootOptions } = this.#around;
+    const { runtime, rootOptions } = this.#around;
     const options = this.#declaredOptions();
     const storage = options.storage ?? rootOptions.defaults?.storage;
     this.#lock = options.lock;
     if (storage !== undefined) {
-      const kept = await host.storageOf(storage, `Service "${name}"`);
-      this.#storage = this.#around.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
+      const kept = await this.#around.storageOf(storage, `Service "${name}"`);
+      this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
     const resolved = await resolveService(options, ownOptions(rootOptions.defaults), {
-      clock,
-      logger: host.logger,
-      instantiate: (type, what) => host.instantiate(type, `Service "${name}": ${what}`),
+      ...runtime,
+      instantiate: (type, what) => runtime.instantiate(type, `Service "${name}": ${what}`),
       managerFor: (auth) => this.#managerFor(auth),
     });
     this.#core = new ClientCore(resolved);

@@ -1,16 +1,13 @@
-import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
-import type { Host } from './host.js';
-import type { ForgeAuthOptions, TokenAuthOptions } from '../options/options.js';
-import type { TokenLock } from '../lock/token-lock.js';
+import type { ApplicationScope } from './host.js';
+import type { TokenAuthOptions } from '../options/options.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
 import { PipelineTokenProvider } from '../pipeline/pipeline.provider.js';
 import { PipelineTokenSource } from '../pipeline/pipeline.token-source.js';
 import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
-import type { TokenStorage } from '../storage/token-storage.js';
-import type { DocumentCache } from '../token/document-cache.js';
 import { ProviderTokenSource } from '../token/provider.token-source.js';
+import type { Runtime, ServiceScope } from '../token/runtime.js';
 import { isSourceProvider } from '../token/source-provider.js';
 import { DEFAULT_KEY_PREFIX } from '../token/standalone.js';
 import { bindProvider, type TokenProvider } from '../token/token-provider.js';
@@ -19,19 +16,6 @@ import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
 import { ownOptions } from '../own-options.js';
 
-/** What the tokens of a service have of its application. */
-export interface TokenSurroundings {
-  readonly host: Host;
-  readonly clock: Clock;
-  readonly rootOptions: ForgeAuthOptions;
-  readonly discovery: DocumentCache;
-  /** This process's share of the jitter of refreshes, 0 to 1. */
-  readonly jitter: number;
-  /** Where tokens are kept of services that do not say otherwise. */
-  readonly storage: GuardedStorage | undefined;
-  guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
-}
-
 /**
  * Binds the provider or pipeline of a service to its application: definitions have no state of their own.
  * @throws {ConfigurationError} when an option is malformed
@@ -39,37 +23,32 @@ export interface TokenSurroundings {
 export async function createTokenSource(
   serviceName: string,
   auth: TokenAuthOptions,
-  around: TokenSurroundings,
+  application: ApplicationScope,
   storage: () => GuardedStorage | undefined,
   events: SlotEvents,
 ): Promise<TokenSource> {
   const owner = `Service "${serviceName}"`;
-  const { host, clock, rootOptions, discovery, jitter } = around;
-  const { keyPrefix = DEFAULT_KEY_PREFIX, nearCacheTtlMs } = rootOptions;
+  const { keyPrefix = DEFAULT_KEY_PREFIX, nearCacheTtlMs } = application.rootOptions;
   const provider =
-    auth.pipeline === undefined ? await providerOf(auth.provider, host, owner) : pipelineProvider(auth.pipeline);
-  const environment = {
+    auth.pipeline === undefined
+      ? await providerOf(auth.provider, application.runtime, owner)
+      : pipelineProvider(auth.pipeline);
+  const scope: ServiceScope = {
+    ...application.runtime,
     serviceName,
+    owner: `"${serviceName}"`,
     keyPrefix,
     keyName: serviceName,
-    clock,
-    logger: host.logger,
-    discovery,
-    storage: () => storage() ?? around.storage,
+    storage: () => storage() ?? application.storage,
     settings: resolveTokenSettings(
       { ...(nearCacheTtlMs === undefined ? undefined : { nearCacheTtlMs }), ...auth },
       `${owner}: auth`,
     ),
-    jitter,
     events,
   };
-  if (!isSourceProvider(provider))
-    return new ProviderTokenSource({ ...environment, provider: bindProvider(provider, environment) });
-  return provider.createSource({
-    ...environment,
-    instantiate: (type, what) => host.instantiate(type, what),
-    guard: (kept, lock) => around.guard(kept, lock),
-  });
+  return isSourceProvider(provider)
+    ? provider.createSource(scope)
+    : new ProviderTokenSource(scope, bindProvider(provider, scope));
 }
 
 /** The pipeline that a source runs, if it runs one. */
@@ -90,9 +69,13 @@ function pipelineProvider(given: NonNullable<TokenAuthOptions['pipeline']>): Tok
   return new PipelineTokenProvider({ pipeline, ...(refreshFromStep === undefined ? undefined : { refreshFromStep }) });
 }
 
-async function providerOf(given: TokenAuthOptions['provider'], host: Host, owner: string): Promise<TokenProvider> {
+async function providerOf(
+  given: TokenAuthOptions['provider'],
+  runtime: Runtime,
+  owner: string,
+): Promise<TokenProvider> {
   const provider =
-    typeof given === 'function' ? await host.instantiate<TokenProvider>(given, `${owner}: auth.provider`) : given;
+    typeof given === 'function' ? await runtime.instantiate<TokenProvider>(given, `${owner}: auth.provider`) : given;
   if (typeof (provider as Partial<TokenProvider> | undefined)?.fetchToken === 'function')
     return provider as TokenProvider;
   throw new ConfigurationError(`${owner}: auth.provider must have a method fetchToken().`);

@@ -1,8 +1,6 @@
 import { AuthenticationError, ConfigurationError } from '../errors.js';
-import type { GuardedStorage } from '../storage/guarded-storage.js';
-import type { ProviderEnvironment } from '../token/token-provider.js';
+import type { ServiceScope } from '../token/runtime.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
-import type { SlotSettings } from '../token/token-settings.js';
 import { TokenSlot } from '../token/slot/token-slot.js';
 import type { Replacement } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
@@ -14,17 +12,6 @@ import { StepKeys } from './step-keys.js';
 import { type StepState, stepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
 
-/** Whom a pipeline is bound to. */
-export interface PipelineEnvironment extends ProviderEnvironment {
-  readonly keyPrefix: string;
-  /** Tells this pipeline's keys apart: its prefix, or the service's name. */
-  readonly keyName: string;
-  readonly storage: () => GuardedStorage | undefined;
-  readonly settings: SlotSettings;
-  readonly jitter: number;
-  readonly onClose?: () => Promise<void>;
-}
-
 /**
  * A pipeline bound to one service of one application: a slot for each step, so that its token is cached, shared, renewed
  * and held back like that of a service. A step's flight first gets the tokens of the steps that it depends on, at the same time.
@@ -34,7 +21,7 @@ export class BoundPipeline {
   /** The steps as they were given, classes created. */
   readonly given: readonly (TokenFetcher | ProviderStep)[];
   readonly #steps: ReadonlyMap<string, PipelineStep>;
-  readonly #environment: PipelineEnvironment;
+  readonly #scope: ServiceScope;
   readonly #slots = new Map<string, TokenSlot>();
   readonly #flights: FlightSurroundings;
   readonly #errors = new Map<string, unknown>();
@@ -47,17 +34,17 @@ export class BoundPipeline {
   constructor(
     graph: StepGraph,
     steps: readonly PipelineStep[],
-    environment: PipelineEnvironment,
+    scope: ServiceScope,
     given: readonly (TokenFetcher | ProviderStep)[],
   ) {
     this.given = given;
     this.graph = graph;
     this.#steps = new Map(steps.map((step) => [step.name, step]));
-    this.#environment = environment;
+    this.#scope = scope;
     this.#history = new StepHistory(graph);
-    this.#keys = new StepKeys(graph, this.#steps, environment.keyPrefix, environment.keyName);
+    this.#keys = new StepKeys(graph, this.#steps, scope.keyPrefix, scope.keyName);
     this.#flights = this.#createSurroundings();
-    const { settings } = environment;
+    const { settings } = scope;
     const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
     for (const step of steps)
       this.#slots.set(step.name, this.#createSlot(step, deadlines.get(step.name) ?? settings.deadlineMs));
@@ -146,7 +133,7 @@ export class BoundPipeline {
   }
 
   describe(): StepState[] {
-    const now = this.#environment.clock.now();
+    const now = this.#scope.clock.now();
     return this.graph.names.map((name) =>
       stepState(name, this.graph.parents(name), this.#slot(name).peek(), this.#errors.get(name), now),
     );
@@ -154,7 +141,7 @@ export class BoundPipeline {
 
   async close(): Promise<void> {
     for (const slot of this.#slots.values()) slot.close();
-    await Promise.all([...[...this.#steps.values()].map((step) => step.close?.()), this.#environment.onClose?.()]);
+    await Promise.all([...[...this.#steps.values()].map((step) => step.close?.()), this.#scope.onClose?.()]);
   }
 
   /** Another process may have renewed everything already: then upstream steps are left alone. */
@@ -180,7 +167,7 @@ export class BoundPipeline {
   }
 
   #createSurroundings(): FlightSurroundings {
-    const { clock, logger, serviceName, settings } = this.#environment;
+    const { clock, logger, serviceName, settings } = this.#scope;
     return {
       graph: this.graph,
       clock,
@@ -196,21 +183,13 @@ export class BoundPipeline {
   }
 
   #createSlot(step: PipelineStep, deadlineMs: number): TokenSlot {
-    const { clock, logger, storage, settings, jitter, serviceName } = this.#environment;
+    const { settings } = this.#scope;
     const listeners = step.name === this.graph.result ? this.#listeners : [];
     return new TokenSlot(
       {
+        ...this.#scope,
         owner: this.#owner(step.name),
-        serviceName,
-        clock,
-        logger,
-        storage,
-        jitter,
-        settings: {
-          ...settings,
-          deadlineMs,
-          refreshWindowMs: step.refreshWindowMs ?? settings.refreshWindowMs,
-        },
+        settings: { ...settings, deadlineMs, refreshWindowMs: step.refreshWindowMs ?? settings.refreshWindowMs },
       },
       {
         key: () => this.#keys.of(step.name),
@@ -251,7 +230,7 @@ export class BoundPipeline {
   }
 
   #owner(step: string): string {
-    const { serviceName } = this.#environment;
+    const { serviceName } = this.#scope;
     return serviceName === undefined ? `step "${step}"` : `"${serviceName}", step "${step}"`;
   }
 

@@ -1,11 +1,10 @@
-import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
 import { obtainFrom } from '../token/provider.token-source.js';
 import type { Redeem } from '../token/slot/redemption.js';
-import { bindProvider, type ProviderEnvironment, type TokenProvider } from '../token/token-provider.js';
+import type { ServiceScope } from '../token/runtime.js';
+import { bindProvider, type TokenProvider } from '../token/token-provider.js';
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';
 import { type StepContext, TokenWanted } from './fetch-context.js';
@@ -46,27 +45,21 @@ export interface PipelineStep {
 }
 
 /** Whom steps are bound to. */
-export interface StepEnvironment extends ProviderEnvironment {
-  readonly clock: Clock;
-  readonly logger: ForgeLogger;
+export interface StepScope extends ServiceScope {
   /** Whether tokens are stored under a name of the app's choosing: then instances of one class are taken to be alike. */
   readonly named: boolean;
 }
 
 /** Binds a step. @throws {ConfigurationError} when it is neither a fetcher nor `{ name, provider }` */
-export function bindStep(
-  given: TokenFetcher | ProviderStep,
-  environment: StepEnvironment,
-  owner: string,
-): PipelineStep {
+export function bindStep(given: TokenFetcher | ProviderStep, scope: StepScope, owner: string): PipelineStep {
   if (typeof (given as Partial<TokenFetcher> | undefined)?.fetch === 'function')
-    return fetcherStep(given as TokenFetcher, environment);
+    return fetcherStep(given as TokenFetcher, scope);
   if (typeof (given as Partial<ProviderStep> | undefined)?.provider?.fetchToken === 'function')
-    return providerStep(given as ProviderStep, environment);
+    return providerStep(given as ProviderStep, scope);
   throw new ConfigurationError(`${owner}: a step must have a method fetch(), or be { name, provider }.`);
 }
 
-function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepEnvironment): PipelineStep {
+function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepScope): PipelineStep {
   const retry = new TokenRequestRetry(fetcher.retry);
   let identity: Promise<readonly string[]> | undefined;
   return {
@@ -89,9 +82,9 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepEnvironment): 
   };
 }
 
-function providerStep(step: ProviderStep, environment: StepEnvironment): PipelineStep {
-  const { clock, logger, serviceName } = environment;
-  const provider = bindProvider(step.provider, environment);
+function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
+  const { clock, logger, serviceName } = scope;
+  const provider = bindProvider(step.provider, scope);
   const http = provider.http ?? new HttpRequester({}, clock);
   return {
     name: step.name,

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../errors.js';
-import type { SourceEnvironment, SourceProvider } from '../token/source-provider.js';
+import type { ServiceScope } from '../token/runtime.js';
+import type { SourceProvider } from '../token/source-provider.js';
 import type { TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
@@ -47,9 +48,9 @@ export class PipelineTokenProvider implements SourceProvider {
    * kept as its first manager says.
    * @internal
    */
-  async createSource(environment: SourceEnvironment): Promise<TokenSource> {
-    const { standalone = false, events } = environment;
-    const bound = standalone ? await this.pipeline.ready(environment) : await this.pipeline.bind(environment);
+  async createSource(scope: ServiceScope): Promise<TokenSource> {
+    const { standalone = false, events } = scope;
+    const bound = standalone ? await this.pipeline.ready(scope) : await this.pipeline.bind(scope);
     bound.listen(events);
     return new PipelineTokenSource(bound, this.#refreshFromStep);
   }

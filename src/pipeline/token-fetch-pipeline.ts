@@ -6,11 +6,10 @@ import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
-import type { SourceEnvironment } from '../token/source-provider.js';
-import { standaloneEnvironment } from '../token/standalone.js';
-import type { SlotEvents } from '../token/slot/slot-events.js';
+import type { ServiceScope } from '../token/runtime.js';
+import { standaloneScope } from '../token/standalone.js';
 import type { Token } from '../token/token.js';
-import { BoundPipeline, type PipelineEnvironment } from './bound-pipeline.js';
+import { BoundPipeline } from './bound-pipeline.js';
 import { bindStep, type ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
@@ -61,7 +60,7 @@ export interface ExecuteOptions {
 export class TokenFetchPipeline {
   readonly #options: TokenFetchPipelineOptions | undefined;
   readonly #elsewhere: DeferredPipeline | undefined;
-  readonly #open: (environment?: SourceEnvironment) => Promise<BoundPipeline>;
+  readonly #open: (scope?: ServiceScope) => Promise<BoundPipeline>;
   #bound: BoundPipeline | undefined;
   #opening: Promise<BoundPipeline> | undefined;
 
@@ -75,7 +74,7 @@ export class TokenFetchPipeline {
     }
     this.#options = ownOptions(options);
     checkSteps(this.#options);
-    this.#open = (environment = this.#ownEnvironment()) => this.bind(environment);
+    this.#open = (scope = this.#ownScope()) => this.bind(scope);
   }
 
   /**
@@ -154,12 +153,12 @@ export class TokenFetchPipeline {
 
   /**
    * The bound pipeline.
-   * @param environment what it is bound to if it is not bound yet; left out, it keeps its tokens itself
+   * @param scope what it is bound to if it is not bound yet; left out, it keeps its tokens itself
    * @throws {ConfigurationError} when it cannot be bound
    * @internal
    */
-  async ready(environment?: SourceEnvironment): Promise<BoundPipeline> {
-    this.#opening ??= this.#open(environment);
+  async ready(scope?: ServiceScope): Promise<BoundPipeline> {
+    this.#opening ??= this.#open(scope);
     try {
       return (this.#bound = await this.#opening);
     } catch (error) {
@@ -173,33 +172,33 @@ export class TokenFetchPipeline {
    * @throws {ConfigurationError} when a step is wrong
    * @internal
    */
-  async bind(binding: SourceEnvironment): Promise<BoundPipeline> {
+  async bind(service: ServiceScope): Promise<BoundPipeline> {
     if (this.#options === undefined) return this.ready();
     const { steps, cacheKeyPrefix, resultStep } = this.#options;
     const owner =
-      binding.serviceName === undefined ? 'TokenFetchPipeline' : `Service "${binding.serviceName}": the pipeline`;
+      service.serviceName === undefined ? 'TokenFetchPipeline' : `Service "${service.serviceName}": the pipeline`;
     const given = await Promise.all(
       steps.map((step) =>
-        typeof step === 'function' ? binding.instantiate<TokenFetcher>(step, `${owner}: a step`) : step,
+        typeof step === 'function' ? service.instantiate<TokenFetcher>(step, `${owner}: a step`) : step,
       ),
     );
-    const own = this.#ownStorage(binding, owner);
-    const named = cacheKeyPrefix !== undefined || binding.serviceName !== undefined;
-    const environment: PipelineEnvironment = {
-      ...binding,
-      keyName: cacheKeyPrefix ?? (named ? binding.keyName : `pipeline-${randomUUID()}`),
-      storage: own === undefined ? binding.storage : () => own,
+    const own = this.#ownStorage(service, owner);
+    const named = cacheKeyPrefix !== undefined || service.serviceName !== undefined;
+    const scope: ServiceScope = {
+      ...service,
+      keyName: cacheKeyPrefix ?? (named ? service.keyName : `pipeline-${randomUUID()}`),
+      storage: own === undefined ? service.storage : () => own,
     };
     const graph = graphOf(given, resultStep, owner);
     return new BoundPipeline(
       graph,
-      given.map((step) => bindStep(step, { ...binding, named }, owner)),
-      environment,
+      given.map((step) => bindStep(step, { ...service, named }, owner)),
+      scope,
       given,
     );
   }
 
-  #ownStorage({ guard, standalone }: SourceEnvironment, owner: string): GuardedStorage | undefined {
+  #ownStorage({ guard, standalone }: ServiceScope, owner: string): GuardedStorage | undefined {
     const { storage, lock } = this.#options ?? {};
     if (storage !== undefined) return guard(storageOf(storage, owner), lock);
     if (lock === undefined) return undefined;
@@ -221,8 +220,8 @@ export class TokenFetchPipeline {
     return this.#definition?.steps ?? [];
   }
 
-  #ownEnvironment(): SourceEnvironment {
-    return standaloneEnvironment({}, 'TokenFetchPipeline', 'pipeline', silent);
+  #ownScope(): ServiceScope {
+    return standaloneScope({}, 'TokenFetchPipeline', 'pipeline');
   }
 }
 
@@ -233,8 +232,6 @@ interface Deferred {
 }
 
 type GivenStep = TokenFetcher | ProviderStep;
-
-const silent: SlotEvents = { refreshed: () => undefined, invalidated: () => undefined, failed: () => undefined };
 
 /** What can be told before classes are created. */
 function checkSteps(options: TokenFetchPipelineOptions): void {

@@ -1,8 +1,8 @@
 import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
-import type { ProviderEnvironment } from '../token/token-provider.js';
 import { hasCertificate } from './client-authentication/tls-client-auth.js';
+import type { ServiceScope } from '../token/runtime.js';
 import type { Compliance } from './compliance.js';
 import { type EndpointName, endpointOption, type EndpointOptions, givenEndpoints } from './endpoints.js';
 import { assertSecureUrl, type GrantOptions } from './grant-options.js';
@@ -23,9 +23,9 @@ export class Issuer {
   /** For messages about requests: `"payments"`. */
   readonly label: string;
   readonly #options: IssuerOptions;
-  readonly #environment: ProviderEnvironment;
+  readonly #environment: ServiceScope;
 
-  constructor(options: IssuerOptions, environment: ProviderEnvironment, owner: string) {
+  constructor(options: IssuerOptions, environment: ServiceScope, owner: string) {
     this.#options = options;
     this.#environment = environment;
     this.owner = owner;

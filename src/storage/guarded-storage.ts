@@ -1,6 +1,7 @@
 import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { TimeoutError } from '../errors.js';
+import { Observers } from '../observer.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
@@ -33,6 +34,7 @@ export interface StorageState {
 export interface GuardedStorageOptions {
   readonly clock: Clock;
   readonly logger: ForgeLogger;
+  readonly observer?: Observers;
   readonly encryption?: TokenEncryption | undefined;
   /** Takes the place of the store's own. */
   readonly lock?: TokenLock | undefined;

@@ -4,6 +4,7 @@ import { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { silentLogger } from '../logger.js';
+import { Observers } from '../observer.js';
 import type { ForgeServiceOptions } from '../options/options.js';
 import { type RecordedAnswerSource, type RecordedCall, RecordingTransport } from './recording.transport.js';
 
@@ -45,7 +46,7 @@ export class RecordingForgeClient extends ForgeHttpClient {
         await resolveService(
           { ...service, name, baseUrl, transport },
           {},
-          { clock, logger: silentLogger, instantiate, managerFor: refuseTokens },
+          { clock, logger: silentLogger, observer: new Observers(), instantiate, managerFor: refuseTokens },
         ),
       );
     super({

@@ -1,7 +1,11 @@
 import type { Clock } from '../clock.js';
-import type { DiscoveryDocuments } from './token-provider.js';
 
 type Document = Readonly<Record<string, unknown>>;
+
+/** Documents of issuers, by URL, fetched once for all who ask at the same time. */
+export interface DiscoveryDocuments {
+  get(url: string, fetch: () => Promise<Document>): Promise<Document>;
+}
 
 /** Issuers move their endpoints rarely, and announce it. */
 const TTL_MS = 3_600_000;

@@ -1,14 +1,10 @@
-import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../logger.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
-import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { Redeem } from './slot/redemption.js';
+import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
 import { canonicalRequest, copyRequest, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
-import type { SlotEvents } from './slot/slot-events.js';
-import type { SlotSettings } from './token-settings.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
 import type { TokenHandle, TokenSource } from './token-source.js';
@@ -16,35 +12,17 @@ import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 import { ownOptions } from '../own-options.js';
 
-/** What a {@link ProviderTokenSource} needs. */
-export interface ProviderTokenSourceOptions {
-  readonly provider: BoundTokenProvider;
-  readonly serviceName: string | undefined;
-  /** First part of the storage key. */
-  readonly keyPrefix: string;
-  /** Second part of the storage key: the service's name, or a name of its own for a manager without one. */
-  readonly keyName: string;
-  readonly clock: Clock;
-  readonly logger: ForgeLogger;
-  readonly storage: () => GuardedStorage | undefined;
-  readonly settings: SlotSettings;
-  readonly jitter: number;
-  readonly events: SlotEvents;
-  /** What ends with the source. */
-  readonly onClose?: () => Promise<void>;
-}
-
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {
-  readonly #options: ProviderTokenSourceOptions;
-  readonly #owner: string;
+  readonly #scope: ServiceScope;
+  readonly #provider: BoundTokenProvider;
   readonly #slots = new SlotCache();
   readonly #default: TokenSlot;
   #http: HttpRequester | undefined;
 
-  constructor(options: ProviderTokenSourceOptions) {
-    this.#options = options;
-    this.#owner = options.serviceName === undefined ? 'the token manager' : `"${options.serviceName}"`;
+  constructor(scope: ServiceScope, provider: BoundTokenProvider) {
+    this.#scope = scope;
+    this.#provider = provider;
     this.#default = this.#createSlot({});
   }
 
@@ -61,13 +39,13 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {
-    return this.#options.provider.presenter?.(placement) ?? placement;
+    return this.#provider.presenter?.(placement) ?? placement;
   }
 
   async close(): Promise<void> {
     for (const slot of [this.#default, ...this.#slots.values()]) slot.close();
     this.#slots.clear();
-    await Promise.all([this.#options.provider.close?.(), this.#http?.close(), this.#options.onClose?.()]);
+    await Promise.all([this.#provider.close?.(), this.#http?.close(), this.#scope.onClose?.()]);
   }
 
   #slot(request: TokenRequest): TokenSlot {
@@ -76,42 +54,45 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   #createSlot(request: TokenRequest): TokenSlot {
-    const { serviceName, clock, logger, storage, settings, jitter, events } = this.#options;
     const requested = canonicalRequest(request);
     return new TokenSlot(
-      { owner: this.#owner, serviceName, clock, logger, storage, settings, jitter },
+      this.#scope,
       {
         key: () => this.#key(requested),
         obtain: (previous, signal, redeem) =>
-          obtainFrom(this.#options.provider, previous, this.#context(request, signal), redeem),
+          obtainFrom(this.#provider, previous, this.#context(request, signal), redeem),
         revoke: (token) => this.#revoke(token, request),
         introspect: (token) => this.#introspect(token, request),
       },
-      events,
+      this.#scope.events,
     );
   }
 
   async #revoke(token: Token, request: TokenRequest): Promise<void> {
-    const { provider, settings } = this.#options;
+    const provider = this.#provider;
     if (provider.revokeToken === undefined) throw this.#unsupported('revokeToken');
-    await provider.revokeToken(token, this.#context(request, AbortSignal.timeout(settings.deadlineMs)));
+    await provider.revokeToken(token, this.#context(request, AbortSignal.timeout(this.#scope.settings.deadlineMs)));
   }
 
   async #introspect(token: Token, request: TokenRequest): Promise<Record<string, unknown>> {
-    const { provider, settings } = this.#options;
+    const provider = this.#provider;
     if (provider.introspectToken === undefined) throw this.#unsupported('introspectToken');
-    return provider.introspectToken(token, this.#context(request, AbortSignal.timeout(settings.deadlineMs)));
+    return provider.introspectToken(
+      token,
+      this.#context(request, AbortSignal.timeout(this.#scope.settings.deadlineMs)),
+    );
   }
 
   async #key(request: string): Promise<string> {
-    const { provider, keyPrefix, keyName } = this.#options;
+    const provider = this.#provider;
+    const { keyPrefix, keyName } = this.#scope;
     const identity = [...((await provider.keyParts?.()) ?? [provider.constructor.name]), ...(provider.identity ?? [])];
     return tokenKey({ prefix: keyPrefix, serviceName: keyName, identity, request });
   }
 
   #context(request: TokenRequest, signal: AbortSignal): TokenRequestContext {
-    const { provider, serviceName, clock, logger, settings } = this.#options;
-    const http = provider.http ?? (this.#http ??= new HttpRequester({}, clock));
+    const { serviceName, clock, logger, settings } = this.#scope;
+    const http = this.#provider.http ?? (this.#http ??= new HttpRequester({}, clock));
     const deadline = clock.now() + settings.deadlineMs;
     return {
       http,
@@ -125,8 +106,9 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   #unsupported(method: string): AuthenticationError {
-    return new AuthenticationError(`The token provider of ${this.#owner} has no ${method}().`, {
-      ...(this.#options.serviceName === undefined ? undefined : { serviceName: this.#options.serviceName }),
+    const { owner, serviceName } = this.#scope;
+    return new AuthenticationError(`The token provider of ${owner} has no ${method}().`, {
+      ...(serviceName === undefined ? undefined : { serviceName }),
     });
   }
 }

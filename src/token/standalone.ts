@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock.js';
 import { type ForgeLogger, silentLogger } from '../logger.js';
+import { Observers } from '../observer.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
@@ -7,9 +8,9 @@ import { GuardedStorage } from '../storage/guarded-storage.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { DocumentCache } from './document-cache.js';
-import type { SourceEnvironment } from './source-provider.js';
+import type { ServiceScope } from './runtime.js';
 import { resolveTokenSettings, type TokenSettings } from './token-settings.js';
-import type { SlotEvents } from './slot/slot-events.js';
+import { silentEvents, type SlotEvents } from './slot/slot-events.js';
 
 /** What tokens outside a module are kept with. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {
@@ -34,17 +35,24 @@ export const DEFAULT_KEY_PREFIX = 'forge-auth';
  * What a source of tokens needs, where no module is there to give it.
  * @throws {ConfigurationError} naming `owner` and the option
  */
-export function standaloneEnvironment(
+export function standaloneScope(
   options: StandaloneOptions,
   owner: string,
   keyName: string,
-  events: SlotEvents,
-): SourceEnvironment {
+  events: SlotEvents = silentEvents,
+): ServiceScope {
   const { name, clock = systemClock, logger = silentLogger, lock } = options;
   const encryption = options.encryption && new TokenEncryption(options.encryption);
+  const observer = new Observers();
   const guards: GuardedStorage[] = [];
   const guard = (storage: TokenStorage, ownLock: TokenLock | undefined): GuardedStorage => {
-    const guarded = new GuardedStorage(storage, { clock, logger, lock: ownLock ?? lock, encryption });
+    const guarded = new GuardedStorage(storage, {
+      clock,
+      logger,
+      observer,
+      lock: ownLock ?? lock,
+      encryption,
+    });
     guards.push(guarded);
     return guarded;
   };
@@ -52,6 +60,8 @@ export function standaloneEnvironment(
   const given = storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), owner);
   return {
     serviceName: name,
+    owner: name === undefined ? 'the token manager' : `"${name}"`,
+    observer,
     keyPrefix: options.keyPrefix ?? DEFAULT_KEY_PREFIX,
     keyName,
     clock,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ClientClosedError, ConfigurationError } from '../errors.js';
 import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
-import { standaloneEnvironment, type StandaloneOptions } from './standalone.js';
+import { standaloneScope, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { TokenHandle, TokenKind, TokenSource } from './token-source.js';
@@ -177,13 +177,9 @@ function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSo
   if (typeof (provider as Partial<TokenProvider> | undefined)?.fetchToken !== 'function') {
     throw new ConfigurationError(`${owner}: provider must have a method fetchToken().`);
   }
-  const environment = standaloneEnvironment(options, owner, name ?? 'token', events);
-  if (isSourceProvider(provider)) return provider.createSource(environment);
-  const bound = bindProvider(provider, environment);
+  const scope = standaloneScope(options, owner, name ?? 'token', events);
+  if (isSourceProvider(provider)) return provider.createSource(scope);
+  const bound = bindProvider(provider, scope);
   const anonymous = name === undefined && bound.keyParts === undefined && bound.identity === undefined;
-  return new ProviderTokenSource({
-    ...environment,
-    provider: bound,
-    ...(anonymous ? { keyName: randomUUID() } : undefined),
-  });
+  return new ProviderTokenSource(anonymous ? { ...scope, keyName: randomUUID() } : scope, bound);
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { HttpRequester } from '../http/http-requester.js';
 import type { TokenPresenter } from './token-presenter.js';
+import type { ServiceScope } from './runtime.js';
 import type { Token } from './token.js';
 
 /** What one call asks of its token, beyond what the service is configured with. Each is part of the token's key. */
@@ -63,20 +64,6 @@ export interface TokenProvider {
   readonly identity?: readonly string[];
 }
 
-/** Documents of issuers, by URL, fetched once for all who ask at the same time. */
-export interface DiscoveryDocuments {
-  get(url: string, fetch: () => Promise<Readonly<Record<string, unknown>>>): Promise<Readonly<Record<string, unknown>>>;
-}
-
-/** What a provider is bound to: one service of one application. */
-export interface ProviderEnvironment {
-  readonly serviceName: string | undefined;
-  readonly clock: Clock;
-  readonly logger: ForgeLogger;
-  /** Shared by the providers of one application. */
-  readonly discovery: DiscoveryDocuments;
-}
-
 /** A provider bound to one service: it may hold connections and documents, and knows its key. */
 export interface BoundTokenProvider extends TokenProvider {
   /**
@@ -86,7 +73,6 @@ export interface BoundTokenProvider extends TokenProvider {
   keyParts?(): readonly string[] | Promise<readonly string[]>;
   /** The provider's own way to the network. */
   readonly http?: HttpRequester;
-  /** Revokes the refresh token where there is one, else the access token. */
   /** Whether a new token can be had without a person. What cannot be had again is never evicted from memory. @default true */
   readonly rerunnable?: boolean;
   /** Bounds one flight in place of the service's own deadline, in milliseconds. */
@@ -96,6 +82,7 @@ export interface BoundTokenProvider extends TokenProvider {
    * @param placement writes a bearer token where the service wants it
    */
   presenter?(placement: TokenPresenter): TokenPresenter;
+  /** Revokes the refresh token where there is one, else the access token. */
   revokeToken?(token: Token, context: TokenRequestContext): Promise<void>;
   introspectToken?(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>>;
   close?(): void | Promise<void>;
@@ -107,12 +94,12 @@ export interface BoundTokenProvider extends TokenProvider {
  */
 export interface BindableTokenProvider extends TokenProvider {
   /** @throws {ConfigurationError} when its options are wrong; the error names the service */
-  bind(environment: ProviderEnvironment): BoundTokenProvider;
+  bind(scope: ServiceScope): BoundTokenProvider;
 }
 
 /** Binds a definition; anything else is taken as it is. */
-export function bindProvider(provider: TokenProvider, environment: ProviderEnvironment): BoundTokenProvider {
-  return isBindable(provider) ? provider.bind(environment) : provider;
+export function bindProvider(provider: TokenProvider, scope: ServiceScope): BoundTokenProvider {
+  return isBindable(provider) ? provider.bind(scope) : provider;
 }
 
 function isBindable(provider: TokenProvider): provider is BindableTokenProvider {

@@ -3,12 +3,8 @@ import type { HttpRequester } from '../../http/http-requester.js';
 import { RedactedCause } from '../../redact.js';
 import { isAnswered } from '../../token/token-failure.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
-import type {
-  BoundTokenProvider,
-  ProviderEnvironment,
-  TokenRequest,
-  TokenRequestContext,
-} from '../../token/token-provider.js';
+import type { ServiceScope } from '../../token/runtime.js';
+import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import { Client } from '../client-authentication/client.js';
 import type { GrantOptions } from '../grant-options.js';
@@ -25,10 +21,10 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly client: Client;
   readonly #options: GrantOptions;
   readonly #grant: Grant;
-  readonly #environment: ProviderEnvironment;
+  readonly #environment: ServiceScope;
   readonly #retry: TokenRequestRetry;
 
-  constructor(options: GrantOptions, grant: Grant, environment: ProviderEnvironment, owner: string) {
+  constructor(options: GrantOptions, grant: Grant, environment: ServiceScope, owner: string) {
     this.#options = options;
     this.#grant = grant;
     this.#environment = environment;

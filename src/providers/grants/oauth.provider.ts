@@ -1,13 +1,7 @@
-import { systemClock } from '../../clock.js';
-import { silentLogger } from '../../logger.js';
 import { ConfigurationError } from '../../errors.js';
-import { DocumentCache } from '../../token/document-cache.js';
-import type {
-  BindableTokenProvider,
-  BoundTokenProvider,
-  ProviderEnvironment,
-  TokenRequestContext,
-} from '../../token/token-provider.js';
+import type { ServiceScope } from '../../token/runtime.js';
+import { standaloneScope } from '../../token/standalone.js';
+import type { BindableTokenProvider, BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import { BoundOAuthProvider } from './bound.oauth-provider.js';
 import type { Grant } from './grant.js';
@@ -23,7 +17,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     this.#options = ownOptions(options);
   }
 
-  bind(environment: ProviderEnvironment): BoundTokenProvider {
+  bind(environment: ServiceScope): BoundTokenProvider {
     return this.#bind(environment);
   }
 
@@ -40,16 +34,10 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   protected abstract grantOf(options: O, owner: string): Grant;
 
   #own(): BoundOAuthProvider {
-    const clock = systemClock;
-    return (this.#unbound ??= this.#bind({
-      serviceName: undefined,
-      clock,
-      logger: silentLogger,
-      discovery: new DocumentCache(clock),
-    }));
+    return (this.#unbound ??= this.#bind(standaloneScope({}, this.constructor.name, 'token')));
   }
 
-  #bind(environment: ProviderEnvironment): BoundOAuthProvider {
+  #bind(environment: ServiceScope): BoundOAuthProvider {
     const service = environment.serviceName === undefined ? '' : `Service "${environment.serviceName}": `;
     const owner = `${service}${this.constructor.name}`;
     if (typeof this.#options !== 'object') throw new ConfigurationError(`${owner} needs options.`);

@@ -1,5 +1,5 @@
 import { agesOf, type TokenAges } from './refresh-policy.js';
-import type { SlotEnvironment } from './slot-environment.js';
+import type { ServiceScope } from '../runtime.js';
 import type { ShelvedToken } from './token-shelf.js';
 import type { Token } from '../token.js';
 
@@ -15,7 +15,7 @@ export interface HeldToken extends ShelvedToken {
 /** @param nextLook when storage is worth another look */
 export function holdToken(
   { token, obtainedAt, generation }: ShelvedToken,
-  { settings, jitter }: SlotEnvironment,
+  { settings, jitter }: ServiceScope,
   nextLook: number,
 ): HeldToken {
   const ages = agesOf(obtainedAt, token.expiresAt, settings, jitter);

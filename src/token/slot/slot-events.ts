@@ -9,6 +9,13 @@ export interface SlotEvents {
   failed(error: unknown): void;
 }
 
+/** Events that nobody listens to. */
+export const silentEvents: SlotEvents = Object.freeze({
+  refreshed: () => undefined,
+  invalidated: () => undefined,
+  failed: () => undefined,
+});
+
 /** The same events, told safely: a listener that throws must not fail the flight that tells it something. */
 export function guardedEvents(events: SlotEvents, logger: ForgeLogger): SlotEvents {
   const tell = (work: () => void): void => {

@@ -1,14 +1,14 @@
 import { AuthenticationError, ClientClosedError, ForgeAuthError } from '../../errors.js';
-import type { SlotEnvironment } from './slot-environment.js';
+import type { ServiceScope } from '../runtime.js';
 import { tokenFailure } from '../token-failure.js';
 
 /** Tells of an outage once when it begins, and once when it is over. */
 export class SlotOutage {
-  readonly #environment: SlotEnvironment;
+  readonly #scope: ServiceScope;
   #told = false;
 
-  constructor(environment: SlotEnvironment) {
-    this.#environment = environment;
+  constructor(scope: ServiceScope) {
+    this.#scope = scope;
   }
 
   /** @param tokenStays whether there is a token that has not run out */
@@ -16,18 +16,18 @@ export class SlotOutage {
     if (this.#told) return;
     this.#told = true;
     const what = error instanceof ForgeAuthError ? error.message : 'A token request failed.';
-    this.#environment.logger.warn(`${what}${tokenStays ? ' The current token stays in use until it expires.' : ''}`);
+    this.#scope.logger.warn(`${what}${tokenStays ? ' The current token stays in use until it expires.' : ''}`);
   }
 
   over(): void {
     if (!this.#told) return;
     this.#told = false;
-    this.#environment.logger.log(`Tokens for ${this.#environment.owner} can be had again.`);
+    this.#scope.logger.log(`Tokens for ${this.#scope.owner} can be had again.`);
   }
 }
 
 /** What those get who wait for a flight that took too long. */
-export function deadlineFailure({ owner, serviceName, settings }: SlotEnvironment): ForgeAuthError {
+export function deadlineFailure({ owner, serviceName, settings }: ServiceScope): ForgeAuthError {
   const late = new AuthenticationError(`Token request for ${owner} did not end within ${settings.deadlineMs} ms.`, {
     code: 'FORGE_AUTH_TOKEN_DEADLINE',
     transient: true,
@@ -36,7 +36,7 @@ export function deadlineFailure({ owner, serviceName, settings }: SlotEnvironmen
 }
 
 /** What those get who ask when all is over. */
-export function closedFailure({ owner, serviceName }: SlotEnvironment): ClientClosedError {
+export function closedFailure({ owner, serviceName }: ServiceScope): ClientClosedError {
   return new ClientClosedError(
     `Tokens for ${owner} are no longer to be had: closed.`,
     serviceName === undefined ? {} : { serviceName },

@@ -1,6 +1,6 @@
-import type { Clock } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import type { FetchGate } from './fetch-gate.js';
+import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
 import { type Redeem, type RedemptionCase, Redemptions } from './redemption.js';
 import { tokenFailure } from '../token-failure.js';
@@ -28,15 +28,6 @@ export interface TokenWork {
   revoke(token: Token): Promise<void>;
   /** Asks the issuer about a token. @throws {AuthenticationError} when it cannot be done */
   introspect(token: Token): Promise<Record<string, unknown>>;
-}
-
-/** Whom a renewal is for. */
-export interface RenewalContext {
-  /** For messages: `"orders"`. */
-  readonly owner: string;
-  readonly serviceName: string | undefined;
-  readonly clock: Clock;
-  readonly settings: { readonly defaultTtlMs: number | undefined };
 }
 
 /** One renewal: what is known before it. */
@@ -75,18 +66,18 @@ const BACKOFF_NOTE = 'backoff';
  * Of all processes on one storage, one fetches; the others wait for what it writes.
  */
 export class TokenRenewal {
-  readonly #context: RenewalContext;
+  readonly #scope: ServiceScope;
   readonly #work: TokenWork;
   readonly #shelf: TokenShelf;
   readonly #gate: FetchGate;
   readonly #redemptions: Redemptions;
 
-  constructor(context: RenewalContext, work: TokenWork, shelf: TokenShelf, gate: FetchGate) {
-    this.#context = context;
+  constructor(scope: ServiceScope, work: TokenWork, shelf: TokenShelf, gate: FetchGate) {
+    this.#scope = scope;
     this.#work = work;
     this.#shelf = shelf;
     this.#gate = gate;
-    this.#redemptions = new Redemptions(shelf, context.clock);
+    this.#redemptions = new Redemptions(shelf, scope.clock);
   }
 
   /** @throws {AuthenticationError} when no token can be had */
@@ -100,13 +91,13 @@ export class TokenRenewal {
       return await this.#runAlone(request, stored);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      throw tokenFailure(error, this.#context.owner, this.#context.serviceName);
+      throw tokenFailure(error, this.#scope.owner, this.#scope.serviceName);
     }
   }
 
   /** A token with its place in the order of writes. */
   shelve(token: Token, obtainedAt: number, after: ShelvedToken | undefined, generation = obtainedAt): ShelvedToken {
-    const { defaultTtlMs } = this.#context.settings;
+    const { defaultTtlMs } = this.#scope.settings;
     const endless = token.expiresAt === undefined && defaultTtlMs !== undefined;
     return {
       token: endless ? token.with({ expiresAt: obtainedAt + defaultTtlMs }) : token,
@@ -116,7 +107,7 @@ export class TokenRenewal {
   }
 
   async #runAlone(request: RenewalRequest, before: ShelvedToken | undefined): Promise<Renewed> {
-    const { clock } = this.#context;
+    const { clock } = this.#scope;
     for (;;) {
       await this.#passGate();
       // The holder may be done before its refusal of us arrives: its announcement is then not to be missed.
@@ -162,7 +153,7 @@ export class TokenRenewal {
   ): Promise<Renewed> {
     const { signal } = request;
     const known = newest(request.current, stored);
-    const obtainedAt = this.#context.clock.now();
+    const obtainedAt = this.#scope.clock.now();
     const token = await this.#obtain({ known, stored, lease }, signal);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
     if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
@@ -186,7 +177,7 @@ export class TokenRenewal {
   }
 
   async #obtain(redemption: RedemptionCase, signal: AbortSignal): Promise<Token> {
-    const { owner, clock } = this.#context;
+    const { owner, clock } = this.#scope;
     const candidate = this.#redemptions.candidate(redemption);
     const token = await this.#work.obtain(candidate, signal, () => this.#redemptions.redeem(redemption));
     if (!(token instanceof Token)) {
@@ -229,7 +220,7 @@ export class TokenRenewal {
   /** @throws {AuthenticationError} FORGE_AUTH_BACKOFF while this process, or another one, holds fetches back */
   async #passGate(): Promise<void> {
     this.#gate.adopt(await this.#shelf.readNote(BACKOFF_NOTE));
-    this.#gate.check(this.#context.owner);
+    this.#gate.check(this.#scope.owner);
   }
 
   /** A fetch came to nothing: the endpoint is left alone for a while, by the other processes, too. */

@@ -3,7 +3,7 @@ import { FetchGate } from './fetch-gate.js';
 import { type HeldToken, holdToken, supersedes } from './held-token.js';
 import { Probation } from './probation.js';
 import { Flight } from './single-flight.js';
-import type { SlotEnvironment } from './slot-environment.js';
+import type { ServiceScope } from '../runtime.js';
 import { guardedEvents, type SlotEvents } from './slot-events.js';
 import { SlotFlights } from './slot-flights.js';
 import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
@@ -19,7 +19,7 @@ import type { Token } from '../token.js';
  * expired → never used again.
  */
 export class TokenSlot implements TokenHandle {
-  readonly #environment: SlotEnvironment;
+  readonly #scope: ServiceScope;
   readonly #events: SlotEvents;
   readonly #shelf: TokenShelf;
   readonly #renewal: TokenRenewal;
@@ -38,10 +38,10 @@ export class TokenSlot implements TokenHandle {
   #lookAgain = false;
   #closed = false;
 
-  constructor(environment: SlotEnvironment, work: TokenWork, events: SlotEvents) {
-    const { clock, storage } = environment;
-    this.#environment = environment;
-    this.#events = guardedEvents(events, environment.logger);
+  constructor(scope: ServiceScope, work: TokenWork, events: SlotEvents) {
+    const { clock, storage } = scope;
+    this.#scope = scope;
+    this.#events = guardedEvents(events, scope.logger);
     this.#shelf = new TokenShelf(
       storage,
       () => work.key(),
@@ -50,32 +50,32 @@ export class TokenSlot implements TokenHandle {
     );
     this.#gate = new FetchGate(clock);
     this.#probation = new Probation(clock);
-    this.#outage = new SlotOutage(environment);
+    this.#outage = new SlotOutage(scope);
     this.#flights = new SlotFlights(
       (forced) => this.#takeOff(forced),
       (flight, error) => this.#landedBadly(flight, error),
     );
     this.#work = work;
-    this.#renewal = new TokenRenewal(environment, work, this.#shelf, this.#gate);
+    this.#renewal = new TokenRenewal(scope, work, this.#shelf, this.#gate);
   }
 
   /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
   get(signal?: AbortSignal): Promise<Token> {
     const held = this.#held;
-    if (held !== undefined && this.#environment.clock.now() < held.checkAt) return held.promise;
+    if (held !== undefined && this.#scope.clock.now() < held.checkAt) return held.promise;
     return this.#getSlowly(signal);
   }
 
   /** The current token while `get` would answer it without another look at anything. */
   peekFresh(): Token | undefined {
     const held = this.#held;
-    return held !== undefined && this.#environment.clock.now() < held.checkAt ? held.token : undefined;
+    return held !== undefined && this.#scope.clock.now() < held.checkAt ? held.token : undefined;
   }
 
   /** The current token if it has not run out; nothing is fetched. */
   peek(): Token | undefined {
     const held = this.#held;
-    return held !== undefined && this.#environment.clock.now() < held.ages.expiresAt ? held.token : undefined;
+    return held !== undefined && this.#scope.clock.now() < held.ages.expiresAt ? held.token : undefined;
   }
 
   /** The token in use and what is known of it, whatever its age; nothing is fetched. */
@@ -155,7 +155,7 @@ export class TokenSlot implements TokenHandle {
     if (token === undefined) return;
     const whole = kind !== 'access_token';
     if (kind === 'refresh_token' && token.refreshToken === undefined)
-      throw new AuthenticationError(`The token of ${this.#environment.owner} has no refresh token to revoke.`);
+      throw new AuthenticationError(`The token of ${this.#scope.owner} has no refresh token to revoke.`);
     await this.#work.revoke(whole ? token : token.with({ refreshToken: undefined }));
     const held = this.#held;
     if (held?.token.fingerprint === token.fingerprint) this.#drop(held);
@@ -171,7 +171,7 @@ export class TokenSlot implements TokenHandle {
   /** Takes a token that came from elsewhere. */
   async set(token: Token): Promise<void> {
     this.#rejected = undefined;
-    const held = this.#heldOf(this.#renewal.shelve(token, this.#environment.clock.now(), this.#last));
+    const held = this.#heldOf(this.#renewal.shelve(token, this.#scope.clock.now(), this.#last));
     this.#use(held);
     await this.#shelf.put(held);
     this.#shelf.announce();
@@ -187,7 +187,7 @@ export class TokenSlot implements TokenHandle {
   /** Aborts what is under way; every later call is refused. */
   close(): void {
     this.#closed = true;
-    const reason = closedFailure(this.#environment);
+    const reason = closedFailure(this.#scope);
     this.#flights.abort(reason);
     this.#held = undefined;
     this.#shelf.close();
@@ -199,14 +199,14 @@ export class TokenSlot implements TokenHandle {
     const own = this.#held ?? this.#last;
     const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
     if (last === undefined) return undefined;
-    const usable = last.rejected !== true && this.#environment.clock.now() < (last.token.expiresAt ?? Infinity);
+    const usable = last.rejected !== true && this.#scope.clock.now() < (last.token.expiresAt ?? Infinity);
     return usable || last.token.refreshToken !== undefined ? last.token : undefined;
   }
 
   #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
-    if (this.#closed) return Promise.reject(closedFailure(this.#environment));
+    if (this.#closed) return Promise.reject(closedFailure(this.#scope));
     const held = this.#held;
-    const now = this.#environment.clock.now();
+    const now = this.#scope.clock.now();
     if (held !== undefined && now < held.ages.leewayAt) {
       if (now >= held.ages.dueAt) this.#refreshInBackground(held, now);
       else this.#rereadInBackground(held);
@@ -221,13 +221,13 @@ export class TokenSlot implements TokenHandle {
   }
 
   #takeOff(forced: boolean): Flight<Token> {
-    if (this.#closed) throw closedFailure(this.#environment);
-    const { clock, settings } = this.#environment;
+    if (this.#closed) throw closedFailure(this.#scope);
+    const { clock, settings } = this.#scope;
     return new Flight<Token>(
       (signal) => this.#renew(signal, forced),
       clock,
       settings.deadlineMs,
-      () => deadlineFailure(this.#environment),
+      () => deadlineFailure(this.#scope),
     );
   }
 
@@ -244,7 +244,7 @@ export class TokenSlot implements TokenHandle {
       },
       overtaken: () => this.busy || this.#held !== before,
     });
-    if (this.#closed) throw closedFailure(this.#environment);
+    if (this.#closed) throw closedFailure(this.#scope);
     this.#use(this.#heldOf(renewed.shelved));
     // Not to be missed: nobody looks again while every change is announced.
     if (this.#shelf.changes !== since) this.#changedElsewhere();
@@ -260,24 +260,24 @@ export class TokenSlot implements TokenHandle {
    */
   #acceptable(stored: ShelvedToken, replaced: HeldToken | undefined): boolean {
     if (stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
-    return supersedes(stored, replaced) && this.#environment.clock.now() < this.#heldOf(stored).ages.leewayAt;
+    return supersedes(stored, replaced) && this.#scope.clock.now() < this.#heldOf(stored).ages.leewayAt;
   }
 
   /** A stored token in its leeway is held while a new one is asked for. */
   #takeUp(stored: ShelvedToken): HeldToken | undefined {
     const held = this.#heldOf(stored);
     const usable = stored.rejected !== true && stored.token.fingerprint !== this.#rejected;
-    if (this.#held !== undefined || !usable || this.#environment.clock.now() >= held.ages.expiresAt) return undefined;
+    if (this.#held !== undefined || !usable || this.#scope.clock.now() >= held.ages.expiresAt) return undefined;
     this.#use(held);
     return held;
   }
 
   #nextLook(): number {
-    return this.#shelf.nextLook(this.#environment.settings.nearCacheTtlMs);
+    return this.#shelf.nextLook(this.#scope.settings.nearCacheTtlMs);
   }
 
   #heldOf(shelved: ShelvedToken): HeldToken {
-    return holdToken(shelved, this.#environment, this.#nextLook());
+    return holdToken(shelved, this.#scope, this.#nextLook());
   }
 
   #use(held: HeldToken): void {

@@ -1,0 +1,43 @@
+import type { Clock } from '../clock.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import type { ForgeLogger } from '../logger.js';
+import type { Observers } from '../observer.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import type { TokenStorage } from '../storage/token-storage.js';
+import type { DiscoveryDocuments } from './document-cache.js';
+import type { SlotEvents } from './slot/slot-events.js';
+import type { SlotSettings } from './token-settings.js';
+
+/** What the services of one application have in common; a manager outside of one has its own. */
+export interface Runtime {
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+  /** Who listens to what happens. Ask `observer.active` before making an event. */
+  readonly observer: Observers;
+  /** This process's share of the jitter of refreshes, in `[0, 1)`: it spreads those of a fleet. */
+  readonly jitter: number;
+  readonly discovery: DiscoveryDocuments;
+  /** An instance of a class: the app's own where it has one. */
+  instantiate<T>(type: unknown, what: string): Promise<T>;
+  /** Watches over a storage, which is closed with the application. */
+  guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
+}
+
+/** What the tokens of one service stand on: its providers, its pipeline, its slots. */
+export interface ServiceScope extends Runtime {
+  readonly serviceName: string | undefined;
+  /** For messages: `"orders"`. */
+  readonly owner: string;
+  /** First part of every storage key. */
+  readonly keyPrefix: string;
+  /** Second part of the storage key: the service's name, or a name of its own for a manager without one. */
+  readonly keyName: string;
+  /** Asked for at each use: an application's storage is known only when it has started. */
+  readonly storage: () => GuardedStorage | undefined;
+  readonly settings: SlotSettings;
+  readonly events: SlotEvents;
+  /** Whether no module is there: then a definition has one state, however many managers stand on it. @default false */
+  readonly standalone?: boolean;
+  /** What ends with the tokens. */
+  readonly onClose?: () => Promise<void>;
+}
