@@ -1,7 +1,7 @@
 import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { TimeoutError } from '../errors.js';
-import { Observers } from '../observer.js';
+import type { ForgeAuthEvent, Observers } from '../observer.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
@@ -14,6 +14,9 @@ import type { TokenStorage } from './token-storage.js';
 
 /** What became of a write. */
 export type WriteOutcome = 'written' | 'superseded' | 'failed';
+
+type StorageEvent = Extract<ForgeAuthEvent, { type: 'storage' }>;
+type StorageOutcome = StorageEvent['outcome'];
 
 /** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
 export type Admission = Lease | 'held' | 'down';
@@ -51,6 +54,7 @@ export class GuardedStorage {
   readonly #clock: Clock;
   readonly #logger: ForgeLogger;
   readonly #encryption: TokenEncryption | undefined;
+  readonly #observer: Observers | undefined;
   /** Whether it answers at all. */
   readonly #answers: StorageBreaker;
   /** Whether it takes what is written: a replica, or a Redis that is full, refuses it and answers all the same. */
@@ -69,10 +73,11 @@ export class GuardedStorage {
   /** Tells and hears of changes; undefined where the store cannot: then it is looked at again from time to time. */
   readonly announcements: Announcements | undefined;
 
-  constructor(storage: TokenStorage, { clock, logger, encryption, lock }: GuardedStorageOptions) {
+  constructor(storage: TokenStorage, { clock, logger, observer, encryption, lock }: GuardedStorageOptions) {
     this.#storage = storage;
     this.#clock = clock;
     this.#logger = logger;
+    this.#observer = observer;
     this.#encryption = encryption;
     this.lock = lock ?? storage.createLock?.() ?? new InProcessTokenLock(clock);
     this.#lockIsApart = lock !== undefined;
@@ -126,11 +131,14 @@ export class GuardedStorage {
     if (this.locksFleet && this.failing) return 'down';
     const pass = this.#locks.admit();
     if (pass === undefined) return 'down';
+    const startedAt = this.#clock.now();
     try {
       const lease = await this.#acquireInTime(key, options);
       this.#lockAnswered(pass);
+      this.#observeLock(lease === null ? 'busy' : 'acquired', startedAt);
       return lease ?? 'held';
     } catch (error) {
+      this.#observeLock('failed', startedAt);
       if (options.signal.aborted && error === options.signal.reason) this.#locks.left(pass);
       else this.#lockFailed(pass, error);
       options.signal.throwIfAborted();
@@ -150,7 +158,7 @@ export class GuardedStorage {
 
   /** A text under `key`. */
   async readText(key: string): Promise<string | undefined> {
-    const value = await this.#call(this.#answers, () => this.#read(key));
+    const value = await this.#call('get', this.#answers, () => this.#read(key));
     const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
     if (typeof text !== 'string' || this.#encryption === undefined) return text ?? undefined;
     return this.#encryption.decrypt(key, text);
@@ -160,7 +168,7 @@ export class GuardedStorage {
   async writeText(key: string, text: string, ttlMs: number, generation?: number): Promise<WriteOutcome> {
     const value = this.#encryption?.encrypt(key, text) ?? text;
     const ttl = Math.max(1, Math.floor(ttlMs));
-    const written = await this.#call(this.#writes, async () => {
+    const written = await this.#call('set', this.#writes, async () => {
       if (generation !== undefined && this.#storage.setIfNewer !== undefined) {
         return this.#storage.setIfNewer(key, value, ttl, generation);
       }
@@ -189,11 +197,19 @@ export class GuardedStorage {
     }
   }
 
-  async #call<T>(breaker: StorageBreaker, work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#closed || (breaker === this.#writes && this.failing)) return undefined;
-    const pass = breaker.admit();
-    if (pass === undefined) return undefined;
-    const call = this.#admitted(breaker, pass, work);
+  async #call<T>(
+    command: StorageEvent['command'],
+    breaker: StorageBreaker,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    const startedAt = this.#clock.now();
+    const closed = this.#closed || (breaker === this.#writes && this.failing);
+    const pass = closed ? undefined : breaker.admit();
+    if (pass === undefined) {
+      this.#observe(command, 'skipped', startedAt);
+      return undefined;
+    }
+    const call = this.#admitted(command, breaker, pass, work);
     this.#calls.add(call);
     try {
       return await call;
@@ -203,20 +219,45 @@ export class GuardedStorage {
   }
 
   /** Never rejects. */
-  async #admitted<T>(breaker: StorageBreaker, pass: Pass, work: () => Promise<T>): Promise<T | undefined> {
+  async #admitted<T>(
+    command: StorageEvent['command'],
+    breaker: StorageBreaker,
+    pass: Pass,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    const startedAt = this.#clock.now();
     try {
       // An async function, so that a storage that throws at once is a rejection like any other.
       const answer = await this.#within((async () => work())());
       breaker.succeeded(pass);
       this.#tellWhenBack();
+      this.#observe(command, outcomeOf(command, answer), startedAt);
       return answer;
     } catch (error) {
       breaker.failed(pass);
       this.#trouble(error, breaker === this.#writes);
       // A store that does not answer says nothing of what it takes: it is back when it answers, written to or not.
       if (this.#answers.failing) this.#writes.forget();
+      this.#observe(command, failureOf(error), startedAt);
       return undefined;
     }
+  }
+
+  #observe(command: StorageEvent['command'], outcome: StorageOutcome, startedAt: number): void {
+    if (this.#observer?.active !== true) return;
+    const at = this.#clock.now();
+    this.#observer.emit({ type: 'storage', at, service: undefined, command, outcome, durationMs: at - startedAt });
+  }
+
+  #observeLock(outcome: 'acquired' | 'busy' | 'failed', startedAt: number): void {
+    if (this.#observer?.active !== true) return;
+    const at = this.#clock.now();
+    this.#observer.emit({ type: 'lock', at, service: undefined, outcome, durationMs: at - startedAt });
+  }
+
+  #observeState(state: 'up' | 'down'): void {
+    if (this.#observer?.active !== true) return;
+    this.#observer.emit({ type: 'storage_state', at: this.#clock.now(), service: undefined, state });
   }
 
   /** One that is granted after its time is given back. */
@@ -262,6 +303,7 @@ export class GuardedStorage {
     if (error instanceof TimeoutError) this.#answers.failed('call');
     if (this.#troubled) return;
     this.#troubled = true;
+    this.#observeState('down');
     const what = writing && refusalOf(error) !== undefined ? 'takes no writes' : 'is not answering';
     this.#logger.warn(
       `Token storage ${what} (${outageReason(error, this.#deadlineMs)}). Tokens are not shared until it is back; calls go on.`,
@@ -271,8 +313,19 @@ export class GuardedStorage {
   #tellWhenBack(): void {
     if (!this.#troubled || this.#answers.failing || this.#writes.failing) return;
     this.#troubled = false;
+    this.#observeState('up');
     this.#logger.log('Token storage is back.');
   }
+}
+
+function outcomeOf(command: StorageEvent['command'], answer: unknown): StorageOutcome {
+  if (command === 'get') return answer === undefined || answer === null ? 'miss' : 'hit';
+  return answer === false ? 'refused' : 'ok';
+}
+
+function failureOf(error: unknown): StorageOutcome {
+  if (error instanceof TimeoutError) return 'timeout';
+  return refusalOf(error) === undefined ? 'failed' : 'refused';
 }
 
 function silence(): Error {
