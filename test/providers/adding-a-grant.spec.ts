@@ -2,9 +2,7 @@ import { genericGrantRequest } from 'openid-client';
 import type { GrantOptions, Token } from 'nestjs-forge-auth';
 import type { Grant, GrantExchange } from '../../src/providers/grants/grant.js';
 import { OAuthTokenProvider } from '../../src/providers/grants/oauth.provider.js';
-import { systemClock } from '../../src/clock.js';
-import { silentLogger } from '../../src/logger.js';
-import { DocumentCache } from '../../src/token/document-cache.js';
+import { standaloneScope } from '../../src/token/standalone.js';
 import type { BoundTokenProvider } from '../../src/token/token-provider.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { rejection, World } from '../tokens/world.js';
@@ -44,13 +42,6 @@ class PollingTokenProvider extends OAuthTokenProvider<GrantOptions> {
     };
   }
 }
-
-const environment = () => ({
-  serviceName: 'orders',
-  clock: systemClock,
-  logger: silentLogger,
-  discovery: new DocumentCache(systemClock),
-});
 
 describe('a grant of one’s own', () => {
   it('writes its parameters, and has everything else done around it', async () => {
@@ -111,7 +102,8 @@ describe('a grant of one’s own', () => {
   it('says what its tokens are worth: no way to get them again, a deadline of its own, a key without the secret', async () => {
     await world.start();
     const options = { tokenUrl: world.endpoint.url, ...CLIENT };
-    const bind = (provider: PollingTokenProvider): BoundTokenProvider => provider.bind(environment());
+    const bind = (provider: PollingTokenProvider): BoundTokenProvider =>
+      provider.bind(standaloneScope({ name: 'orders' }, 'a test', 'orders'));
     const bound = bind(new PollingTokenProvider(options, async () => Promise.reject(new Error('unused'))));
     const rotated = bind(
       new PollingTokenProvider({ ...options, clientSecret: 'another' }, async () =>
