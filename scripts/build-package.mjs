@@ -44,6 +44,7 @@ for (const path of filesOf('.d.ts')) {
   mkdirSync(dirname(join(commonjs, path)), { recursive: true });
   copyFileSync(join(dist, path), join(commonjs, path));
 }
+copyFileSync(join(root, 'src/schematics/collection.json'), join(commonjs, 'schematics/collection.json'));
 writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
 
 /** Files of dist, by path below it. */

@@ -63,6 +63,10 @@ async function checkApp(app, manager, setup) {
   }
   const builders = setup.builders.flatMap((builder) => BUILDER_PACKAGES[builder]);
   if (builders.length > 0) install(folder, manager, `npm install -D ${[...new Set(builders)].join(' ')}`);
+  say(`${app}, ${manager}: nest generate`);
+  run('npx', ['--no-install', 'nest', 'generate', '-c', 'nestjs-forge-auth', 'nest-add'], folder);
+  run('npx', ['--no-install', 'nest', 'generate', '-c', 'nestjs-forge-auth', 'service', 'billing'], folder);
+  if (!existsSync(join(folder, 'src/billing/billing.module.ts'))) throw new Error('nest generate made no service');
   for (const version of setup.nodes) {
     if (onlyNode !== undefined && version !== onlyNode) continue;
     const env = withNode(version);

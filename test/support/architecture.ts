@@ -31,6 +31,7 @@ const LAYER_OF_FOLDER: Readonly<Record<string, number>> = {
   application: 7,
   nest: 8,
   presets: 9,
+  schematics: 9,
   terminus: 9,
   opentelemetry: 9,
   dashboard: 9,
