@@ -48,7 +48,7 @@ export class ForgeAuthApplication {
 
   /** @throws {ConfigurationError} when it was configured before */
   configure(options: ForgeAuthOptions): void {
-    checkRoot(options);
+    checkRoot(options, (problem) => this.#host.logger.warn(problem));
     if (this.#given !== undefined && this.#given !== options) {
       throw new ConfigurationError(
         'ForgeAuthModule.forRoot() was called twice. Call it once, and forFeature() for further services.',

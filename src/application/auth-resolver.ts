@@ -2,14 +2,13 @@ import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
 import { CompositeAuth } from '../auth/composite.authenticator.js';
 import { createPathExclusion, type PathExclusion } from '../auth/path-exclusion.js';
 import { TokenAuth } from '../auth/token.authenticator.js';
-import type { ConfigurationError } from '../errors.js';
+import { isClassWith, type OptionPlace, type Refuse } from '../option-check.js';
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import type { ServiceContext } from './host.js';
-import { checkTokenAuth } from '../options/service-rules.js';
+import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
 import { ownOptions } from '../own-options.js';
 
 type AuthMember = Authenticator | TokenAuthOptions;
-type Refuse = (problem: string) => ConfigurationError;
 
 /** Who authenticates a service's calls. */
 export interface ResolvedAuth {
@@ -25,9 +24,10 @@ export interface ResolvedAuth {
 export async function resolveAuth(
   options: ForgeServiceOptions,
   context: ServiceContext,
-  refuse: Refuse,
+  place: OptionPlace,
 ): Promise<ResolvedAuth> {
   const { auth } = options;
+  const { refuse } = place;
   if (auth === undefined) {
     if ('auth' in options) throw refuse('auth is undefined. Leave it out if the service needs no credential.');
     return { authenticator: false, usesTokens: false };
@@ -37,19 +37,25 @@ export async function resolveAuth(
     const usesTokens = composite.members.some((member) => !isAuthenticator(member) || member instanceof TokenAuth);
     const resolved = composite.resolve((member) => {
       refuseExclusions(member, refuse);
-      return memberOf(member, context, refuse);
+      return memberOf(member, context, place);
     });
     return { authenticator: resolved, usesTokens };
   }
   if (typeof auth === 'function') {
+    const cure = cureOfAuth(auth);
+    if (cure !== undefined) throw refuse(cure);
     const made = isClass(auth)
       ? await context.instantiate<Authenticator>(auth, 'auth')
       : (auth as () => Authenticator)();
-    if (!isAuthenticator(made)) throw refuse('auth must make something with a method authenticate(request).');
+    if (!isAuthenticator(made)) {
+      throw refuse(
+        `auth is a function, and must make an authenticator: something with a method authenticate(request). A function that reads a token is auth: new BearerAuth(readToken).`,
+      );
+    }
     return { authenticator: made, usesTokens: made instanceof TokenAuth };
   }
   return {
-    authenticator: memberOf(auth, context, refuse),
+    authenticator: memberOf(auth, context, place),
     usesTokens: !isAuthenticator(auth) || auth instanceof TokenAuth,
   };
 }
@@ -72,12 +78,15 @@ export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | 
   return (path) => own(path) || more(path);
 }
 
-function memberOf(given: AuthMember, context: ServiceContext, refuse: Refuse): Authenticator {
+function memberOf(given: AuthMember, context: ServiceContext, place: OptionPlace): Authenticator {
   if (isAuthenticator(given)) return given;
+  const { refuse } = place;
+  const cure = cureOfAuth(given);
+  if (cure !== undefined) throw refuse(cure);
   if (typeof given !== 'object' || given === null)
     throw refuse('auth must be an authenticator, its class, or token options.');
   const auth = ownOptions(given);
-  checkTokenAuth(auth, refuse);
+  checkTokenAuth(auth, place);
   const sources = ['provider', 'tokenManager', 'pipeline'].filter(
     (name) => (auth as Record<string, unknown>)[name] !== undefined,
   );
@@ -101,5 +110,5 @@ function refuseExclusions(member: AuthMember, refuse: Refuse): void {
 }
 
 function isClass(value: unknown): boolean {
-  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+  return /^class\b/.test(Function.prototype.toString.call(value)) || isClassWith(value, 'authenticate');
 }

@@ -5,13 +5,14 @@ import type { RequestHeaders } from '../client/request/request-config.js';
 import { isSendable } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
+import type { OptionPlace } from '../option-check.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
-import { SERVICE_DEFAULTS, SUSPICIOUS_TIMEOUT_MS } from '../options/defaults.js';
+import { SERVICE_DEFAULTS } from '../options/defaults.js';
 import { resolveHooks } from '../options/hook-options.js';
 import type { ServiceContext } from './host.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions } from '../options/options.js';
 import { axiosConfigOf, withDefaults } from '../options/service-defaults.js';
-import { checkService } from '../options/service-rules.js';
+import { checkDefaults, checkService } from '../options/service-rules.js';
 import { AxiosTransport, type PoolOptions } from '../http/axios.transport.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import { prepareBaseUrl } from '../http/url.js';
@@ -29,8 +30,12 @@ export async function resolveService(
   const { name } = given;
   try {
     const refuse = (problem: string): ConfigurationError => refusal(name, problem);
-    for (const options of [defaults, given]) checkService(options, refuse);
-    return await resolve(withDefaults(given, defaults, refuse), context, refuse);
+    const place = { refuse, warn: (problem: string) => context.logger.warn(`Service "${name}": ${problem}`) };
+    checkDefaults(defaults, { refuse });
+    checkService(given, { refuse });
+    const options = withDefaults(given, defaults, refuse);
+    checkService(options, place);
+    return await resolve(options, context, place);
   } catch (error) {
     throw nameService(error, name);
   }
@@ -43,24 +48,20 @@ function refusal(name: string, problem: string): ConfigurationError {
 async function resolve(
   options: ForgeServiceOptions,
   context: ServiceContext,
-  refuse: (problem: string) => ConfigurationError,
+  place: OptionPlace,
 ): Promise<ResolvedService> {
   const { name, baseUrl } = options;
+  const { refuse } = place;
   if ('baseUrl' in options && baseUrl === undefined) {
     throw refuse(
       'baseUrl is undefined. Is the variable that it is read from set? Leave the option out if there is none.',
     );
   }
   const base = baseUrl === undefined ? undefined : prepareBaseUrl(baseUrl, name);
-  const auth = await resolveAuth(options, context, refuse);
+  const auth = await resolveAuth(options, context, place);
   const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
   checkWriters(auth.authenticator, headers, refuse);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
-  if (timeoutMs < SUSPICIOUS_TIMEOUT_MS) {
-    context.logger.warn(
-      `Service "${name}": timeoutMs is ${timeoutMs}. It is in milliseconds: was it meant in seconds?`,
-    );
-  }
   if (options.tls?.rejectUnauthorized === false) {
     context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
   }
@@ -84,7 +85,7 @@ async function resolve(
     maxContentLength: options.maxContentLength,
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
     hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
-    logging: loggingOf(name, logging, refuse),
+    logging: loggingOf(name, logging),
     transport:
       transport ??
       new AxiosTransport({ axios, ...definedOnly({ tls: options.tls, pool: poolOf(options, axios, refuse) }) }),
@@ -101,9 +102,6 @@ function poolOf(
   refuse: (problem: string) => ConfigurationError,
 ): PoolOptions | undefined {
   if (pool === undefined) return undefined;
-  const { maxSockets } = pool;
-  if (maxSockets !== undefined && !(Number.isInteger(maxSockets) && maxSockets > 0))
-    throw refuse(`pool.maxSockets must be a whole number above zero, not ${String(maxSockets)}.`);
   const bringsAgents = axios.httpAgent !== undefined || axios.httpsAgent !== undefined;
   if (transport !== undefined || bringsAgents)
     throw refuse(
@@ -122,29 +120,12 @@ function keysOf(keys: Iterable<string>): ReadonlySet<string> {
   return new Set(Array.from(keys, (key) => key.toLowerCase()));
 }
 
-function loggingOf(
-  serviceName: string,
-  logging: ForgeServiceDefaults['logging'],
-  refuse: (problem: string) => ConfigurationError,
-): ResolvedService['logging'] {
+function loggingOf(serviceName: string, logging: ForgeServiceDefaults['logging']): ResolvedService['logging'] {
   if (logging === undefined || logging === false) return undefined;
-  const options = logging === true ? {} : logging;
-  const known = ['headers', 'body', 'sensitiveKeys', 'asObject'];
-  if (typeof options !== 'object' || options === null || Object.keys(options).some((key) => !known.includes(key)))
-    throw refuse('logging must be true, false, or { headers, body, sensitiveKeys, asObject }.');
-  const { headers = false, body = false, sensitiveKeys = [], asObject = false } = options;
-  if (typeof headers !== 'boolean') throw refuse('logging.headers must be true or false.');
-  if (typeof asObject !== 'boolean') throw refuse('logging.asObject must be true or false.');
-  if (!isListOfTexts(sensitiveKeys) || (typeof body !== 'boolean' && !isListOfTexts(body)))
-    throw refuse('logging.sensitiveKeys and logging.body must be lists of keys.');
+  const { headers = false, body = false, sensitiveKeys = [], asObject = false } = logging === true ? {} : logging;
   const sensitive = keysOf(sensitiveKeys);
   const shown = body === false ? undefined : keysOf(body === true ? [] : body);
   return { serviceName, headers, body: shown && { sensitive, shown }, sensitiveKeys: sensitive, asObject };
-}
-
-function isListOfTexts(value: unknown): boolean {
-  const isList = typeof value === 'object' && value !== null && Symbol.iterator in value;
-  return isList && Array.from(value as Iterable<unknown>).every((item) => typeof item === 'string');
 }
 
 /** Two writers of one header: one of them would be lost, and nobody would know which. */

@@ -40,10 +40,7 @@ export async function createTokenSource(
     keyPrefix,
     keyName: serviceName,
     storage: () => storage() ?? application.storage,
-    settings: resolveTokenSettings(
-      { ...(nearCacheTtlMs === undefined ? undefined : { nearCacheTtlMs }), ...auth },
-      `${owner}: auth`,
-    ),
+    settings: resolveTokenSettings({ ...(nearCacheTtlMs === undefined ? undefined : { nearCacheTtlMs }), ...auth }),
     events,
   };
   return isSourceProvider(provider)

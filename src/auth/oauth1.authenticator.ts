@@ -1,11 +1,11 @@
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { checkOptions, RULES } from '../http/option-rules.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
 import { RequestSigner } from './oauth1/request-signer.js';
 import { ServerTime } from './oauth1/server-time.js';
-import { checkSource, type OAuth1SigningOptions, resolveSigning } from './oauth1/signing-options.js';
+import { checkSource, type OAuth1SigningOptions, resolveSigning, SIGNING_RULES } from './oauth1/signing-options.js';
 
 /** Options of {@link OAuth1Auth}. */
 export interface OAuth1AuthOptions extends OAuth1SigningOptions {
@@ -23,6 +23,13 @@ export interface OAuth1AuthOptions extends OAuth1SigningOptions {
 }
 
 const OWNER = 'OAuth1Auth';
+
+const OAUTH1_RULES: OptionRules<OAuth1AuthOptions> = Object.freeze({
+  ...SIGNING_RULES,
+  token: RULES.any,
+  tokenSecret: RULES.any,
+  bodyHash: RULES.switch,
+});
 
 /** Statuses with which services report an `oauth_problem`. */
 const MAY_REPORT: ReadonlySet<number> = new Set([400, 401, 403]);
@@ -46,10 +53,10 @@ export class OAuth1Auth implements Authenticator {
 
   /** @throws {ConfigurationError} when a credential is missing, or an option malformed */
   constructor(options: OAuth1AuthOptions) {
+    const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${OWNER}: ${problem}`);
+    checkOptions(options, OAUTH1_RULES, { refuse });
     const signing = resolveSigning(options, OWNER);
     const { token, tokenSecret, bodyHash = false } = options;
-    const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${OWNER}: ${problem}`);
-    checkOptions(options, { bodyHash: RULES.switch }, refuse);
     if (token !== undefined) checkSource(token, `${OWNER}: token`);
     if (tokenSecret !== undefined) checkSource(tokenSecret, `${OWNER}: tokenSecret`);
     if (token === '') throw refuse('token must not be empty. Leave it out if the client acts for itself.');

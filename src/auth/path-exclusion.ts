@@ -90,6 +90,13 @@ function exactPath(entry: string, options: PathExclusionOptions): string {
       'Give the path only.',
     );
   }
+  if (/\*|\{[^{}]*,[^{}]*\}/.test(entry)) {
+    throw refused(
+      options,
+      `excludedPaths holds '${entry}', a glob, and lists exact paths`,
+      'Give it to excludedPathPatterns; of a path that is so named write * as %2A and { as %7B.',
+    );
+  }
   return withoutTrailingSlash(decode(entry.startsWith('/') ? entry : `/${entry}`, (character) => character));
 }
 

@@ -10,6 +10,7 @@ import {
   type InternalAxiosRequestConfig,
 } from 'axios';
 import { ConnectionError, ResponseParseError } from '../errors.js';
+import { type OptionRules, RULES } from '../option-check.js';
 import { redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { networkError } from './network-error.js';
@@ -32,6 +33,12 @@ export interface PoolOptions {
   /** Whether connections are kept for the next request. @default true */
   keepAlive?: boolean;
 }
+
+/** The options of {@link PoolOptions}. */
+export const POOL_RULES: OptionRules<PoolOptions> = Object.freeze({
+  maxSockets: RULES.countFromOne,
+  keepAlive: RULES.switch,
+});
 
 /** What the adapter must not take from a shared config: it is set for each request, or done elsewhere. */
 const PER_REQUEST = {

@@ -1,13 +1,13 @@
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { redactUrl } from '../redact.js';
-import { AxiosTransport, type AxiosTransportOptions } from './axios.transport.js';
+import { AxiosTransport, type AxiosTransportOptions, POOL_RULES } from './axios.transport.js';
 import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { bodySourceOf } from './request-body.js';
 import { linkSignals } from './signals.js';
-import { checkOptions, type Refuse, RULES } from './option-rules.js';
-import { checkTls } from './tls-options.js';
+import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check.js';
+import { checkTls, TLS_RULES } from './tls-options.js';
 import { checkResponse, type Transport } from './transport.js';
 import { ownOptions } from '../own-options.js';
 
@@ -21,18 +21,35 @@ export interface HttpRequesterOptions extends AxiosTransportOptions {
   transport?: Transport;
 }
 
+/** The options of {@link HttpRequesterOptions}. */
+export const REQUESTER_RULES: OptionRules<HttpRequesterOptions> = Object.freeze({
+  timeoutMs: RULES.durationMs,
+  headers: RULES.record,
+  transport: RULES.transport,
+  axios: RULES.axios,
+  tls: RULES.record,
+  pool: RULES.record,
+});
+
+const nearbyHttp = [
+  { known: Object.keys(TLS_RULES), as: (name: string) => `http: { tls: { ${name}: … } }` },
+  { known: Object.keys(POOL_RULES), as: (name: string) => `http: { pool: { ${name}: … } }` },
+];
+
 /** @throws {ConfigurationError} naming the option, as `http.…` */
-export function checkRequesterOptions(options: unknown, refuse: Refuse): void {
-  checkOptions({ http: options }, { http: RULES.record }, refuse);
+export function checkRequesterOptions(options: unknown, place: OptionPlace): void {
+  const { refuse } = place;
+  checkOption('http', options, RULES.record, place);
   if (options === undefined) return;
-  const { headers = {}, tls } = ownOptions(options as HttpRequesterOptions);
-  const rules = { timeoutMs: RULES.durationMs, headers: RULES.record, transport: RULES.transport, axios: RULES.axios };
-  checkOptions(options as HttpRequesterOptions, rules, refuse, 'http.');
+  const { headers = {}, tls, pool } = ownOptions(options as HttpRequesterOptions);
+  const http = { ...place, prefix: 'http.', nearby: nearbyHttp };
+  checkOptions(options, REQUESTER_RULES, http);
+  if (pool !== undefined) checkOptions(pool, POOL_RULES, { ...place, prefix: 'http.pool.' });
   for (const [name, value] of Object.entries(headers) as [string, unknown][]) {
     if (typeof value === 'string' && SENDABLE_NAME.test(name) && SENDABLE_VALUE.test(value)) continue;
     throw refuse(`http.headers must be of names and texts that a header can carry. Mend ${shownName(name)}.`);
   }
-  checkTls(tls, refuse, 'http.');
+  checkTls(tls, http);
   if (tls !== undefined && (options as HttpRequesterOptions).transport !== undefined)
     throw refuse('http.tls means nothing beside http.transport: give the transport its tls.');
 }

@@ -1,6 +1,6 @@
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { RedactedCause } from '../redact.js';
-import { checkOptions, type Refuse, RULES } from './option-rules.js';
+import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check.js';
 
 /**
  * TLS of one party: a service, or a provider's token endpoint. Nothing is inherited between the two.
@@ -11,11 +11,22 @@ export interface TlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 
   rejectUnauthorized?: boolean;
 }
 
+/** The options of {@link TlsOptions}. */
+export const TLS_RULES: OptionRules<TlsOptions> = Object.freeze({
+  cert: RULES.any,
+  key: RULES.any,
+  ca: RULES.any,
+  pfx: RULES.any,
+  passphrase: RULES.any,
+  rejectUnauthorized: RULES.switch,
+});
+
 /** @throws {ConfigurationError} when Node cannot make anything of a certificate or key */
-export function checkTls(tls: unknown, refuse: Refuse, prefix = ''): void {
-  checkOptions({ tls }, { tls: RULES.record }, refuse, prefix);
+export function checkTls(tls: unknown, place: OptionPlace): void {
+  const { refuse, prefix = '' } = place;
+  checkOption(`${prefix}tls`, tls, RULES.record, place);
   if (tls === undefined) return;
-  checkOptions(tls as TlsOptions, { rejectUnauthorized: RULES.switch }, refuse, `${prefix}tls.`);
+  checkOptions(tls, TLS_RULES, { ...place, prefix: `${prefix}tls.` });
   // OpenSSL passes over what is no certificate, and would then trust nobody.
   const { ca } = tls as TlsOptions;
   if (![ca ?? []].flat().every((part) => String(part).includes('-----BEGIN ')))

@@ -9,6 +9,3 @@ export const SERVICE_DEFAULTS = Object.freeze({
   /** As axios has it: APIs answer JSON unless asked for something else. */
   headers: Object.freeze({ accept: 'application/json, text/plain, */*' }),
 });
-
-/** A timeout below this was probably meant in seconds. */
-export const SUSPICIOUS_TIMEOUT_MS = 100;

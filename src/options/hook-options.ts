@@ -37,9 +37,6 @@ export async function resolveHooks(
   refuse: (problem: string) => ConfigurationError,
 ): Promise<HookList | undefined> {
   if (options === undefined) return undefined;
-  if (typeof options !== 'object' || options === null) throw refuse('hooks must be an object.');
-  const unknown = Object.keys(options).find((key) => !KINDS.includes(key as (typeof KINDS)[number]));
-  if (unknown !== undefined) throw refuse(`hooks has no ${unknown}: there are ${KINDS.join(', ')}.`);
   const instances = new Map<unknown, Promise<unknown>>();
   const once = (type: unknown, what: string): Promise<unknown> => {
     const made = instances.get(type) ?? instantiate(type, what);

@@ -10,8 +10,7 @@ export function ownServiceOptions<T extends ForgeServiceDefaults>(given: T): T {
   const options = ownOptions(given);
   for (const name of NESTED) if (isPlain(options[name])) Object.assign(options, { [name]: ownOptions(options[name]) });
   const { auth } = options as Partial<ForgeServiceOptions>;
-  if (typeof auth === 'object' && auth !== null && !isAuthenticator(auth))
-    Object.assign(options, { auth: ownOptions(auth) });
+  if (isPlain(auth) && !isAuthenticator(auth)) Object.assign(options, { auth: ownOptions(auth) });
   return options;
 }
 

@@ -1,31 +1,41 @@
 import { ConfigurationError } from '../errors.js';
-import { checkOptions, hasMethods, isRecord, type OptionRule, type Refuse, RULES } from '../http/option-rules.js';
-import type { ForgeAuthOptions, ForgeServiceDefaults, ForgeServiceOptions, TokenAuthOptions } from './options.js';
-import { checkTls } from '../http/tls-options.js';
-import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
-
-const zeroOrMoreMs: OptionRule = {
-  accepts: (value) => typeof value === 'number' && value >= 0,
-  what: 'a number of milliseconds, zero or more',
-};
-
-const lock: OptionRule = {
-  accepts: (value) => hasMethods(value, 'acquire'),
-  what: 'a TokenLock, such as new RedisTokenLock(client)',
-};
+import type { LoggingOptions } from '../client/layers/log.layer.js';
+import { POOL_RULES } from '../http/axios.transport.js';
+import { checkTls, TLS_RULES } from '../http/tls-options.js';
+import { checkOptions, isRecord, type OptionPlace, type OptionRule, type OptionRules, RULES } from '../option-check.js';
+import { GRANT_RULES } from '../providers/grant-options.js';
+import type { HookOptions } from './hook-options.js';
+import type { ForgeAuthOptions, ForgeServiceDefaults, ForgeServiceOptions, RequestContextOptions } from './options.js';
+import { TOKEN_AUTH_RULES } from './token-auth-rules.js';
 
 const storage: OptionRule = {
   accepts: (value) => ['string', 'symbol', 'function', 'object'].includes(typeof value),
   what: 'a storage with get(key) and set(key, value), or the injection token of one',
 };
 
-const SERVICE_RULES: Partial<Record<keyof ForgeServiceOptions, OptionRule>> = {
+const listOfTexts: OptionRule = {
+  accepts: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Symbol.iterator in value &&
+    Array.from(value as Iterable<unknown>).every((item) => typeof item === 'string'),
+  what: 'a list of keys',
+};
+
+const DEFAULTS_RULES: OptionRules<ForgeServiceDefaults> = Object.freeze({
+  auth: RULES.any,
+  excludedPaths: RULES.any,
+  excludedPathPatterns: RULES.any,
   headers: { accepts: isRecord, what: "an object of names and values, such as { 'X-Tenant': 'acme' }" },
   params: { accepts: isRecord, what: 'an object of names and values, such as { version: 2 }, or URLSearchParams' },
   timeoutMs: RULES.durationMs,
   totalTimeoutMs: RULES.durationMs,
   retry: RULES.requestRetry,
   hooks: { accepts: isRecord, what: 'an object of beforeRequest, afterResponse and onError' },
+  logging: {
+    accepts: (value) => typeof value === 'boolean' || isRecord(value),
+    what: 'true, false, or { headers, body, sensitiveKeys, asObject }',
+  },
   transport: RULES.transport,
   axios: RULES.axios,
   allowedOrigins: {
@@ -40,66 +50,126 @@ const SERVICE_RULES: Partial<Record<keyof ForgeServiceOptions, OptionRule>> = {
     accepts: (value) => typeof value === 'number' && value > 0,
     what: 'a number of bytes above zero',
   },
+  tls: RULES.record,
   pool: { accepts: isRecord, what: 'an object such as { maxSockets: 16 }' },
   validateStatus: { ...RULES.function, what: 'a function (status) => boolean' },
-  lock,
   storage,
+  lock: RULES.lock,
+});
+
+const SERVICE_RULES: OptionRules<ForgeServiceOptions> = Object.freeze({
+  ...DEFAULTS_RULES,
+  name: RULES.text,
+  baseUrl: RULES.any,
   provideHttpService: RULES.switch,
-};
+});
 
-const TOKEN_AUTH_RULES: Partial<Record<keyof TokenAuthOptions, OptionRule>> = {
-  tokenManager: {
-    accepts: (value) => typeof value === 'string' || hasMethods(value, 'getToken'),
-    what: 'a TokenManager, or the name of the service whose manager is shared',
+const LOGGING_RULES: OptionRules<LoggingOptions> = Object.freeze({
+  headers: RULES.switch,
+  body: {
+    accepts: (value) => typeof value === 'boolean' || listOfTexts.accepts(value),
+    what: 'true, false, or a list of keys',
   },
-  pipeline: {
-    accepts: (value) => value instanceof TokenFetchPipeline || (isRecord(value) && Array.isArray(value['steps'])),
-    what: 'a TokenFetchPipeline, or its options: { steps: [ … ] }',
-  },
-  retry: {
-    accepts: (value) => hasMethods(value, 'shouldRetry'),
-    what: 'an auth retry strategy, such as new SimpleAuthRetryStrategy()',
-  },
-  scheme: { accepts: (value) => typeof value === 'string', what: 'one word, or empty' },
-  warmUp: RULES.switch,
-};
+  sensitiveKeys: listOfTexts,
+  asObject: RULES.switch,
+});
 
-const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === 'function';
+const HOOK_RULES: OptionRules<HookOptions> = Object.freeze({
+  beforeRequest: RULES.any,
+  afterResponse: RULES.any,
+  onError: RULES.any,
+});
 
-const ROOT_RULES: Partial<Record<keyof ForgeAuthOptions | 'isGlobal', OptionRule>> = {
+const REQUEST_CONTEXT_RULES: OptionRules<RequestContextOptions> = Object.freeze({
+  subject: { ...RULES.function, what: 'a function (request) => string' },
+});
+
+const ROOT_RULES: OptionRules<ForgeAuthOptions & { isGlobal?: boolean }> = Object.freeze({
   services: { accepts: Array.isArray, what: 'a list of services, each { name, … }' },
   defaults: RULES.record,
-  keyPrefix: RULES.text,
-  nearCacheTtlMs: zeroOrMoreMs,
-  encryption: { accepts: isRecord, what: 'an object: { keys: [{ id, key }] }' },
-  lock,
   storage,
-  isGlobal: RULES.switch,
+  lock: RULES.lock,
+  encryption: { accepts: isRecord, what: 'an object: { keys: [{ id, key }] }' },
+  keyPrefix: RULES.text,
+  nearCacheTtlMs: RULES.cacheMs,
   requestContext: {
-    accepts: (value) => typeof value === 'boolean' || (isRecord(value) && isOptionalFunction(value['subject'])),
+    accepts: (value) => typeof value === 'boolean' || isRecord(value),
     what: 'true, false, or an object: { subject: (request) => … }',
   },
-};
+  isGlobal: RULES.switch,
+});
 
-/** What is wrong at first sight with the options of a service. @throws {ConfigurationError} */
-export function checkService(options: ForgeServiceDefaults, refuseService: Refuse): void {
-  checkOptions(options, SERVICE_RULES, refuseService);
-  checkTls(options.tls, refuseService);
+/** Where options stand that are given to a service in error. */
+const NEAR_SERVICE = [
+  { known: Object.keys(TOKEN_AUTH_RULES), as: (name: string) => `auth: { ${name}: … }` },
+  {
+    known: Object.keys(GRANT_RULES),
+    as: (name: string) => `auth: { provider: new ClientCredentialsTokenProvider({ ${name}: … }) }`,
+  },
+  { known: ['username', 'password'], as: () => 'auth: new BasicAuth(username, password)' },
+  {
+    known: ['maxRetries', 'baseDelayMs', 'maxDelayMs', 'multiplier', 'jitter', 'statuses'],
+    as: (name: string) => `retry: new ExponentialBackoffRetryStrategy({ ${name}: … })`,
+  },
+  { known: ['delayMs'], as: () => 'retry: new SimpleRetryStrategy({ delayMs: … })' },
+  {
+    known: ['failureThreshold', 'recoveryTimeoutMs', 'halfOpenMaxCalls'],
+    as: (name: string) => `retry: new CircuitBreakerRetryStrategy({ ${name}: … })`,
+  },
+  { known: Object.keys(TLS_RULES), as: (name: string) => `tls: { ${name}: … }` },
+  { known: Object.keys(POOL_RULES), as: (name: string) => `pool: { ${name}: … }` },
+  { known: Object.keys(HOOK_RULES), as: (name: string) => `hooks: { ${name}: … }` },
+  { known: ['sensitiveKeys', 'asObject'], as: (name: string) => `logging: { ${name}: … }` },
+  { known: Object.keys(ROOT_RULES), as: (name: string) => `ForgeAuthModule.forRoot({ ${name}: … })` },
+];
+
+/** Where options stand that are given to `defaults` in error. */
+const NEAR_DEFAULTS = [
+  { known: ['name', 'baseUrl', 'provideHttpService'], as: (name: string) => `${name} of each service` },
+  ...NEAR_SERVICE,
+];
+
+/** Where options stand that are given to a module in error. */
+const NEAR_ROOT = [
+  { known: Object.keys(DEFAULTS_RULES), as: (name: string) => `defaults: { ${name}: … }` },
+  { known: Object.keys(SERVICE_RULES), as: (name: string) => `services: [{ ${name}: … }]` },
+];
+
+/** What is wrong at first sight with the options of a service, defaults included or not. @throws {ConfigurationError} */
+export function checkService(options: ForgeServiceOptions, place: OptionPlace): void {
+  checkOptions(options, SERVICE_RULES, { ...place, nearby: NEAR_SERVICE });
+  checkParts(options, place);
 }
 
-/** What is wrong at first sight with token options. @throws {ConfigurationError} */
-export function checkTokenAuth(options: TokenAuthOptions, refuseAuth: Refuse): void {
-  checkOptions(options, TOKEN_AUTH_RULES, refuseAuth, 'auth.');
+/** What is wrong at first sight with what services take over. @throws {ConfigurationError} */
+export function checkDefaults(options: ForgeServiceDefaults, place: OptionPlace): void {
+  checkOptions(options, DEFAULTS_RULES, { ...place, prefix: 'defaults.', nearby: NEAR_DEFAULTS });
+  checkParts(options, { ...place, prefix: 'defaults.' });
 }
 
-const refuse: Refuse = (problem) => new ConfigurationError(`ForgeAuthModule: ${problem}`);
+function checkParts({ tls, pool, hooks, logging }: ForgeServiceDefaults, place: OptionPlace): void {
+  const { prefix = '' } = place;
+  checkTls(tls, place);
+  if (pool !== undefined) checkOptions(pool, POOL_RULES, { ...place, prefix: `${prefix}pool.` });
+  if (hooks !== undefined) checkOptions(hooks, HOOK_RULES, { ...place, prefix: `${prefix}hooks.` });
+  if (isRecord(logging)) checkOptions(logging, LOGGING_RULES, { ...place, prefix: `${prefix}logging.` });
+}
+
+const refuse = (problem: string): ConfigurationError => new ConfigurationError(`ForgeAuthModule: ${problem}`);
 
 /** What is wrong at first sight with the options of a module. @throws {ConfigurationError} */
-export function checkRoot(options: unknown): void {
+export function checkRoot(options: unknown, warn?: OptionPlace['warn']): void {
   if (!isRecord(options)) throw refuse('there are no options. Give an object, such as { services: [ … ] }.');
-  checkOptions(options, ROOT_RULES, refuse);
-  for (const service of (options['services'] ?? []) as readonly unknown[]) {
+  checkOptions(options, ROOT_RULES, {
+    refuse,
+    warn: warn && ((problem) => warn(`ForgeAuthModule: ${problem}`)),
+    nearby: NEAR_ROOT,
+  });
+  if (isRecord(options['requestContext']))
+    checkOptions(options['requestContext'], REQUEST_CONTEXT_RULES, { refuse, prefix: 'requestContext.' });
+  for (const [index, service] of ((options['services'] ?? []) as readonly unknown[]).entries()) {
     if (isRecord(service) && RULES.text.accepts(service['name'])) continue;
+    if (isRecord(service)) checkOptions(service, SERVICE_RULES, { refuse, prefix: `services[${index}].` });
     throw refuse('a service has no name. Give it one: { name: "orders", baseUrl: … }.');
   }
 }

@@ -1,4 +1,5 @@
 import type { ServerMetadata } from 'openid-client';
+import { type OptionRules, RULES } from '../option-check.js';
 
 /** Endpoints of an issuer, where they are not discovered, or are elsewhere than its document says. */
 export interface EndpointOptions {
@@ -46,6 +47,11 @@ export const ENDPOINT_OPTIONS = Object.freeze(Object.entries(METADATA_NAMES)) as
   keyof EndpointOptions,
   EndpointName,
 ])[];
+
+/** The options of {@link EndpointOptions}: each is checked as a URL with the grant. */
+export const ENDPOINT_RULES = Object.freeze(
+  Object.fromEntries(ENDPOINT_OPTIONS.map(([option]) => [option, RULES.any])),
+) as unknown as OptionRules<EndpointOptions>;
 
 /** The option that gives an endpoint: `revocationUrl`. */
 export function endpointOption(endpoint: EndpointName): keyof EndpointOptions {

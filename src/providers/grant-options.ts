@@ -1,11 +1,13 @@
 import { ConfigurationError } from '../errors.js';
-import { checkRequesterOptions, type HttpRequesterOptions } from '../http/http-requester.js';
-import { checkOptions, RULES } from '../http/option-rules.js';
+import { checkRequesterOptions, type HttpRequesterOptions, REQUESTER_RULES } from '../http/http-requester.js';
+import { TLS_RULES } from '../http/tls-options.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
+import { TOKEN_SETTINGS_RULES } from '../token/token-settings.js';
 import type { Token } from '../token/token.js';
-import type { ClientOptions } from './client-authentication/client-options.js';
+import { CLIENT_ASSERTION_RULES, CLIENT_RULES, type ClientOptions } from './client-authentication/client-options.js';
 import type { Compliance } from './compliance.js';
-import { ENDPOINT_OPTIONS, type EndpointOptions } from './endpoints.js';
+import { ENDPOINT_OPTIONS, ENDPOINT_RULES, type EndpointOptions } from './endpoints.js';
 import { checkTextSource } from './text-source.js';
 
 /** Options that every grant has. One of `tokenUrl` and `issuer` is needed. */
@@ -37,9 +39,55 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   compliance?: Compliance;
 }
 
-/** What is wrong with `options`, said so that it can be mended. @throws {ConfigurationError} */
-export function checkGrantOptions(options: GrantOptions, owner: string): void {
+const COMPLIANCE_RULES: OptionRules<Compliance> = Object.freeze({
+  tokenRequest: RULES.function,
+  tokenResponse: RULES.function,
+  refreshRequest: RULES.function,
+  refreshResponse: RULES.function,
+  revokeRequest: RULES.function,
+  introspectRequest: RULES.function,
+});
+
+/** The options that every grant has: spread them into those of a grant, and add its own. */
+export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
+  ...CLIENT_RULES,
+  ...ENDPOINT_RULES,
+  issuer: RULES.any, // checkGrantOptions() says more about it.
+  scope: RULES.textOrTexts,
+  audience: RULES.textOrTexts,
+  resource: RULES.textOrTexts,
+  extraParams: RULES.record,
+  grantType: RULES.text,
+  http: RULES.record,
+  allowInsecure: RULES.switch,
+  retry: RULES.requestRetry,
+  onToken: RULES.function,
+  compliance: RULES.record,
+});
+
+/** Where options stand that are given to a provider in error. */
+const NEARBY = [
+  { known: Object.keys(REQUESTER_RULES), as: (name: string) => `http: { ${name}: … }` },
+  { known: Object.keys(TLS_RULES), as: (name: string) => `http: { tls: { ${name}: … } }` },
+  {
+    known: Object.keys(TOKEN_SETTINGS_RULES),
+    as: (name: string) => `auth: { provider, ${name}: … }, beside the provider`,
+  },
+];
+
+/**
+ * What is wrong with `options`, in words that name the cure.
+ * @throws {ConfigurationError}
+ */
+export function checkGrantOptions<Options extends GrantOptions>(
+  options: Options,
+  rules: OptionRules<Options>,
+  owner: string,
+  warn?: (problem: string) => void,
+): void {
   const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
+  const place = { refuse, warn };
+  checkOptions(options, rules, { ...place, nearby: NEARBY });
   const { tokenUrl, issuer } = options as Partial<GrantOptions>;
   for (const name of ['tokenUrl', 'issuer', 'clientId', 'clientSecret'] as const) {
     if (name in options && options[name] === undefined) {
@@ -57,40 +105,14 @@ export function checkGrantOptions(options: GrantOptions, owner: string): void {
     const url = options[name];
     if (url !== undefined) assertSecureUrl(url, name, owner, options.allowInsecure ?? false);
   }
-  for (const name of ['scope', 'audience', 'resource'] as const) checkTexts(options[name], `${owner}: ${name}`);
-  if (options.basicEncoding !== undefined && !['rfc6749', 'raw'].includes(options.basicEncoding)) {
-    throw new ConfigurationError(
-      `${owner}: basicEncoding must be 'rfc6749' or 'raw', not ${String(options.basicEncoding)}.`,
-    );
-  }
-  checkOptions(options, GRANT_RULES, refuse);
   for (const [name, value] of Object.entries(options.extraParams ?? {}))
     checkText(value, `${owner}: extraParams.${name}`);
-  checkRequesterOptions(options.http, refuse);
-  for (const [name, hook] of Object.entries(options.compliance ?? {})) {
-    if (!Object.hasOwn(HOOKS_OF_COMPLIANCE, name))
-      throw refuse(`compliance has no ${name}. Give one of ${Object.keys(HOOKS_OF_COMPLIANCE).join(', ')}.`);
-    if (typeof hook !== 'function') throw refuse(`compliance.${name} must be a function.`);
-  }
+  checkRequesterOptions(options.http, place);
+  if (options.clientAssertion !== undefined)
+    checkOptions(options.clientAssertion, CLIENT_ASSERTION_RULES, { ...place, prefix: 'clientAssertion.' });
+  if (options.compliance !== undefined)
+    checkOptions(options.compliance, COMPLIANCE_RULES, { ...place, prefix: 'compliance.' });
 }
-
-const GRANT_RULES = Object.freeze({
-  extraParams: RULES.record,
-  grantType: RULES.text,
-  allowInsecure: RULES.switch,
-  retry: RULES.requestRetry,
-  onToken: RULES.function,
-  compliance: RULES.record,
-});
-
-const HOOKS_OF_COMPLIANCE: Readonly<Record<keyof Compliance, true>> = {
-  tokenRequest: true,
-  tokenResponse: true,
-  refreshRequest: true,
-  refreshResponse: true,
-  revokeRequest: true,
-  introspectRequest: true,
-};
 
 /** @throws {ConfigurationError} unless `value` is a text that is not empty */
 export function checkText(value: unknown, what: string): void {
@@ -103,13 +125,6 @@ export function checkText(value: unknown, what: string): void {
 /** @throws {ConfigurationError} unless `value` is left out, a text that is not empty, a function, or `{ file }` */
 export function checkSecret(value: unknown, what: string): void {
   if (value !== undefined) checkTextSource(value, what);
-}
-
-function checkTexts(value: unknown, what: string): void {
-  if (value === undefined || typeof value === 'string') return;
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
-    throw new ConfigurationError(`${what} must be a text or a list of texts.`);
-  }
 }
 
 const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;

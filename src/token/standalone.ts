@@ -7,9 +7,10 @@ import { storageOf } from '../storage/get-set.token-storage.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+import { type OptionRules, RULES } from '../option-check.js';
 import { DocumentCache } from './document-cache.js';
 import type { ServiceScope } from './runtime.js';
-import { resolveTokenSettings, type TokenSettings } from './token-settings.js';
+import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from './token-settings.js';
 import { silentEvents, type SlotEvents } from './slot/slot-events.js';
 
 /** What tokens outside a module are kept with. Durations are in milliseconds. */
@@ -27,6 +28,18 @@ export interface StandaloneOptions extends TokenSettings {
   logger?: ForgeLogger;
   clock?: Clock;
 }
+
+/** The options of {@link StandaloneOptions}. */
+export const STANDALONE_RULES: OptionRules<StandaloneOptions> = Object.freeze({
+  ...TOKEN_SETTINGS_RULES,
+  name: RULES.text,
+  storage: RULES.any,
+  lock: RULES.lock,
+  encryption: RULES.record,
+  keyPrefix: RULES.text,
+  logger: RULES.logger,
+  clock: RULES.record,
+});
 
 /** First part of every storage key. */
 export const DEFAULT_KEY_PREFIX = 'forge-auth';
@@ -68,7 +81,7 @@ export function standaloneScope(
     logger,
     discovery: new DocumentCache(clock),
     storage: () => (storage ??= guard(given, undefined)),
-    settings: resolveTokenSettings(options, owner),
+    settings: resolveTokenSettings(options),
     jitter: clock.random(),
     events,
     standalone: true,

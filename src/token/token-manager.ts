@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { ClientClosedError, ConfigurationError } from '../errors.js';
 import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
-import { standaloneScope, type StandaloneOptions } from './standalone.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { STANDALONE_RULES, standaloneScope, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { TokenHandle, TokenKind, TokenSource } from './token-source.js';
@@ -20,6 +21,8 @@ export interface RevokeOptions extends TokenRequest {
   /** Which of its credentials. Revoking the access token alone keeps the refresh token. @default the refresh token where there is one */
   token?: TokenKind;
 }
+
+const MANAGER_RULES: OptionRules<TokenManagerOptions> = Object.freeze({ ...STANDALONE_RULES, provider: RULES.any });
 
 /** What a manager tells: a new token, one that was dropped, a request for one that failed. */
 export interface TokenManagerEvents {
@@ -173,7 +176,11 @@ interface DeferredOptions {
 
 function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSource | Promise<TokenSource> {
   const { name, provider } = options;
-  const owner = name === undefined ? 'TokenManager' : `TokenManager "${name}"`;
+  const owner = name === undefined ? 'TokenManager' : `TokenManager "${String(name)}"`;
+  checkOptions(options, MANAGER_RULES, {
+    refuse: (problem) => new ConfigurationError(`${owner}: ${problem}`),
+    warn: (problem) => options.logger?.warn(`${owner}: ${problem}`),
+  });
   if (typeof (provider as Partial<TokenProvider> | undefined)?.fetchToken !== 'function') {
     throw new ConfigurationError(`${owner}: provider must have a method fetchToken().`);
   }

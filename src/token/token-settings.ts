@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors.js';
+import { type OptionRules, RULES } from '../option-check.js';
 import type { RefreshWindows } from './slot/refresh-policy.js';
 import { ownOptions } from '../own-options.js';
 
@@ -43,20 +43,23 @@ const DEADLINE_MS = 10_000;
 /** How long another process's invalidation may go unseen where nothing announces it. */
 const NEAR_CACHE_TTL_MS = 5_000;
 
-/** @throws {ConfigurationError} naming the option */
-export function resolveTokenSettings(given: TokenSettings, owner: string): SlotSettings {
+/** The options of {@link TokenSettings}. */
+export const TOKEN_SETTINGS_RULES: OptionRules<TokenSettings> = Object.freeze({
+  refreshWindowMs: RULES.windowMs,
+  expiryLeewayMs: RULES.windowMs,
+  defaultTtlMs: RULES.lifetimeMs,
+  deadlineMs: RULES.durationMs,
+  nearCacheTtlMs: RULES.cacheMs,
+});
+
+/** Settings, complete, of options that were checked by their rules. */
+export function resolveTokenSettings(given: TokenSettings): SlotSettings {
   const options = ownOptions(given);
-  const duration = (name: keyof TokenSettings, fallback: number, least: number): number => {
-    const value = options[name] ?? fallback;
-    if (typeof value === 'number' && value >= least) return value;
-    const bound = least === 0 ? 'zero or more' : 'above zero';
-    throw new ConfigurationError(`${owner}: ${name} must be a number of milliseconds, ${bound}, not ${String(value)}.`);
-  };
   return {
-    refreshWindowMs: duration('refreshWindowMs', REFRESH_WINDOW_MS, 0),
-    expiryLeewayMs: duration('expiryLeewayMs', EXPIRY_LEEWAY_MS, 0),
-    defaultTtlMs: options.defaultTtlMs === undefined ? undefined : duration('defaultTtlMs', 0, 1),
-    deadlineMs: duration('deadlineMs', DEADLINE_MS, 1),
-    nearCacheTtlMs: duration('nearCacheTtlMs', NEAR_CACHE_TTL_MS, 0),
+    refreshWindowMs: options.refreshWindowMs ?? REFRESH_WINDOW_MS,
+    expiryLeewayMs: options.expiryLeewayMs ?? EXPIRY_LEEWAY_MS,
+    defaultTtlMs: options.defaultTtlMs,
+    deadlineMs: options.deadlineMs ?? DEADLINE_MS,
+    nearCacheTtlMs: options.nearCacheTtlMs ?? NEAR_CACHE_TTL_MS,
   };
 }

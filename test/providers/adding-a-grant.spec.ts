@@ -1,5 +1,6 @@
 import { genericGrantRequest } from 'openid-client';
 import type { GrantOptions, Token } from 'nestjs-forge-auth';
+import { GRANT_RULES } from '../../src/providers/grant-options.js';
 import type { Grant, GrantExchange } from '../../src/providers/grants/grant.js';
 import { OAuthTokenProvider } from '../../src/providers/grants/oauth.provider.js';
 import { standaloneScope } from '../../src/token/standalone.js';
@@ -12,6 +13,8 @@ afterEach(() => world.close());
 
 /** A grant of one POST. */
 class CustomTokenProvider extends OAuthTokenProvider<GrantOptions> {
+  protected readonly rules = GRANT_RULES;
+
   protected grantOf(): Grant {
     return {
       grantType: 'urn:example:custom',
@@ -29,6 +32,8 @@ class PollingTokenProvider extends OAuthTokenProvider<GrantOptions> {
     super(options);
     this.#obtain = obtain;
   }
+
+  protected readonly rules = GRANT_RULES;
 
   protected grantOf(): Grant {
     return {

@@ -273,9 +273,9 @@ describe('a manager', () => {
     [{ provider: undefined }, 'TokenManager "orders": provider must have a method fetchToken().'],
     [{ storage: {} }, 'TokenManager "orders": storage must have get(key) and set(key, value)'],
     [{ refreshWindowMs: -1 }, 'refreshWindowMs must be a number of milliseconds, zero or more, not -1.'],
-    [{ expiryLeewayMs: '30s' }, 'expiryLeewayMs must be a number of milliseconds, zero or more, not 30s.'],
-    [{ deadlineMs: 0 }, 'deadlineMs must be a number of milliseconds, above zero, not 0.'],
-    [{ defaultTtlMs: Number.NaN }, 'defaultTtlMs must be a number of milliseconds, above zero, not NaN.'],
+    [{ expiryLeewayMs: '30s' }, 'expiryLeewayMs must be a number of milliseconds, zero or more.'],
+    [{ deadlineMs: 0 }, 'deadlineMs must be a number of milliseconds above zero, not 0.'],
+    [{ defaultTtlMs: Number.NaN }, 'defaultTtlMs must be a number of milliseconds above zero, not NaN.'],
     [{ nearCacheTtlMs: -5 }, 'nearCacheTtlMs must be a number of milliseconds, zero or more, not -5.'],
   ])('refuses %j', (options, message) => {
     const provider = { fetchToken: async (): Promise<Token> => new Token({ accessToken: 'a' }) };

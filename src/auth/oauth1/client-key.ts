@@ -1,6 +1,6 @@
 import { createPrivateKey, type JsonWebKey, KeyObject, type PrivateKeyInput } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
-import { isRecord } from '../../http/option-rules.js';
+import { isRecord } from '../../option-check.js';
 
 /** An RSA private key: PEM, JWK, KeyObject, or PEM and its passphrase. */
 export type OAuth1ClientKey = string | Buffer | JsonWebKey | KeyObject | { key: string | Buffer; passphrase: string };

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../errors.js';
-import { checkOptions, RULES } from '../../http/option-rules.js';
+import { checkOption, isRecord, oneOf, type OptionRules, RULES } from '../../option-check.js';
 import type { CredentialSource } from '../authenticator.js';
 import { clientKeyOf, type OAuth1ClientKeySource } from './client-key.js';
 import {
@@ -55,15 +55,18 @@ export interface ResolvedSigning {
   readonly allowInsecure: boolean;
 }
 
-const PLACEMENTS: readonly string[] = ['header', 'query', 'body'];
-
-const SIGNING_RULES = Object.freeze({
-  placement: { accepts: (value: unknown) => PLACEMENTS.includes(value as string), what: "'header', 'query' or 'body'" },
+/** The options of {@link OAuth1SigningOptions}. */
+export const SIGNING_RULES: OptionRules<OAuth1SigningOptions> = Object.freeze({
+  clientId: RULES.any, // As all that resolveSigning() says more about.
+  clientSecret: RULES.any,
+  clientKey: RULES.any,
+  signatureMethod: RULES.any,
+  placement: oneOf('header', 'query', 'body'),
   realm: {
-    accepts: (value: unknown) => typeof value === 'string' && /^[\x20-\x7e]*$/.test(value),
+    accepts: (value) => typeof value === 'string' && /^[\x20-\x7e]*$/.test(value),
     what: 'a text that a header can carry',
   },
-  version: { accepts: (value: unknown) => value === '1.0', what: "'1.0'" },
+  version: oneOf('1.0'),
   nonce: RULES.function,
   timestamp: RULES.function,
   allowInsecure: RULES.switch,
@@ -72,8 +75,9 @@ const SIGNING_RULES = Object.freeze({
 /** @throws {ConfigurationError} naming `owner`, the option and the cure */
 export function resolveSigning(options: OAuth1SigningOptions, owner: string): ResolvedSigning {
   const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
-  if (typeof options !== 'object' || options === null) throw refuse('give { clientId, clientSecret, … }.');
-  checkOptions(options, SIGNING_RULES, refuse);
+  if (!isRecord(options)) throw refuse('give { clientId, clientSecret, … }.');
+  for (const [name, rule] of Object.entries(SIGNING_RULES))
+    checkOption(name, options[name as keyof OAuth1SigningOptions], rule, { refuse });
   const { clientId, clientSecret, clientKey, placement = 'header', realm, version, nonce, timestamp } = options;
   const method = resolveSignatureMethod(options.signatureMethod ?? 'HMAC-SHA1', owner);
   checkSource(clientId, `${owner}: clientId`);

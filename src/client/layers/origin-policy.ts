@@ -35,6 +35,12 @@ export class OriginPolicy {
   }
 
   #check(origin: string): string {
+    if (origin.includes('*')) {
+      throw new ConfigurationError(
+        `Service "${this.#serviceName}": allowedOrigins holds a wildcard, which would match nothing. List each origin by its name, such as https://files.example.`,
+        { serviceName: this.#serviceName },
+      );
+    }
     try {
       const url = new URL(origin);
       if (/^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '')

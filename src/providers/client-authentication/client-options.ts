@@ -1,3 +1,4 @@
+import { oneOf, type OptionRules, RULES } from '../../option-check.js';
 import type { SecretSource } from '../secret.js';
 import type { KeySource } from '../signing-key.js';
 import type { TextSource } from '../text-source.js';
@@ -75,3 +76,24 @@ export interface ClientOptions {
    */
   basicEncoding?: 'rfc6749' | 'raw';
 }
+
+/** The options of {@link ClientAssertionOptions}. */
+export const CLIENT_ASSERTION_RULES: OptionRules<ClientAssertionOptions & { token: TextSource }> = Object.freeze({
+  alg: RULES.text,
+  kid: RULES.text,
+  audience: RULES.text,
+  lifetimeMs: RULES.lifetimeMs,
+  claims: RULES.record,
+  headers: RULES.record,
+  token: RULES.any,
+});
+
+/** The options of {@link ClientOptions}. */
+export const CLIENT_RULES: OptionRules<ClientOptions> = Object.freeze({
+  clientId: RULES.any, // As clientSecret, checked with the grant.
+  clientSecret: RULES.any,
+  clientKey: RULES.any, // As the assertion, checked by its authentication.
+  clientAssertion: RULES.record,
+  authMethod: RULES.any,
+  basicEncoding: oneOf('rfc6749', 'raw'),
+});

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../../errors.js';
 import { hasCredential } from '../client-authentication/registry.js';
-import type { GrantOptions } from '../grant-options.js';
+import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 
@@ -12,6 +12,8 @@ export type ClientCredentialsTokenProviderOptions = GrantOptions;
  * @see [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)
  */
 export class ClientCredentialsTokenProvider extends OAuthTokenProvider<ClientCredentialsTokenProviderOptions> {
+  protected readonly rules = GRANT_RULES;
+
   protected grantOf(options: ClientCredentialsTokenProviderOptions, owner: string): Grant {
     if (options.authMethod === undefined && !hasCredential(options)) {
       throw new ConfigurationError(

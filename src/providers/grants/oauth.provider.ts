@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../../errors.js';
+import { isRecord, type OptionRules } from '../../option-check.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { standaloneScope } from '../../token/standalone.js';
 import type { BindableTokenProvider, BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
@@ -14,7 +14,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   #unbound: BoundOAuthProvider | undefined;
 
   constructor(options: O) {
-    this.#options = ownOptions(options);
+    this.#options = isRecord(options) ? ownOptions(options) : options;
   }
 
   bind(environment: ServiceScope): BoundTokenProvider {
@@ -30,6 +30,9 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     return this.#own().refreshToken(current, context);
   }
 
+  /** Every option that the grant has. */
+  protected abstract readonly rules: OptionRules<O>;
+
   /** The grant of these options. @throws {ConfigurationError} when an option of the grant's own is wrong */
   protected abstract grantOf(options: O, owner: string): Grant;
 
@@ -40,8 +43,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   #bind(environment: ServiceScope): BoundOAuthProvider {
     const service = environment.serviceName === undefined ? '' : `Service "${environment.serviceName}": `;
     const owner = `${service}${this.constructor.name}`;
-    if (typeof this.#options !== 'object') throw new ConfigurationError(`${owner} needs options.`);
-    checkGrantOptions(this.#options, owner);
+    checkGrantOptions(this.#options, this.rules, owner, (problem) => environment.logger.warn(`${owner}: ${problem}`));
     if (this.#options.http?.tls?.rejectUnauthorized === false) {
       environment.logger.warn(
         `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,

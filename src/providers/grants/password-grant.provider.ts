@@ -1,4 +1,5 @@
-import { checkText, type GrantOptions } from '../grant-options.js';
+import { type OptionRules, RULES } from '../../option-check.js';
+import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 import { checkTextSource } from '../text-source.js';
@@ -12,12 +13,20 @@ export interface PasswordGrantTokenProviderOptions extends GrantOptions {
   password: SecretSource;
 }
 
+const PASSWORD_RULES: OptionRules<PasswordGrantTokenProviderOptions> = Object.freeze({
+  ...GRANT_RULES,
+  username: RULES.any,
+  password: RULES.any,
+});
+
 /**
  * The resource owner password credentials grant: a technical user's access. A refresh token is redeemed first where the
  * issuer gives one.
  * @see [RFC 6749 §4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)
  */
 export class PasswordGrantTokenProvider extends OAuthTokenProvider<PasswordGrantTokenProviderOptions> {
+  protected readonly rules = PASSWORD_RULES;
+
   protected grantOf(options: PasswordGrantTokenProviderOptions, owner: string): Grant {
     const { username } = options;
     checkText(username, `${owner}: username`);

@@ -1,0 +1,232 @@
+import { ConfigurationError } from './errors.js';
+import { type NearbyOptions, suggestionFor } from './option-suggestion.js';
+
+/** What one option must be. */
+export interface OptionRule {
+  /** Asked about values that are there: undefined and null never come. */
+  readonly accepts: (value: unknown) => boolean;
+  /** In words that follow "must be". */
+  readonly what: string;
+  /** A whole sentence for a value that is refused and is known to be given in error. Never quotes the value. */
+  readonly cure?: (value: unknown) => string | undefined;
+  /** A number above zero and below this many milliseconds was probably meant in seconds. */
+  readonly likelySecondsBelow?: number;
+}
+
+/**
+ * The one list of what an options object may hold, each key with its rule. `tsc` fails when the interface has a key that
+ * is missing here: whoever adds an option adds one line.
+ */
+export type OptionRules<Options extends object> = Readonly<Record<keyof Options, OptionRule>>;
+
+/** Makes the error of a problem: whose option it is, is known by who asks. */
+export type Refuse = (problem: string) => ConfigurationError;
+
+/** Whose options are checked, and what is told of them. */
+export interface OptionPlace {
+  readonly refuse: Refuse;
+  /** Logs what is allowed, and odd. */
+  readonly warn?: ((problem: string) => void) | undefined;
+  /** What stands before an option's name in messages: `auth.`, `http.`. @default '' */
+  readonly prefix?: string;
+  /** Where options may have been meant to stand that are not known here. */
+  readonly nearby?: readonly NearbyOptions[];
+}
+
+/**
+ * Checks an options object by its rules: unknown keys are refused, with the name that was probably meant. An undefined
+ * option counts as left out; a null one is refused, whichever it is.
+ * @throws {ConfigurationError} naming the option and its cure; a value is shown only where it is a number
+ */
+export function checkOptions<Options extends object>(
+  options: unknown,
+  rules: OptionRules<Options>,
+  place: OptionPlace,
+): void {
+  const { refuse, warn, prefix = '', nearby = [] } = place;
+  const known = Object.keys(rules);
+  if (!isRecord(options)) {
+    const subject = prefix === '' ? 'the options' : prefix.replace(/\.$/, '');
+    throw refuse(`${subject} must be an object, such as { ${known.slice(0, 3).join(', ')} }${shown(options)}.`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(rules, name)) throw refuse(suggestionFor(name, { known, prefix, nearby }));
+    checkOption(`${prefix}${name}`, value, rules[name as keyof Options], { refuse, warn });
+  }
+}
+
+/** Checks one option by its rule. @throws {ConfigurationError} as {@link checkOptions} does */
+export function checkOption(name: string, value: unknown, rule: OptionRule, place: OptionPlace): void {
+  if (value === undefined) return;
+  if (value === null) throw place.refuse(`${name} is null. Leave it out if there is none.`);
+  if (!rule.accepts(value)) {
+    throw place.refuse(rule.cure?.(value) ?? `${name} must be ${rule.what}${shown(value)}.`);
+  }
+  if (typeof value === 'number' && value > 0 && value < (rule.likelySecondsBelow ?? 0)) {
+    place.warn?.(`${name} is ${value}. It is in milliseconds: was it meant in seconds?`);
+  }
+}
+
+/**
+ * Options over their defaults, checked: for a definition that knows no service yet.
+ * @param owner name of the class, for messages
+ * @throws {ConfigurationError} naming `owner` and the option
+ */
+export function resolveOptions<Options extends object, Defaults extends Partial<Options>>(
+  options: Options,
+  rules: OptionRules<Options>,
+  defaults: Defaults,
+  place: Pick<OptionPlace, 'refuse' | 'warn'>,
+): Options & { [K in keyof Defaults]-?: NonNullable<Defaults[K]> } {
+  checkOptions(options, rules, place);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) } as Options & {
+    [K in keyof Defaults]-?: NonNullable<Defaults[K]>;
+  };
+}
+
+/** Makes errors and keeps warnings of a definition: whoever it is given to has a logger, and logs them. */
+export function definitionPlace(definition: object, owner = definition.constructor.name): OptionPlace {
+  return {
+    refuse: (problem) => new ConfigurationError(`${owner}: ${problem}`),
+    warn: (problem) => {
+      const warnings = [...warningsOf(definition), `${owner}: ${problem}`];
+      Object.defineProperty(definition, WARNINGS, { value: warnings, configurable: true });
+    },
+  };
+}
+
+/** What is odd about the options that a definition was made of. */
+export function warningsOf(definition: unknown): readonly string[] {
+  if (typeof definition !== 'object' || definition === null) return [];
+  return (definition as { [WARNINGS]?: readonly string[] })[WARNINGS] ?? [];
+}
+
+const WARNINGS: unique symbol = Symbol('warnings about options');
+
+/** Whether `value` is an object that lists things by name: no array, no function. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether `value` can do all of these. */
+export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+}
+
+/** Whether `value` is a class whose instances can do this. */
+export function isClassWith(value: unknown, method: string): boolean {
+  return typeof value === 'function' && hasMethods((value as { prototype?: unknown }).prototype, method);
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'number' ? `, not ${value}` : '';
+}
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const isNumberFrom =
+  (least: number, most = Number.POSITIVE_INFINITY) =>
+  (value: unknown): boolean =>
+    typeof value === 'number' && value >= least && value <= most;
+
+/** Timeouts and delays below this, and windows and lifetimes below ten and a hundred times it, were probably meant in seconds. */
+const SUSPICIOUS_MS = 100;
+
+const instanceOf = (method: string, name: string, example: string): OptionRule => ({
+  accepts: (value) => typeof value === 'object' && hasMethods(value, method),
+  what: `${name}, such as ${example}`,
+  cure: (value) =>
+    isClassWith(value, method)
+      ? `${name[0]?.toUpperCase()}${name.slice(1)} is given as an instance, not as its class: ${example}.`
+      : undefined,
+});
+
+/** Rules that many options have in common. */
+export const RULES = Object.freeze({
+  /** What is checked where it is used, or what may be anything. */
+  any: { accepts: () => true, what: 'anything' },
+  durationMs: {
+    accepts: (value) => typeof value === 'number' && value > 0,
+    what: 'a number of milliseconds above zero',
+    likelySecondsBelow: SUSPICIOUS_MS,
+  },
+  delayMs: {
+    accepts: isNumberFrom(0, Number.MAX_VALUE),
+    what: 'a number of milliseconds, zero or more',
+    likelySecondsBelow: SUSPICIOUS_MS,
+  },
+  windowMs: {
+    accepts: isNumberFrom(0),
+    what: 'a number of milliseconds, zero or more',
+    likelySecondsBelow: SUSPICIOUS_MS * 10,
+  },
+  cacheMs: {
+    accepts: isNumberFrom(0),
+    what: 'a number of milliseconds, zero or more',
+    likelySecondsBelow: SUSPICIOUS_MS,
+  },
+  lifetimeMs: {
+    accepts: (value) => typeof value === 'number' && value > 0,
+    what: 'a number of milliseconds above zero',
+    likelySecondsBelow: SUSPICIOUS_MS * 100,
+  },
+  count: {
+    accepts: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+    what: 'a whole number, 0 or more',
+  },
+  countFromOne: {
+    accepts: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+    what: 'a whole number, 1 or more',
+  },
+  multiplier: { accepts: isNumberFrom(1, Number.MAX_VALUE), what: 'a number, 1 or more' },
+  switch: { accepts: (value) => typeof value === 'boolean', what: 'true or false' },
+  text: { accepts: (value) => typeof value === 'string' && value !== '', what: 'a text that is not empty' },
+  texts: {
+    accepts: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
+    what: 'a list of texts',
+  },
+  textOrTexts: {
+    accepts: (value) =>
+      typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string')),
+    what: 'a text or a list of texts',
+  },
+  function: { accepts: isFunction, what: 'a function' },
+  record: { accepts: isRecord, what: 'an object' },
+  axios: {
+    accepts: (value) => isRecord(value) || isFunction(value),
+    what: 'an axios config or an HttpService',
+  },
+  transport: instanceOf('send', 'a Transport with a method send(request)', 'new AxiosTransport()'),
+  requestRetry: {
+    accepts: (value) => typeof value === 'object' && hasMethods(value, 'nextDelayMs'),
+    what: 'a request retry strategy, such as new ExponentialBackoffRetryStrategy()',
+    cure: cureOfRetry,
+  },
+  logger: {
+    accepts: (value) => hasMethods(value, 'log', 'warn', 'error'),
+    what: 'a logger with log(), warn() and error()',
+  },
+  lock: instanceOf('acquire', 'a TokenLock', 'new RedisTokenLock(client)'),
+} satisfies Record<string, OptionRule>);
+
+function cureOfRetry(value: unknown): string | undefined {
+  if (typeof value === 'number')
+    return `retry must be a strategy, not a number. Use retry: new ExponentialBackoffRetryStrategy({ maxRetries: ${value} }).`;
+  if (value === false) return 'retry must be a strategy. Use retry: new NoRetryStrategy(), or leave it out.';
+  if (hasMethods(value, 'shouldRetry'))
+    return 'retry must be a strategy for transient failures, not one for rejected credentials, which is given as auth: { retry: … }.';
+  if (isClassWith(value, 'nextDelayMs'))
+    return 'retry must be an instance, not a class: retry: new ExponentialBackoffRetryStrategy().';
+  if (isRecord(value) && 'maxRetries' in value)
+    return 'retry must be a strategy, not its options. Use retry: new ExponentialBackoffRetryStrategy({ maxRetries: … }).';
+  return undefined;
+}
+
+/** One of a few words. */
+export function oneOf(...words: readonly string[]): OptionRule {
+  return {
+    accepts: (value) => typeof value === 'string' && words.includes(value),
+    what: `${words.length > 2 ? 'one of ' : ''}${words.map((word) => `'${word}'`).join(words.length > 2 ? ', ' : ' or ')}`,
+  };
+}
