@@ -18,6 +18,8 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly callSignal: AbortSignal;
   /** How often this request was sent before, each time with another credential: 0 for the first sending. */
   readonly replays: number;
+  /** Headers that stay away: the call wants them left out, or brought them itself and a redirect has dropped them. */
+  readonly withheld?: ReadonlySet<string> | undefined;
   /** Whether it can be sent once more: not with a body that can be read only once. */
   readonly replayable: boolean;
   /**

@@ -9,6 +9,7 @@ import {
 } from './authenticator.js';
 import { verdictOf } from './credential-verdict.js';
 import { ownOptions } from '../own-options.js';
+import { isTaken } from './credential-headers.js';
 
 /** Options of {@link CompositeAuth}. */
 export interface CompositeAuthOptions {
@@ -43,6 +44,11 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     return this.#members;
   }
 
+  /** The headers that its members write. A call that sets one of them itself is left alone by that member. */
+  get headersOfMembers(): readonly string[] {
+    return this.#authenticators().flatMap((member) => credentialHeadersOf(member));
+  }
+
   /** A composite of the same kind, its members made into authenticators: token options get a manager when they are bound. */
   resolve(toAuthenticator: (member: Member) => Authenticator): CompositeAuth {
     return new CompositeAuth(this.#members.map(toAuthenticator), { strategy: this.#all ? 'all' : 'first_match' });
@@ -63,7 +69,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     const writers: Authenticator[] = [];
     this.#writers.set(request, writers);
     for (const member of signersLast(this.#chosen(request))) {
-      if (member.credentialHeaders?.some((name) => request.headers[name] !== undefined)) continue;
+      if (isTaken(member, request)) continue;
       await member.authenticate(request);
       writers.push(member);
     }
@@ -93,4 +99,11 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
 /** What signs the request must see it as it is sent. */
 function signersLast(members: readonly Authenticator[]): readonly Authenticator[] {
   return members.toSorted((a, b) => Number(a.signsRequest ?? false) - Number(b.signsRequest ?? false));
+}
+
+/** The headers that an authenticator is known to write, by itself or by its members. */
+export function credentialHeadersOf(authenticator: Authenticator): readonly string[] {
+  return authenticator instanceof CompositeAuth
+    ? authenticator.headersOfMembers
+    : (authenticator.credentialHeaders ?? []);
 }

@@ -101,7 +101,10 @@ export class TokenAuth implements Authenticator {
     if (sent === undefined) return 'accepted';
     if (this.#presenter?.observe?.(response, request) === 'resend' && request.replayable) return 'resend';
     const rejected = this.retry.shouldRetry(response, request.replays);
-    if (rejected === false && !this.#rejections.has(request.call)) return 'accepted';
+    if (rejected === false && !this.#rejections.has(request.call)) {
+      if (isProof(response.status)) this.#accepted(sent, request);
+      return 'accepted';
+    }
     return this.#judge(rejected, sent, response, request);
   }
 
@@ -114,15 +117,32 @@ export class TokenAuth implements Authenticator {
     const rejected = await rejecting;
     const before = this.#rejections.get(request.call);
     if (!rejected && response.status !== before?.status) {
-      if (before?.replacement !== undefined) sent.handle.recordOutcome(sent.token, true);
+      if (isProof(response.status, before)) this.#accepted(sent, request);
       return 'accepted';
     }
-    const verdict =
-      rejected && mayReplay(this.retry, request) ? await this.#replace(sent, response, request) : undefined;
+    const { refusing } = sent.handle;
+    const resource = resourceOf(request);
+    const isFresh = before?.replacement?.onProbation === true;
+    if (!isFresh && !refusing.mayRenew(resource)) return 'rejected';
+    const replays = rejected && mayReplay(this.retry, request);
+    const verdict = replays ? await this.#replace(sent, response, request) : undefined;
     if (verdict !== undefined) return verdict;
-    if (before?.replacement?.onProbation === true) sent.handle.recordOutcome(sent.token, false);
-    else sent.handle.reject(sent.token);
+    if (isFresh) {
+      sent.handle.recordOutcome(sent.token, false);
+      refusing.refusedFresh(resource);
+    } else if (replays || refusing.suspect(resource)) {
+      // The issuer has no other token, or the one that it had was refused as the one before.
+      refusing.refusedFresh(resource);
+      sent.handle.recordOutcome(sent.token, false);
+    } else {
+      sent.handle.reject(sent.token);
+    }
     return 'rejected';
+  }
+
+  #accepted({ handle, token }: SentToken, request: AuthenticatedRequest): void {
+    handle.recordOutcome(token, true);
+    if (!handle.refusing.empty) handle.refusing.accepted(resourceOf(request));
   }
 
   /**
@@ -151,4 +171,18 @@ export class TokenAuth implements Authenticator {
   #presenterOf(source: TokenSource): TokenPresenter {
     return (this.#presenter ??= source.presenter?.(this.#placement) ?? this.#placement);
   }
+}
+
+/**
+ * Whether an answer shows that the token was accepted. An error need not have come from where tokens are looked at: only
+ * after a rejection does it tell that the next token fared better.
+ */
+function isProof(status: number, before?: Rejection): boolean {
+  if ((status >= 200 && status < 300) || status === 304) return true;
+  return before?.replacement !== undefined && status < 500 && status !== 429;
+}
+
+/** What is asked for, whatever its query says. */
+function resourceOf({ method, url }: AuthenticatedRequest): string {
+  return `${method} ${url.split('?', 1)[0] ?? ''}`;
 }

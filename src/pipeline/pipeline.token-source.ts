@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '../errors.js';
+import type { RefusingResources } from '../token/refusing-resources.js';
 import type { TokenRequest } from '../token/token-provider.js';
 import type { Replacement, TokenHandle, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
@@ -45,6 +46,10 @@ export class PipelineTokenSource implements TokenSource, TokenHandle {
 
   reject(rejected: Token): void {
     this.pipeline.reject(rejected, this.#refreshFromStep);
+  }
+
+  get refusing(): RefusingResources {
+    return this.pipeline.result.refusing;
   }
 
   recordOutcome(token: Token, accepted: boolean): void {

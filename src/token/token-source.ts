@@ -1,3 +1,4 @@
+import type { RefusingResources } from './refusing-resources.js';
 import type { Token } from './token.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { TokenRequest } from './token-provider.js';
@@ -31,6 +32,8 @@ export interface TokenHandle {
   replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined>;
   /** A rejected token is not used again. */
   reject(rejected: Token): void;
+  /** The resources that refuse it whatever it is. */
+  readonly refusing: RefusingResources;
   /** Records what a service made of a token that was obtained for it. */
   recordOutcome(token: Token, accepted: boolean): void;
   set(token: Token): Promise<void>;

@@ -6,7 +6,6 @@ import {
   ExponentialAuthRetryStrategy,
   type ForgeHttpClient,
   InMemoryTokenStorage,
-  NoAuthRetryStrategy,
   SimpleAuthRetryStrategy,
   TokenAuth,
   type TokenManager,
@@ -76,7 +75,7 @@ describe('a token of another process that was revoked together with the one it t
   });
 
   it.each<[string, AuthRetryStrategy, (client: ForgeHttpClient) => Promise<unknown>]>([
-    ['that are not replayed', new NoAuthRetryStrategy(), (client) => client.get('/')],
+    ['that are not replayed', new SimpleAuthRetryStrategy({ maxRetries: 0 }), (client) => client.get('/')],
     [
       'whose bodies cannot be sent again',
       new SimpleAuthRetryStrategy(),

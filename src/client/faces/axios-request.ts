@@ -45,7 +45,7 @@ export function requestOf(
   if (isTooLarge(data, config.maxBodyLength)) {
     throw new InvalidRequestError('Request body larger than maxBodyLength limit');
   }
-  const { headers, unsent } = headersOf(config);
+  const { headers, unsent, withheld } = headersOf(config);
   return {
     ...forge,
     method: method ?? 'get',
@@ -54,6 +54,7 @@ export function requestOf(
     body: axiosBodyOf(data),
     responseType: responseType === 'stream' ? 'stream' : 'arraybuffer',
     axios: transportSettings(config, unsent, below),
+    ...(withheld.size === 0 ? undefined : { withheld }),
     ...(typeof timeout === 'number' && timeout > 0 ? { timeoutMs: timeout } : undefined),
     ...(signal instanceof AbortSignal ? { signal } : undefined),
     ...(maxRedirects === undefined ? undefined : { maxRedirects }),
@@ -77,13 +78,19 @@ function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): st
 }
 
 /** What axios leaves out, the service's default is left out for; what it was told never to send, is never sent. */
-function headersOf(config: InternalAxiosRequestConfig): { headers: RequestHeaders; unsent: Record<string, false> } {
+function headersOf(config: InternalAxiosRequestConfig): {
+  headers: RequestHeaders;
+  unsent: Record<string, false>;
+  withheld: Set<string>;
+} {
   const headers: Record<string, string | readonly string[] | null> = {};
   const unsent: Record<string, false> = {};
+  const withheld = new Set<string>();
   for (const [name, value] of Object.entries(config.headers)) {
     if (value === undefined) continue;
     if (value === false || value === null) {
       headers[name] = null;
+      withheld.add(name.toLowerCase());
       if (value === false) unsent[name] = false;
     } else headers[name] = Array.isArray(value) ? value.map(String) : String(value);
   }
@@ -92,7 +99,7 @@ function headersOf(config: InternalAxiosRequestConfig): { headers: RequestHeader
     for (const name of Object.keys(headers)) if (name.toLowerCase() === 'authorization') delete headers[name];
     headers['authorization'] = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   }
-  return { headers, unsent };
+  return { headers, unsent, withheld };
 }
 
 function transportSettings(

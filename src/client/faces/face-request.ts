@@ -5,6 +5,8 @@ import type { ForgeRequest } from '../request/request-config.js';
 export interface FaceRequest extends ForgeRequest {
   /** Takes the place of `data`. */
   body?: BodySource | undefined;
+  /** Lower-case names of headers that are not sent, whoever would write them. */
+  withheld?: ReadonlySet<string> | undefined;
   /** Bytes of the answer after which it is given up. @default the service's */
   maxContentLength?: number | undefined;
   /** What only the axios transport reads. */

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
 import type { Authenticator } from '../../auth/authenticator.js';
+import { isBlank, isTaken } from '../../auth/credential-headers.js';
 import { retryOf, verdictOf } from '../../auth/credential-verdict.js';
 import type { PathExclusion } from '../../auth/path-exclusion.js';
 import type { Clock } from '../../clock.js';
-import { AuthenticationError, ForgeAuthError } from '../../errors.js';
+import { AuthenticationError, ForgeAuthError, InvalidRequestError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { Cancellation } from '../../http/cancellation.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
@@ -43,9 +44,19 @@ export function authLayer(options: AuthOptions): Layer<CallRequest, SentRequest>
 function authenticatorFor(request: CallRequest, { origins, excluded, base }: AuthOptions): Authenticator | undefined {
   const { authenticator } = request.call;
   if (authenticator === false || request.stripped === true || !origins.allows(request.url)) return undefined;
-  if (authenticator.credentialHeaders?.some((name) => request.headers[name] !== undefined)) return undefined;
+  assertCredentials(request, authenticator);
+  if (isTaken(authenticator, request)) return undefined;
   const path = excluded && pathBelowBase(request.url, base);
   return path !== undefined && excluded?.(path) === true ? undefined : authenticator;
+}
+
+/** A credential of the call's own that is blank is a mistake: a variable that is not set, sent as if nobody were to sign in. */
+function assertCredentials({ headers }: CallRequest, authenticator: Authenticator): void {
+  const blank = (name: string): boolean => headers[name] !== undefined && isBlank(headers[name]);
+  if (!blank('authorization') && !authenticator.credentialHeaders?.some(blank)) return;
+  throw new InvalidRequestError(
+    'A header that carries a credential is empty. Leave it out to have it written, or call with auth: false.',
+  );
 }
 
 async function sendAuthenticated(
@@ -68,10 +79,11 @@ async function sendAuthenticated(
       if (request.body?.replayable === true && sent.body instanceof Readable) sent.body.destroy();
       throw noCredential(error, request, options.name);
     }
+    const isSent = request.withheld === undefined || !withhold(sent, request);
     const response = await next(sent);
     if (response.headers['location'] !== undefined)
       (request.call.sentCredentials ??= new SentCredentials()).note(request, sent);
-    if (!judges) return response;
+    if (!judges || !isSent) return response;
     try {
       const judging = verdictOf(authenticator, viewOf(response, sent, request), sent);
       const verdict = typeof judging === 'string' ? judging : await judging;
@@ -90,6 +102,13 @@ async function sendAuthenticated(
       throw error;
     }
   }
+}
+
+/** Takes off what must not be sent, whoever has written it. Returns whether there was anything. */
+function withhold(sent: SentRequest, { withheld = new Set(), headers }: CallRequest): boolean {
+  const written = [...withheld].filter((name) => headers[name] === undefined && sent.headers[name] !== undefined);
+  for (const name of written) delete sent.headers[name];
+  return written.length > 0;
 }
 
 /** As it was asked for: an authenticator may have put the credential into the URL. */
@@ -134,6 +153,7 @@ class OpenedRequest implements SentRequest {
   cancellation: Cancellation | undefined;
   maxContentLength: number | undefined;
   axios: HttpRequest['axios'];
+  readonly withheld: ReadonlySet<string> | undefined;
   readonly serviceName: string;
   readonly tokenRequest: TokenRequest | undefined;
   readonly call: Call;
@@ -143,7 +163,7 @@ class OpenedRequest implements SentRequest {
   rejection: string | undefined;
 
   constructor(
-    { method, url, headers, body, responseType, maxContentLength, axios, call }: CallRequest,
+    { method, url, headers, body, responseType, maxContentLength, axios, withheld, call }: CallRequest,
     { name, clock }: AuthOptions,
     replays: number,
   ) {
@@ -153,6 +173,7 @@ class OpenedRequest implements SentRequest {
     this.responseType = responseType;
     this.maxContentLength = maxContentLength;
     this.axios = axios;
+    this.withheld = withheld;
     this.serviceName = name;
     this.clock = clock;
     this.tokenRequest = call.tokenRequest;

@@ -1,3 +1,4 @@
+import { credentialHeadersOf } from '../../auth/composite.authenticator.js';
 import { ForgeAuthError } from '../../errors.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
 import { originOf } from '../../http/url.js';
@@ -69,13 +70,18 @@ function nextHop(request: CallRequest, response: HttpResponse): CallRequest | un
     method,
     body: keepsBody ? request.body : undefined,
     headers: headersAfter(request.headers, keepsBody, elsewhere),
-    ...(elsewhere && bringsCredential(request) ? { stripped: true } : undefined),
+    ...(elsewhere ? leftBehind(request) : undefined),
   };
 }
 
-function bringsCredential({ headers, call: { authenticator } }: CallRequest): boolean {
-  const written = authenticator === false ? [] : (authenticator.credentialHeaders ?? []);
-  return headers['authorization'] !== undefined || written.some((name) => headers[name] !== undefined);
+/** What a call's own headers leave behind when they are dropped: nothing takes their place, wherever it goes from there. */
+function leftBehind({ headers, withheld, call: { authenticator } }: CallRequest): Partial<CallRequest> {
+  const dropped = Object.keys(headers).filter((name) => !HARMLESS_ELSEWHERE.has(name));
+  const written = new Set(['authorization', ...(authenticator === false ? [] : credentialHeadersOf(authenticator))]);
+  return {
+    withheld: new Set([...(withheld ?? []), ...dropped]),
+    ...(dropped.some((name) => written.has(name)) ? { stripped: true } : undefined),
+  };
 }
 
 function targetOf(request: CallRequest, response: HttpResponse): string | undefined {

@@ -41,6 +41,8 @@ export interface CallRequest {
   readonly maxContentLength: number | undefined;
   /** What only the axios transport reads. */
   readonly axios: Readonly<Record<string, unknown>> | undefined;
+  /** Lower-case names of headers that no authenticator may write. */
+  readonly withheld?: ReadonlySet<string> | undefined;
   /** The call brought a credential of its own, which a redirect elsewhere has dropped: none takes its place. */
   readonly stripped?: boolean;
   readonly call: Call;

@@ -39,6 +39,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
     maxContentLength: config.maxContentLength ?? service.maxContentLength,
     axios: config.axios,
     stripped: false,
+    withheld: config.withheld,
     call: {
       scope,
       startedAt,

@@ -11,7 +11,7 @@ const FRESH_MS = 30_000;
 
 /**
  * What services make of the tokens of one key. A token that was got in place of a rejected one is on probation: if it is
- * rejected, too, no token will do, and renewal pauses.
+ * rejected, too, no token will do, and renewal pauses until one is accepted.
  */
 export class Probation {
   readonly #clock: Clock;
@@ -20,6 +20,8 @@ export class Probation {
   #rejected: string | undefined;
   #rejectedAt = Number.NEGATIVE_INFINITY;
   #probationer: DatedToken | undefined;
+  /** The last token that a service accepted. */
+  #good: Token | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -57,15 +59,19 @@ export class Probation {
 
   /** What a service thought of a token that was got for it. The one on probation may not be in use any more. */
   judge(token: Token, accepted: boolean, inUse: DatedToken | undefined): void {
+    if (accepted && token === this.#good && !this.#pause.begun) return;
     const candidates = [this.#probationer, inUse];
     const judged = candidates.find((candidate) => candidate?.token.fingerprint === token.fingerprint);
     if (judged === undefined) return;
     if (!accepted) return this.#freshRejected(judged);
+    this.#good = token;
     this.#probationer = undefined;
     this.#pause.freshTokenAccepted();
   }
 
-  #freshRejected({ obtainedAt }: DatedToken): void {
+  /** A token that was accepted meanwhile is good: whoever rejects it has a reason of his own. */
+  #freshRejected({ token, obtainedAt }: DatedToken): void {
+    if (token.fingerprint === this.#good?.fingerprint) return;
     if (this.#clock.now() - obtainedAt < FRESH_MS) this.#pause.freshTokenRejected();
   }
 }

@@ -17,6 +17,11 @@ export class RenewalPause {
     this.#clock = clock;
   }
 
+  /** Whether there was a pause since a token was last accepted. */
+  get begun(): boolean {
+    return this.#level > 0;
+  }
+
   get active(): boolean {
     return this.#clock.now() < this.#until;
   }
@@ -28,7 +33,7 @@ export class RenewalPause {
     this.#level += 1;
   }
 
-  /** A token that had just been renewed was accepted. */
+  /** A token was accepted. */
   freshTokenAccepted(): void {
     this.#level = 0;
     this.#until = 0;

@@ -2,6 +2,7 @@ import { AuthenticationError } from '../../errors.js';
 import { FetchGate } from './fetch-gate.js';
 import { type HeldToken, holdToken, supersedes } from './held-token.js';
 import { Probation } from './probation.js';
+import { RefusingResources } from '../refusing-resources.js';
 import { Flight } from './single-flight.js';
 import type { ServiceScope } from '../runtime.js';
 import { guardedEvents, type SlotEvents } from './slot-events.js';
@@ -26,6 +27,7 @@ export class TokenSlot implements TokenHandle {
   readonly #gate: FetchGate;
   readonly #flights: SlotFlights;
   readonly #probation: Probation;
+  readonly refusing: RefusingResources;
   readonly #outage: SlotOutage;
   readonly #work: TokenWork;
   #held: HeldToken | undefined;
@@ -51,6 +53,7 @@ export class TokenSlot implements TokenHandle {
     this.#gate = new FetchGate(clock);
     this.#probation = new Probation(clock);
     this.#outage = new SlotOutage(scope);
+    this.refusing = new RefusingResources(clock);
     this.#flights = new SlotFlights(
       (forced) => this.#takeOff(forced),
       (flight, error) => this.#landedBadly(flight, error),

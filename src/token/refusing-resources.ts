@@ -1,0 +1,88 @@
+import type { Clock } from '../clock.js';
+
+/** A resource that refused a fresh token is believed again after this time, doubling up to the longest. */
+const FIRST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 300_000;
+
+/** Where this many resources refuse fresh tokens, all others together cause one renewal in {@link FIRST_PAUSE_MS}. */
+const MANY = 8;
+
+/** As many are remembered, the latest. */
+const MOST = 1_000;
+
+/** What is known of a resource since it last accepted a token. */
+interface Refusal {
+  /** Rejections in a row that renewed, without telling whether the token in their place fared better. */
+  suspicions: number;
+  suspectedAt: number;
+  pausedAt: number | undefined;
+  pauseMs: number;
+}
+
+/**
+ * The resources that refuse a token which others accept: a subscription is missing, a role, a right. Their rejections say
+ * nothing of the token, and cost no new one.
+ */
+export class RefusingResources {
+  readonly #clock: Clock;
+  readonly #refusals = new Map<string, Refusal>();
+  #lastPause: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether a rejection by this resource is worth a new token. */
+  mayRenew(resource: string): boolean {
+    const refusal = this.#refusals.get(resource);
+    if (refusal !== undefined && this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return false;
+    return this.#refusals.size < MANY || !this.#isWithin(this.#lastPause, FIRST_PAUSE_MS);
+  }
+
+  /**
+   * Notes a rejection whose call is not sent again: the next call shows how the next token fares. Returns whether there
+   * were so many of them that no token will do: the first token may have been replaced by one just as old.
+   */
+  suspect(resource: string): boolean {
+    const refusal = this.#known(resource);
+    if (!this.#isWithin(refusal.suspectedAt, FIRST_PAUSE_MS)) refusal.suspicions = 0;
+    refusal.suspicions += 1;
+    refusal.suspectedAt = this.#clock.now();
+    return refusal.suspicions > 2;
+  }
+
+  /** Notes that a token which had just been obtained for this resource was refused. */
+  refusedFresh(resource: string): void {
+    const refusal = this.#known(resource);
+    if (this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return;
+    refusal.pauseMs = Math.min(LONGEST_PAUSE_MS, refusal.pauseMs * 2 || FIRST_PAUSE_MS);
+    refusal.pausedAt = this.#lastPause = this.#clock.now();
+  }
+
+  /** Notes that this resource accepts the token. */
+  accepted(resource: string): void {
+    this.#refusals.delete(resource);
+  }
+
+  /** Whether there are none. */
+  get empty(): boolean {
+    return this.#refusals.size === 0;
+  }
+
+  #known(resource: string): Refusal {
+    const known = this.#refusals.get(resource);
+    if (known !== undefined) return known;
+    const [oldest] = this.#refusals.size >= MOST ? this.#refusals.keys() : [];
+    if (oldest !== undefined) this.#refusals.delete(oldest);
+    const refusal = { suspicions: 0, suspectedAt: this.#clock.now(), pausedAt: undefined, pauseMs: 0 };
+    this.#refusals.set(resource, refusal);
+    return refusal;
+  }
+
+  /** A clock that was set back lengthens no pause. */
+  #isWithin(since: number | undefined, lengthMs: number): boolean {
+    if (since === undefined) return false;
+    const elapsedMs = this.#clock.now() - since;
+    return elapsedMs >= 0 && elapsedMs < lengthMs;
+  }
+}
