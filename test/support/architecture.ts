@@ -52,6 +52,11 @@ const LAYER_OF_FILE: Readonly<Record<string, number>> = {
   'index.ts': 9,
 };
 
+/** Every room and file of the ground floor, with its layer. */
+export function layers(): Record<string, number> {
+  return { ...LAYER_OF_FOLDER, ...LAYER_OF_FILE };
+}
+
 /** Folders published as entries of their own, `nestjs-forge-auth/<folder>`. */
 const SUB_ENTRIES: ReadonlySet<string> = new Set([
   'dashboard',
