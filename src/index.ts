@@ -158,6 +158,19 @@ export type { SecretSource } from './providers/secret.js';
 export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/signing-key.js';
 export type { TextSource } from './providers/text-source.js';
 export type { EndpointOptions } from './providers/endpoints.js';
+export { GrantTokenProvider, type GrantTokenProviderOptions } from './providers/grants/grant-token.provider.js';
+export type { GrantParameters } from './providers/grants/grant.js';
+export {
+  type JwtBearerAssertion,
+  JwtBearerTokenProvider,
+  type JwtBearerTokenProviderOptions,
+} from './providers/grants/jwt-bearer.provider.js';
+export { RefreshTokenProvider, type RefreshTokenProviderOptions } from './providers/grants/refresh-token.provider.js';
+export {
+  TokenExchangeProvider,
+  type TokenExchangeProviderOptions,
+  type TokenTextSource,
+} from './providers/grants/token-exchange.provider.js';
 export { StaticTokenProvider } from './providers/grants/static-token.provider.js';
 export type { AuthRetryStrategy } from './retry/auth-retry.strategy.js';
 export {

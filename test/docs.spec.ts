@@ -33,6 +33,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@nestjs/common': ['Inject', 'Injectable', 'Module'],
   '@nestjs/config': ['ConfigService'],
   '@nestjs/testing': ['Test'],
+  'node:async_hooks': ['AsyncLocalStorage'],
   'node:fs/promises': ['readFile'],
   'node:stream': ['Readable'],
 };

@@ -89,7 +89,8 @@ export class TokenAuth implements Authenticator {
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {
     const source = this.#manager.source ?? (await this.#manager.ready());
-    const handle = source.for(request.tokenRequest);
+    const { prepare } = source;
+    const handle = source.for(prepare === undefined ? request.tokenRequest : await prepare(request.tokenRequest));
     const token = handle.peekFresh() ?? (await handle.get(request.callSignal));
     this.#sent.set(request, { handle, token });
     const written = this.#presenterOf(source).write(request, token);

@@ -37,6 +37,11 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   onToken?: (token: Token, previous: Token | undefined) => void | Promise<void>;
   /** Mends an issuer that does not follow the RFCs. */
   compliance?: Compliance;
+  /**
+   * Tells the tokens of two providers apart that differ in what no key can hold: hooks, functions, agents, transports.
+   * Without it, a token that such an option may change is not shared with other processes.
+   */
+  identity?: string | readonly string[];
 }
 
 const COMPLIANCE_RULES: OptionRules<Compliance> = Object.freeze({
@@ -63,6 +68,7 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
   retry: RULES.requestRetry,
   onToken: RULES.function,
   compliance: RULES.record,
+  identity: RULES.textOrTexts,
 });
 
 /** Where options stand that are given to a provider in error. */
@@ -83,7 +89,7 @@ export function checkGrantOptions<Options extends GrantOptions>(
   options: Options,
   rules: OptionRules<Options>,
   owner: string,
-  warn?: (problem: string) => void,
+  { warn, clientIsOptional = false }: { warn?: (problem: string) => void; clientIsOptional?: boolean } = {},
 ): void {
   const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
   const place = { refuse, warn };
@@ -99,7 +105,7 @@ export function checkGrantOptions<Options extends GrantOptions>(
       `${owner}: give either tokenUrl or issuer${tokenUrl === undefined ? '' : ', not both'}.`,
     );
   }
-  checkText(options.clientId, `${owner}: clientId`);
+  if (!clientIsOptional || options.clientId !== undefined) checkText(options.clientId, `${owner}: clientId`);
   checkSecret(options.clientSecret, `${owner}: clientSecret`);
   for (const name of ['issuer' as const, ...ENDPOINT_OPTIONS.map(([option]) => option)]) {
     const url = options[name];

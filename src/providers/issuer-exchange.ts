@@ -97,8 +97,12 @@ export class IssuerExchange {
     const tokenEndpoint = metadata.token_endpoint ?? metadata.issuer;
     const supported = issuer.discovers ? metadata.token_endpoint_auth_methods_supported : undefined;
     const authentication = client.authentication(supported);
-    const configuration = new Configuration(metadata, client.id, undefined, (_server, _client, body, headers) =>
-      authentication.apply({ url: tokenEndpoint, headers, body }, { tokenEndpoint, clock: issuer.clock }),
+    const configuration = new Configuration(
+      metadata,
+      client.id || 'anonymous',
+      undefined,
+      (_server, _client, body, headers) =>
+        authentication.apply({ url: tokenEndpoint, headers, body }, { tokenEndpoint, clock: issuer.clock }),
     );
     allowEveryProtocol(configuration);
     return configuration;

@@ -9,6 +9,14 @@ export type SecretSource = TextSource;
 
 const derive = promisify(scrypt) as (password: string, salt: string, length: number) => Promise<Buffer>;
 
+/**
+ * As `fingerprintOf`, for what a human may have chosen: passwords can be guessed as fast as a bare hash is computed.
+ * @param salt public, the same in every process that is to share the token
+ */
+export async function slowFingerprintOf(text: string, salt: string): Promise<string> {
+  return (await derive(text, salt, 32)).toString('base64url');
+}
+
 /** A secret of one bound provider: read once, read again when it may have been rotated. */
 export class Secret {
   readonly #name: string;
@@ -54,7 +62,7 @@ export class Secret {
   async slowFingerprint(salt: string): Promise<string> {
     const value = await this.read();
     if (this.#fingerprint?.of !== value) {
-      this.#fingerprint = { of: value, value: (await derive(value, salt, 32)).toString('base64url') };
+      this.#fingerprint = { of: value, value: await slowFingerprintOf(value, salt) };
     }
     return this.#fingerprint.value;
   }

@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
@@ -119,6 +120,18 @@ export function loadKey(material: KeyMaterial, alg: string | undefined, name: st
     thumbprint: createHash('sha256').update(JSON.stringify(publicJwk)).digest('base64url'),
     account,
   };
+}
+
+/** The service account's key file that is given as it is, or in a file; undefined where it is none, or not known yet. */
+export function accountOf(source: KeySource | undefined): ServiceAccountKey | undefined {
+  if (source === undefined || source === null || typeof source === 'function') return undefined;
+  try {
+    const given = isKeyFile(source) ? readFileSync(source.file, 'utf8') : unwrapped(source).key;
+    const plain = parsed(given);
+    return isAccount(plain) ? plain : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An HMAC key of a client secret. */

@@ -16,18 +16,25 @@ import { ownOptions } from '../own-options.js';
 export class ProviderTokenSource implements TokenSource {
   readonly #scope: ServiceScope;
   readonly #provider: BoundTokenProvider;
-  readonly #slots = new SlotCache();
+  readonly #slots: SlotCache;
   readonly #default: TokenSlot;
   #http: HttpRequester | undefined;
 
   constructor(scope: ServiceScope, provider: BoundTokenProvider) {
     this.#scope = scope;
     this.#provider = provider;
+    this.#slots = new SlotCache(provider.maxTokens);
     this.#default = this.#createSlot({});
   }
 
   for(request?: TokenRequest): TokenHandle {
     return request === undefined ? this.#default : this.#slot(request);
+  }
+
+  get prepare(): TokenSource['prepare'] {
+    const provider = this.#provider;
+    if (provider.prepare === undefined) return undefined;
+    return async (request = {}) => (await provider.prepare?.(request)) ?? request;
   }
 
   /** Of a named token, the slot that holds it; without one, every slot. */

@@ -72,7 +72,8 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * @throws {AuthenticationError} when none can be had; `FORGE_AUTH_BACKOFF` while a failing endpoint is left alone
    */
   getToken(request?: TokenRequest): Promise<Token> {
-    if (this.#source !== undefined && request === undefined) return this.#source.for().get();
+    if (request === undefined && this.#source !== undefined && this.#source.prepare === undefined)
+      return this.#source.for().get();
     return this.#with(request, (handle) => handle.get());
   }
 
@@ -147,7 +148,8 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
   }
 
   async #with<T>(request: TokenRequest | undefined, use: (handle: TokenHandle) => Promise<T>): Promise<T> {
-    return use((this.#source ?? (await this.ready())).for(request));
+    const source = this.#source ?? (await this.ready());
+    return use(source.for(source.prepare === undefined ? request : await source.prepare(request)));
   }
 
   async #openOnce(): Promise<TokenSource> {

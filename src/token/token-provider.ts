@@ -82,6 +82,13 @@ export interface BoundTokenProvider extends TokenProvider {
    * @param placement writes a bearer token where the service wants it
    */
   presenter?(placement: TokenPresenter): TokenPresenter;
+  /**
+   * Completes what a call asks for, in the call's own async context, before its token is looked for: whose token it is.
+   * Left out, calls are taken as they are.
+   */
+  readonly prepare?: ((request: TokenRequest) => TokenRequest | Promise<TokenRequest>) | undefined;
+  /** Tokens kept in memory for calls with parameters of their own; the least recently used goes first. @default 10_000 */
+  readonly maxTokens?: number | undefined;
   /** Revokes the refresh token where there is one, else the access token. */
   revokeToken?(token: Token, context: TokenRequestContext): Promise<void>;
   introspectToken?(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>>;

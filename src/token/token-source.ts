@@ -51,6 +51,8 @@ export interface TokenSource {
    * @throws {InvalidRequestError} when the source takes no parameters
    */
   for(request?: TokenRequest): TokenHandle;
+  /** Completes what a call asks for, in its own async context, before `for`. Left out, calls are taken as they are. */
+  readonly prepare?: ((request: TokenRequest | undefined) => Promise<TokenRequest>) | undefined;
   /** Forgets `rejected` where it is the current token; every token without it. */
   invalidate(rejected?: Token): Promise<void>;
   /** How its tokens are shown to a service, over where the service wants them. */

@@ -32,7 +32,7 @@ export class Client {
   /** @throws {ConfigurationError} when `authMethod` is unknown, or the material for it is missing */
   constructor(options: ClientAuthOptions, owner: string, clock: Clock = systemClock) {
     const { clientId, clientSecret, authMethod } = options;
-    this.id = clientId;
+    this.id = clientId ?? '';
     this.#options = options;
     this.#owner = owner;
     this.#secret = clientSecret === undefined ? undefined : new Secret(`${owner}: clientSecret`, clientSecret, clock);

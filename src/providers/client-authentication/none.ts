@@ -6,6 +6,8 @@ export const none: ClientAuthDefinition = {
   missing: () => undefined,
   bind: ({ options: { clientId } }) => ({
     name: 'none',
-    apply: ({ body }) => body.set('client_id', clientId),
+    apply: ({ body }) => {
+      if (clientId !== undefined) body.set('client_id', clientId);
+    },
   }),
 };

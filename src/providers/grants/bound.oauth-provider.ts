@@ -1,12 +1,13 @@
 import { AuthenticationError } from '../../errors.js';
 import type { HttpRequester } from '../../http/http-requester.js';
 import { RedactedCause } from '../../redact.js';
-import { isAnswered } from '../../token/token-failure.js';
+import { isAnswered, isTransient } from '../../token/token-failure.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import { Client } from '../client-authentication/client.js';
+import type { Compliance } from '../compliance.js';
 import type { GrantOptions } from '../grant-options.js';
 import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
@@ -15,6 +16,17 @@ import { TokenRequestRetry } from '../token-request-retry.js';
 import type { Grant, GrantContext, GrantParameters } from './grant.js';
 import { tokenParameters } from './token-parameters.js';
 
+/** What a bound provider is made of. */
+export interface BoundOAuthProviderParts {
+  readonly options: GrantOptions;
+  readonly grant: Grant;
+  readonly environment: ServiceScope;
+  /** For messages about configuration. */
+  readonly owner: string;
+  /** What else tells its tokens apart from those of another one with the same options. */
+  readonly identity: readonly string[];
+}
+
 /** A grant, a client and an issuer, bound to one service of one application. */
 export class BoundOAuthProvider implements BoundTokenProvider {
   readonly issuer: Issuer;
@@ -22,12 +34,14 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly #options: GrantOptions;
   readonly #grant: Grant;
   readonly #environment: ServiceScope;
+  readonly #identity: readonly string[];
   readonly #retry: TokenRequestRetry;
 
-  constructor(options: GrantOptions, grant: Grant, environment: ServiceScope, owner: string) {
+  constructor({ options, grant, environment, owner, identity }: BoundOAuthProviderParts) {
     this.#options = options;
     this.#grant = grant;
     this.#environment = environment;
+    this.#identity = identity;
     this.issuer = new Issuer(options, environment, owner);
     this.client = new Client(options, owner, environment.clock);
     this.#retry = new TokenRequestRetry(options.retry);
@@ -47,27 +61,32 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return this.#grant.deadlineMs;
   }
 
-  fetchToken(context = this.standalone()): Promise<Token> {
-    const { tokenRequest, tokenResponse } = this.issuer.compliance;
-    const mends = { mendRequest: tokenRequest, mendResponse: tokenResponse };
-    const grant = this.#grant;
-    const { obtain } = grant;
-    return this.#obtain(undefined, context, async () => {
-      const about = this.#about(context);
-      if (obtain === undefined) return this.#request(context, await grant.parameters(about), mends);
-      return obtain.call(grant, {
-        ...about,
-        exchange: this.exchange(context.signal),
-        requestToken: (parameters) => this.#request(context, parameters, mends),
-      });
-    });
+  /** Tokens kept in memory for calls with parameters of their own. */
+  get maxTokens(): number | undefined {
+    return this.#grant.maxTokens;
   }
 
-  refreshToken(current: Token, context = this.standalone()): Promise<Token> {
-    const { refreshRequest, refreshResponse } = this.issuer.compliance;
-    const parameters = { grant_type: 'refresh_token', refresh_token: current.refreshToken ?? '' };
-    const mends = { mendRequest: refreshRequest, mendResponse: refreshResponse };
-    return this.#obtain(current, context, () => this.#request(context, parameters, mends));
+  /** Completes what a call asks for; undefined where there is nothing to complete. */
+  get prepare(): Grant['prepare'] {
+    return this.#grant.prepare;
+  }
+
+  async fetchToken(context = this.standalone()): Promise<Token> {
+    const prepared = { ...context, request: (await this.prepare?.(context.request)) ?? context.request };
+    return this.#obtain(undefined, prepared, () => this.#run(prepared));
+  }
+
+  async refreshToken(current: Token, context = this.standalone()): Promise<Token> {
+    const { refreshToken = '' } = current;
+    const parameters = { grant_type: 'refresh_token', refresh_token: refreshToken };
+    const token = await this.#obtain(current, context, () => this.#request(context, parameters)).catch(
+      (error: unknown) => {
+        if (!isTransient(error)) this.#grant.onRedeemed?.(refreshToken);
+        throw error;
+      },
+    );
+    this.#noteRotation(refreshToken, token);
+    return token;
   }
 
   async revokeToken(token: Token, context: TokenRequestContext): Promise<void> {
@@ -104,6 +123,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       ),
       fingerprintOf([http?.tls?.cert ?? [], http?.tls?.pfx ?? []].flat().map(bytesOf)),
       ...(await this.#grant.keyParts()),
+      ...this.#identity,
     ];
   }
 
@@ -133,10 +153,32 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return { request, clock, logger, signal, issuer: this.issuer };
   }
 
-  #request({ request, signal }: TokenRequestContext, own: GrantParameters, mends: Mends): Promise<Token> {
-    const { grant_type: grantType = this.#grantType, ...parameters } = own;
+  async #run(context: TokenRequestContext): Promise<Token> {
+    const grant = this.#grant;
+    const about = this.#about(context);
+    if (grant.obtain !== undefined) {
+      return grant.obtain({
+        ...about,
+        exchange: this.exchange(context.signal),
+        requestToken: (parameters) => this.#request(context, parameters),
+      });
+    }
+    const parameters = await grant.parameters(about);
+    const token = await this.#request(context, parameters);
+    this.#noteRotation(String(parameters['refresh_token'] ?? ''), token);
+    return token;
+  }
+
+  #request({ request, signal }: TokenRequestContext, own: GrantParameters): Promise<Token> {
+    const { grant_type: given = this.#grantType, ...parameters } = own;
+    const grantType = String(given);
     const written = tokenParameters(parameters, this.#options, request);
-    return requestToken(this.exchange(signal), String(grantType), written, mends);
+    return requestToken(this.exchange(signal), grantType, written, mendsOf(this.issuer.compliance, grantType));
+  }
+
+  /** A refresh token that was answered with another one is used up. */
+  #noteRotation(sent: string, { refreshToken }: Token): void {
+    if (sent !== '' && refreshToken !== undefined && refreshToken !== sent) this.#grant.onRedeemed?.(sent);
   }
 
   async #obtain(
@@ -173,6 +215,13 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       return work();
     }
   }
+}
+
+function mendsOf(compliance: Compliance, grantType: string): Mends {
+  const { tokenRequest, tokenResponse, refreshRequest, refreshResponse } = compliance;
+  return grantType === 'refresh_token'
+    ? { mendRequest: refreshRequest, mendResponse: refreshResponse }
+    : { mendRequest: tokenRequest, mendResponse: tokenResponse };
 }
 
 /** Refused in a way that another secret or password may mend. */

@@ -62,6 +62,20 @@ export interface Grant {
    * @default true
    */
   readonly secretInKey?: boolean;
+  /**
+   * Completes what a call asks for, in the call's own async context, before its token is looked for: whose token it is.
+   * Left out, calls are taken as they are.
+   */
+  readonly prepare?: ((request: TokenRequest) => TokenRequest | Promise<TokenRequest>) | undefined;
+  /** Tokens kept in memory for calls with parameters of their own. @default 10_000 */
+  readonly maxTokens?: number;
+  /**
+   * The option that can change a request without being known to the key, such as a function. The token then stays in
+   * this process, unless `identity` tells it apart.
+   */
+  readonly unknown?: string;
+  /** Told of a refresh token that was redeemed for another one, or refused. */
+  onRedeemed?(refreshToken: string): void;
   /** Whether a refused request may succeed once the issuer's clock is known: its parameters carry a time. @default false */
   readonly timed?: boolean;
 }

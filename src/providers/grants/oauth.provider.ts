@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { isRecord, type OptionRules } from '../../option-check.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { standaloneScope } from '../../token/standalone.js';
 import type { BindableTokenProvider, BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import { BoundOAuthProvider } from './bound.oauth-provider.js';
+import { opaqueOptions } from '../opaque-parts.js';
 import type { Grant } from './grant.js';
 import { checkGrantOptions, type GrantOptions } from '../grant-options.js';
 import { ownOptions } from '../../own-options.js';
@@ -11,6 +13,8 @@ import { ownOptions } from '../../own-options.js';
 /** A grant at an OAuth 2 token endpoint: a definition, bound to a service before it is used. */
 export abstract class OAuthTokenProvider<O extends GrantOptions> implements BindableTokenProvider {
   readonly #options: O;
+  /** Stands for this definition in this process, in keys of tokens that are not to be shared. */
+  readonly #local = `local ${randomUUID()}`;
   #unbound: BoundOAuthProvider | undefined;
 
   constructor(options: O) {
@@ -36,6 +40,11 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   /** The grant of these options. @throws {ConfigurationError} when an option of the grant's own is wrong */
   protected abstract grantOf(options: O, owner: string): Grant;
 
+  /** Whether the grant does without a client. */
+  protected get clientIsOptional(): boolean {
+    return false;
+  }
+
   #own(): BoundOAuthProvider {
     return (this.#unbound ??= this.#bind(standaloneScope({}, this.constructor.name, 'token')));
   }
@@ -43,12 +52,29 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   #bind(environment: ServiceScope): BoundOAuthProvider {
     const service = environment.serviceName === undefined ? '' : `Service "${environment.serviceName}": `;
     const owner = `${service}${this.constructor.name}`;
-    checkGrantOptions(this.#options, this.rules, owner, (problem) => environment.logger.warn(`${owner}: ${problem}`));
+    checkGrantOptions(this.#options, this.rules, owner, {
+      warn: (problem) => environment.logger.warn(`${owner}: ${problem}`),
+      clientIsOptional: this.clientIsOptional,
+    });
     if (this.#options.http?.tls?.rejectUnauthorized === false) {
       environment.logger.warn(
         `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,
       );
     }
-    return new BoundOAuthProvider(this.#options, this.grantOf(this.#options, owner), environment, owner);
+    const grant = this.grantOf(this.#options, owner);
+    const identity = this.#identityOf(grant, environment, owner);
+    return new BoundOAuthProvider({ options: this.#options, grant, environment, owner, identity });
+  }
+
+  /** What else is in the key: a token that nobody can tell apart from another stays in this process. */
+  #identityOf(grant: Grant, { logger }: ServiceScope, owner: string): readonly string[] {
+    const { identity } = this.#options;
+    if (identity !== undefined) return [identity].flat();
+    const opaque = opaqueOptions(this.#options, grant.unknown);
+    if (opaque.length === 0) return [];
+    logger.log(
+      `${owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,
+    );
+    return [this.#local];
   }
 }

@@ -16,6 +16,8 @@ export function tokenParameters(own: GrantParameters, options: GrantOptions, req
   if (scope !== undefined && scopes(scope).length > 0) parameters.set('scope', scopes(scope).join(' '));
   for (const value of [audience ?? []].flat()) parameters.append('audience', value);
   for (const value of [resource ?? []].flat()) parameters.append('resource', value);
+  const { claims } = request;
+  if (claims !== undefined) parameters.set('claims', typeof claims === 'string' ? claims : JSON.stringify(claims));
   for (const [name, value] of Object.entries({ ...options.extraParams, ...request.extraParams })) {
     if (name !== 'grant_type') parameters.set(name, value);
   }

@@ -10,17 +10,23 @@ const EVICTED_AT_ONCE = 2;
  * slot, and what is known of it, shares them with whoever asks for the same.
  */
 export class SlotCache {
+  readonly #max: number;
   readonly #kept = new Map<string, TokenSlot>();
   readonly #evicted = new Map<string, WeakRef<TokenSlot>>();
   readonly #collected = new FinalizationRegistry<string>((name) => {
     if (this.#evicted.get(name)?.deref() === undefined) this.#evicted.delete(name);
   });
 
+  /** @param max slots kept at most */
+  constructor(max = MAX_SLOTS) {
+    this.#max = max;
+  }
+
   get(name: string, create: () => TokenSlot): TokenSlot {
     const slot = this.#kept.get(name) ?? this.#evicted.get(name)?.deref() ?? create();
     this.#kept.delete(name);
     this.#kept.set(name, slot);
-    for (let turns = 0; turns < EVICTED_AT_ONCE && this.#kept.size > MAX_SLOTS; turns += 1) this.#evictOldest();
+    for (let turns = 0; turns < EVICTED_AT_ONCE && this.#kept.size > this.#max; turns += 1) this.#evictOldest();
     return slot;
   }
 

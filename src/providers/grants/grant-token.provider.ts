@@ -1,0 +1,57 @@
+import { type OptionRules, RULES } from '../../option-check.js';
+import { ConfigurationError } from '../../errors.js';
+import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
+import { slowFingerprintOf } from '../secret.js';
+import { readWithin } from '../text-source.js';
+import type { Grant, GrantParameters } from './grant.js';
+import { OAuthTokenProvider } from './oauth.provider.js';
+
+/** Options of {@link GrantTokenProvider}. */
+export interface GrantTokenProviderOptions extends GrantOptions {
+  /** The grant's name: a word or a URI. */
+  grantType: string;
+  /** Parameters of the request beside scope, audience and resource; or a function of them, called for each request. */
+  params?: GrantParameters | (() => GrantParameters | Promise<GrantParameters>);
+}
+
+const NAMED_GRANT_RULES: OptionRules<GrantTokenProviderOptions> = Object.freeze({
+  ...GRANT_RULES,
+  params: RULES.any,
+});
+
+/** Any grant by its name. @see [RFC 6749 §4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5) */
+export class GrantTokenProvider extends OAuthTokenProvider<GrantTokenProviderOptions> {
+  protected readonly rules = NAMED_GRANT_RULES;
+
+  protected grantOf(options: GrantTokenProviderOptions, owner: string): Grant {
+    const { grantType, params = {} } = options;
+    checkText(grantType, `${owner}: grantType`);
+    const checked = (given: unknown): GrantParameters => checkParameters(given, owner);
+    if (typeof params !== 'function') checked(params);
+    return {
+      grantType,
+      parameters: async ({ clock }) =>
+        typeof params === 'function' ? checked(await readWithin(`${owner}: params`, params, clock)) : params,
+      // A password may be among them.
+      keyParts: async () =>
+        typeof params === 'function'
+          ? []
+          : [await slowFingerprintOf(JSON.stringify(Object.entries(params).sort()), grantType)],
+      ...(typeof params === 'function' ? { unknown: 'params' } : undefined),
+    };
+  }
+}
+
+/** @throws {ConfigurationError} unless `params` is an object of texts and lists of texts */
+function checkParameters(params: unknown, owner: string): GrantParameters {
+  const valid =
+    typeof params === 'object' &&
+    params !== null &&
+    Object.values(params).every((value) => isText(value) || (Array.isArray(value) && value.every(isText)));
+  if (valid) return params as GrantParameters;
+  throw new ConfigurationError(`${owner}: params must be an object of texts, or a function that returns one.`);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
