@@ -150,6 +150,7 @@ describe('createPathExclusion', () => {
     ['a path with a fragment', { excludedPaths: ['/a#secret'] }, "excludedPaths holds '/a' with a query or fragment"],
     ['a negated pattern', { excludedPathPatterns: ['!/admin/*'] }, "holds '!/admin/*', a negation"],
     ['a pattern with unbalanced braces', { excludedPathPatterns: ['/{a'] }, 'no valid glob'],
+    ['a pattern with too many alternatives', { excludedPathPatterns: [`/${'{a,b}'.repeat(10)}`] }, 'no valid glob'],
     ['a pattern with a backward range', { excludedPathPatterns: ['/[z-a]'] }, 'no valid glob'],
   ])('refuses %s', (_name, options, problem) => {
     const attempt = (): unknown => createPathExclusion({ serviceName: 'orders', ...(options as PathExclusionOptions) });
@@ -159,6 +160,20 @@ describe('createPathExclusion', () => {
     expect(attempt).toThrow(problem);
     expect(attempt).not.toThrow(/secret/);
   });
+});
+
+it.each([
+  ['/*a*a*a*b', 'a'],
+  ['/*a*?*[ab]*{a,aa}*b', 'a'],
+  ['/**/a/**/a/**/a/**/b', '/a'],
+  [`/${'*a'.repeat(20)}b`, 'a'],
+])('the pattern %s judges a path of 10,000 characters at once', (pattern, unit) => {
+  const isExcluded = createPathExclusion({ excludedPathPatterns: [pattern] });
+  const path = `/${unit.repeat(10_000 / unit.length)}`;
+  const startedAt = process.cpuUsage();
+  expect([isExcluded?.(path), isExcluded?.(`${path}b`)]).toEqual([false, !pattern.includes('**')]);
+  const { user } = process.cpuUsage(startedAt);
+  expect(user / 1_000).toBeLessThan(500);
 });
 
 it('names no service in its errors where it knows none', () => {

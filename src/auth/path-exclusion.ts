@@ -1,5 +1,5 @@
-import picomatch from 'picomatch';
 import { ConfigurationError } from '../errors.js';
+import { compileGlob } from './path-glob.js';
 
 /** Which paths of a service are called without a credential. */
 export interface PathExclusionOptions {
@@ -23,20 +23,6 @@ export interface PathExclusionOptions {
 
 /** Tells whether a path below the base URL (percent-encoded, as it is sent, without query) gets no credential. */
 export type PathExclusion = (path: string) => boolean;
-
-const GLOB_OPTIONS: picomatch.PicomatchOptions = Object.freeze({
-  // `*` crosses slashes, line breaks and leading dots.
-  bash: true,
-  dot: true,
-  flags: 's',
-  // The path decides, never the machine.
-  windows: false,
-  // A set is not also its own text, and `*/*` matches `/`: as in fnmatch.
-  literalBrackets: false,
-  fastpaths: false,
-  // An invalid glob throws instead of matching nothing.
-  debug: true,
-});
 
 /** Well-formed UTF-8 in percent-encoding, one character a match; `decodeURIComponent` judges the details. */
 const ENCODED_CHARACTER =
@@ -63,7 +49,7 @@ export function createPathExclusion(options: PathExclusionOptions): PathExclusio
   return (path) => {
     const decoded = decode(path, (character) => character);
     const trimmed = withoutTrailingSlash(decoded);
-    return paths.has(trimmed) || globs.some((glob) => glob.test(decoded) || glob.test(trimmed));
+    return paths.has(trimmed) || globs.some((matches) => matches(decoded) || matches(trimmed));
   };
 }
 
@@ -100,24 +86,16 @@ function exactPath(entry: string, options: PathExclusionOptions): string {
   return withoutTrailingSlash(decode(entry.startsWith('/') ? entry : `/${entry}`, (character) => character));
 }
 
-function globOf(entry: string, options: PathExclusionOptions): RegExp {
+function globOf(entry: string, options: PathExclusionOptions): PathExclusion {
   if (entry.startsWith('!')) {
     throw refused(options, `excludedPathPatterns holds '${entry}', a negation`, 'List what is excluded instead.');
   }
   const rooted = /^[/*]/.test(entry) ? entry : `/${entry}`;
   try {
-    return picomatch.makeRe(fnmatchOnly(decode(rooted, (character) => character.replace(/\W/, '\\$&'))), GLOB_OPTIONS);
+    return compileGlob(decode(rooted, (character) => character.replace(/\W/, '\\$&')));
   } catch {
     throw refused(options, `excludedPathPatterns holds '${entry}', which is no valid glob`, 'Mend its brackets.');
   }
-}
-
-/** Takes from picomatch what shells add to fnmatch: `(…)` and `|` stand in real paths, such as OData's `/Orders(7)`. */
-function fnmatchOnly(glob: string): string {
-  return glob.replace(/\\.|\[(!?)(\]?[^\]]*\])|[()|"+]/gs, (match, negated: string, members: string | undefined) => {
-    if (members !== undefined) return `[${negated === '!' ? '^' : ''}${members}`;
-    return match.startsWith('\\') ? match : `\\${match}`;
-  });
 }
 
 function decode(text: string, quote: (character: string) => string): string {

@@ -1,4 +1,5 @@
 import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
+import { afterPatiently } from '../http/patient-timer.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 
@@ -88,7 +89,7 @@ export class ClientCore {
     const { call } = request;
     if (call.deadline !== Number.POSITIVE_INFINITY) {
       const timedOut = this.#timedOut.bind(this, request);
-      cancelDeadline = service.clock.after(call.deadline - call.startedAt, () => scope.abort(timedOut()));
+      cancelDeadline = afterPatiently(service.clock, call.deadline - call.startedAt, () => scope.abort(timedOut()));
     }
     if (service.observer?.active !== true) return this.#perform(request, conclude, release);
     const report = new CallReport(service.observer, service, request);

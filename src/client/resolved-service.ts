@@ -30,6 +30,7 @@ export interface ResolvedService {
   /** Undefined: nothing is retried. */
   readonly retry: RequestRetryStrategy | undefined;
   readonly maxRedirects: number;
+  /** Undefined: as much as one may hold in memory; of a stream, anything. */
   readonly maxContentLength: number | undefined;
   readonly validateStatus: (status: number) => boolean;
   /** Undefined: there are none. */

@@ -166,7 +166,7 @@ function toBuffer(data: unknown): Buffer {
 
 /** Whoever reads the stream himself, and hands it to nobody, may have it as it is: passing it through is dear. */
 function streamOf(data: Readable, request: HttpRequest, exchange: AxiosRequestConfig): Readable {
-  if (request.axios?.['readHere'] === true) return data;
+  if (request.axios?.['readHere'] === true && request.maxContentLength === undefined) return data;
   return typedStream(data, (error) => failure(error, request, exchange));
 }
 

@@ -5,6 +5,7 @@ import { AxiosTransport, type AxiosTransportOptions, POOL_RULES } from './axios.
 import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { bodySourceOf } from './request-body.js';
+import { afterPatiently } from './patient-timer.js';
 import { linkSignals } from './signals.js';
 import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check.js';
 import { checkTls, TLS_RULES } from './tls-options.js';
@@ -133,7 +134,7 @@ export class HttpRequester implements Transport {
   async send(given: HttpRequest, timeoutMs = this.#timeoutMs): Promise<HttpResponse> {
     const request = ownOptions(given);
     const link = linkSignals(request.signal);
-    const cancel = this.#clock.after(timeoutMs, () =>
+    const cancel = afterPatiently(this.#clock, timeoutMs, () =>
       link.abort(
         new TimeoutError(`${request.method} ${redactUrl(request.url)} did not answer within ${timeoutMs} ms.`),
       ),

@@ -13,6 +13,8 @@ export interface OpenBody {
   contentType?: string;
   /** Whether the caller's own gives way: only the encoder knows the boundary between the parts of a multipart body. */
   overridesContentType?: boolean;
+  /** Sent as `content-length` unless the caller set one: of a stream that knows its length. */
+  contentLength?: number;
 }
 
 /** Where the body of a call comes from. */
@@ -46,6 +48,7 @@ export function bodySourceOf(data: RequestData, contentType: string | undefined)
   }
   if (data instanceof FormData || data instanceof Blob)
     return { replayable: true, open: () => encodeWithResponse(data) };
+  if (isFormLike(data)) return { replayable: false, open: openForm(data) };
   const opened = openNow(data, contentType);
   return { replayable: !(opened.body instanceof Readable), open: () => opened };
 }
@@ -56,7 +59,7 @@ function openNow(data: unknown, contentType: string | undefined): OpenBody {
   if (Buffer.isBuffer(data)) return { body: data };
   if (ArrayBuffer.isView(data)) return { body: Buffer.from(data.buffer, data.byteOffset, data.byteLength) };
   if (data instanceof ArrayBuffer) return { body: Buffer.from(data) };
-  if (isNodeStream(data)) return openStream(data);
+  if (isNodeStream(data)) return { body: guarded(data instanceof Readable ? data : piped(data)) };
   if (data instanceof globalThis.ReadableStream) return { body: guarded(Readable.fromWeb(data as ReadableStream)) };
   if (contentType?.startsWith('application/x-www-form-urlencoded') === true && typeof data === 'object') {
     return { body: new URLSearchParams(formEntries(data as object)).toString(), contentType: FORM_TYPE };
@@ -64,11 +67,45 @@ function openNow(data: unknown, contentType: string | undefined): OpenBody {
   return { body: toJson(data), contentType: JSON_TYPE };
 }
 
-/** `form-data` streams bring their own content type, boundary included. */
-function openStream(stream: Readable & { getHeaders?: () => Record<string, string> }): OpenBody {
-  const contentType = stream.getHeaders?.()['content-type'];
-  const body = guarded(stream instanceof Readable ? stream : piped(stream));
-  return contentType === undefined ? { body } : { body, contentType, overridesContentType: true };
+/** A stream of the `form-data` package, or of its like. */
+interface FormLike extends NodeJS.ReadableStream {
+  getHeaders(): Record<string, unknown>;
+  getLength?(callback: (error: unknown, length: number) => void): void;
+}
+
+function isFormLike(data: unknown): data is FormLike {
+  return isNodeStream(data) && typeof (data as unknown as Partial<FormLike>).getHeaders === 'function';
+}
+
+/**
+ * Of a form's own headers only those that tell its content: others are not its business, a credential least of all. Its
+ * stream is passed on as a plain one, so that nobody below asks it again.
+ */
+function openForm(form: FormLike): () => Promise<OpenBody> {
+  const told = Object.entries(form.getHeaders()).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const own = (name: string): unknown => told.find((entry) => entry[0] === name)?.[1];
+  const contentType = own('content-type');
+  const body = guarded(piped(form));
+  return async () => {
+    const length = own('content-length') ?? (await lengthOf(form));
+    return {
+      body,
+      ...(typeof contentType === 'string' && { contentType, overridesContentType: true }),
+      ...(/^\d{1,15}$/.test(String(length)) && { contentLength: Number(length) }),
+    };
+  };
+}
+
+/** Undefined where it does not know: a part is a stream without an end in sight. */
+function lengthOf(form: FormLike): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    try {
+      if (form.getLength === undefined) resolve(undefined);
+      else form.getLength((error, length) => resolve(error === null || error === undefined ? length : undefined));
+    } catch {
+      resolve(undefined);
+    }
+  });
 }
 
 /** A stream of the old kind, as `form-data` is one: it flows only when piped, and pipes no errors. */
@@ -76,6 +113,10 @@ function piped(stream: NodeJS.ReadableStream): Readable {
   const body = new PassThrough();
   stream.once('error', (error) => body.destroy(error));
   body.once('close', () => (stream as Partial<Readable>).destroy?.());
+  if (stream instanceof Readable) {
+    if (stream.destroyed) body.destroy(stream.errored ?? undefined);
+    stream.once('close', () => !stream.readableEnded && body.destroy());
+  }
   return stream.pipe(body);
 }
 

@@ -93,7 +93,11 @@ export interface ForgeServiceDefaults {
   allowedOrigins?: readonly string[];
   /** Redirects followed; 0 answers them as they are. @default 10 */
   maxRedirects?: number;
-  /** Bytes of a body after which it is given up. Left out: no limit. */
+  /**
+   * Bytes of a body, unpacked, after which it is given up; `Infinity`: no limit. Left out, a body that is handed over as a
+   * stream has none: it need not be in memory.
+   * @default 104_857_600
+   */
   maxContentLength?: number;
   /** TLS of the service. A token endpoint has its own: nothing is inherited. */
   tls?: TlsOptions;

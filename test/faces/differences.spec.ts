@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import axios, { type AxiosInstance, create } from 'axios';
 import { BearerAuth, createForgeClient, ForgeAuthError, type ForgeHttpClient } from 'nestjs-forge-auth';
 import { markedTables } from '../support/docs.js';
@@ -9,6 +10,11 @@ import { type Handler, type RecordingServer, startServer } from '../support/reco
 const page = readFileSync(new URL('../../docs/reference/faces.md', import.meta.url), 'utf8');
 
 type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
+
+const getHeaders = (): object => ({ 'content-type': 'multipart/form-data; boundary=x', 'x-of-the-form': 'yes' });
+
+/** A byte more than is read into memory unless asked for. */
+const LARGE = 104_857_601;
 
 /** What a difference comes to, told in one word or a few. */
 type Difference<Of> = [row: string, attempt: (it: Of) => Promise<unknown>, plain: unknown, here: unknown];
@@ -26,6 +32,8 @@ const answer: Handler = (request, response) => {
     if (left > 0) return void response.writeHead(302, { location: `/hops/${left - 1}` }).end();
   }
   if (path === '/slow') return drip(response);
+  if (path === '/large')
+    return void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(LARGE)));
   if (path === '/broken') return void response.writeHead(200).end('{"secret":');
   response.writeHead(path === '/teapot' ? 418 : 200).end('here');
 };
@@ -152,6 +160,26 @@ const ofAxios: Difference<AxiosInstance>[] = [
     'planted',
     undefined,
   ],
+  [
+    '`maxContentLength`',
+    async (instance) => {
+      const { data } = await instance.get<Buffer>('/large', { responseType: 'arraybuffer' });
+      return data.length;
+    },
+    LARGE,
+    'FORGE_AUTH_RESPONSE_TOO_LARGE',
+  ],
+  [
+    '`formDataHeaderPolicy`',
+    async (instance) => {
+      const { FormData } = (axios.defaults as unknown as { env: { FormData: new () => object } }).env;
+      await instance.post('/here', Object.assign(new FormData(), { getHeaders }));
+      const { 'content-type': type, 'x-of-the-form': header } = server.requests[0]?.headers ?? {};
+      return [type, header];
+    },
+    ['multipart/form-data; boundary=x', 'yes'],
+    ['multipart/form-data; boundary=x', undefined],
+  ],
 ];
 
 const ofFetch: Difference<Fetch>[] = [
@@ -215,6 +243,12 @@ const ofFetch: Difference<Fetch>[] = [
     },
     ['SyntaxError', false],
     ['SyntaxError', true],
+  ],
+  [
+    'a body of more than 100 MB, unpacked, that is read whole',
+    async (fetch) => (await (await fetch(`${server.origin}/large`)).arrayBuffer()).byteLength,
+    LARGE,
+    'FORGE_AUTH_RESPONSE_TOO_LARGE',
   ],
 ];
 

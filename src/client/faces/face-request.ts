@@ -7,8 +7,6 @@ export interface FaceRequest extends ForgeRequest {
   body?: BodySource | undefined;
   /** Lower-case names of headers that are not sent, whoever would write them. */
   withheld?: ReadonlySet<string> | undefined;
-  /** Bytes of the answer after which it is given up. @default the service's */
-  maxContentLength?: number | undefined;
   /** What only the axios transport reads. */
   axios?: Readonly<Record<string, unknown>> | undefined;
 }

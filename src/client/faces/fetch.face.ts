@@ -7,11 +7,15 @@ import type { ClientCore } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
 import { fetchBodyOf, requestBodyOf } from './fetch-body.js';
 import { AbandonedBodies, FetchedResponse } from './fetched-response.js';
+import { MAX_BYTES_IN_MEMORY } from '../request/request-builder.js';
 import type { RequestConfig } from '../request/request-config.js';
 import { ownOptions } from '../../own-options.js';
 
 /** What a call through `fetch` may ask of this package, beside what `fetch` knows. */
-export type ForgeFetchOptions = Pick<RequestConfig, 'auth' | 'idempotent' | 'retry' | 'timeoutMs' | 'totalTimeoutMs'>;
+export type ForgeFetchOptions = Pick<
+  RequestConfig,
+  'auth' | 'idempotent' | 'maxContentLength' | 'retry' | 'timeoutMs' | 'totalTimeoutMs'
+>;
 
 /** `RequestInit`, and what the call asks of this package. */
 export interface ForgeRequestInit extends RequestInit {
@@ -146,6 +150,7 @@ function responseOf(
     url: askedUrl ?? request.url,
     redirected: askedUrl !== undefined,
     scope: request.call.scope,
+    maxBytes: request.maxContentLength ?? MAX_BYTES_IN_MEMORY,
     abandoned,
   });
 }

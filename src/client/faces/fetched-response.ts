@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
-import { ForgeAuthError } from '../../errors.js';
+import { ForgeAuthError, ResponseParseError } from '../../errors.js';
 import { RedactedCause, redactUrl } from '../../redact.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { CallScope } from '../request/call-scope.js';
@@ -16,6 +16,8 @@ export interface FetchedParts {
   readonly url: string;
   readonly redirected: boolean;
   readonly scope: CallScope;
+  /** Of a body that is read whole. */
+  readonly maxBytes: number;
   readonly abandoned: AbandonedBodies;
 }
 
@@ -167,11 +169,11 @@ export class FetchedResponse implements Response {
   }
 
   async #read(): Promise<Buffer> {
-    const { body, scope } = this.#parts;
+    const { body, scope, maxBytes } = this.#parts;
     if (body === null) return Buffer.alloc(0);
     if (this.#used) throw new TypeError(UNUSABLE);
     this.#used = true;
-    return collect(body, scope);
+    return collect(body, scope, maxBytes);
   }
 }
 
@@ -192,11 +194,16 @@ function usedUp(): ReadableStream<Uint8Array> {
   return stream;
 }
 
-function collect(body: Readable, scope: CallScope): Promise<Buffer> {
+function collect(body: Readable, scope: CallScope, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let ended = false;
-    body.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let size = 0;
+    body.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > maxBytes) body.destroy(tooLarge(maxBytes));
+    });
     body.once('end', () => {
       ended = true;
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
@@ -206,6 +213,12 @@ function collect(body: Readable, scope: CallScope): Promise<Buffer> {
       if (!ended) reject(brokenOff(undefined, scope) as Error);
     });
     if (body.destroyed) reject(brokenOff(body.errored, scope) as Error);
+  });
+}
+
+function tooLarge(maxBytes: number): ResponseParseError {
+  return new ResponseParseError(`The body of an answer is larger than ${maxBytes} bytes.`, {
+    code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
   });
 }
 

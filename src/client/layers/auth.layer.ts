@@ -136,10 +136,12 @@ function open(request: CallRequest, options: AuthOptions, replays = 0): SentRequ
 }
 
 async function openBody(request: SentRequest, source: NonNullable<CallRequest['body']>): Promise<SentRequest> {
-  const { body, contentType, overridesContentType = false } = await source.open();
+  const { body, contentType, overridesContentType = false, contentLength } = await source.open();
   request.body = body;
   if (contentType !== undefined && (overridesContentType || request.headers['content-type'] === undefined))
     request.headers['content-type'] = contentType;
+  if (contentLength !== undefined && request.headers['transfer-encoding'] === undefined)
+    request.headers['content-length'] ??= String(contentLength);
   return request;
 }
 

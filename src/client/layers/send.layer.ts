@@ -4,10 +4,11 @@ import { ForgeAuthError, InvalidRequestError, TimeoutError } from '../../errors.
 import { Cancellation } from '../../http/cancellation.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
+import { frameBody } from '../../http/framed-body.js';
+import { afterPatiently } from '../../http/patient-timer.js';
 import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';
 import { redactUrl } from '../../redact.js';
-import { assertFraming } from '../request/request-headers.js';
 import type { Layer, SentRequest } from './layer.js';
 
 /** What sending needs to know of its service. */
@@ -23,11 +24,11 @@ export function sendLayer({ name, transport, clock, observer }: SendOptions): La
   const takesCancellation = transport.takesCancellation === true;
   const send: Layer<SentRequest, HttpRequest> = async (request, next) => {
     if (request.body instanceof Readable && request.body.destroyed) throw spent(request, request.body);
-    assertFraming(request);
+    const counted = frameBody(request);
     const { scope, timeoutMs } = request.call;
     const cancellation = new Cancellation();
     const release = scope.onAbort((reason) => cancellation.abort(reason));
-    const stopTimer = clock.after(timeoutMs, () => cancellation.abort(timedOut(request, timeoutMs, name)));
+    const stopTimer = afterPatiently(clock, timeoutMs, () => cancellation.abort(timedOut(request, timeoutMs, name)));
     request.cancellation = cancellation;
     if (!takesCancellation) Object.defineProperty(request, 'signal', { value: cancellation.signal, enumerable: true });
     let response: HttpResponse;
@@ -35,6 +36,7 @@ export function sendLayer({ name, transport, clock, observer }: SendOptions): La
       response = checkResponse(await next(request), request);
     } catch (error) {
       release();
+      if (counted?.failure !== undefined) throw counted.failure;
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
       const known = error instanceof ForgeAuthError || cancellation.aborted;
       throw known ? error : networkError(request.method, request.url, error);

@@ -16,6 +16,9 @@ import type { ResolvedService } from '../resolved-service.js';
 /** What a header of a service may be read as by another origin: nothing but how to answer. */
 const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent']);
 
+/** More than any answer that an app holds in memory on purpose; a few hundred kilobytes of it may unpack to more. */
+export const MAX_BYTES_IN_MEMORY = 104_857_600;
+
 const RESPONSE_TYPES: ReadonlySet<ResponseType> = new Set(['json', 'text', 'arraybuffer', 'stream']);
 
 /**
@@ -28,6 +31,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
   if (authenticator !== false) service.origins.assertAllows(resolved);
   const own = isOwn(service, resolved);
   const headers = headersOf(own ? service.headers : harmless(service.headers), config.headers);
+  const responseType = responseTypeOf(config.responseType);
   const startedAt = service.clock.now();
   const totalTimeoutMs = duration(config.totalTimeoutMs, 'totalTimeoutMs') ?? service.totalTimeoutMs;
   return {
@@ -35,8 +39,11 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
     url: own && service.params !== undefined ? withDefaults(resolved, service.params) : resolved,
     headers,
     body: config.body ?? bodySourceOf(config.data, contentTypeOf(headers)),
-    responseType: responseTypeOf(config.responseType),
-    maxContentLength: config.maxContentLength ?? service.maxContentLength,
+    responseType,
+    maxContentLength:
+      bytes(config.maxContentLength) ??
+      service.maxContentLength ??
+      (responseType === 'stream' ? undefined : MAX_BYTES_IN_MEMORY),
     axios: config.axios,
     stripped: false,
     withheld: config.withheld,
@@ -110,6 +117,11 @@ function responseTypeOf(type: ResponseType = 'json'): ResponseType {
 function hops(value: number | undefined): number | undefined {
   if (value === undefined || (typeof value === 'number' && value >= 0)) return value;
   throw new InvalidRequestError(`maxRedirects must be a number, zero or more, not ${String(value)}.`);
+}
+
+function bytes(value: number | undefined): number | undefined {
+  if (value === undefined || (typeof value === 'number' && value > 0)) return value;
+  throw new InvalidRequestError(`maxContentLength must be a number of bytes above zero, not ${String(value)}.`);
 }
 
 function duration(value: number | undefined, name: string): number | undefined {

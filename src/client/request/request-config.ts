@@ -28,6 +28,8 @@ export interface RequestConfig {
   validateStatus?: ((status: number) => boolean) | null;
   /** 0 answers redirects as they are. @default the service's */
   maxRedirects?: number;
+  /** Bytes of the answer, unpacked, after which it is given up; `Infinity`: no limit. @default the service's */
+  maxContentLength?: number | undefined;
   /** Whether the call may be sent twice after a transient failure. @default true for GET, HEAD, OPTIONS, PUT, DELETE */
   idempotent?: boolean;
   /** `false`: transient failures are not retried. A rejected token is replaced all the same. */

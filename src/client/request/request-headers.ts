@@ -1,6 +1,5 @@
-import { Readable } from 'node:stream';
 import { InvalidRequestError } from '../../errors.js';
-import type { HttpHeaders, HttpRequest } from '../../http/http-request.js';
+import type { HttpHeaders } from '../../http/http-request.js';
 import type { RequestHeaders } from './request-config.js';
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
@@ -33,26 +32,4 @@ function headerValue(name: string, value: string | number | boolean | readonly s
     );
   }
   return Array.isArray(value) ? values : (values[0] ?? '');
-}
-
-/**
- * Headers that frame a body must be true of it: what is beyond a Content-Length that is too small, the server reads as
- * the next request on the connection.
- * @throws {InvalidRequestError} when they are not; a stream's length is known to its sender alone
- * @see [RFC 9112 §6](https://www.rfc-editor.org/rfc/rfc9112#section-6)
- */
-export function assertFraming({ headers, body }: HttpRequest): void {
-  const length = headers['content-length'];
-  const coding = headers['transfer-encoding'];
-  if (length === undefined && coding === undefined) return;
-  if (body instanceof Readable ? length === undefined || coding === undefined : isLengthOf(body, length, coding))
-    return;
-  throw new InvalidRequestError(
-    'Content-Length or Transfer-Encoding does not fit the body: leave both out, they are written for you.',
-  );
-}
-
-function isLengthOf(body: HttpRequest['body'], length: unknown, coding: unknown): boolean {
-  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : ((body as Buffer | undefined)?.length ?? 0);
-  return coding === undefined && String(length) === String(bytes);
 }
