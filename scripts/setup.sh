@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building and testing this package takes: npm packages, a redis-server and a memcached. Safe to run again.
+# Installs what building and testing this package takes: npm packages, a redis-server, a memcached and a chromium. Safe to run again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -56,6 +56,18 @@ elif can_brew; then
   brew install memcached </dev/null || without_memcached
 else
   without_memcached
+fi
+
+without_chromium() { say 'chromium is missing: the dashboard will not be tested in a browser (CHROMIUM_PATH names one)'; }
+if [ -n "${CHROMIUM_PATH:-}" ]; then
+  say 'using the Chromium that CHROMIUM_PATH names'
+elif command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then
+  say "found $(command -v chromium chromium-browser google-chrome google-chrome-stable | head -n 1)"
+elif can_apt; then
+  say 'installing chromium (apt-get)'
+  install_with_apt chromium || without_chromium
+else
+  without_chromium
 fi
 
 say 'done; next: npm test'

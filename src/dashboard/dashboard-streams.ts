@@ -1,0 +1,84 @@
+import type { ServerResponse } from 'node:http';
+import { start } from './dashboard-http.js';
+
+/** How often a stream is told without an event: ages move, and proxies close what is silent. */
+const INTERVAL_MS = 5_000;
+/** Events of a burst are told together. */
+const GATHER_MS = 200;
+/** A reader that leaves this much unread has gone. */
+const MAX_UNREAD_BYTES = 1_000_000;
+
+/** The pages that listen, by server-sent events: a bounded number of them, told by one timer. */
+export class DashboardStreams {
+  readonly #render: () => string;
+  readonly #max: number;
+  readonly #open = new Set<ServerResponse>();
+  #interval: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @param render what every page is told, in one line */
+  constructor(render: () => string, max: number) {
+    this.#render = render;
+    this.#max = max;
+  }
+
+  /** Streams that are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Opens a stream; answers whether there was room for it. */
+  add(response: ServerResponse): boolean {
+    if (this.#closed || this.#open.size >= this.#max) return false;
+    this.#open.add(response);
+    response.once('close', () => this.#remove(response));
+    response.on('error', () => this.#remove(response));
+    start(response, 200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' });
+    response.write(`retry: ${INTERVAL_MS}\n\n${this.#message()}`);
+    this.#interval ??= setInterval(() => this.#tell(), INTERVAL_MS).unref();
+    return true;
+  }
+
+  /** Something has changed. */
+  changed(): void {
+    if (this.#open.size === 0 || this.#gathering !== undefined) return;
+    this.#gathering = setTimeout(() => {
+      this.#gathering = undefined;
+      this.#tell();
+    }, GATHER_MS).unref();
+  }
+
+  /** Ends every stream: an open one would keep the server from closing. */
+  close(): void {
+    this.#closed = true;
+    for (const response of this.#open) response.end();
+    this.#open.clear();
+    this.#stop();
+  }
+
+  #tell(): void {
+    if (this.#open.size === 0) return;
+    const message = this.#message();
+    for (const response of this.#open) {
+      response.write(message);
+      if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
+    }
+  }
+
+  #message(): string {
+    return `event: state\ndata: ${this.#render()}\n\n`;
+  }
+
+  #remove(response: ServerResponse): void {
+    this.#open.delete(response);
+    if (this.#open.size === 0) this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#interval);
+    clearTimeout(this.#gathering);
+    this.#interval = undefined;
+    this.#gathering = undefined;
+  }
+}

@@ -1,0 +1,32 @@
+import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
+import { ConfigurationError } from '../errors.js';
+
+/**
+ * Who may see the dashboard: a guard of Nest's, its class, or a function of the request. `false`: everybody who can
+ * reach it.
+ */
+export type DashboardGuard =
+  | Type<CanActivate>
+  | CanActivate
+  | ((request: unknown, context: ExecutionContext) => boolean | Promise<boolean>)
+  | false;
+
+/**
+ * The guard as Nest takes it; undefined for `false`.
+ * @throws {ConfigurationError} when there is none
+ */
+export function guardOf(guard: DashboardGuard | undefined): Type<CanActivate> | CanActivate | undefined {
+  if (guard === false) return undefined;
+  if (typeof guard === 'object' && guard !== null && typeof guard.canActivate === 'function') return guard;
+  if (typeof guard !== 'function') {
+    throw new ConfigurationError(
+      'ForgeDashboardModule.forRoot(): guard is missing. The dashboard renews and drops tokens: say who may see it, guard: AdminGuard or guard: (request) => …; or guard: false, where nobody else can reach it.',
+    );
+  }
+  const { prototype } = guard as { prototype?: Partial<CanActivate> };
+  if (typeof prototype?.canActivate === 'function') return guard as Type<CanActivate>;
+  const allows = guard as (request: unknown, context: ExecutionContext) => boolean | Promise<boolean>;
+  return {
+    canActivate: async (context) => (await allows(context.switchToHttp().getRequest(), context)) === true,
+  };
+}

@@ -1,0 +1,47 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { ConfigurationError } from '../errors.js';
+import { createDashboardController } from './dashboard.controller.js';
+import { DashboardService, MAX_STREAMS } from './dashboard.service.js';
+import type { DashboardGuard } from './dashboard.guard.js';
+
+/** Options of `ForgeDashboardModule.forRoot()`. */
+export interface ForgeDashboardOptions {
+  /** Where the page is. Letters, digits, `-`, `_`, `.` and `~`, below the app's global prefix. @default '/forge-auth' */
+  path?: string;
+  /**
+   * Who may see and use it: a guard of Nest's, its class, or a function of the request. There is no default; `false`
+   * lets everybody in who can reach it.
+   */
+  guard: DashboardGuard;
+  /** Modules that provide what the guard's class injects. @default [] */
+  imports?: ModuleMetadata['imports'];
+  /** Pages that may listen at the same time; further ones ask every few seconds. @default 20 */
+  maxStreams?: number;
+}
+
+/**
+ * One page for the people who run the application: every service with the life of its token, renewals and failures of the
+ * last hour, circuits, storages and pipelines; and buttons to renew, invalidate and warm up.
+ *
+ * It shows no secret, loads nothing from elsewhere, and shows this process alone.
+ */
+@Module({})
+export class ForgeDashboardModule {
+  /** @throws {ConfigurationError} when there is no guard, or the path is none */
+  static forRoot(options: ForgeDashboardOptions): DynamicModule {
+    const { path = '/forge-auth', guard, imports = [], maxStreams = 20 } = options ?? {};
+    if (typeof path !== 'string' || !/^\/?[\w.~-]+(?:\/[\w.~-]+)*\/?$/.test(path)) {
+      throw new ConfigurationError(
+        "ForgeDashboardModule.forRoot(): path must be one or more names, such as '/forge-auth'.",
+      );
+    }
+    if (!Number.isInteger(maxStreams) || maxStreams < 0)
+      throw new ConfigurationError('ForgeDashboardModule.forRoot(): maxStreams must be a whole number, zero or more.');
+    return {
+      module: ForgeDashboardModule,
+      imports,
+      controllers: [createDashboardController(path, guard)],
+      providers: [DashboardService, { provide: MAX_STREAMS, useValue: maxStreams }],
+    };
+  }
+}
