@@ -10,6 +10,8 @@ export type ForgeAuthErrorCode =
   | 'FORGE_AUTH_TOKEN_DEADLINE'
   | 'FORGE_AUTH_BACKOFF'
   | 'FORGE_AUTH_REFRESH_FAILED'
+  | 'FORGE_AUTH_AUTHORIZATION_REQUIRED'
+  | 'FORGE_AUTH_SIGN_IN_FAILED'
   | 'FORGE_AUTH_CREDENTIAL_FAILED'
   | 'FORGE_AUTH_CALLER_TOKEN_MISSING'
   | 'FORGE_AUTH_ID_TOKEN_INVALID'
@@ -85,6 +87,8 @@ export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
   retryAfterMs?: number;
   /** Names of the pipeline steps that were tried, the one that was wanted first. */
   chain?: readonly string[];
+  /** Whose token it was, hashed: see {@link AuthenticationError.subject}. */
+  subject?: string;
 }
 
 /**
@@ -102,6 +106,8 @@ export class AuthenticationError extends ForgeAuthError {
   declare readonly status?: number;
   /** Names of the pipeline steps that were tried, the one that was wanted first. */
   declare readonly chain?: readonly string[];
+  /** SHA-256 of the app's name for the user whose token it was, base64url: tells users apart without naming them. */
+  declare readonly subject?: string;
   readonly #errorDescription: string | undefined;
   readonly #transient: boolean;
   readonly #retryAfterMs: number | undefined;
@@ -112,6 +118,7 @@ export class AuthenticationError extends ForgeAuthError {
     if (options.error !== undefined) this.error = options.error;
     if (options.status !== undefined) this.status = options.status;
     if (options.chain !== undefined) this.chain = options.chain;
+    if (options.subject !== undefined) this.subject = options.subject;
     this.#errorDescription = options.errorDescription;
     this.#transient = options.transient ?? mayPass(options.status);
     this.#retryAfterMs = options.retryAfterMs;
@@ -138,7 +145,7 @@ function mayPass(status: number | undefined): boolean {
   return status !== undefined && (status >= 500 || status === 408 || status === 425 || status === 429);
 }
 
-/** A refresh token was refused, and no grant could take its place. */
+/** A refresh token was refused, and no grant could take its place: the person must sign in again. */
 export class TokenRefreshError extends AuthenticationError {
   constructor(message: string, options: AuthenticationErrorOptions & { errorDescription?: string } = {}) {
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_REFRESH_FAILED' });

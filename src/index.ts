@@ -56,14 +56,25 @@ export {
   TlsError,
   TokenRefreshError,
 } from './errors.js';
+export type { SignInProvider } from './application/service-token-provider.js';
+export { AuthorizationCodeTokenProvider } from './providers/grants/authorization-code.provider.js';
+export type { AuthorizationCodeTokenProviderOptions } from './providers/sign-in/authorization-code-options.js';
+export type { LogoutUrlOptions } from './providers/oidc/openid-connect.js';
+export type { Claims } from './providers/oidc/signed-claims.js';
+export type { AuthorizationUrlOptions } from './providers/sign-in/authorization-request.js';
+export type { FinishedSignIn, SavedSignIn, StartedSignIn } from './providers/sign-in/bound.authorization-code.js';
+export type { CallbackSource } from './providers/sign-in/callback.js';
+export { SubjectTokens } from './token/subject-tokens.js';
 export { createForgeClient, type ForgeClientOptions } from './application/create-forge-client.js';
 export {
   getForgeClientToken,
   getTokenManagerToken,
   getTokenPipelineToken,
+  getTokenProviderToken,
   InjectForgeClient,
   InjectTokenManager,
   InjectTokenPipeline,
+  InjectTokenProvider,
 } from './nest/forge-auth.decorators.js';
 export { HttpClientConfigBuilder } from './options/http-client-config-builder.js';
 export type { HookOptions } from './options/hook-options.js';

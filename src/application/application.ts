@@ -10,6 +10,7 @@ import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.j
 import { checkRoot } from '../options/service-rules.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { Observers } from '../observer.js';
+import type { ServiceTokenProvider } from './service-token-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
@@ -89,6 +90,11 @@ export class ForgeAuthApplication {
   /** The token manager of a service; it may be declared later. One without tokens throws when it is used. */
   tokens(name: string): TokenManager {
     return this.#entry(name).manager;
+  }
+
+  /** The provider of a service's tokens; it may be declared later. One of a service without throws when it is used. */
+  tokenProvider(name: string): ServiceTokenProvider {
+    return this.#entry(name).tokenProvider;
   }
 
   /** The pipeline of a service; it may be declared later. One of a service without a pipeline throws when it is used. */

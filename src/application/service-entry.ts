@@ -10,6 +10,9 @@ import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
 import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
+import { ProviderTokenSource } from '../token/provider.token-source.js';
+import { ServiceTokenProvider } from './service-token-provider.js';
+import type { BoundTokenProvider } from '../token/token-provider.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
@@ -35,6 +38,8 @@ export class ServiceEntry implements ServiceHandle {
   readonly client: ForgeHttpClient;
   /** The pipeline behind the service's tokens; one of a service without throws when it is used. */
   readonly definedPipeline: TokenFetchPipeline;
+  /** The provider of the service's tokens, as it is bound; one of a service without throws when it is used. */
+  readonly tokenProvider: ServiceTokenProvider;
   /** The manager of the service's own; one without token options throws when it is used. */
   readonly #ownTokens: TokenManager;
   readonly #around: ServiceSurroundings;
@@ -57,6 +62,7 @@ export class ServiceEntry implements ServiceHandle {
     this.#around = around;
     this.#ownTokens = TokenManager.deferred((events) => this.#openTokens(events));
     this.client = new ForgeHttpClient(this);
+    this.tokenProvider = new ServiceTokenProvider(name, () => this.#openProvider());
     this.definedPipeline = TokenFetchPipeline.deferred({
       open: () => this.#openPipeline(),
       bound: () => boundPipelineOf(this.manager.source),
@@ -197,6 +203,13 @@ export class ServiceEntry implements ServiceHandle {
     } catch (error) {
       throw nameService(error, this.name);
     }
+  }
+
+  async #openProvider(): Promise<BoundTokenProvider> {
+    await this.open();
+    const source = this.#hasTokens ? await this.manager.ready() : undefined;
+    if (source instanceof ProviderTokenSource) return source.provider;
+    throw this.#refuse('has no token provider. Give it auth: { provider: … }.');
   }
 
   async #openPipeline(): Promise<BoundPipeline> {

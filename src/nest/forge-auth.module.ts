@@ -2,7 +2,12 @@ import { HttpService } from '@nestjs/axios';
 import { type DynamicModule, type FactoryProvider, type InjectionToken, Module, type Provider } from '@nestjs/common';
 import { ConfigurationError } from '../errors.js';
 import { asyncOptions, checkNames, describe } from './forge-auth.async-options.js';
-import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
+import {
+  getForgeClientToken,
+  getTokenManagerToken,
+  getTokenPipelineToken,
+  getTokenProviderToken,
+} from './forge-auth.decorators.js';
 import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
 import type {
   ForgeAuthAsyncOptions,
@@ -139,6 +144,7 @@ function moduleOf(
     ...[...new Set(names)].flatMap((name) => [
       injectable(getForgeClientToken(name), (registry) => registry.client(name)),
       injectable(getTokenManagerToken(name), (registry) => registry.tokens(name)),
+      injectable(getTokenProviderToken(name), (registry) => registry.tokenProvider(name)),
       injectable(getTokenPipelineToken(name), (registry) => registry.pipeline(name)),
     ]),
     ...asHttpService.map((name) => injectable(HttpService, (registry) => registry.client(name).httpService)),

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeAuthState } from '../application/state.js';
+import type { SignInProvider } from '../application/service-token-provider.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import type { TokenManager } from '../token/token-manager.js';
 
@@ -30,6 +31,14 @@ export class ForgeAuthService {
    */
   describe(): ForgeAuthState {
     return this.#registry.describe();
+  }
+
+  /**
+   * The provider of a service's tokens, bound to it: sign-ins through it are stored where the service's tokens are.
+   * @throws {ConfigurationError} when no service has the name
+   */
+  provider(name: string): SignInProvider {
+    return this.#registry.tokenProvider(this.#known(name));
   }
 
   /** Names of all services of the application. */

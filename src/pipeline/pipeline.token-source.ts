@@ -74,6 +74,14 @@ export class PipelineTokenSource implements TokenSource, TokenHandle {
     return this.pipeline.result.introspect();
   }
 
+  has(): Promise<boolean> {
+    return this.pipeline.result.has();
+  }
+
+  forget(): Promise<void> {
+    return this.pipeline.result.forget();
+  }
+
   close(): Promise<void> {
     return this.pipeline.close();
   }

@@ -8,6 +8,7 @@ import type { Token } from '../token/token.js';
 import { CLIENT_ASSERTION_RULES, CLIENT_RULES, type ClientOptions } from './client-authentication/client-options.js';
 import type { Compliance } from './compliance.js';
 import { ENDPOINT_OPTIONS, ENDPOINT_RULES, type EndpointOptions } from './endpoints.js';
+import { ASYMMETRIC_ALGORITHMS } from './oidc/signed-claims.js';
 import { checkTextSource } from './text-source.js';
 
 /** Options that every grant has. One of `tokenUrl` and `issuer` is needed. */
@@ -33,8 +34,20 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   allowInsecure?: boolean;
   /** When a token request is sent again, within the deadline of its flight. @default transient failures, 3 attempts */
   retry?: RequestRetryStrategy;
-  /** Told of every new token before it is used. A failure of it is logged. */
-  onToken?: (token: Token, previous: Token | undefined) => void | Promise<void>;
+  /**
+   * Told of every new token before it is used, with the token that it was renewed from and, of a user's token, whose it
+   * is. A failure of it is logged.
+   */
+  onToken?: (token: Token, previous: Token | undefined, about: { subject?: string }) => void | Promise<void>;
+  /**
+   * How far the issuer's clock may be off when an id_token is validated, in milliseconds.
+   * @default 120_000
+   */
+  clockToleranceMs?: number;
+  /** `iss` of id_tokens, where it is not discovered. @default the origin of `tokenUrl` */
+  idTokenIssuer?: string;
+  /** Algorithms that an id_token may be signed with. @default every one with a public key */
+  idTokenAlgorithms?: readonly string[];
   /** Mends an issuer that does not follow the RFCs. */
   compliance?: Compliance;
   /**
@@ -67,6 +80,13 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
   allowInsecure: RULES.switch,
   retry: RULES.requestRetry,
   onToken: RULES.function,
+  clockToleranceMs: RULES.delayMs,
+  idTokenIssuer: RULES.text,
+  idTokenAlgorithms: {
+    accepts: (value) =>
+      Array.isArray(value) && value.length > 0 && value.every((item) => ASYMMETRIC_ALGORITHMS.includes(item as string)),
+    what: `a list of ${ASYMMETRIC_ALGORITHMS.join(', ')}`,
+  },
   compliance: RULES.record,
   identity: RULES.textOrTexts,
 });

@@ -8,6 +8,8 @@ export interface TokenRecord {
   scope?: string;
   idToken?: string;
   extra?: Record<string, unknown>;
+  /** Claims of the id_token, validated when it came. */
+  claims?: Record<string, unknown>;
 }
 
 /** What is stored under a token's key. */
@@ -67,7 +69,8 @@ function isEnvelope(value: unknown): value is TokenEnvelope & { v: number } {
     isOptional('string', token['refreshToken']) &&
     isOptional('string', token['scope']) &&
     isOptional('string', token['idToken']) &&
-    (token['extra'] === undefined || isObject(token['extra']))
+    (token['extra'] === undefined || isObject(token['extra'])) &&
+    (token['claims'] === undefined || isObject(token['claims']))
   );
 }
 

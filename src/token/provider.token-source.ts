@@ -1,9 +1,9 @@
-import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { AuthenticationError, ConfigurationError, TokenRefreshError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
-import type { Redeem } from './slot/redemption.js';
+import type { Redeem, Redemption } from './slot/redemption.js';
 import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
-import { canonicalRequest, copyRequest, NO_PARAMETERS, tokenKey } from './token-key.js';
+import { canonicalRequest, copyRequest, fingerprintOf, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
@@ -21,10 +21,12 @@ export class ProviderTokenSource implements TokenSource {
   #http: HttpRequester | undefined;
 
   constructor(scope: ServiceScope, provider: BoundTokenProvider) {
-    this.#scope = scope;
+    const { deadlineMs = scope.settings.deadlineMs } = provider;
+    this.#scope = { ...scope, settings: { ...scope.settings, deadlineMs } };
     this.#provider = provider;
     this.#slots = new SlotCache(provider.maxTokens);
     this.#default = this.#createSlot({});
+    provider.attach?.(this);
   }
 
   for(request?: TokenRequest): TokenHandle {
@@ -43,6 +45,11 @@ export class ProviderTokenSource implements TokenSource {
     const holder = rejected && slots.find((slot) => slot.peek()?.fingerprint === rejected.fingerprint);
     if (rejected === undefined) await Promise.all(slots.map((slot) => slot.invalidate()));
     else await (holder ?? this.#default).invalidate(rejected);
+  }
+
+  /** Whose tokens these are. */
+  get provider(): BoundTokenProvider {
+    return this.#provider;
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {
@@ -68,6 +75,8 @@ export class ProviderTokenSource implements TokenSource {
         key: () => this.#key(requested),
         obtain: (previous, signal, redeem) =>
           obtainFrom(this.#provider, previous, this.#context(request, signal), redeem),
+        rerunnable: this.#provider.rerunnable ?? true,
+        isOwnFailure: (error) => !concernsPerson(error),
         revoke: (token) => this.#revoke(token, request),
         introspect: (token) => this.#introspect(token, request),
       },
@@ -129,23 +138,77 @@ export async function obtainFrom(
 ): Promise<Token> {
   if (previous?.refreshToken === undefined || provider.refreshToken === undefined) return provider.fetchToken(context);
   const redemption = await redeem();
-  if (redemption === undefined) return provider.fetchToken(context);
+  const interactive = provider.rerunnable === false;
+  if (redemption === undefined) {
+    if (interactive) throw overtaken();
+    return provider.fetchToken(context);
+  }
   try {
     return carryOver(previous, await provider.refreshToken(previous, context));
   } catch (error) {
     const unspent = (isTransient(error) && isAnswered(error)) || error instanceof ConfigurationError;
     if (unspent) await redemption.giveBack();
     if (unspent || context.signal.aborted) throw error;
+    if (interactive) throw await refreshFailure(error, redemption, context.request);
     // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
     return provider.fetchToken(context);
   }
 }
 
-/** A refresh answer that leaves out the refresh token or the scope leaves them as they were (RFC 6749 §5.1, §6). */
+/** Refusals that are about the app, not about the person: signing in again would not help. */
+const ABOUT_CLIENT: ReadonlySet<string> = new Set([
+  'invalid_client',
+  'invalid_request',
+  'invalid_scope',
+  'invalid_target',
+  'unauthorized_client',
+  'unsupported_grant_type',
+]);
+
+/**
+ * What a refresh that failed means where nothing can take its place. When nobody knows whether the issuer has taken the
+ * refresh token, it is sent again: if it is spent, so is the only way on.
+ */
+async function refreshFailure(error: unknown, redemption: Redemption, { subject }: TokenRequest): Promise<unknown> {
+  const refusal = error instanceof AuthenticationError && !error.transient ? error : undefined;
+  if (refusal?.status === undefined || ABOUT_CLIENT.has(refusal.error ?? '')) {
+    await redemption.giveBack();
+    return error;
+  }
+  return new TokenRefreshError(
+    `${refusal.message} The refresh token is no good any more: the person must sign in again.`,
+    {
+      status: refusal.status,
+      transient: false,
+      cause: refusal,
+      ...(refusal.error === undefined ? undefined : { error: refusal.error }),
+      ...(subject === undefined ? undefined : { subject: fingerprintOf([subject]) }),
+    },
+  );
+}
+
+/** Whether only a person can help: nothing is wrong with the endpoint. */
+function concernsPerson(error: unknown): boolean {
+  return (
+    error instanceof AuthenticationError &&
+    (error instanceof TokenRefreshError || error.code === 'FORGE_AUTH_AUTHORIZATION_REQUIRED')
+  );
+}
+
+function overtaken(): AuthenticationError {
+  return new AuthenticationError('The token is being renewed by another process, which has not told of it yet.', {
+    transient: true,
+  });
+}
+
+/** A refresh answer that leaves out the refresh token, the scope or the id_token leaves them as they were (RFC 6749 §5.1, §6). */
 function carryOver(previous: Token, next: Token): Token {
   const changes = {
     ...(next.refreshToken === undefined && previous.refreshToken !== undefined
       ? { refreshToken: previous.refreshToken }
+      : undefined),
+    ...(next.idToken === undefined && previous.idToken !== undefined
+      ? { idToken: previous.idToken, claims: previous.claims }
       : undefined),
     ...(next.scope === undefined && previous.scope !== undefined ? { scope: previous.scope } : undefined),
   };

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { ClientClosedError, ConfigurationError } from '../errors.js';
+import { ClientClosedError, ConfigurationError, InvalidRequestError } from '../errors.js';
 import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
 import { checkOptions, type OptionRules, RULES } from '../option-check.js';
@@ -8,6 +8,7 @@ import { STANDALONE_RULES, standaloneScope, type StandaloneOptions } from './sta
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { TokenHandle, TokenKind, TokenSource } from './token-source.js';
+import { SubjectTokens } from './subject-tokens.js';
 import type { Token } from './token.js';
 import { ownOptions } from '../own-options.js';
 
@@ -121,6 +122,17 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    */
   introspect(request?: TokenRequest): Promise<Record<string, unknown>> {
     return this.#with(request, (handle) => handle.introspect());
+  }
+
+  /**
+   * The tokens of one user. Makes no request and keeps nothing.
+   * @param subject the app's name for the user
+   * @throws {InvalidRequestError} when it is no text, or empty
+   */
+  forSubject(subject: string): SubjectTokens {
+    if (typeof subject !== 'string' || subject === '')
+      throw new InvalidRequestError('forSubject: the subject must be a text that is not empty.');
+    return new SubjectTokens((use) => this.#with({ subject }, use));
   }
 
   /** Aborts what is under way and closes connections; every later call is refused. */

@@ -64,6 +64,15 @@ export interface TokenProvider {
   readonly identity?: readonly string[];
 }
 
+/** Where a provider's tokens are kept, by what is asked of them. */
+export interface KeptTokens {
+  for(request?: TokenRequest): {
+    set(token: Token): Promise<void>;
+    /** Drops the token in every process. */
+    forget(): Promise<void>;
+  };
+}
+
 /** A provider bound to one service: it may hold connections and documents, and knows its key. */
 export interface BoundTokenProvider extends TokenProvider {
   /**
@@ -92,6 +101,8 @@ export interface BoundTokenProvider extends TokenProvider {
   /** Revokes the refresh token where there is one, else the access token. */
   revokeToken?(token: Token, context: TokenRequestContext): Promise<void>;
   introspectToken?(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>>;
+  /** Takes over where its tokens are kept: a provider that a person signs in to stores what came of it. */
+  attach?(tokens: KeptTokens): void;
   close?(): void | Promise<void>;
 }
 

@@ -42,6 +42,10 @@ export interface TokenHandle {
   /** @param kind left out, the refresh token where there is one */
   revoke(kind?: TokenKind): Promise<void>;
   introspect(): Promise<Record<string, unknown>>;
+  /** Whether there is a token that is valid or can be refreshed, here or in storage. */
+  has(): Promise<boolean>;
+  /** Drops the token, its refresh token, too, in every process; the issuer hears nothing of it. */
+  forget(): Promise<void>;
 }
 
 /** What a TokenManager stands on: a provider's tokens by key, or a pipeline. */

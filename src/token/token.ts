@@ -16,6 +16,8 @@ export interface TokenInit {
   idToken?: string | undefined;
   /** Whatever else the issuer sent. */
   extra?: Record<string, unknown> | undefined;
+  /** Claims of the id_token, which whoever gives them has validated. */
+  claims?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Where to find what in a token endpoint's answer. */
@@ -50,7 +52,7 @@ export class Token {
 
   /** @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when the access token is missing or not sendable */
   constructor(init: TokenInit) {
-    const { accessToken, tokenType = 'Bearer', expiresAt, refreshToken, scope, idToken, extra } = init;
+    const { accessToken, tokenType = 'Bearer', expiresAt, refreshToken, scope, idToken, extra, claims } = init;
     if (typeof accessToken !== 'string' || accessToken.trim() === '') throw malformed('it has no access token');
     if (!/^[\x20-\x7e]+$/.test(accessToken))
       throw malformed('its access token has characters that no header can carry');
@@ -65,6 +67,7 @@ export class Token {
       ...(scope === undefined ? undefined : { scope }),
       ...(idToken === undefined ? undefined : { idToken }),
       ...(extra === undefined ? undefined : { extra: Object.freeze({ ...extra }) }),
+      ...(claims === undefined ? undefined : { claims: Object.freeze({ ...claims }) }),
     };
     this.#header = tokenType === '' ? accessToken : `${schemeOf(tokenType)} ${accessToken}`;
   }
@@ -139,6 +142,15 @@ export class Token {
   /** Whatever else the issuer sent. */
   get extra(): Readonly<Record<string, unknown>> {
     return this.#record.extra ?? NOTHING;
+  }
+
+  /**
+   * Claims of the id_token that came with it, validated on arrival: signature, issuer, audience, times. Undefined where
+   * there was none, or none that could be validated.
+   * @see [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)
+   */
+  get claims(): Readonly<Record<string, unknown>> | undefined {
+    return this.#record.claims;
   }
 
   /** SHA-256 of the access token, base64url: tells tokens apart without showing them. */

@@ -9,6 +9,7 @@ import type { Token } from '../../token/token.js';
 import { Client } from '../client-authentication/client.js';
 import type { Compliance } from '../compliance.js';
 import type { GrantOptions } from '../grant-options.js';
+import { OpenIdConnect } from '../oidc/openid-connect.js';
 import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
 import { introspectToken, type Mends, requestToken, revokeToken } from '../token-endpoint.js';
@@ -31,6 +32,7 @@ export interface BoundOAuthProviderParts {
 export class BoundOAuthProvider implements BoundTokenProvider {
   readonly issuer: Issuer;
   readonly client: Client;
+  readonly openid: OpenIdConnect;
   readonly #options: GrantOptions;
   readonly #grant: Grant;
   readonly #environment: ServiceScope;
@@ -44,6 +46,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     this.#identity = identity;
     this.issuer = new Issuer(options, environment, owner);
     this.client = new Client(options, owner, environment.clock);
+    this.openid = new OpenIdConnect(this.issuer, options, environment.clock);
     this.#retry = new TokenRequestRetry(options.retry);
   }
 
@@ -189,13 +192,20 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     // A grant may always be sent again; a one-time refresh token only if the issuer has certainly not taken it.
     const mayRepeat = (error: unknown): boolean =>
       current === undefined ? this.#grant.obtain === undefined : isAnswered(error);
-    const token = await this.#withFreshSecrets(() => this.#retry.run(attempt, context, mayRepeat));
+    const received = await this.#withFreshSecrets(() => this.#retry.run(attempt, context, mayRepeat));
+    const token = await this.openid.accept(received, current, context.signal);
+    await this.tell(token, current, context);
+    return token;
+  }
+
+  /** Tells whoever wants to know of a new token. */
+  protected async tell(token: Token, previous: Token | undefined, context: TokenRequestContext): Promise<void> {
+    const { subject } = context.request;
     try {
-      await this.#options.onToken?.(token, current);
+      await this.#options.onToken?.(token, previous, subject === undefined ? {} : { subject });
     } catch (error) {
       context.logger.warn(`onToken of ${this.issuer.label} failed: ${new RedactedCause(error).message}.`);
     }
-    return token;
   }
 
   /**

@@ -4,7 +4,7 @@ import type { ServiceScope } from '../../token/runtime.js';
 import { standaloneScope } from '../../token/standalone.js';
 import type { BindableTokenProvider, BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
-import { BoundOAuthProvider } from './bound.oauth-provider.js';
+import { BoundOAuthProvider, type BoundOAuthProviderParts } from './bound.oauth-provider.js';
 import { opaqueOptions } from '../opaque-parts.js';
 import type { Grant } from './grant.js';
 import { checkGrantOptions, type GrantOptions } from '../grant-options.js';
@@ -45,6 +45,11 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     return false;
   }
 
+  /** The provider bound to nothing but itself, for use outside of a module and without a manager. */
+  protected get unbound(): BoundOAuthProvider {
+    return this.#own();
+  }
+
   #own(): BoundOAuthProvider {
     return (this.#unbound ??= this.#bind(standaloneScope({}, this.constructor.name, 'token')));
   }
@@ -63,7 +68,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     }
     const grant = this.grantOf(this.#options, owner);
     const identity = this.#identityOf(grant, environment, owner);
-    return new BoundOAuthProvider({ options: this.#options, grant, environment, owner, identity });
+    return this.boundOf({ options: this.#options, grant, environment, owner, identity });
   }
 
   /** What else is in the key: a token that nobody can tell apart from another stays in this process. */
@@ -76,5 +81,10 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
       `${owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,
     );
     return [this.#local];
+  }
+
+  /** The bound provider of a grant: a grant that can do more than obtain tokens has one of its own. */
+  protected boundOf(parts: BoundOAuthProviderParts): BoundOAuthProvider {
+    return new BoundOAuthProvider(parts);
   }
 }

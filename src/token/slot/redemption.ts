@@ -31,8 +31,13 @@ export class Redemptions {
   readonly #clock: Clock;
   /** The refresh token that was sent last, unless the issuer has let it be. */
   #spent: string | undefined;
+  /** Refused by the issuer. */
+  #refused: string | undefined;
+  readonly #rerunnable: boolean;
 
-  constructor(shelf: TokenShelf, clock: Clock) {
+  /** @param rerunnable whether the grant can take the place of a refresh token that had better not be sent */
+  constructor(shelf: TokenShelf, clock: Clock, rerunnable: boolean) {
+    this.#rerunnable = rerunnable;
     this.#shelf = shelf;
     this.#clock = clock;
   }
@@ -44,18 +49,21 @@ export class Redemptions {
     const expiry = refreshExpiryOf(known.token, known.obtainedAt);
     const ranOut = expiry !== undefined && expiry <= this.#clock.now();
     // What storage does not show as it is known here, another process may have redeemed.
-    const contended = this.#shelf.shared && (lease === undefined || stored?.token.refreshToken !== refreshToken);
-    const spent = known.redeeming === true || refreshToken === this.#spent;
+    const contended =
+      this.#rerunnable && this.#shelf.shared && (lease === undefined || stored?.token.refreshToken !== refreshToken);
+    const spent = this.#rerunnable && (known.redeeming === true || refreshToken === this.#spent);
+    if (refreshToken === this.#refused) return known.token.with({ refreshToken: undefined });
     return ranOut || contended || spent ? undefined : known.token;
   }
 
   /** Written down before it is sent, for the others: this process may not live to tell. */
   async redeem({ known, lease }: RedemptionCase): Promise<Redemption | undefined> {
     const refreshToken = known?.token.refreshToken;
-    if (known === undefined || refreshToken === this.#spent) return undefined;
+    if (known === undefined || (this.#rerunnable && refreshToken === this.#spent)) return undefined;
     const note = async (redeeming: boolean): Promise<boolean> => {
       if (lease === undefined || !this.#shelf.shared) return true;
-      return (await this.#shelf.put({ ...known, redeeming, generation: lease.generation })) === 'written';
+      const outcome = await this.#shelf.put({ ...known, redeeming, generation: lease.generation });
+      return outcome === 'written' || (outcome === 'failed' && !this.#rerunnable);
     };
     if (!(await note(true))) return undefined;
     this.#spent = refreshToken;
@@ -65,6 +73,15 @@ export class Redemptions {
         await note(false);
       },
     };
+  }
+
+  /** The issuer refused it, and no grant takes its place: it is not sent again, here or elsewhere. */
+  async refused({ known, lease }: RedemptionCase): Promise<void> {
+    if (known === undefined) return;
+    this.#refused = known.token.refreshToken;
+    const token = known.token.with({ refreshToken: undefined });
+    const generation = Math.max(known.generation + 1, lease?.generation ?? 0);
+    await this.#shelf.put({ ...known, token, redeeming: false, generation });
   }
 
   /** A token came of it: its refresh token is good, be it the same. */

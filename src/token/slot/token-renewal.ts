@@ -1,4 +1,4 @@
-import { AuthenticationError } from '../../errors.js';
+import { AuthenticationError, TokenRefreshError } from '../../errors.js';
 import type { FetchGate } from './fetch-gate.js';
 import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
@@ -16,6 +16,8 @@ export interface TokenWork {
    * @param redeem to be asked before a refresh token is sent
    */
   obtain(previous: Token | undefined, signal: AbortSignal, redeem: Redeem): Promise<Token>;
+  /** Whether a new token can be had without a person. @default true */
+  readonly rerunnable?: boolean;
   /**
    * Whether a failure is this token's own, rather than that of another one it is made from: others are not held against
    * its endpoint, and told where they belong. Left out, every failure is.
@@ -77,7 +79,7 @@ export class TokenRenewal {
     this.#work = work;
     this.#shelf = shelf;
     this.#gate = gate;
-    this.#redemptions = new Redemptions(shelf, scope.clock);
+    this.#redemptions = new Redemptions(shelf, scope.clock, work.rerunnable ?? true);
   }
 
   /** @throws {AuthenticationError} when no token can be had */
@@ -179,7 +181,12 @@ export class TokenRenewal {
   async #obtain(redemption: RedemptionCase, signal: AbortSignal): Promise<Token> {
     const { owner, clock } = this.#scope;
     const candidate = this.#redemptions.candidate(redemption);
-    const token = await this.#work.obtain(candidate, signal, () => this.#redemptions.redeem(redemption));
+    const token = await this.#work
+      .obtain(candidate, signal, () => this.#redemptions.redeem(redemption))
+      .catch(async (error: unknown) => {
+        if (error instanceof TokenRefreshError) await this.#redemptions.refused(redemption);
+        throw error;
+      });
     if (!(token instanceof Token)) {
       throw new AuthenticationError(
         `Token request for ${owner} failed: the provider answered no Token. Return new Token({ … }).`,

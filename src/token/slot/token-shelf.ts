@@ -70,7 +70,9 @@ export class TokenShelf {
     let buried: Token | undefined;
     await this.#write(async () => {
       const stored = await this.#read();
-      if (stored === undefined || stored.rejected === true) return;
+      if (stored === undefined) return;
+      const left = whole && stored.token.refreshToken !== undefined;
+      if (stored.rejected === true && !left) return;
       if (target !== undefined && stored.token.fingerprint !== target.fingerprint) return;
       buried = stored.token;
       const token = whole ? stored.token.with({ refreshToken: undefined }) : stored.token;

@@ -160,6 +160,19 @@ export class TokenSlot implements TokenHandle {
     if (kind === 'refresh_token' && token.refreshToken === undefined)
       throw new AuthenticationError(`The token of ${this.#scope.owner} has no refresh token to revoke.`);
     await this.#work.revoke(whole ? token : token.with({ refreshToken: undefined }));
+    await this.#forget(token, whole);
+  }
+
+  async has(): Promise<boolean> {
+    return (await this.#known()) !== undefined;
+  }
+
+  async forget(): Promise<void> {
+    const token = await this.#known();
+    if (token !== undefined) await this.#forget(token, true);
+  }
+
+  async #forget(token: Token, whole: boolean): Promise<void> {
     const held = this.#held;
     if (held?.token.fingerprint === token.fingerprint) this.#drop(held);
     this.#rejected = token.fingerprint;

@@ -1,0 +1,77 @@
+import { ConfigurationError } from '../errors.js';
+import type { LogoutUrlOptions } from '../providers/oidc/openid-connect.js';
+import type { Claims } from '../providers/oidc/signed-claims.js';
+import type { AuthorizationUrlOptions } from '../providers/sign-in/authorization-request.js';
+import type { FinishedSignIn, SavedSignIn, StartedSignIn } from '../providers/sign-in/bound.authorization-code.js';
+import type { CallbackSource } from '../providers/sign-in/callback.js';
+import type { BoundTokenProvider, TokenProvider, TokenRequestContext } from '../token/token-provider.js';
+import type { Token } from '../token/token.js';
+
+/** What a provider that people sign in to can do. */
+export interface SignInProvider extends TokenProvider {
+  authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn>;
+  handleCallback(url: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn>;
+  userInfo(token: Token): Promise<Claims>;
+  logoutUrl(options?: LogoutUrlOptions): Promise<string>;
+  handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }>;
+}
+
+/** Opens a service, and returns the provider of its tokens. */
+export type OpenProvider = () => Promise<BoundTokenProvider>;
+
+/**
+ * The provider of a service's tokens, as it is bound to the service: what a person signs in to is stored where the
+ * service's tokens are. Injected before the service is opened, which its first use does.
+ */
+export class ServiceTokenProvider implements SignInProvider {
+  readonly #serviceName: string;
+  readonly #open: OpenProvider;
+
+  constructor(serviceName: string, open: OpenProvider) {
+    this.#serviceName = serviceName;
+    this.#open = open;
+  }
+
+  async authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn> {
+    return (await this.#able('authorizationUrl')).authorizationUrl(options);
+  }
+
+  async handleCallback(url: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn> {
+    return (await this.#able('handleCallback')).handleCallback(url, saved);
+  }
+
+  async userInfo(token: Token): Promise<Claims> {
+    return (await this.#able('userInfo')).userInfo(token);
+  }
+
+  async logoutUrl(options?: LogoutUrlOptions): Promise<string> {
+    return (await this.#able('logoutUrl')).logoutUrl(options);
+  }
+
+  async handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
+    return (await this.#able('handleLogoutToken')).handleLogoutToken(jwt);
+  }
+
+  async fetchToken(context?: TokenRequestContext): Promise<Token> {
+    return (await this.#open()).fetchToken(context);
+  }
+
+  async refreshToken(current: Token, context?: TokenRequestContext): Promise<Token> {
+    const provider = await this.#open();
+    if (provider.refreshToken === undefined) throw this.#unable('refreshToken');
+    return provider.refreshToken(current, context);
+  }
+
+  async #able(method: keyof SignInProvider & string): Promise<SignInProvider> {
+    const provider = (await this.#open()) as Partial<SignInProvider>;
+    if (typeof provider[method] !== 'function') throw this.#unable(method);
+    return provider as SignInProvider;
+  }
+
+  #unable(method: string): ConfigurationError {
+    return new ConfigurationError(
+      `Service "${this.#serviceName}": its provider has no ${method}(). Give it one that can, such as AuthorizationCodeTokenProvider.`,
+      { serviceName: this.#serviceName },
+    );
+  }
+}

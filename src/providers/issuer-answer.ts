@@ -1,0 +1,27 @@
+import type { Configuration } from 'openid-client';
+import type { ComplianceResponse } from './compliance.js';
+import type { IssuerExchange } from './issuer-exchange.js';
+import { readTokenAnswer } from './token-answer.js';
+
+/**
+ * The JSON of an endpoint that answers no token: a pushed request, a device or backchannel authorization. Any 2xx will
+ * do.
+ * @param perform calls the function of `openid-client` that writes the request
+ * @throws {AuthenticationError} with the issuer's error code
+ */
+export async function issuerAnswer(
+  exchange: IssuerExchange,
+  verb: string,
+  perform: (configuration: Configuration) => Promise<unknown>,
+): Promise<Record<string, unknown>> {
+  let seen: ComplianceResponse | undefined;
+  const keep = (response: ComplianceResponse): void => {
+    seen = response;
+  };
+  try {
+    return (await exchange.send({ verb, perform, raw: true, mendResponse: keep })).answer;
+  } catch (error) {
+    if (seen === undefined || exchange.signal.aborted) throw error;
+    return readTokenAnswer(seen, `${verb} for ${exchange.issuer.label}`, exchange.issuer.now());
+  }
+}

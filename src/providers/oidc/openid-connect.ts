@@ -1,0 +1,143 @@
+import { AuthenticationError, ForgeAuthError } from '../../errors.js';
+import type { Token } from '../../token/token.js';
+import type { GrantOptions } from '../grant-options.js';
+import type { Issuer } from '../issuer.js';
+import { type ExpectedIdToken, validateIdToken } from './id-token.js';
+import { JsonWebKeys } from './json-web-keys.js';
+import { type LogoutClaims, validateLogoutToken } from './logout-token.js';
+import { ASYMMETRIC_ALGORITHMS, type Claims, type ExpectedParties } from './signed-claims.js';
+
+/** What an id_token must agree with, beyond what its issuer's options say. */
+export type ExpectedSignIn = Pick<ExpectedIdToken, 'nonce' | 'maxAge' | 'subject'>;
+
+/** Parameters of a logout at the issuer. */
+export interface LogoutUrlOptions {
+  /** The id_token of whoever logs out, or the token that it came with. */
+  idTokenHint?: string | Token;
+  /** Where the issuer sends the browser afterwards; it must know the address. */
+  postLogoutRedirectUri?: string;
+  /** Comes back with the browser. */
+  state?: string;
+}
+
+const DEFAULT_CLOCK_TOLERANCE_MS = 120_000;
+
+/** The OpenID Connect side of one client at one issuer: its keys, what it signs, who a token is about. */
+export class OpenIdConnect {
+  readonly #issuer: Issuer;
+  readonly #options: GrantOptions;
+  readonly #keys: JsonWebKeys;
+
+  constructor(issuer: Issuer, options: GrantOptions, clock: ConstructorParameters<typeof JsonWebKeys>[1]) {
+    this.#issuer = issuer;
+    this.#options = options;
+    this.#keys = new JsonWebKeys((signal) => this.#fetchKeys(signal), clock);
+  }
+
+  /**
+   * The token with the claims of its id_token, validated.
+   * @throws {AuthenticationError} FORGE_AUTH_ID_TOKEN_INVALID when there is none, or it is not valid
+   */
+  async withClaims(token: Token, expected: ExpectedSignIn, signal: AbortSignal): Promise<Token> {
+    const parties = await this.#parties(signal);
+    const claims = await validateIdToken(token.idToken, { ...parties, ...expected, accessToken: token.accessToken });
+    return token.with({ claims });
+  }
+
+  /**
+   * As {@link withClaims} where an id_token came and the issuer's keys are known; else the token as it is. A renewed
+   * token of a user is not lost because the keys cannot be had now: it goes without a new id_token.
+   */
+  async accept(token: Token, previous: Token | undefined, signal: AbortSignal): Promise<Token> {
+    if (token.idToken === undefined || token.claims !== undefined) return token;
+    try {
+      const { jwks_uri: keysUrl } = await this.#issuer.metadata();
+      if (keysUrl === undefined) return token;
+      return await this.withClaims(token, { subject: previous?.claims?.['sub'] as string | undefined }, signal);
+    } catch (error) {
+      const kept = previous !== undefined && error instanceof ForgeAuthError && isPassing(error);
+      if (kept && !signal.aborted) return token.with({ idToken: undefined });
+      throw error;
+    }
+  }
+
+  /** @throws {AuthenticationError} FORGE_AUTH_ID_TOKEN_INVALID */
+  async logoutClaims(jwt: string, signal: AbortSignal): Promise<LogoutClaims> {
+    return validateLogoutToken(jwt, await this.#parties(signal));
+  }
+
+  /**
+   * What the issuer tells of the person whose token it is.
+   * @throws {AuthenticationError} when it refuses, or tells of somebody else than the id_token did
+   * @see [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)
+   */
+  async userInfo(token: Token, signal: AbortSignal): Promise<Claims> {
+    const url = await this.#issuer.endpoint('userinfo_endpoint');
+    const info = await this.#fetchJson(url, 'Userinfo', signal, { authorization: token.authorizationHeader });
+    const { sub } = info;
+    if (typeof sub !== 'string' || sub === '') throw invalid('the userinfo answer names no subject');
+    // A token may have been swapped for another person's (OpenID Connect Core §5.3.2).
+    if (token.claims !== undefined && sub !== token.claims['sub'])
+      throw invalid('the userinfo answer is about another person than the id_token');
+    return info;
+  }
+
+  /** @see [OpenID Connect RP-Initiated Logout §2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout) */
+  async logoutUrl(options: LogoutUrlOptions): Promise<string> {
+    const { idTokenHint, postLogoutRedirectUri, state } = options;
+    const endpoint = await this.#issuer.endpoint('end_session_endpoint');
+    this.#issuer.assertSecure(endpoint);
+    const url = new URL(endpoint);
+    const hint = typeof idTokenHint === 'string' ? idTokenHint : idTokenHint?.idToken;
+    const parameters = { id_token_hint: hint, post_logout_redirect_uri: postLogoutRedirectUri, state };
+    url.searchParams.set('client_id', this.#options.clientId as string);
+    for (const [name, value] of Object.entries(parameters)) if (value !== undefined) url.searchParams.set(name, value);
+    return url.href;
+  }
+
+  async #parties(signal: AbortSignal): Promise<ExpectedParties> {
+    const { idTokenIssuer, idTokenAlgorithms = ASYMMETRIC_ALGORITHMS, clockToleranceMs } = this.#options;
+    return {
+      issuer: idTokenIssuer ?? (await this.#issuer.metadata()).issuer,
+      clientId: this.#options.clientId as string,
+      keys: this.#keys,
+      algorithms: idTokenAlgorithms,
+      clockToleranceMs: clockToleranceMs ?? DEFAULT_CLOCK_TOLERANCE_MS,
+      now: this.#issuer.now(),
+      signal,
+    };
+  }
+
+  async #fetchKeys(signal: AbortSignal): Promise<Claims> {
+    return this.#fetchJson(await this.#issuer.endpoint('jwks_uri'), 'Key set request', signal);
+  }
+
+  async #fetchJson(
+    url: string,
+    verb: string,
+    signal: AbortSignal,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Claims> {
+    this.#issuer.assertSecure(url);
+    const what = `${verb} for ${this.#issuer.label}`;
+    const response = await this.#issuer.http.request({ url, signal, headers }).catch((cause: unknown) => {
+      throw signal.aborted ? signal.reason : new AuthenticationError(`${what} failed.`, { cause, transient: true });
+    });
+    const body = response.isSuccess ? response.jsonOrNull<unknown>() : undefined;
+    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Claims;
+    const { status } = response;
+    if (response.isSuccess) throw new AuthenticationError(`${what} failed: the answer is no JSON object.`, { status });
+    throw new AuthenticationError(`${what} failed: HTTP ${status}.`, {
+      status,
+      code: status >= 500 || status === 429 ? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' : 'FORGE_AUTH_TOKEN_REFUSED',
+    });
+  }
+}
+
+function isPassing(error: ForgeAuthError): boolean {
+  return error instanceof AuthenticationError ? error.transient : error.code !== 'FORGE_AUTH_CONFIGURATION';
+}
+
+function invalid(why: string): AuthenticationError {
+  return new AuthenticationError(`The sign-in is refused: ${why}.`, { code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
+}

@@ -1,0 +1,86 @@
+import { ConfigurationError } from '../../errors.js';
+import { scopes } from '../../token/token-key.js';
+import { type AuthorizationCodeTokenProviderOptions, IMPLICIT_FLOW } from './authorization-code-options.js';
+
+/** What one sign-in asks for. */
+export interface AuthorizationUrlOptions {
+  /** The app's name for the user. Left out, it is the `sub` of the id_token. */
+  subject?: string;
+  /** In place of the provider's own. */
+  scope?: string | readonly string[];
+  /** Comes back from `handleCallback`: where the app takes the person afterwards. */
+  redirectTo?: string;
+  /** Who is about to sign in: an address, a telephone number. */
+  loginHint?: string;
+  /** `none`, `login`, `consent`, `select_account`, or several of them. */
+  prompt?: string;
+  /** How long ago the person may have signed in, in seconds. */
+  maxAge?: number;
+  /** Further parameters of the authorization request. */
+  extraParams?: Readonly<Record<string, string>>;
+}
+
+/** What ties an answer to its request. */
+export interface RequestTies {
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeChallenge: string;
+}
+
+/** Parameters that tie answer and request together: nobody but the provider sets them. */
+const OURS: ReadonlySet<string> = new Set([
+  'client_id',
+  'client_secret',
+  'code_challenge',
+  'code_challenge_method',
+  'nonce',
+  'redirect_uri',
+  'request',
+  'request_uri',
+  'response_type',
+  'state',
+]);
+
+/** @throws {ConfigurationError} when a parameter is none of the app's */
+export function checkExtraParams(extraParams: Readonly<Record<string, string>> | undefined, owner: string): void {
+  for (const [name, value] of Object.entries(extraParams ?? {})) {
+    if (name === 'response_type' && value !== 'code') throw new ConfigurationError(`${owner}: ${IMPLICIT_FLOW}`);
+    if (OURS.has(name)) throw new ConfigurationError(`${owner}: the parameter ${name} is set by the provider alone.`);
+  }
+}
+
+/** Whether an id_token is to come. */
+export function asksForIdToken(scope: string | readonly string[] | undefined): boolean {
+  return scope !== undefined && scopes(scope).includes('openid');
+}
+
+/** The parameters of an authorization request. @see [RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1) */
+export function authorizationParameters(
+  options: AuthorizationCodeTokenProviderOptions,
+  asked: AuthorizationUrlOptions,
+  ties: RequestTies,
+): URLSearchParams {
+  const { scope = options.scope, prompt = options.prompt, maxAge = options.maxAge, loginHint } = asked;
+  const parameters = new URLSearchParams({
+    response_type: 'code',
+    client_id: options.clientId as string,
+    redirect_uri: options.redirectUri,
+    state: ties.state,
+    code_challenge: ties.codeChallenge,
+    code_challenge_method: 'S256',
+  });
+  if (asksForIdToken(scope)) parameters.set('nonce', ties.nonce);
+  const single = {
+    scope: scope === undefined ? undefined : scopes(scope).join(' '),
+    response_mode: options.responseMode,
+    prompt,
+    max_age: maxAge,
+    login_hint: loginHint ?? options.loginHint,
+  };
+  for (const [name, value] of Object.entries(single)) if (value !== undefined) parameters.set(name, String(value));
+  for (const name of ['audience', 'resource'] as const)
+    for (const value of [options[name] ?? []].flat()) parameters.append(name, value);
+  for (const [name, value] of Object.entries({ ...options.authorizationParams, ...asked.extraParams }))
+    parameters.set(name, value);
+  return parameters;
+}

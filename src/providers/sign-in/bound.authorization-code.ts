@@ -1,0 +1,151 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { buildAuthorizationUrlWithPAR } from 'openid-client';
+import { InvalidRequestError } from '../../errors.js';
+import type { Token } from '../../token/token.js';
+import type { AuthorizationCodeTokenProviderOptions } from './authorization-code-options.js';
+import type { BoundOAuthProviderParts } from '../grants/bound.oauth-provider.js';
+import { tokenParameters } from '../grants/token-parameters.js';
+import { issuerAnswer } from '../issuer-answer.js';
+import type { Claims } from '../oidc/signed-claims.js';
+import { requestToken } from '../token-endpoint.js';
+import {
+  asksForIdToken,
+  authorizationParameters,
+  type AuthorizationUrlOptions,
+  checkExtraParams,
+} from './authorization-request.js';
+import { BoundSignInProvider } from './bound.sign-in-provider.js';
+import { type CallbackSource, codeOf, readCallback, sameState, signInFailed } from './callback.js';
+import { type SignInState, SignInStates } from './sign-in-states.js';
+
+/** A sign-in that was started. */
+export interface StartedSignIn {
+  /** Where to send the browser. */
+  readonly url: string;
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+}
+
+/** What the app knows of a sign-in by itself. */
+export interface SavedSignIn {
+  /** Of {@link StartedSignIn}, where the app keeps them itself. */
+  state?: string;
+  nonce?: string;
+  codeVerifier?: string;
+  /** Who comes back. A sign-in that was started for somebody else is refused. */
+  subject?: string;
+  redirectTo?: string;
+}
+
+/** What came of a sign-in. */
+export interface FinishedSignIn {
+  /** The app's name for the user; undefined where none was given and the issuer tells none. */
+  readonly subject: string | undefined;
+  readonly token: Token;
+  /** Of the validated id_token. */
+  readonly claims?: Claims;
+  readonly redirectTo?: string;
+}
+
+const random = (): string => randomBytes(32).toString('base64url');
+
+/** The authorization code grant, bound: the half that needs a browser. */
+export class BoundAuthorizationCode extends BoundSignInProvider {
+  readonly #options: AuthorizationCodeTokenProviderOptions;
+  readonly #states: SignInStates;
+
+  constructor(parts: BoundOAuthProviderParts) {
+    super(parts);
+    this.#options = parts.options as AuthorizationCodeTokenProviderOptions;
+    this.#states = new SignInStates(parts.environment, [this.issuer.identity, this.client.id]);
+  }
+
+  async authorizationUrl(asked: AuthorizationUrlOptions = {}): Promise<StartedSignIn> {
+    checkAsked(asked, this.issuer.owner);
+    const [state, nonce, codeVerifier] = [random(), random(), random()];
+    const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url');
+    const parameters = authorizationParameters(this.#options, asked, { state, nonce, codeChallenge });
+    const url = await this.#urlOf(parameters);
+    const { scope = this.#options.scope, maxAge = this.#options.maxAge, subject, redirectTo } = asked;
+    await this.#states.put(state, { codeVerifier, nonce, openid: asksForIdToken(scope), subject, redirectTo, maxAge });
+    return { url, state, nonce, codeVerifier };
+  }
+
+  async handleCallback(source: CallbackSource, saved: SavedSignIn = {}): Promise<FinishedSignIn> {
+    const context = this.standalone();
+    const callback = readCallback(source);
+    const started = await this.#started(callback.state, saved, context.signal);
+    if (saved.subject !== undefined && started.subject !== undefined && saved.subject !== started.subject)
+      throw signInFailed('it was started for another user');
+    const { issuer: identifier, authorization_response_iss_parameter_supported: supported } =
+      await this.issuer.metadata();
+    const code = codeOf(callback, { identifier, namesItself: supported === true });
+    const token = await this.#redeem(code, started, context.signal);
+    const subject = started.subject ?? saved.subject ?? (token.claims?.['sub'] as string | undefined);
+    await this.tell(token, undefined, { ...context, request: subject === undefined ? {} : { subject } });
+    await this.store(token, subject);
+    return {
+      subject,
+      token,
+      ...(token.claims === undefined ? undefined : { claims: token.claims }),
+      ...(started.redirectTo === undefined ? undefined : { redirectTo: started.redirectTo }),
+    };
+  }
+
+  async #started(state: string, saved: SavedSignIn, signal: AbortSignal): Promise<SignInState> {
+    const { codeVerifier, nonce } = saved;
+    if (saved.state !== undefined && !sameState(saved.state, state)) throw signInFailed('its state is another one');
+    const stored = await this.#states.take(state, signal);
+    if (codeVerifier !== undefined && saved.state !== undefined) {
+      const openid = stored?.openid ?? (nonce !== undefined && asksForIdToken(this.#options.scope));
+      return { maxAge: this.#options.maxAge, ...stored, ...saved, codeVerifier, nonce: nonce ?? '', openid };
+    }
+    if (stored === undefined) throw signInFailed('its state is unknown, used already, or older than ten minutes');
+    return stored;
+  }
+
+  async #redeem(code: string, started: SignInState, signal: AbortSignal): Promise<Token> {
+    const { codeVerifier, nonce, openid, maxAge } = started;
+    const { redirectUri, extraParams, compliance } = this.#options;
+    const own = { code, redirect_uri: redirectUri, code_verifier: codeVerifier };
+    const { clientId } = this.#options;
+    const parameters = tokenParameters(own, { clientId, ...(extraParams === undefined ? {} : { extraParams }) }, {});
+    const mends = { mendRequest: compliance?.tokenRequest, mendResponse: compliance?.tokenResponse };
+    const token = await requestToken(this.exchange(signal), 'authorization_code', parameters, mends);
+    if (!openid && token.idToken === undefined) return token;
+    return this.openid.withClaims(token, { nonce: openid ? nonce : undefined, maxAge }, signal);
+  }
+
+  /** Pushed where the issuer takes it (RFC 9126): the browser then carries a reference, and cannot change anything. */
+  async #urlOf(parameters: URLSearchParams): Promise<string> {
+    const endpoint = await this.issuer.endpoint('authorization_endpoint');
+    this.issuer.assertSecure(endpoint);
+    const url = new URL(endpoint);
+    const { pushed_authorization_request_endpoint: pushed } = await this.issuer.metadata();
+    if (pushed === undefined || this.#options.pushAuthorizationRequest === false) {
+      for (const [name, value] of parameters) url.searchParams.append(name, value);
+      return url.href;
+    }
+    const answer = await issuerAnswer(this.exchange(this.standalone().signal), 'Pushed authorization request', (to) =>
+      buildAuthorizationUrlWithPAR(to, parameters),
+    );
+    const { request_uri: requestUri } = answer;
+    if (typeof requestUri !== 'string') throw signInFailed('the issuer answered no request_uri');
+    url.searchParams.set('client_id', this.client.id);
+    url.searchParams.set('request_uri', requestUri);
+    return url.href;
+  }
+}
+
+/** @throws {InvalidRequestError} naming the option */
+function checkAsked(asked: AuthorizationUrlOptions, owner: string): void {
+  checkExtraParams(asked.extraParams, owner);
+  for (const name of ['subject', 'redirectTo', 'loginHint', 'prompt'] as const) {
+    const value: unknown = asked[name];
+    if (value !== undefined && (typeof value !== 'string' || value === ''))
+      throw new InvalidRequestError(`authorizationUrl: ${name} must be a text that is not empty.`);
+  }
+  if (asked.maxAge !== undefined && !(Number.isInteger(asked.maxAge) && asked.maxAge >= 0))
+    throw new InvalidRequestError('authorizationUrl: maxAge must be a whole number of seconds.');
+}

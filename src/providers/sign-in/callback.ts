@@ -1,0 +1,85 @@
+import { AuthenticationError } from '../../errors.js';
+import { sameText } from '../oidc/id-token.js';
+
+/** What the browser brought back from the authorization server. */
+export interface Callback {
+  readonly state: string;
+  readonly code: string | undefined;
+  readonly error: string | undefined;
+  readonly iss: string | undefined;
+}
+
+/** A callback: the URL that was requested, or the parameters of a `form_post`. */
+export type CallbackSource = string | URL | URLSearchParams;
+
+/** Registered error codes (RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6, RFC 8707, RFC 9101): others are not repeated. */
+const CODES: ReadonlySet<string> = new Set([
+  'access_denied',
+  'account_selection_required',
+  'consent_required',
+  'interaction_required',
+  'invalid_request',
+  'invalid_request_object',
+  'invalid_request_uri',
+  'invalid_scope',
+  'invalid_target',
+  'login_required',
+  'request_not_supported',
+  'request_uri_not_supported',
+  'server_error',
+  'temporarily_unavailable',
+  'unauthorized_client',
+  'unmet_authentication_requirements',
+  'unsupported_response_type',
+]);
+
+/** @throws {AuthenticationError} FORGE_AUTH_SIGN_IN_FAILED when it has no state, or says something twice */
+export function readCallback(source: CallbackSource): Callback {
+  const parameters = parametersOf(source);
+  const one = (name: string): string | undefined => {
+    const values = parameters.getAll(name);
+    // Not to be included more than once (RFC 6749 §3.1).
+    if (values.length > 1) throw signInFailed(`the callback has several of ${name}`);
+    return values[0] === '' ? undefined : values[0];
+  };
+  const [state, code, error, iss] = [one('state'), one('code'), one('error'), one('iss')];
+  if (state === undefined) throw signInFailed('the callback has no state');
+  return { state, code, error, iss };
+}
+
+/**
+ * The code, where the callback is an answer to our request.
+ * @throws {AuthenticationError} FORGE_AUTH_SIGN_IN_FAILED when it is of another issuer, an error, or has no code
+ * @see [RFC 9207 §2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
+ */
+export function codeOf(callback: Callback, issuer: { identifier: string; namesItself: boolean }): string {
+  const { iss, error, code } = callback;
+  if (iss === undefined ? issuer.namesItself : iss !== issuer.identifier)
+    throw signInFailed('the callback is of another issuer');
+  if (error !== undefined) {
+    const known = CODES.has(error) ? error : undefined;
+    throw signInFailed(`the issuer answered ${known ?? 'an error'}`, known);
+  }
+  if (code === undefined) throw signInFailed('the callback has no code');
+  return code;
+}
+
+/** Whether a state that the app kept itself is that of the callback. */
+export function sameState(kept: string, received: string): boolean {
+  return sameText(kept, received);
+}
+
+/** The error of a sign-in that came to nothing: the person may start again. */
+export function signInFailed(why: string, error?: string): AuthenticationError {
+  return new AuthenticationError(`The sign-in failed: ${why}.`, {
+    code: 'FORGE_AUTH_SIGN_IN_FAILED',
+    transient: false,
+    ...(error === undefined ? undefined : { error }),
+  });
+}
+
+function parametersOf(source: CallbackSource): URLSearchParams {
+  if (source instanceof URLSearchParams) return source;
+  const text = String(source).split('#', 1)[0] ?? '';
+  return new URLSearchParams(text.includes('?') ? text.slice(text.indexOf('?') + 1) : '');
+}

@@ -1,0 +1,56 @@
+import type { ServiceScope } from '../../token/runtime.js';
+import { fingerprintOf } from '../../token/token-key.js';
+import type { Claims } from '../oidc/signed-claims.js';
+
+/** As long as a refresh token is kept whose issuer sets no end; written anew with each renewal. */
+const TTL_MS = 30 * 24 * 3_600_000;
+
+/** Whom a logout at the issuer concerns, by the app's names: the issuer knows people and sessions by its own. */
+export class SubjectIndex {
+  readonly #scope: ServiceScope;
+
+  constructor(scope: ServiceScope) {
+    this.#scope = scope;
+  }
+
+  /** Remembers under which name the app keeps a person's token. */
+  async add(subject: string, { iss, sub, sid }: Claims): Promise<void> {
+    await Promise.all(
+      [this.#key('sub', iss, sub), this.#key('sid', iss, sid)].map(async (key) => {
+        if (key === undefined) return;
+        const subjects = new Set([...(await this.#read(key)), subject]);
+        await this.#scope.storage()?.writeText(key, JSON.stringify([...subjects]), TTL_MS);
+      }),
+    );
+  }
+
+  /** The app's names for a person, or for whoever has a session. */
+  async find(issuer: unknown, subject: string | undefined, sessionId: string | undefined): Promise<string[]> {
+    const key = subject === undefined ? this.#key('sid', issuer, sessionId) : this.#key('sub', issuer, subject);
+    return key === undefined ? [] : this.#read(key);
+  }
+
+  /** Whether something is done for the first time in `ttlMs`. */
+  async once(id: string, ttlMs: number): Promise<boolean> {
+    const key = this.#key('jti', '', id) as string;
+    const storage = this.#scope.storage();
+    if ((await storage?.readText(key)) !== undefined) return false;
+    await storage?.writeText(key, '1', ttlMs);
+    return true;
+  }
+
+  async #read(key: string): Promise<string[]> {
+    try {
+      const found: unknown = JSON.parse((await this.#scope.storage()?.readText(key)) ?? '[]');
+      return Array.isArray(found) ? found.filter((item) => typeof item === 'string') : [];
+    } catch {
+      return [];
+    }
+  }
+
+  #key(kind: string, issuer: unknown, name: unknown): string | undefined {
+    if (typeof issuer !== 'string' || typeof name !== 'string' || name === '') return undefined;
+    const { keyPrefix, keyName } = this.#scope;
+    return `${keyPrefix}:${encodeURIComponent(keyName).slice(0, 64)}:openid:${fingerprintOf([kind, issuer, name])}`;
+  }
+}
