@@ -1,7 +1,8 @@
-import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { checkOptions, type OptionRules, RULES } from '../option-check.js';
-import type { AuthenticatedRequest, Authenticator, CredentialSource, CredentialVerdict } from './authenticator.js';
+import type { TextSource } from '../providers/text-source.js';
+import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
 import { RequestSigner } from './oauth1/request-signer.js';
 import { ServerTime } from './oauth1/server-time.js';
@@ -9,10 +10,10 @@ import { checkSource, type OAuth1SigningOptions, resolveSigning, SIGNING_RULES }
 
 /** Options of {@link OAuth1Auth}. */
 export interface OAuth1AuthOptions extends OAuth1SigningOptions {
-  /** The access token, or a function that is asked for each request. Without one, the client acts for itself. */
-  token?: CredentialSource;
-  /** The access token's secret, or a function that is asked for each request. */
-  tokenSecret?: CredentialSource;
+  /** The access token, or what holds it: a function or a file, read for each request. Without one, the client acts for itself. */
+  token?: TextSource;
+  /** The access token's secret, or what holds it. */
+  tokenSecret?: TextSource;
   /**
    * Signs the hash of every body that is no form, as `oauth_body_hash`: a form's parameters are signed anyway, of other
    * bodies nothing is.
@@ -47,8 +48,8 @@ export class OAuth1Auth implements Authenticator {
   readonly signsRequest = true;
   readonly #signer: RequestSigner;
   readonly #time: ServerTime;
-  readonly #token: CredentialSource | undefined;
-  readonly #tokenSecret: CredentialSource | undefined;
+  readonly #token: TextSource | undefined;
+  readonly #tokenSecret: TextSource | undefined;
   readonly #bodyHash: boolean;
 
   /** @throws {ConfigurationError} when a credential is missing, or an option malformed */
@@ -74,11 +75,9 @@ export class OAuth1Auth implements Authenticator {
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {
-    const timestamp = this.#time.timestampFor(request);
-    if (!Number.isSafeInteger(timestamp) || timestamp < 0) throw noTimestamp(request.serviceName);
     await this.#signer.sign(request, {
-      serviceName: request.serviceName,
-      timestamp,
+      clock: request.clock,
+      timestamp: this.#time.timestampFor(request),
       token: this.#token,
       tokenSecret: this.#tokenSecret,
       bodyHash: this.#bodyHash,
@@ -97,11 +96,4 @@ export class OAuth1Auth implements Authenticator {
     request.rejection = describeRejection(problem, this.#time.correctionOf(request), request.replayable);
     return 'rejected';
   }
-}
-
-function noTimestamp(serviceName: string): AuthenticationError {
-  return new AuthenticationError(
-    `No credential for "${serviceName}": ${OWNER}: timestamp() answered no number of seconds.`,
-    { code: 'FORGE_AUTH_CREDENTIAL_FAILED', serviceName },
-  );
 }

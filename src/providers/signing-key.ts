@@ -90,11 +90,7 @@ export class SigningKey {
   }
 
   async #ask(): Promise<LoadedKey> {
-    const source = this.#source;
-    const given = typeof source === 'function' ? await readWithin(this.#name, source, this.#clock) : source;
-    if (!isKeyFile(given)) return this.#load(given);
-    const key = await readWithin(this.#name, () => readFile(given.file), this.#clock);
-    return this.#load({ key, ...(given.passphrase === undefined ? undefined : { passphrase: given.passphrase }) });
+    return this.#load(await readKeyMaterial(this.#source, this.#name, this.#clock));
   }
 
   #load(material: KeyMaterial): LoadedKey {
@@ -134,12 +130,31 @@ export function accountOf(source: KeySource | undefined): ServiceAccountKey | un
   }
 }
 
+/**
+ * A private key of any kind, not yet judged by what it is to sign.
+ * @throws {ConfigurationError} naming `name` and the cure, never the key
+ */
+export function privateKeyOf(material: KeyMaterial, name: string): KeyObject {
+  const { key, passphrase } = unwrapped(material);
+  const plain = parsed(key);
+  return privateKey(isAccount(plain) ? plain.private_key : plain, passphrase, name);
+}
+
+/** Reads key material that stands elsewhere: in a file, or where a function finds it. */
+export async function readKeyMaterial(source: KeySource, name: string, clock: Clock): Promise<KeyMaterial> {
+  const given = typeof source === 'function' ? await readWithin(name, source, clock) : source;
+  if (!isKeyFile(given)) return given;
+  const key = await readWithin(name, () => readFile(given.file), clock);
+  return { key, ...(given.passphrase === undefined ? undefined : { passphrase: given.passphrase }) };
+}
+
 /** An HMAC key of a client secret. */
 export function secretKey(secret: string): KeyObject {
   return createSecretKey(Buffer.from(secret, 'utf8'));
 }
 
-function isKeyFile(value: unknown): value is { readonly file: string; readonly passphrase?: string } {
+/** Whether key material stands in a file. */
+export function isKeyFile(value: unknown): value is { readonly file: string; readonly passphrase?: string } {
   return typeof (value as { file?: unknown } | null)?.file === 'string';
 }
 

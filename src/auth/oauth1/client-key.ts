@@ -1,28 +1,35 @@
-import { createPrivateKey, type JsonWebKey, KeyObject, type PrivateKeyInput } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
-import { isRecord } from '../../option-check.js';
+import { isKeyFile, type KeySource, privateKeyOf, readKeyMaterial } from '../../providers/signing-key.js';
 
-/** An RSA private key: PEM, JWK, KeyObject, or PEM and its passphrase. */
-export type OAuth1ClientKey = string | Buffer | JsonWebKey | KeyObject | { key: string | Buffer; passphrase: string };
+/** The RSA private key of a client: read once, or for each request where a file or a function holds it. */
+export class ClientKey {
+  readonly #name: string;
+  readonly #source: KeySource;
+  readonly #fixed: KeyObject | undefined;
 
-/** A key, or a function that reads it for each request: from a file, a vault. */
-export type OAuth1ClientKeySource = OAuth1ClientKey | (() => OAuth1ClientKey | Promise<OAuth1ClientKey>);
+  /**
+   * @param name the option it was given as, for messages
+   * @throws {ConfigurationError} when a key that is given as it is, is no RSA private key
+   */
+  constructor(name: string, source: KeySource) {
+    this.#name = name;
+    this.#source = source;
+    this.#fixed = typeof source === 'function' || isKeyFile(source) ? undefined : rsaKeyOf(source, name);
+  }
 
-/** @throws {ConfigurationError} when nothing can be made of it, or it is no RSA private key; it is not quoted */
-export function clientKeyOf(given: OAuth1ClientKey, owner: string): KeyObject {
-  const key = parse(given);
-  if (key?.type === 'private' && key.asymmetricKeyType === 'rsa') return key;
-  throw new ConfigurationError(
-    `${owner}: clientKey must be an RSA private key, as PEM, JWK, KeyObject or { key, passphrase }.`,
-  );
+  /**
+   * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when it cannot be read
+   * @throws {ConfigurationError} when what was read is no RSA private key
+   */
+  async read(clock: Clock): Promise<KeyObject> {
+    return this.#fixed ?? rsaKeyOf(await readKeyMaterial(this.#source, this.#name, clock), this.#name);
+  }
 }
 
-function parse(given: unknown): KeyObject | undefined {
-  try {
-    if (given instanceof KeyObject) return given;
-    if (isRecord(given) && 'kty' in given) return createPrivateKey({ key: given as JsonWebKey, format: 'jwk' });
-    return createPrivateKey(given as PrivateKeyInput | string | Buffer);
-  } catch {
-    return undefined;
-  }
+function rsaKeyOf(material: Parameters<typeof privateKeyOf>[0], name: string): KeyObject {
+  const key = privateKeyOf(material, name);
+  if (key.asymmetricKeyType === 'rsa') return key;
+  throw new ConfigurationError(`${name} is a key of kind ${String(key.asymmetricKeyType)}. Give an RSA key.`);
 }

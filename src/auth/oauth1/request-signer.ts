@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../../clock.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { HttpRequest } from '../../http/http-request.js';
-import type { CredentialSource } from '../authenticator.js';
-import { readText } from '../credential.js';
-import { clientKeyOf } from './client-key.js';
+import { readTextSource, type TextSource } from '../../providers/text-source.js';
 import { type Parameter, parameter, parametersOf, withoutParameters, withParameters } from './parameters.js';
 import { percentEncode } from './percent-encoding.js';
 import { signatureBaseString } from './signature-base-string.js';
@@ -14,12 +12,11 @@ import type { ResolvedSigning } from './signing-options.js';
 
 /** What one request is signed with, beside the client's own credentials. */
 export interface Signing {
-  /** For messages. */
-  readonly serviceName: string;
+  readonly clock: Clock;
   /** Seconds since 1970. */
   readonly timestamp: number;
-  readonly token?: CredentialSource | undefined;
-  readonly tokenSecret?: CredentialSource | undefined;
+  readonly token?: TextSource | undefined;
+  readonly tokenSecret?: TextSource | undefined;
   /** Whether to sign the hash of a body that is no form. */
   readonly bodyHash?: boolean;
   /** Further parameters of the protocol: `oauth_callback`, `oauth_verifier`. */
@@ -45,22 +42,22 @@ export class RequestSigner {
    */
   async sign(request: HttpRequest, signing: Signing): Promise<void> {
     this.#check(request);
-    const { clientId, clientSecret, method } = this.#options;
-    const read = (source: CredentialSource | undefined, what: string): string | Promise<string> =>
-      typeof source === 'function' ? readText(source, what, signing.serviceName) : (source ?? '');
+    const { owner, clientId, clientSecret, clientKey, method } = this.#options;
+    const read = (name: string, source: TextSource): Promise<string> =>
+      readTextSource(`${owner}: ${name}`, source, signing.clock);
     const secrets = {
-      clientSecret: await read(clientSecret, 'the client secret'),
-      tokenSecret: await read(signing.tokenSecret, 'the token secret'),
-      clientKey: await this.#clientKey(),
+      clientSecret: await read('clientSecret', clientSecret),
+      tokenSecret: await read('tokenSecret', signing.tokenSecret ?? ''),
+      clientKey: await clientKey?.read(signing.clock),
     };
     const parameters = this.#parametersOf(request, signing, {
-      oauth_consumer_key: await read(clientId, 'the client id'),
-      ...(signing.token === undefined ? undefined : { oauth_token: await read(signing.token, 'the token') }),
+      oauth_consumer_key: await read('clientId', clientId),
+      ...(signing.token === undefined ? undefined : { oauth_token: await read('token', signing.token) }),
     });
     takeOut(request, new Set([...parameters, parameter('oauth_signature', '')].map(([name]) => name)));
     const key = `${percentEncode(secrets.clientSecret)}&${percentEncode(secrets.tokenSecret)}`;
     const signature: unknown = await method.sign(baseStringOf(request, parameters), key, secrets);
-    if (typeof signature !== 'string') throw this.#failed(signing, `sign() answered no text but ${typeof signature}`);
+    if (typeof signature !== 'string') throw this.#failed(`sign() answered no text but ${typeof signature}`);
     this.#write(request, [...parameters, parameter('oauth_signature', signature)]);
   }
 
@@ -83,8 +80,8 @@ export class RequestSigner {
     return Object.entries({
       ...credentials,
       oauth_signature_method: method.name,
-      oauth_timestamp: String(signing.timestamp),
-      oauth_nonce: nonce === undefined ? randomBytes(16).toString('hex') : this.#checkedNonce(nonce(), signing),
+      oauth_timestamp: this.#checkedTimestamp(signing.timestamp),
+      oauth_nonce: nonce === undefined ? randomBytes(16).toString('hex') : this.#checkedNonce(nonce()),
       ...(version === undefined ? undefined : { oauth_version: version }),
       ...(signing.bodyHash === true && !isForm(request)
         ? { oauth_body_hash: bodyHashOf(request, method.bodyHash) }
@@ -93,15 +90,14 @@ export class RequestSigner {
     }).map(([name, value]) => parameter(name, value));
   }
 
-  #checkedNonce(nonce: unknown, signing: Signing): string {
-    if (typeof nonce === 'string' && nonce !== '') return nonce;
-    throw this.#failed(signing, 'nonce() answered no text');
+  #checkedTimestamp(timestamp: number): string {
+    if (Number.isSafeInteger(timestamp) && timestamp >= 0) return String(timestamp);
+    throw this.#failed('timestamp() answered no number of seconds');
   }
 
-  async #clientKey(): Promise<KeyObject | undefined> {
-    const { clientKey, owner } = this.#options;
-    if (clientKey === undefined) return undefined;
-    return clientKeyOf(typeof clientKey === 'function' ? await clientKey() : clientKey, owner);
+  #checkedNonce(nonce: unknown): string {
+    if (typeof nonce === 'string' && nonce !== '') return nonce;
+    throw this.#failed('nonce() answered no text');
   }
 
   #write(request: HttpRequest, parameters: readonly Parameter[]): void {
@@ -111,10 +107,9 @@ export class RequestSigner {
     else request.url = withQuery(request.url, (query) => withParameters(query, parameters));
   }
 
-  #failed({ serviceName }: Signing, why: string): AuthenticationError {
-    return new AuthenticationError(`No credential for "${serviceName}": ${this.#options.owner}: ${why}.`, {
+  #failed(why: string): AuthenticationError {
+    return new AuthenticationError(`${this.#options.owner}: the request could not be signed: ${why}.`, {
       code: 'FORGE_AUTH_CREDENTIAL_FAILED',
-      serviceName,
     });
   }
 }

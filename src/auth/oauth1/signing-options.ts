@@ -1,7 +1,8 @@
 import { ConfigurationError } from '../../errors.js';
-import { checkOption, isRecord, oneOf, type OptionRules, RULES } from '../../option-check.js';
-import type { CredentialSource } from '../authenticator.js';
-import { clientKeyOf, type OAuth1ClientKeySource } from './client-key.js';
+import { oneOf, type OptionRules, RULES } from '../../option-check.js';
+import type { KeySource } from '../../providers/signing-key.js';
+import { isFile, type TextSource } from '../../providers/text-source.js';
+import { ClientKey } from './client-key.js';
 import {
   type OAuth1SignatureMethod,
   type OAuth1SignatureMethodName,
@@ -14,12 +15,12 @@ export type OAuth1Placement = 'header' | 'query' | 'body';
 
 /** How requests are signed. */
 export interface OAuth1SigningOptions {
-  /** The client identifier ("consumer key"), or a function that is asked for each request. */
-  clientId: CredentialSource;
-  /** The client's shared secret ("consumer secret"), or a function that is asked for each request. RSA needs none. */
-  clientSecret?: CredentialSource;
-  /** The RSA private key of the RSA methods, or a function that is asked for each request. */
-  clientKey?: OAuth1ClientKeySource;
+  /** The client identifier ("consumer key"), or what holds it: a function or a file, read for each request. */
+  clientId: TextSource;
+  /** The client's shared secret ("consumer secret"), or what holds it. The RSA methods need none. */
+  clientSecret?: TextSource;
+  /** The private key of the RSA methods, or what holds it. */
+  clientKey?: KeySource;
   /** @default 'HMAC-SHA1' */
   signatureMethod?: OAuth1SignatureMethodName | OAuth1SignatureMethod;
   /**
@@ -43,9 +44,9 @@ export interface OAuth1SigningOptions {
 /** Signing options, complete. */
 export interface ResolvedSigning {
   readonly owner: string;
-  readonly clientId: CredentialSource;
-  readonly clientSecret: CredentialSource;
-  readonly clientKey: OAuth1ClientKeySource | undefined;
+  readonly clientId: TextSource;
+  readonly clientSecret: TextSource;
+  readonly clientKey: ClientKey | undefined;
   readonly method: ResolvedSignatureMethod;
   readonly placement: OAuth1Placement;
   readonly realm: string | undefined;
@@ -72,12 +73,12 @@ export const SIGNING_RULES: OptionRules<OAuth1SigningOptions> = Object.freeze({
   allowInsecure: RULES.switch,
 });
 
-/** @throws {ConfigurationError} naming `owner`, the option and the cure */
+/**
+ * Completes options that were checked by {@link SIGNING_RULES}.
+ * @throws {ConfigurationError} naming `owner`, the option and the cure
+ */
 export function resolveSigning(options: OAuth1SigningOptions, owner: string): ResolvedSigning {
   const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
-  if (!isRecord(options)) throw refuse('give { clientId, clientSecret, … }.');
-  for (const [name, rule] of Object.entries(SIGNING_RULES))
-    checkOption(name, options[name as keyof OAuth1SigningOptions], rule, { refuse });
   const { clientId, clientSecret, clientKey, placement = 'header', realm, version, nonce, timestamp } = options;
   const method = resolveSignatureMethod(options.signatureMethod ?? 'HMAC-SHA1', owner);
   checkSource(clientId, `${owner}: clientId`);
@@ -86,13 +87,11 @@ export function resolveSigning(options: OAuth1SigningOptions, owner: string): Re
     checkSource(clientSecret, `${owner}: clientSecret`);
   if (clientKey === undefined && method.needs === 'clientKey')
     throw refuse(`clientKey is missing. ${method.name} signs with an RSA private key.`);
-  if (clientKey !== undefined && typeof clientKey !== 'function') clientKeyOf(clientKey, owner);
   return Object.freeze({
     owner,
     clientId,
     clientSecret: clientSecret ?? '',
-    // Read once: a text would be parsed for each request.
-    clientKey: typeof clientKey === 'function' || clientKey === undefined ? clientKey : clientKeyOf(clientKey, owner),
+    clientKey: clientKey === undefined ? undefined : new ClientKey(`${owner}: clientKey`, clientKey),
     method,
     placement,
     realm,
@@ -105,10 +104,10 @@ export function resolveSigning(options: OAuth1SigningOptions, owner: string): Re
 
 /** A secret may be empty, and may hold any character: it is encoded. @throws {ConfigurationError} */
 export function checkSource(source: unknown, what: string): void {
-  if (typeof source === 'string' || typeof source === 'function') return;
+  if (typeof source === 'string' || typeof source === 'function' || isFile(source)) return;
   throw new ConfigurationError(
     source === undefined
       ? `${what} is undefined. Is the variable that it is read from set?`
-      : `${what} must be a text or a function.`,
+      : `${what} must be a text, a function, or { file }.`,
   );
 }

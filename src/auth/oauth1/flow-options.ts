@@ -1,0 +1,78 @@
+import type { Clock } from '../../clock.js';
+import { ConfigurationError } from '../../errors.js';
+import { checkRequesterOptions, type HttpRequesterOptions } from '../../http/http-requester.js';
+import { checkOptions, oneOf, type OptionRules, RULES } from '../../option-check.js';
+import type { ForgeLogger } from '../../logger.js';
+import { assertSecureUrl } from '../../providers/grant-options.js';
+import type { EncryptionOptions } from '../../storage/encryption.js';
+import type { GetSet, TokenStorage } from '../../storage/token-storage.js';
+import { type OAuth1SigningOptions, SIGNING_RULES } from './signing-options.js';
+
+/** Options of {@link OAuth1Flow}. */
+export interface OAuth1FlowOptions extends OAuth1SigningOptions {
+  /** Where the first leg gets a request token ("temporary credentials"). */
+  requestTokenUrl: string;
+  /** Where the user is asked for their consent. */
+  authorizationUrl: string;
+  /** Where the last leg gets an access token ("token credentials"). */
+  accessTokenUrl: string;
+  /** Where the user is sent back to; `oob`: nowhere, they copy the verifier. @default 'oob' */
+  callbackUrl?: string;
+  /** Method of the two requests. Some old servers take a GET alone. @default 'POST' */
+  method?: 'POST' | 'GET';
+  /** A request token of a flow that was begun elsewhere, and is finished here. */
+  token?: string;
+  /** The secret of `token`. */
+  tokenSecret?: string;
+  /**
+   * Where the secrets of request tokens stand until the users come back, so that any process may take the callback. They
+   * are encrypted with the token itself, which only the callback brings, and taken once, within ten minutes.
+   * @default the memory of this process
+   */
+  storage?: TokenStorage | GetSet;
+  /** Encrypts what is stored once more. @default not */
+  encryption?: EncryptionOptions;
+  /** First part of every storage key. @default 'forge-auth' */
+  keyPrefix?: string;
+  /** How the server is reached. */
+  http?: HttpRequesterOptions;
+  /** @default none: nothing is logged */
+  logger?: ForgeLogger;
+  /** @default the machine's own */
+  clock?: Clock;
+}
+
+const FLOW_RULES: OptionRules<OAuth1FlowOptions> = Object.freeze({
+  ...SIGNING_RULES,
+  requestTokenUrl: RULES.any, // As all that checkFlowOptions() says more about.
+  authorizationUrl: RULES.any,
+  accessTokenUrl: RULES.any,
+  callbackUrl: RULES.text,
+  method: oneOf('POST', 'GET'),
+  token: RULES.text,
+  tokenSecret: RULES.text,
+  storage: RULES.any,
+  encryption: RULES.record,
+  keyPrefix: RULES.text,
+  http: RULES.record,
+  logger: RULES.logger,
+  clock: RULES.record,
+});
+
+/** @throws {ConfigurationError} naming `owner`, the option and the cure */
+export function checkFlowOptions(options: OAuth1FlowOptions, owner: string): void {
+  const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
+  checkOptions(options, FLOW_RULES, { refuse });
+  checkRequesterOptions(options.http, { refuse });
+  for (const name of ['requestTokenUrl', 'authorizationUrl', 'accessTokenUrl'] as const)
+    assertSecureUrl(options[name], name, owner, options.allowInsecure ?? false);
+  checkCallbackUrl(options.callbackUrl ?? 'oob', owner);
+  if ((options.token === undefined) !== (options.tokenSecret === undefined))
+    throw refuse('token and tokenSecret belong together: give both, or neither.');
+}
+
+/** @throws {ConfigurationError} unless it is `oob` or an absolute URL; an app's own scheme will do */
+export function checkCallbackUrl(url: string, owner: string): void {
+  if (url === 'oob' || URL.canParse(url)) return;
+  throw new ConfigurationError(`${owner}: callbackUrl must be an absolute URL, or 'oob'.`);
+}

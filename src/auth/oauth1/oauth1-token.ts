@@ -1,0 +1,29 @@
+import { inspect } from 'node:util';
+
+/**
+ * A token and its secret, as a server of OAuth 1.0a issues them. Prints and serialises redacted: keep the two fields.
+ */
+export class OAuth1Token {
+  readonly token: string;
+  readonly tokenSecret: string;
+  readonly #extra: Readonly<Record<string, string>>;
+
+  constructor(token: string, tokenSecret: string, extra: Readonly<Record<string, string>> = {}) {
+    this.token = token;
+    this.tokenSecret = tokenSecret;
+    this.#extra = Object.freeze({ ...extra });
+  }
+
+  /** What else the server has answered: the user's id, a screen name. A getter: it is never printed. */
+  get extra(): Readonly<Record<string, string>> {
+    return this.#extra;
+  }
+
+  toJSON(): string {
+    return '[OAuth1Token]';
+  }
+
+  [inspect.custom](): string {
+    return '[OAuth1Token]';
+  }
+}
