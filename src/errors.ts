@@ -190,15 +190,27 @@ export interface HttpStatusAnswer {
 export interface ConnectionErrorOptions extends ForgeAuthErrorOptions {
   /** Whether it is certain that nothing was sent (refused, not resolved). @default false */
   nothingSent?: boolean;
+  /** Whether the connection was kept from an earlier request, and closed before a byte of the answer. @default false */
+  staleConnection?: boolean;
 }
 
 /** The network failed: refused, reset, not resolved, closed early. */
 export class ConnectionError extends ForgeAuthError {
   readonly #nothingSent: boolean;
+  readonly #staleConnection: boolean;
 
   constructor(message: string, options: ConnectionErrorOptions = {}) {
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_CONNECTION' });
     this.#nothingSent = options.nothingSent ?? false;
+    this.#staleConnection = options.staleConnection ?? false;
+  }
+
+  /**
+   * Whether the connection was kept from an earlier request, and closed before a byte of the answer came: most likely the
+   * server had closed it as the request was written.
+   */
+  get staleConnection(): boolean {
+    return this.#staleConnection;
   }
 
   /** Whether it is certain that the request never reached a server: then even a POST may be sent again. */

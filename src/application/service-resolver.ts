@@ -82,7 +82,7 @@ async function resolve(
     totalTimeoutMs: options.totalTimeoutMs,
     retry: retry === undefined || retry instanceof NoRetryStrategy ? undefined : retry,
     maxRedirects: options.maxRedirects ?? SERVICE_DEFAULTS.maxRedirects,
-    maxContentLength: options.maxContentLength,
+    maxContentLength: options.maxContentLength ?? limitOf(axios),
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
     hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
     logging: loggingOf(name, logging),
@@ -94,6 +94,11 @@ async function resolve(
     observer: context.observer,
     logger: context.logger,
   };
+}
+
+/** axios says -1 for none. */
+function limitOf({ maxContentLength }: AxiosRequestConfig): number | undefined {
+  return maxContentLength !== undefined && maxContentLength > -1 ? maxContentLength : undefined;
 }
 
 function poolOf(

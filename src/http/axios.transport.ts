@@ -1,6 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { PassThrough, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import {
   type AxiosAdapter,
   type AxiosRequestConfig,
@@ -14,6 +14,7 @@ import { type OptionRules, RULES } from '../option-check.js';
 import { redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { networkError } from './network-error.js';
+import { typedStream } from './typed-stream.js';
 import type { TlsOptions } from './tls-options.js';
 import type { Transport } from './transport.js';
 import { ownOptions } from '../own-options.js';
@@ -138,12 +139,27 @@ function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
   exchange.responseType = request.responseType === 'stream' ? 'stream' : 'arraybuffer';
   if (request.maxContentLength !== undefined) exchange.maxContentLength = request.maxContentLength;
   if (request.axios !== undefined) Object.assign(exchange, ofOneRequest(request));
+  if (request.freshConnection === true) takeFreshConnection(exchange);
   const { cancellation, signal } = request;
   // Other adapters may know signals only.
   if (cancellation === undefined || exchange.adapter !== HTTP_ADAPTER)
     exchange.signal = (cancellation?.signal ?? signal) as GenericAbortSignal;
   else exchange.cancelToken = cancellation as unknown as CancelToken;
   return exchange;
+}
+
+/** An agent of the app's own kind (a proxy's) cannot be copied: it knows by now that the kept connection is closed. */
+function takeFreshConnection(exchange: Exchange): void {
+  const plain = optionsOf(exchange.httpAgent, http.Agent);
+  if (plain !== undefined) exchange.httpAgent = new http.Agent({ ...plain, keepAlive: false });
+  const secure = optionsOf(exchange.httpsAgent, https.Agent);
+  if (secure !== undefined) exchange.httpsAgent = new https.Agent({ ...secure, keepAlive: false });
+}
+
+/** What an agent of exactly this class was made with: Node keeps it, though its types do not say so. */
+function optionsOf(agent: unknown, kind: typeof http.Agent): https.AgentOptions | undefined {
+  const known = typeof agent === 'object' && agent !== null && agent.constructor === kind;
+  return known ? (agent as { readonly options: https.AgentOptions }).options : undefined;
 }
 
 /** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
@@ -168,19 +184,6 @@ function toBuffer(data: unknown): Buffer {
 function streamOf(data: Readable, request: HttpRequest, exchange: AxiosRequestConfig): Readable {
   if (request.axios?.['readHere'] === true && request.maxContentLength === undefined) return data;
   return typedStream(data, (error) => failure(error, request, exchange));
-}
-
-/** What the reader of a stream sees fail: axios's own errors quote the whole request, its credential included. */
-function typedStream(source: Readable, failureOf: (error: unknown) => unknown): Readable {
-  const body = new PassThrough();
-  // A reader that is not there yet must not crash the process; one that comes later finds the stream destroyed.
-  body.on('error', () => undefined);
-  body.once('close', () => source.destroy());
-  source.once('error', (error) => body.destroy(failureOf(error) as Error));
-  source.once('close', () => {
-    if (!source.readableEnded) body.destroy(failureOf(undefined) as Error);
-  });
-  return source.pipe(body);
 }
 
 /** The signal's reason where it aborted, else an error of our own. */

@@ -28,6 +28,8 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** The same at less cost, for a transport that says that it takes it. */
   cancellation?: Cancellation | undefined;
+  /** Whether it must not go out on a connection that was kept from an earlier request. @default false */
+  freshConnection?: boolean | undefined;
   /** Bytes after which the body is given up. */
   maxContentLength?: number | undefined;
   /** Settings of this one request that only the axios transport reads: progress callbacks, decompression, rates. */

@@ -6,7 +6,10 @@ const TLS_CODE =
   /^(?:ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|EPROTO$|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ERR_OSSL_|CRL_)/;
 
 /** Nothing left this machine: even a POST may be sent again. */
-const NOTHING_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND']);
+const NOTHING_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** What becomes of a request on a connection that its server has closed. */
+const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 const BAD_INPUT: ReadonlySet<string> = new Set([
   'ERR_BAD_OPTION_VALUE',
@@ -20,10 +23,16 @@ const BAD_INPUT: ReadonlySet<string> = new Set([
   'ERR_INVALID_PROTOCOL',
   'ERR_UNESCAPED_CHARACTERS',
   'ERR_NOT_SUPPORT',
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_NOT_SUPPORTED',
+  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
 ]);
 
-/** Turns what an HTTP library throws into one of our own errors, by its code alone: never by its message or data. */
-export function networkError(method: string, url: string, raw: unknown): ForgeAuthError {
+/**
+ * Turns what an HTTP library throws into one of our own errors, by its code alone: never by its message or data.
+ * @param onKeptConnection whether the request went out on a connection that had served others; left out, `raw` may know
+ */
+export function networkError(method: string, url: string, raw: unknown, onKeptConnection?: boolean): ForgeAuthError {
   const code = errorCode(raw) ?? '';
   const what = `${method} ${redactUrl(url)}`;
   if (TLS_CODE.test(code)) return new TlsError(`${what} failed: TLS refused (${code}).`, { cause: raw });
@@ -32,7 +41,12 @@ export function networkError(method: string, url: string, raw: unknown): ForgeAu
     return new ResponseParseError(`${what} answered a body that cannot be read (${code}).`, { cause: raw });
   }
   const why = code === '' ? 'connection failed' : `connection failed (${code})`;
-  return new ConnectionError(`${what} failed: ${why}.`, { cause: raw, nothingSent: NOTHING_SENT.has(code) });
+  const staleConnection = CLOSED.has(code) && (onKeptConnection ?? isOnKeptConnection(raw));
+  return new ConnectionError(`${what} failed: ${why}.`, {
+    cause: raw,
+    nothingSent: NOTHING_SENT.has(code),
+    staleConnection,
+  });
 }
 
 /** The code of an error, or of the first error inside an AggregateError (Node tries several addresses). */
@@ -41,4 +55,15 @@ function errorCode(raw: unknown): string | undefined {
   const { code, cause, errors } = raw as { code?: unknown; cause?: unknown; errors?: unknown };
   if (isErrorCode(code) && code !== 'ERR_NETWORK') return code;
   return errorCode(cause) ?? (Array.isArray(errors) ? errorCode(errors[0]) : undefined);
+}
+
+/** What Node tells of a request without an answer (axios hands it on), and undici of a socket. */
+function isOnKeptConnection(raw: unknown): boolean {
+  if (typeof raw !== 'object' || raw === null) return false;
+  const { request, response, socket, cause } = raw as Partial<
+    Record<'request' | 'response' | 'socket' | 'cause', unknown>
+  >;
+  if (response !== undefined) return false;
+  const kept = (request as { reusedSocket?: unknown } | undefined)?.reusedSocket === true;
+  return kept || Number((socket as { bytesRead?: unknown } | undefined)?.bytesRead) > 0 || isOnKeptConnection(cause);
 }

@@ -15,3 +15,4 @@ export {
   fencedTokenStorageContract,
   tokenStorageContract,
 } from './token-storage.contract.js';
+export { transportContract } from './transport.contract.js';

@@ -4,11 +4,8 @@ import type { HttpResponse } from '../../http/http-request.js';
 import type { Observers } from '../../observer.js';
 import type { Circuit, CircuitPermit, RequestRetryStrategy, RetryOutcome } from '../../retry/request-retry.strategy.js';
 import { parseRetryAfter } from '../../retry/retry-after.js';
-import { type CallRequest, discard } from '../request/call-request.js';
+import { type CallRequest, discard, isIdempotent } from '../request/call-request.js';
 import type { Layer, Next } from './layer.js';
-
-/** Methods that may be sent twice (RFC 9110 §9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /** A service that asks to be left alone for longer gets its wish; the caller gets the answer. */
 const LONGEST_WAIT_MS = 60_000;
@@ -106,10 +103,10 @@ function delayAfter(
 }
 
 /** A request may be sent twice if it is idempotent, says so, or has certainly not been sent; and if its body can be. */
-function mayRepeat({ method, body, call }: CallRequest, error: unknown): boolean {
-  if (body?.replayable === false) return false;
+function mayRepeat(request: CallRequest, error: unknown): boolean {
+  if (request.body?.replayable === false) return false;
   if (error instanceof ConnectionError && error.nothingSent) return true;
-  return call.idempotent ?? IDEMPOTENT.has(method);
+  return isIdempotent(request);
 }
 
 function settle({ response, error }: Result, attempts: number): HttpResponse {

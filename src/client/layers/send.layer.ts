@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.js';
-import { ForgeAuthError, InvalidRequestError, TimeoutError } from '../../errors.js';
+import { ConnectionError, ForgeAuthError, InvalidRequestError, TimeoutError } from '../../errors.js';
 import { Cancellation } from '../../http/cancellation.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
@@ -9,6 +9,7 @@ import { afterPatiently } from '../../http/patient-timer.js';
 import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';
 import { redactUrl } from '../../redact.js';
+import { isIdempotent } from '../request/call-request.js';
 import type { Layer, SentRequest } from './layer.js';
 
 /** What sending needs to know of its service. */
@@ -30,7 +31,8 @@ export function sendLayer({ name, transport, clock, observer }: SendOptions): La
     const release = scope.onAbort((reason) => cancellation.abort(reason));
     const stopTimer = afterPatiently(clock, timeoutMs, () => cancellation.abort(timedOut(request, timeoutMs, name)));
     request.cancellation = cancellation;
-    if (!takesCancellation) Object.defineProperty(request, 'signal', { value: cancellation.signal, enumerable: true });
+    if (!takesCancellation)
+      Object.defineProperty(request, 'signal', { value: cancellation.signal, enumerable: true, configurable: true });
     let response: HttpResponse;
     try {
       response = checkResponse(await next(request), request);
@@ -39,7 +41,10 @@ export function sendLayer({ name, transport, clock, observer }: SendOptions): La
       if (counted?.failure !== undefined) throw counted.failure;
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
       const known = error instanceof ForgeAuthError || cancellation.aborted;
-      throw known ? error : networkError(request.method, request.url, error);
+      const failure = known ? error : networkError(request.method, request.url, error);
+      if (!mayGoAgain(request, failure)) throw failure;
+      request.freshConnection = true;
+      return send(request, next);
     } finally {
       stopTimer();
     }
@@ -49,6 +54,16 @@ export function sendLayer({ name, transport, clock, observer }: SendOptions): La
     return response;
   };
   return observer === undefined ? send : observed(send, name, clock, observer);
+}
+
+/**
+ * Whether the connection of a request, kept from an earlier one, was closed by the server as it was written, and the
+ * request may be sent twice: then it goes out on a fresh one, at once. No failed attempt: a pool cannot know better.
+ */
+function mayGoAgain(request: SentRequest, failure: unknown): boolean {
+  if (!(failure instanceof ConnectionError) || !failure.staleConnection || request.freshConnection === true)
+    return false;
+  return !(request.body instanceof Readable) && isIdempotent(request) && !request.call.scope.aborted;
 }
 
 /** Tells whoever listens how each request ended. */

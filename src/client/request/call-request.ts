@@ -48,6 +48,14 @@ export interface CallRequest {
   readonly call: Call;
 }
 
+/** Methods that may be sent twice (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** Whether a request may be sent twice: as its call says, else as its method does. */
+export function isIdempotent({ method, call }: { readonly method: string; readonly call: Call }): boolean {
+  return call.idempotent ?? IDEMPOTENT.has(method);
+}
+
 /** Frees the connection of an answer that nobody will read. */
 export function discard(response: HttpResponse): void {
   if (!Buffer.isBuffer(response.body)) response.body.destroy();

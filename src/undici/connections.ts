@@ -1,0 +1,105 @@
+import { Socket } from 'node:net';
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
+import type { HttpRequest } from '../http/http-request.js';
+import type { UndiciTransportOptions } from './undici.transport.options.js';
+
+/** Where a transport's requests go out. */
+export interface Connections {
+  /** Connections opened so far. */
+  readonly count: number;
+  for(request: HttpRequest): Dispatcher;
+  /** Lets go of a dispatcher that was made for one request. */
+  release(dispatcher: Dispatcher): void;
+  close(): Promise<void>;
+}
+
+/** Those of a dispatcher that the app has made: it stays open, and says nothing of fresh connections. */
+export function givenConnections(dispatcher: Dispatcher): Connections {
+  let count = 0;
+  dispatcher.on?.('connect', () => (count += 1));
+  return {
+    get count() {
+      return count;
+    },
+    for: () => dispatcher,
+    release: () => undefined,
+    close: async () => undefined,
+  };
+}
+
+/** Those of a transport's own, opened on first use. */
+export function connectionsOf(options: Omit<UndiciTransportOptions, 'maxContentLength'>): Connections {
+  const { proxy, tls, connect, ...rest } = options;
+  const given = { allowH2: rest.allowH2 ?? false, ...tls, ...connect } as buildConnector.BuildOptions;
+  const connector = typeof connect === 'function' ? (connect as buildConnector.connector) : buildConnector(given);
+  const direct = { ...rest, connect: telling(connector) } as Agent.Options;
+  const behindProxy = { ...direct, requestTls: tls, proxyTunnel: false };
+  let count = 0;
+  let common: Route | undefined;
+
+  const open = (): Route => {
+    const route = routeOf(proxy, direct, behindProxy);
+    for (const dispatcher of new Set([route.http, route.https])) dispatcher.on('connect', () => (count += 1));
+    return route;
+  };
+  const pick = (route: Route, { url }: HttpRequest): Dispatcher =>
+    url.startsWith('https:') ? route.https : route.http;
+
+  return {
+    get count() {
+      return count;
+    },
+    for: (request) => pick(request.freshConnection === true ? open() : (common ??= open()), request),
+    release: (dispatcher) => {
+      if (dispatcher !== common?.http && dispatcher !== common?.https) void dispatcher.close().catch(() => undefined);
+    },
+    close: async () => {
+      const route = common;
+      common = undefined;
+      if (route !== undefined) await Promise.all([...new Set([route.http, route.https])].map((each) => each.destroy()));
+    },
+  };
+}
+
+/** Has errors of a connection say whether it had served others: by those of the network alone nobody could tell. */
+function telling(connector: buildConnector.connector): buildConnector.connector {
+  return (options, callback) =>
+    connector(options, (...[error, socket]) => {
+      // Undefined, where undici's types say null.
+      if (!(socket instanceof Socket)) return callback(error as Error, null);
+      const before = socket.bytesRead;
+      const tell = (failure: Error & { socket?: unknown }): void => {
+        failure.socket ??= { bytesRead: socket.bytesRead - before };
+      };
+      socket.prependListener('error', tell);
+      callback(null, socket);
+    });
+}
+
+interface Route {
+  readonly http: Dispatcher;
+  readonly https: Dispatcher;
+}
+
+function routeOf(proxy: UndiciTransportOptions['proxy'], direct: Agent.Options, behindProxy: Agent.Options): Route {
+  if (proxy === false) return both(new Agent(direct));
+  if (proxy !== undefined) return both(new ProxyAgent({ ...behindProxy, uri: String(proxy) } as ProxyAgent.Options));
+  const [httpProxy, httpsProxy] = [proxyFromEnvironment('http'), proxyFromEnvironment('https')];
+  const http = httpProxy === undefined ? new Agent(direct) : new EnvHttpProxyAgent({ ...behindProxy, httpProxy });
+  if (httpProxy === httpsProxy) return both(http);
+  // Without one of its own, undici would send https through the proxy of http.
+  const https = httpsProxy === undefined ? new Agent(direct) : new EnvHttpProxyAgent({ ...behindProxy, httpsProxy });
+  return { http, https };
+}
+
+function both(dispatcher: Dispatcher): Route {
+  return { http: dispatcher, https: dispatcher };
+}
+
+function proxyFromEnvironment(scheme: 'http' | 'https'): string | undefined {
+  for (const name of [`${scheme}_proxy`, 'all_proxy']) {
+    const value = process.env[name] ?? process.env[name.toUpperCase()];
+    if (value !== undefined && value !== '') return value;
+  }
+  return undefined;
+}

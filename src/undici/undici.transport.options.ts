@@ -1,0 +1,24 @@
+import type { TlsOptions } from '../http/tls-options.js';
+
+/** Options of an `UndiciTransport`; what else an undici `Agent` takes is handed on to it. */
+export interface UndiciTransportOptions {
+  /** Connections open at once to one origin; further requests wait. @default no limit */
+  connections?: number;
+  /** Requests under way at once on one connection. @default 1 */
+  pipelining?: number;
+  /**
+   * URL of a proxy for all requests; `false`: none.
+   * @default what `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) say, read before the first request
+   */
+  proxy?: string | URL | false;
+  /** Certificates, and whether those of servers are checked. */
+  tls?: TlsOptions;
+  /** Options of undici's connector (`timeout`, `lookup`, `socketPath` …), over `tls`; or a connector. */
+  connect?: object | ((options: never, callback: never) => void);
+  /** Milliseconds that an idle connection is kept, unless the server says less. @default 4_000 */
+  keepAliveTimeout?: number;
+  /** Whether HTTP/2 is spoken where a server offers it. @default false */
+  allowH2?: boolean;
+  /** Bytes of a body, compressed or not, after which it is given up, where the request says nothing. @default no limit */
+  maxContentLength?: number;
+}
