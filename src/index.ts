@@ -5,11 +5,12 @@ export { BearerAuth } from './auth/bearer.authenticator.js';
 export { CallerTokenAuth, type CallerTokenAuthOptions } from './auth/caller-token.authenticator.js';
 export type { CallerInit } from './auth/caller.js';
 export { CompositeAuth, type CompositeAuthOptions } from './auth/composite.authenticator.js';
-export { OAuth1Auth, type OAuth1AuthOptions } from './auth/oauth1.authenticator.js';
+export { OAuth1Auth, type OAuth1AuthOptions, type OAuth1UserTokens } from './auth/oauth1.authenticator.js';
 export { OAuth1Flow, type OAuth1FlowCall } from './auth/oauth1.flow.js';
 export type { OAuth1Callback } from './auth/oauth1/callback.js';
 export type { OAuth1FlowOptions } from './auth/oauth1/flow-options.js';
 export { OAuth1Token } from './auth/oauth1/oauth1-token.js';
+export type { OAuth1UserToken } from './auth/oauth1/user-tokens.js';
 export type {
   OAuth1BodyHash,
   OAuth1SignatureMethod,

@@ -34,7 +34,7 @@ export async function resolveAuth(
   }
   if (auth instanceof CompositeAuth) {
     const composite = auth as CompositeAuth<AuthMember>;
-    const usesTokens = composite.members.some((member) => !isAuthenticator(member) || member instanceof TokenAuth);
+    const usesTokens = composite.members.some(takesTokenRequest);
     const resolved = composite.resolve((member) => {
       refuseExclusions(member, refuse);
       return memberOf(member, context, place);
@@ -52,12 +52,16 @@ export async function resolveAuth(
         `auth is a function, and must make an authenticator: something with a method authenticate(request). A function that reads a token is auth: new BearerAuth(readToken).`,
       );
     }
-    return { authenticator: made, usesTokens: made instanceof TokenAuth };
+    return { authenticator: made, usesTokens: takesTokenRequest(made) };
   }
   return {
     authenticator: memberOf(auth, context, place),
-    usesTokens: !isAuthenticator(auth) || auth instanceof TokenAuth,
+    usesTokens: takesTokenRequest(auth),
   };
+}
+
+function takesTokenRequest(auth: AuthMember): boolean {
+  return !isAuthenticator(auth) || auth.takesTokenRequest === true;
 }
 
 /** Paths that are called bare: those of the service, and those of its token options. */

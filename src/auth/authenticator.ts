@@ -66,6 +66,8 @@ export interface Authenticator {
   onRejected?(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean>;
   /** When a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
   readonly retry?: AuthRetryStrategy | undefined;
+  /** Whether calls may say what they ask of its token: `auth: { subject }`. @default false */
+  readonly takesTokenRequest?: boolean | undefined;
   /** Whether it signs the request as it stands: {@link CompositeAuth} calls it after those that change it. @default false */
   readonly signsRequest?: boolean | undefined;
   /** Lower-case names of the headers that are written. A call that sets one of them itself is left alone. */

@@ -1,10 +1,11 @@
-import { ConfigurationError } from '../errors.js';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, hasMethods, type OptionRules, RULES } from '../option-check.js';
 import type { TextSource } from '../providers/text-source.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
-import { RequestSigner } from './oauth1/request-signer.js';
+import type { OAuth1Token } from './oauth1/oauth1-token.js';
+import { RequestSigner, type Signing } from './oauth1/request-signer.js';
 import { ServerTime } from './oauth1/server-time.js';
 import { checkSource, type OAuth1SigningOptions, resolveSigning, SIGNING_RULES } from './oauth1/signing-options.js';
 
@@ -15,6 +16,11 @@ export interface OAuth1AuthOptions extends OAuth1SigningOptions {
   /** The access token's secret, or what holds it. */
   tokenSecret?: TextSource;
   /**
+   * The tokens of users, of whom each call names one: `auth: { subject }`. An {@link OAuth1Flow}, or what finds them in
+   * the app's own store. Takes the place of `token` and `tokenSecret`.
+   */
+  tokens?: OAuth1UserTokens;
+  /**
    * Signs the hash of every body that is no form, as `oauth_body_hash`: a form's parameters are signed anyway, of other
    * bodies nothing is.
    * @default false
@@ -23,12 +29,22 @@ export interface OAuth1AuthOptions extends OAuth1SigningOptions {
   bodyHash?: boolean;
 }
 
+/** Where the tokens of users are found: an {@link OAuth1Flow}, or the app's own store. */
+export interface OAuth1UserTokens {
+  /** Whatever else it has, is not used. */
+  forSubject(subject: string): { getToken(): Promise<Pick<OAuth1Token, 'token' | 'tokenSecret'> | undefined> };
+}
+
 const OWNER = 'OAuth1Auth';
 
 const OAUTH1_RULES: OptionRules<OAuth1AuthOptions> = Object.freeze({
   ...SIGNING_RULES,
   token: RULES.any,
   tokenSecret: RULES.any,
+  tokens: {
+    accepts: (value) => hasMethods(value, 'forSubject'),
+    what: 'an OAuth1Flow, or an object with a method forSubject(subject)',
+  },
   bodyHash: RULES.switch,
 });
 
@@ -46,10 +62,12 @@ const MAY_REPORT: ReadonlySet<number> = new Set([400, 401, 403]);
 export class OAuth1Auth implements Authenticator {
   readonly credentialHeaders: readonly string[];
   readonly signsRequest = true;
+  readonly takesTokenRequest: boolean;
   readonly #signer: RequestSigner;
   readonly #time: ServerTime;
   readonly #token: TextSource | undefined;
   readonly #tokenSecret: TextSource | undefined;
+  readonly #tokens: OAuth1UserTokens | undefined;
   readonly #bodyHash: boolean;
 
   /** @throws {ConfigurationError} when a credential is missing, or an option malformed */
@@ -57,7 +75,9 @@ export class OAuth1Auth implements Authenticator {
     const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${OWNER}: ${problem}`);
     checkOptions(options, OAUTH1_RULES, { refuse });
     const signing = resolveSigning(options, OWNER);
-    const { token, tokenSecret, bodyHash = false } = options;
+    const { token, tokenSecret, tokens, bodyHash = false } = options;
+    if (tokens !== undefined && (token ?? tokenSecret) !== undefined)
+      throw refuse('give either tokens or token and tokenSecret, not both.');
     if (token !== undefined) checkSource(token, `${OWNER}: token`);
     if (tokenSecret !== undefined) checkSource(tokenSecret, `${OWNER}: tokenSecret`);
     if (token === '') throw refuse('token must not be empty. Leave it out if the client acts for itself.');
@@ -70,6 +90,8 @@ export class OAuth1Auth implements Authenticator {
     this.#time = new ServerTime(signing.timestamp);
     this.#token = token;
     this.#tokenSecret = tokenSecret;
+    this.#tokens = tokens;
+    this.takesTokenRequest = tokens !== undefined;
     this.#bodyHash = bodyHash;
     this.credentialHeaders = signing.placement === 'header' ? ['authorization'] : [];
   }
@@ -78,8 +100,7 @@ export class OAuth1Auth implements Authenticator {
     await this.#signer.sign(request, {
       clock: request.clock,
       timestamp: this.#time.timestampFor(request),
-      token: this.#token,
-      tokenSecret: this.#tokenSecret,
+      ...(await this.#tokenFor(request)),
       bodyHash: this.#bodyHash,
     });
   }
@@ -96,4 +117,25 @@ export class OAuth1Auth implements Authenticator {
     request.rejection = describeRejection(problem, this.#time.correctionOf(request), request.replayable);
     return 'rejected';
   }
+
+  async #tokenFor({
+    tokenRequest,
+    serviceName,
+  }: AuthenticatedRequest): Promise<Pick<Signing, 'token' | 'tokenSecret'>> {
+    if (this.#tokens === undefined) return { token: this.#token, tokenSecret: this.#tokenSecret };
+    const subject = tokenRequest?.subject;
+    if (subject === undefined)
+      throw authorizationRequired(serviceName, 'the call names no user. Give auth: { subject }');
+    const found = await this.#tokens.forSubject(subject).getToken();
+    if (found === undefined) throw authorizationRequired(serviceName, 'the user has not consented');
+    return { token: found.token, tokenSecret: found.tokenSecret };
+  }
+}
+
+function authorizationRequired(serviceName: string, why: string): AuthenticationError {
+  return new AuthenticationError(`No credential for "${serviceName}": ${why}.`, {
+    code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+    serviceName,
+    transient: false,
+  });
 }

@@ -1,8 +1,5 @@
-import { systemClock, type Clock } from '../clock.js';
-import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
-import { ForgeResponse } from '../http/forge-response.js';
-import type { HttpRequest } from '../http/http-request.js';
-import { HttpRequester } from '../http/http-requester.js';
+import { systemClock } from '../clock.js';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { silentLogger } from '../logger.js';
 import { redactUrl } from '../redact.js';
 import { TokenEncryption } from '../storage/encryption.js';
@@ -12,13 +9,11 @@ import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import { DEFAULT_KEY_PREFIX } from '../token/standalone.js';
 import { type OAuth1Callback, readCallback } from './oauth1/callback.js';
 import { checkCallbackUrl, checkFlowOptions, type OAuth1FlowOptions } from './oauth1/flow-options.js';
-import { oauthProblemOf } from './oauth1/oauth-problem.js';
-import type { OAuth1Token } from './oauth1/oauth1-token.js';
-import { RequestSigner } from './oauth1/request-signer.js';
-import { RequestTokens } from './oauth1/request-tokens.js';
-import { ServerTime } from './oauth1/server-time.js';
+import { OAuth1Token } from './oauth1/oauth1-token.js';
+import { type PendingToken, RequestTokens } from './oauth1/request-tokens.js';
 import { resolveSigning } from './oauth1/signing-options.js';
-import { tokenIn } from './oauth1/token-answer.js';
+import { type TokenAsk, TokenEndpoint } from './oauth1/token-endpoint.js';
+import { type OAuth1UserToken, UserTokens } from './oauth1/user-tokens.js';
 
 /** What a call of {@link OAuth1Flow} may bring along. */
 export interface OAuth1FlowCall {
@@ -30,7 +25,6 @@ export interface OAuth1FlowCall {
 const OWNER = 'OAuth1Flow';
 /** Of so many open flows none is the only one, however many there are. */
 const MOST_OPEN = 1_000;
-const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /**
  * The three legs of OAuth 1.0a: a request token, the user's consent, an access token.
@@ -41,15 +35,13 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
  */
 export class OAuth1Flow {
   readonly #options: OAuth1FlowOptions;
-  readonly #signer: RequestSigner;
-  readonly #time: ServerTime;
-  readonly #clock: Clock;
-  readonly #http: HttpRequester;
+  readonly #endpoint: TokenEndpoint;
   readonly #storage: GuardedStorage;
   readonly #pending: RequestTokens;
+  readonly #users: UserTokens;
   /** Request tokens that were got or given here and not redeemed yet: with one alone, nobody need name it. */
   readonly #open = new Set<string>();
-  #given: { readonly token: string; readonly tokenSecret: string } | undefined;
+  #given: (PendingToken & { readonly token: string }) | undefined;
 
   /** @throws {ConfigurationError} when an option is missing or malformed, or a URL would carry secrets in the clear */
   constructor(options: OAuth1FlowOptions) {
@@ -57,21 +49,20 @@ export class OAuth1Flow {
     const signing = resolveSigning(options, OWNER);
     const { clock = systemClock, logger = silentLogger, token, tokenSecret, encryption } = options;
     this.#options = { ...options };
-    this.#clock = clock;
-    this.#signer = new RequestSigner(signing);
-    this.#time = new ServerTime(signing.timestamp);
-    this.#http = new HttpRequester(options.http, clock);
+    this.#endpoint = new TokenEndpoint(signing, options.method ?? 'POST', options.http, clock);
     this.#storage = new GuardedStorage(storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), OWNER), {
       clock,
       logger,
       encryption: encryption && new TokenEncryption(encryption),
     });
-    this.#pending = new RequestTokens({
+    const kept = {
       storage: this.#storage,
       clock,
       keyPrefix: options.keyPrefix ?? DEFAULT_KEY_PREFIX,
       owner: [options.accessTokenUrl, typeof options.clientId === 'string' ? options.clientId : ''],
-    });
+    };
+    this.#pending = new RequestTokens(kept);
+    this.#users = new UserTokens(kept);
     if (token === undefined || tokenSecret === undefined) return;
     this.#given = { token, tokenSecret };
     this.#open.add(token);
@@ -79,14 +70,15 @@ export class OAuth1Flow {
 
   /**
    * The first leg: gets a request token, and keeps its secret until the user comes back.
-   * @param call `callbackUrl` takes the place of the flow's own
+   * @param call `callbackUrl` takes the place of the flow's own; `subject` names the user whose token it will be
    * @throws {AuthenticationError} when the server refuses, or answers no token
    */
-  async requestToken(call: OAuth1FlowCall & { callbackUrl?: string } = {}): Promise<OAuth1Token> {
-    const { callbackUrl = this.#options.callbackUrl ?? 'oob' } = call;
+  async requestToken(call: OAuth1FlowCall & { callbackUrl?: string; subject?: string } = {}): Promise<OAuth1Token> {
+    const { callbackUrl = this.#options.callbackUrl ?? 'oob', subject } = call;
+    if (subject !== undefined) this.#users.forSubject(subject);
     checkCallbackUrl(callbackUrl, OWNER);
-    const issued = await this.#send('requestTokenUrl', call, { parameters: { oauth_callback: callbackUrl } });
-    await this.#begin(issued.token, issued.tokenSecret);
+    const issued = await this.#ask('requestTokenUrl', call, { parameters: { oauth_callback: callbackUrl } });
+    await this.#begin(issued.token, { tokenSecret: issued.tokenSecret, subject });
     return issued;
   }
 
@@ -116,14 +108,18 @@ export class OAuth1Flow {
     if (typeof verifier !== 'string' || verifier.trim() === '')
       throw new AuthenticationError(`${OWNER}: the verifier is missing: the user has not consented.`);
     const token = this.#tokenOf(named);
-    const tokenSecret = await this.#take(token, call.signal);
+    const pending = await this.#take(token, call.signal);
     this.#open.delete(token);
     try {
+      const { tokenSecret, subject } = pending;
       const parameters = { oauth_verifier: verifier.trim() };
-      return await this.#send('accessTokenUrl', call, { token, tokenSecret, parameters });
+      const issued = await this.#ask('accessTokenUrl', call, { token, tokenSecret, parameters });
+      if (subject === undefined) return issued;
+      await this.#users.forSubject(subject).setToken(issued);
+      return new OAuth1Token(issued.token, issued.tokenSecret, issued.extra, subject);
     } catch (error) {
       // Nothing was decided: the user need not begin again.
-      if (error instanceof AuthenticationError && error.transient) await this.#begin(token, tokenSecret);
+      if (error instanceof AuthenticationError && error.transient) await this.#begin(token, pending);
       throw error;
     }
   }
@@ -136,9 +132,17 @@ export class OAuth1Flow {
     return this.accessToken(readCallback(callback, OWNER), call);
   }
 
+  /**
+   * The token of one user, as `requestToken({ subject })` and the callback have left it, or `setToken` has.
+   * @throws {InvalidRequestError} when the name is empty
+   */
+  forSubject(subject: string): OAuth1UserToken {
+    return this.#users.forSubject(subject);
+  }
+
   /** Closes connections, and lets go of the storage. */
   async close(): Promise<void> {
-    await Promise.all([this.#http.close(), this.#storage.close()]);
+    await Promise.all([this.#endpoint.close(), this.#storage.close()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -157,69 +161,31 @@ export class OAuth1Flow {
     );
   }
 
-  async #take(token: string, signal = new AbortController().signal): Promise<string> {
-    const given = this.#given?.token === token ? this.#given.tokenSecret : undefined;
+  async #take(token: string, signal = new AbortController().signal): Promise<PendingToken> {
+    const given = this.#given?.token === token ? this.#given : undefined;
     if (given !== undefined) this.#given = undefined;
-    const tokenSecret = given ?? (await this.#pending.take(token, signal));
-    if (tokenSecret !== undefined) return tokenSecret;
+    const pending = given ?? (await this.#pending.take(token, signal));
+    if (pending !== undefined) return pending;
     this.#open.delete(token);
     throw new AuthenticationError(
       `${OWNER}: the request token is unknown, was used before, or is older than ten minutes. Begin again with requestToken().`,
     );
   }
 
-  async #begin(token: string, tokenSecret: string): Promise<void> {
-    await this.#pending.put(token, tokenSecret);
+  async #begin(token: string, pending: PendingToken): Promise<void> {
+    await this.#pending.put(token, pending);
     this.#open.add(token);
     const [oldest] = this.#open;
     if (oldest !== undefined && this.#open.size > MOST_OPEN) this.#open.delete(oldest);
   }
 
-  async #send(
+  #ask(
     endpoint: 'requestTokenUrl' | 'accessTokenUrl',
     { extraParams = {}, signal }: OAuth1FlowCall,
-    signing: { token?: string; tokenSecret?: string; parameters: Readonly<Record<string, string>> },
+    signing: TokenAsk['signing'],
   ): Promise<OAuth1Token> {
-    const what = `${OWNER}: ${endpoint === 'requestTokenUrl' ? 'request token' : 'access token'} of ${redactUrl(this.#options[endpoint])}`;
-    const call = {};
-    for (;;) {
-      const request = { ...this.#request(endpoint, extraParams, signal), call, clock: this.#clock };
-      await this.#signer.sign(request, { clock: this.#clock, timestamp: this.#time.timestampFor(request), ...signing });
-      const response = await this.#answerTo(request, what);
-      const refused = oauthProblemOf(response) === 'timestamp_refused';
-      const mayBeTime = refused || response.status === 401;
-      if (mayBeTime && this.#time.correct(request, response.headers['date'], refused)) continue;
-      if (response.isSuccess) this.#time.keep(request);
-      return tokenIn(response, what, this.#clock.now());
-    }
-  }
-
-  #request(
-    endpoint: 'requestTokenUrl' | 'accessTokenUrl',
-    extraParams: Readonly<Record<string, string>>,
-    signal: AbortSignal | undefined,
-  ): HttpRequest {
-    const url = new URL(this.#options[endpoint]);
-    const form = new URLSearchParams(extraParams).toString();
-    const { method = 'POST' } = this.#options;
-    const asQuery = method === 'GET' && form !== '';
-    if (asQuery) url.search += `${url.search === '' ? '' : '&'}${form}`;
-    return {
-      method,
-      url: url.href,
-      headers: { accept: '*/*', ...(method === 'POST' ? { 'content-type': FORM_TYPE } : undefined) },
-      ...(method === 'POST' ? { body: form } : undefined),
-      responseType: 'text',
-      signal,
-    };
-  }
-
-  async #answerTo(request: HttpRequest, what: string): Promise<ForgeResponse> {
-    try {
-      return new ForgeResponse(request, await this.#http.send(request));
-    } catch (cause) {
-      if (request.signal?.aborted === true || !(cause instanceof ForgeAuthError)) throw cause;
-      throw new AuthenticationError(`${what} failed: the server could not be reached.`, { cause, transient: true });
-    }
+    const url = this.#options[endpoint];
+    const what = `${OWNER}: the ${endpoint === 'requestTokenUrl' ? 'request' : 'access'} token of ${redactUrl(url)}`;
+    return this.#endpoint.ask({ url, what, extraParams, signing, signal });
   }
 }

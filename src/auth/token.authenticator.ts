@@ -45,6 +45,7 @@ interface SentToken {
 
 /** Puts a manager's token on requests, and has it replaced when the service rejects it. */
 export class TokenAuth implements Authenticator {
+  readonly takesTokenRequest = true;
   readonly retry: AuthRetryStrategy;
   readonly credentialHeaders: readonly string[] | undefined;
   readonly #manager: TokenManager;

@@ -7,11 +7,18 @@ export class OAuth1Token {
   readonly token: string;
   readonly tokenSecret: string;
   readonly #extra: Readonly<Record<string, string>>;
+  readonly #subject: string | undefined;
 
-  constructor(token: string, tokenSecret: string, extra: Readonly<Record<string, string>> = {}) {
+  constructor(token: string, tokenSecret: string, extra: Readonly<Record<string, string>> = {}, subject?: string) {
     this.token = token;
     this.tokenSecret = tokenSecret;
     this.#extra = Object.freeze({ ...extra });
+    this.#subject = subject;
+  }
+
+  /** Whose token it is, where `requestToken({ subject })` said so. */
+  get subject(): string | undefined {
+    return this.#subject;
   }
 
   /** What else the server has answered: the user's id, a screen name. A getter: it is never printed. */

@@ -12,6 +12,13 @@ const TAKEN = 'taken';
 const MOST_LOCAL = 10_000;
 const PURPOSE = 'OAuth 1.0a request token';
 
+/** What belongs to a request token until the user comes back. */
+export interface PendingToken {
+  readonly tokenSecret: string;
+  /** Whose consent is asked for. */
+  readonly subject?: string | undefined;
+}
+
 /** What the tokens of a flow are kept with. */
 export interface RequestTokensOptions {
   readonly storage: GuardedStorage;
@@ -35,18 +42,18 @@ export class RequestTokens {
     this.#options = options;
   }
 
-  async put(token: string, tokenSecret: string): Promise<void> {
+  async put(token: string, pending: PendingToken): Promise<void> {
     const { storage, clock } = this.#options;
     const key = this.#key(token);
     const until = clock.now() + TTL_MS;
-    const sealed = sealText(JSON.stringify({ tokenSecret, until }), token, PURPOSE);
+    const sealed = sealText(JSON.stringify({ ...pending, until }), token, PURPOSE);
     if ((await storage.writeText(key, sealed, TTL_MS)) === 'written') return;
     this.#prune();
     this.#local.set(key, { sealed, until });
   }
 
-  /** The secret of a token, once; undefined where it is unknown, taken or too old. */
-  async take(token: string, signal: AbortSignal): Promise<string | undefined> {
+  /** What belongs to a token, once; undefined where it is unknown, taken or too old. */
+  async take(token: string, signal: AbortSignal): Promise<PendingToken | undefined> {
     const { storage } = this.#options;
     const key = this.#key(token);
     const lease = await storage.acquire(`${key}:lock`, { ttlMs: LEASE_MS, signal });
@@ -62,11 +69,11 @@ export class RequestTokens {
     }
   }
 
-  #open(sealed: string, token: string): string | undefined {
+  #open(sealed: string, token: string): PendingToken | undefined {
     const text = openText(sealed, token, PURPOSE);
     if (text === undefined) return undefined;
-    const { tokenSecret, until } = JSON.parse(text) as { tokenSecret: string; until: number };
-    return this.#options.clock.now() < until ? tokenSecret : undefined;
+    const { until, ...pending } = JSON.parse(text) as PendingToken & { until: number };
+    return this.#options.clock.now() < until ? pending : undefined;
   }
 
   /** The oldest stand first. */
