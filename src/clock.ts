@@ -7,6 +7,11 @@
 export interface Clock {
   /** Current time in epoch milliseconds. */
   now(): number;
+  /**
+   * Milliseconds since some point in time, never set back or forward: durations run on it.
+   * @default `now()`
+   */
+  monotonic?(): number;
   /** A number in `[0, 1)`. */
   random(): number;
   /**
@@ -22,6 +27,7 @@ const MAX_TIMER_MS = 2_147_483_647;
 /** The machine's own clock. */
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   random: () => Math.random(),
   after(delayMs: number, task: () => void, keepAlive = false): () => void {
     const timer = setTimeout(task, Math.min(Math.max(0, delayMs), MAX_TIMER_MS));
@@ -29,6 +35,11 @@ export const systemClock: Clock = Object.freeze({
     return () => clearTimeout(timer);
   },
 });
+
+/** Milliseconds since some point in time, by the clock that is never set back where there is one. */
+export function monotonicNow(clock: Clock): number {
+  return clock.monotonic === undefined ? clock.now() : clock.monotonic();
+}
 
 /**
  * Waits `delayMs`, or rejects with the signal's reason as soon as it aborts.

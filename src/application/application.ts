@@ -15,6 +15,7 @@ import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
+import { EndpointBackoffs } from '../token/endpoint-backoffs.js';
 import { DocumentCache } from '../token/document-cache.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
@@ -153,6 +154,7 @@ export class ForgeAuthApplication {
       observer: this.observer,
       jitter: clock.random(),
       discovery: new DocumentCache(clock),
+      backoffs: new EndpointBackoffs(clock),
       instantiate: (type, what) => this.#host.instantiate(type, what),
       guard: (storage, lock) => this.#guard(storage, lock),
     };

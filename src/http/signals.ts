@@ -35,6 +35,17 @@ export function linkSignals(...parents: (AbortSignal | undefined)[]): SignalLink
   };
 }
 
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. The work goes on. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const link = linkSignals(signal);
+  return new Promise<T>((resolve, reject) => {
+    link.signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    if (signal.aborted) reject(signal.reason as Error);
+    work.then(resolve, reject).finally(() => link.release());
+  });
+}
+
 function allowManyListeners(signal: AbortSignal): void {
   if (getMaxListeners(signal) < MANY_LISTENERS) setMaxListeners(MANY_LISTENERS, signal);
 }

@@ -193,7 +193,10 @@ export class BoundPipeline {
       },
       {
         key: () => this.#keys.of(step.name),
-        obtain: (previous, signal, redeem) => new StepFlight(step, this.#flights, signal).run(previous, redeem),
+        step: step.name,
+        grantType: step.grantType,
+        obtain: (previous, signal, redeem, report) =>
+          new StepFlight(step, this.#flights, signal).run(previous, redeem, report),
         isOwnFailure: (error) => isOwnFailure(error, step.name),
         revoke: async () => {
           throw new AuthenticationError('The tokens of a pipeline cannot be revoked: nobody knows where.');

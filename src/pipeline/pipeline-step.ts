@@ -2,6 +2,7 @@ import { ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
 import { obtainFrom } from '../token/provider.token-source.js';
+import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { Redeem } from '../token/slot/redemption.js';
 import type { ServiceScope } from '../token/runtime.js';
 import { bindProvider, type TokenProvider } from '../token/token-provider.js';
@@ -27,6 +28,7 @@ export interface StepRequest {
   readonly deadline: number;
   readonly previous: Token | undefined;
   readonly redeem: Redeem;
+  readonly report: FlightReport;
 }
 
 /** A step of a bound pipeline, whatever it was given as. */
@@ -36,6 +38,8 @@ export interface PipelineStep {
   readonly ttlMs: number | undefined;
   readonly deadlineMs: number | undefined;
   readonly refreshWindowMs: number | undefined;
+  /** For observers. */
+  readonly grantType: string | undefined;
   /** What tells it apart from a step of the same name, secrets only as fingerprints. */
   identity(): Promise<readonly string[]>;
   /** One fetch, with its retries. @throws {TokenWanted} when the token of an indirect dependency is asked for */
@@ -68,6 +72,7 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepScope): Pipeli
     ttlMs: fetcher.ttlMs,
     deadlineMs: fetcher.deadlineMs,
     refreshWindowMs: fetcher.refreshWindowMs,
+    grantType: undefined,
     identity: () => (identity ??= fetcherIdentity(fetcher, named)),
     obtain: async ({ context, signal, deadline }) => {
       const requestedAt = clock.now();
@@ -92,11 +97,12 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     ttlMs: step.ttlMs,
     deadlineMs: undefined,
     refreshWindowMs: undefined,
+    grantType: provider.grantType,
     identity: async () => [
       ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
       ...(provider.identity ?? []),
     ],
-    obtain: async ({ previous, signal, deadline, redeem }) => {
+    obtain: async ({ previous, signal, deadline, redeem, report }) => {
       const requestedAt = clock.now();
       const context = {
         http,
@@ -107,7 +113,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
         request: {},
         ...(serviceName === undefined ? undefined : { serviceName }),
       };
-      return withTtl(await obtainFrom(provider, previous, context, redeem), step.ttlMs, requestedAt);
+      return withTtl(await obtainFrom(provider, previous, context, redeem, report), step.ttlMs, requestedAt);
     },
     close: async () => {
       await Promise.all([provider.close?.(), http.close()]);

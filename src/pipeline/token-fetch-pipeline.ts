@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';
-import { linkSignals } from '../http/signals.js';
+import { untilAborted } from '../http/signals.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
@@ -244,14 +244,4 @@ function checkSteps(options: TokenFetchPipelineOptions): void {
 function graphOf(steps: readonly GivenStep[], resultStep: string | undefined, owner = 'TokenFetchPipeline'): StepGraph {
   const nodes = steps.map(({ name, dependsOn, ttlMs }) => ({ name, dependsOn: dependsOn ?? [], ttlMs }));
   return new StepGraph(nodes, resultStep, owner);
-}
-
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  const link = linkSignals(signal);
-  return new Promise<T>((resolve, reject) => {
-    link.signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    if (signal.aborted) reject(signal.reason as Error);
-    work.then(resolve, reject).finally(() => link.release());
-  });
 }

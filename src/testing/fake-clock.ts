@@ -42,6 +42,11 @@ export class FakeClock implements Clock {
     return this.#wall;
   }
 
+  /** Time that passed, whatever `jump` did to the time of day. */
+  monotonic(): number {
+    return this.#elapsed;
+  }
+
   random(): number {
     return this.#random();
   }

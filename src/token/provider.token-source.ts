@@ -1,9 +1,11 @@
 import { AuthenticationError, ConfigurationError, TokenRefreshError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import type { Redeem, Redemption } from './slot/redemption.js';
+import type { FlightReport } from './slot/slot-observer.js';
+import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
-import { canonicalRequest, copyRequest, fingerprintOf, NO_PARAMETERS, tokenKey } from './token-key.js';
+import { canonicalRequest, copyRequest, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
@@ -16,6 +18,7 @@ import { ownOptions } from '../own-options.js';
 export class ProviderTokenSource implements TokenSource {
   readonly #scope: ServiceScope;
   readonly #provider: BoundTokenProvider;
+  readonly #endpoint: EndpointBackoff;
   readonly #slots: SlotCache;
   readonly #default: TokenSlot;
   #http: HttpRequester | undefined;
@@ -25,6 +28,9 @@ export class ProviderTokenSource implements TokenSource {
     this.#scope = { ...scope, settings: { ...scope.settings, deadlineMs } };
     this.#provider = provider;
     this.#slots = new SlotCache(provider.maxTokens);
+    const { keyPrefix, keyName } = scope;
+    const endpoint = provider.endpoint ?? [keyName, provider.constructor.name, ...(provider.identity ?? [])];
+    this.#endpoint = scope.backoffs.of(keyPrefix, endpoint);
     this.#default = this.#createSlot({});
     provider.attach?.(this);
   }
@@ -73,10 +79,12 @@ export class ProviderTokenSource implements TokenSource {
       this.#scope,
       {
         key: () => this.#key(requested),
-        obtain: (previous, signal, redeem) =>
-          obtainFrom(this.#provider, previous, this.#context(request, signal), redeem),
         rerunnable: this.#provider.rerunnable ?? true,
         isOwnFailure: (error) => !concernsPerson(error),
+        endpoint: this.#endpoint,
+        grantType: this.#provider.grantType,
+        obtain: (previous, signal, redeem, report) =>
+          obtainFrom(this.#provider, previous, this.#context(request, signal), redeem, report),
         revoke: (token) => this.#revoke(token, request),
         introspect: (token) => this.#introspect(token, request),
       },
@@ -135,6 +143,7 @@ export async function obtainFrom(
   previous: Token | undefined,
   context: TokenRequestContext,
   redeem: Redeem,
+  report: FlightReport,
 ): Promise<Token> {
   if (previous?.refreshToken === undefined || provider.refreshToken === undefined) return provider.fetchToken(context);
   const redemption = await redeem();
@@ -143,7 +152,9 @@ export async function obtainFrom(
     if (interactive) throw overtaken();
     return provider.fetchToken(context);
   }
+  const { grant } = report;
   try {
+    report.grant = 'refresh_token';
     return carryOver(previous, await provider.refreshToken(previous, context));
   } catch (error) {
     const unspent = (isTransient(error) && isAnswered(error)) || error instanceof ConfigurationError;
@@ -151,6 +162,7 @@ export async function obtainFrom(
     if (unspent || context.signal.aborted) throw error;
     if (interactive) throw await refreshFailure(error, redemption, context.request);
     // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
+    report.grant = grant;
     return provider.fetchToken(context);
   }
 }

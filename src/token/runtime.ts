@@ -5,6 +5,7 @@ import type { Observers } from '../observer.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import type { DiscoveryDocuments } from './document-cache.js';
+import type { EndpointBackoffs } from './endpoint-backoffs.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { SlotSettings } from './token-settings.js';
 
@@ -17,6 +18,7 @@ export interface Runtime {
   /** This process's share of the jitter of refreshes, in `[0, 1)`: it spreads those of a fleet. */
   readonly jitter: number;
   readonly discovery: DiscoveryDocuments;
+  readonly backoffs: EndpointBackoffs;
   /** An instance of a class: the app's own where it has one. */
   instantiate<T>(type: unknown, what: string): Promise<T>;
   /** Watches over a storage, which is closed with the application. */

@@ -8,6 +8,7 @@ import { GuardedStorage } from '../storage/guarded-storage.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { type OptionRules, RULES } from '../option-check.js';
+import { EndpointBackoffs } from './endpoint-backoffs.js';
 import { DocumentCache } from './document-cache.js';
 import type { ServiceScope } from './runtime.js';
 import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from './token-settings.js';
@@ -80,6 +81,7 @@ export function standaloneScope(
     clock,
     logger,
     discovery: new DocumentCache(clock),
+    backoffs: new EndpointBackoffs(clock),
     storage: () => (storage ??= guard(given, undefined)),
     settings: resolveTokenSettings(options),
     jitter: clock.random(),

@@ -24,6 +24,19 @@ export function isAnswered(error: unknown): boolean {
   return cause instanceof ConnectionError && cause.nothingSent;
 }
 
+/** Refusals of the client, whatever it asks for. */
+const CLIENT_REFUSALS: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client']);
+
+/** Whether a failure is the endpoint's, for whatever it is asked: not a refusal of what one request asked for. */
+export function isOfEndpoint(error: unknown): boolean {
+  if (!(error instanceof AuthenticationError)) return false;
+  const { status, retryAfterMs, cause } = error;
+  if (retryAfterMs !== undefined || error.code === 'FORGE_AUTH_TOKEN_DEADLINE') return true;
+  if (CLIENT_REFUSALS.has(error.error ?? '') || cause instanceof ConnectionError || cause instanceof TimeoutError)
+    return true;
+  return status !== undefined && error.transient;
+}
+
 /**
  * Whatever a provider threw, as the error that all waiting callers get.
  * @param owner for the message: `"orders"`

@@ -82,6 +82,10 @@ export interface BoundTokenProvider extends TokenProvider {
   keyParts?(): readonly string[] | Promise<readonly string[]>;
   /** The provider's own way to the network. */
   readonly http?: HttpRequester;
+  /** What tells the endpoint and the client apart: requests of all who name the same are held back together. */
+  readonly endpoint?: readonly string[];
+  /** The grant type of `fetchToken`, for observers. @default 'custom' */
+  readonly grantType?: string;
   /** Whether a new token can be had without a person. What cannot be had again is never evicted from memory. @default true */
   readonly rerunnable?: boolean;
   /** Bounds one flight in place of the service's own deadline, in milliseconds. */

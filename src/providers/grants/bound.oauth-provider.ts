@@ -114,7 +114,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       ...(extraParams === undefined ? undefined : { extraParams }),
     };
     return [
-      this.#grantType,
+      this.grantType,
       this.issuer.identity,
       ...(await this.client.keyParts(this.#grant.secretInKey ?? true)),
       canonicalRequest(asked),
@@ -148,7 +148,12 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     };
   }
 
-  get #grantType(): string {
+  /** What requests to one endpoint as one client have in common: they are held back together. */
+  get endpoint(): readonly string[] {
+    return [this.issuer.identity, this.#options.clientId ?? ''];
+  }
+
+  get grantType(): string {
     return this.#options.extraParams?.['grant_type'] ?? this.#options.grantType ?? this.#grant.grantType;
   }
 
@@ -173,7 +178,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   #request({ request, signal }: TokenRequestContext, own: GrantParameters): Promise<Token> {
-    const { grant_type: given = this.#grantType, ...parameters } = own;
+    const { grant_type: given = this.grantType, ...parameters } = own;
     const grantType = String(given);
     const written = tokenParameters(parameters, this.#options, request);
     return requestToken(this.exchange(signal), grantType, written, mendsOf(this.issuer.compliance, grantType));

@@ -1,5 +1,7 @@
 import { AuthenticationError, TokenRefreshError } from '../../errors.js';
-import type { FetchGate } from './fetch-gate.js';
+import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
+import type { FlightReport, ObservedTokens } from './slot-observer.js';
+import type { EndpointBackoff } from '../endpoint-backoffs.js';
 import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
 import { type Redeem, type RedemptionCase, Redemptions } from './redemption.js';
@@ -8,16 +10,19 @@ import type { ShelvedToken, TokenShelf } from './token-shelf.js';
 import { Token } from '../token.js';
 
 /** Where the tokens of one key come from. */
-export interface TokenWork {
+export interface TokenWork extends ObservedTokens {
+  /** The endpoint that is asked, where others ask it, too. */
+  readonly endpoint?: EndpointBackoff | undefined;
   /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
   key(): string | Promise<string>;
+  /** Whether a new token can be had without a person. @default true */
+  readonly rerunnable?: boolean;
   /**
    * Gets a new token; `previous` is the last one known, with its refresh token only if that may be redeemed.
    * @param redeem to be asked before a refresh token is sent
+   * @param report told which grant is asked for
    */
-  obtain(previous: Token | undefined, signal: AbortSignal, redeem: Redeem): Promise<Token>;
-  /** Whether a new token can be had without a person. @default true */
-  readonly rerunnable?: boolean;
+  obtain(previous: Token | undefined, signal: AbortSignal, redeem: Redeem, report: FlightReport): Promise<Token>;
   /**
    * Whether a failure is this token's own, rather than that of another one it is made from: others are not held against
    * its endpoint, and told where they belong. Left out, every failure is.
@@ -37,6 +42,9 @@ export interface RenewalRequest {
   readonly signal: AbortSignal;
   /** A new token is wanted, whatever storage has. */
   readonly forced: boolean;
+  readonly report: FlightReport;
+  /** The fetch of this renewal, once it was started. */
+  attempt?: SlotAttempt;
   /** The last token known here. */
   readonly current: ShelvedToken | undefined;
   /** Whether a stored token will do. */
@@ -60,8 +68,6 @@ const LEASE_MS = 5_000;
 const POLL_MS = 250;
 /** Part of the polling time that jitter adds, so that a fleet does not look in step. */
 const POLL_JITTER = 0.5;
-/** Name of the note that holds a fleet back from a failing endpoint. */
-const BACKOFF_NOTE = 'backoff';
 
 /**
  * The whole of one renewal: look in storage, pass the gate, take the lease, look again, fetch, write, hand over.
@@ -71,15 +77,15 @@ export class TokenRenewal {
   readonly #scope: ServiceScope;
   readonly #work: TokenWork;
   readonly #shelf: TokenShelf;
-  readonly #gate: FetchGate;
+  readonly #backoff: SlotBackoff;
   readonly #redemptions: Redemptions;
 
-  constructor(scope: ServiceScope, work: TokenWork, shelf: TokenShelf, gate: FetchGate) {
+  constructor(scope: ServiceScope, work: TokenWork, shelf: TokenShelf, backoff: SlotBackoff) {
     this.#scope = scope;
     this.#work = work;
     this.#shelf = shelf;
-    this.#gate = gate;
     this.#redemptions = new Redemptions(shelf, scope.clock, work.rerunnable ?? true);
+    this.#backoff = backoff;
   }
 
   /** @throws {AuthenticationError} when no token can be had */
@@ -111,7 +117,7 @@ export class TokenRenewal {
   async #runAlone(request: RenewalRequest, before: ShelvedToken | undefined): Promise<Renewed> {
     const { clock } = this.#scope;
     for (;;) {
-      await this.#passGate();
+      await this.#backoff.check();
       // The holder may be done before its refusal of us arrives: its announcement is then not to be missed.
       const since = this.#shelf.changes;
       const admission = await this.#shelf.acquire(LEASE_MS, request.signal);
@@ -133,12 +139,13 @@ export class TokenRenewal {
     try {
       const stored = lease === undefined ? before : await this.#shelf.read();
       if (this.#isNews(stored, request, before)) return this.#found(stored);
-      await this.#passGate();
-      return await this.#fetch(request, stored, lease);
+      request.attempt = await this.#backoff.begin(request.signal);
+      return await this.#fetch(request, stored, lease, request.attempt);
     } catch (error) {
-      if (!request.signal.aborted) await this.failed(error);
+      if (!request.signal.aborted) await this.failed(request, error);
       throw error;
     } finally {
+      request.attempt?.abandoned();
       // Announced before the lease is given back where there is a token, after it where there is none.
       this.#shelf.announce();
       lease?.release().then(
@@ -152,21 +159,20 @@ export class TokenRenewal {
     request: RenewalRequest,
     stored: ShelvedToken | undefined,
     lease: KeptLease | undefined,
+    attempt: SlotAttempt,
   ): Promise<Renewed> {
     const { signal } = request;
     const known = newest(request.current, stored);
     const obtainedAt = this.#scope.clock.now();
-    const token = await this.#obtain({ known, stored, lease }, signal);
+    const token = await this.#obtain({ known, stored, lease }, request);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
     if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
-    const hadFailed = this.#gate.failures > 0;
-    this.#gate.succeeded();
     const shelved = this.shelve(token, obtainedAt, known, lease?.generation);
     // Written before it is used: a rotated refresh token that is lost cannot be had again.
     let newer = lease?.lost === true ? await this.#newerThan(shelved, request) : undefined;
     if (newer === undefined && (await this.#shelf.put(shelved)) === 'superseded')
       newer = await this.#newerThan(shelved, request);
-    if (hadFailed) await this.#shelf.writeNote(BACKOFF_NOTE, '', 1);
+    await attempt.succeeded();
     return { shelved: newer ?? shelved, fetched: true };
   }
 
@@ -178,11 +184,11 @@ export class TokenRenewal {
       : undefined;
   }
 
-  async #obtain(redemption: RedemptionCase, signal: AbortSignal): Promise<Token> {
+  async #obtain(redemption: RedemptionCase, { signal, report }: RenewalRequest): Promise<Token> {
     const { owner, clock } = this.#scope;
     const candidate = this.#redemptions.candidate(redemption);
     const token = await this.#work
-      .obtain(candidate, signal, () => this.#redemptions.redeem(redemption))
+      .obtain(candidate, signal, () => this.#redemptions.redeem(redemption), report)
       .catch(async (error: unknown) => {
         if (error instanceof TokenRefreshError) await this.#redemptions.refused(redemption);
         throw error;
@@ -209,7 +215,7 @@ export class TokenRenewal {
   }
 
   #found(stored: ShelvedToken): Renewed {
-    this.#gate.succeededElsewhere(stored.obtainedAt);
+    this.#backoff.succeededElsewhere(stored.obtainedAt);
     return { shelved: stored, fetched: false };
   }
 
@@ -224,19 +230,10 @@ export class TokenRenewal {
     return request.acceptable(found) && (!request.forced || found.generation > since);
   }
 
-  /** @throws {AuthenticationError} FORGE_AUTH_BACKOFF while this process, or another one, holds fetches back */
-  async #passGate(): Promise<void> {
-    this.#gate.adopt(await this.#shelf.readNote(BACKOFF_NOTE));
-    this.#gate.check(this.#scope.owner);
-  }
-
   /** A fetch came to nothing: the endpoint is left alone for a while, by the other processes, too. */
-  async failed(error: unknown): Promise<void> {
-    if (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF') return;
-    if (this.#work.isOwnFailure?.(error) === false) return;
-    this.#gate.failed(error);
-    const { text, ttlMs } = this.#gate.toNote();
-    await this.#shelf.writeNote(BACKOFF_NOTE, text, ttlMs);
+  async failed({ attempt }: RenewalRequest, error: unknown): Promise<void> {
+    if (isHeldBack(error) || this.#work.isOwnFailure?.(error) === false) attempt?.abandoned();
+    else await attempt?.failed(error);
   }
 }
 

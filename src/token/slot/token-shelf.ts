@@ -122,16 +122,15 @@ export class TokenShelf {
     return this.#storage()?.locksFleet === true;
   }
 
-  /** A note to the others, beside the token. */
-  async readNote(name: string): Promise<string | undefined> {
+  /** Reads a note of the fleet's. @param key its place in storage; left out, beside the token */
+  async readNote(key?: string): Promise<string | undefined> {
     const storage = this.#storage();
-    return storage?.locksFleet === true ? storage.readText(`${await this.#watchedKey(storage)}:${name}`) : undefined;
+    return storage?.locksFleet === true ? storage.readText(key ?? (await this.#noteKey(storage))) : undefined;
   }
 
-  async writeNote(name: string, text: string, ttlMs: number): Promise<void> {
+  async writeNote(text: string, ttlMs: number, key?: string): Promise<void> {
     const storage = this.#storage();
-    if (storage?.locksFleet === true)
-      await storage.writeText(`${await this.#watchedKey(storage)}:${name}`, text, ttlMs);
+    if (storage?.locksFleet === true) await storage.writeText(key ?? (await this.#noteKey(storage)), text, ttlMs);
   }
 
   /** Listens no longer, nor when it is used again. */
@@ -150,6 +149,10 @@ export class TokenShelf {
       this.#watched = { key, storage, end };
     }
     return key;
+  }
+
+  async #noteKey(storage: GuardedStorage): Promise<string> {
+    return `${await this.#watchedKey(storage)}:${BACKOFF_NOTE}`;
   }
 
   #heard(): void {
@@ -189,6 +192,9 @@ export class TokenShelf {
     return Math.max(access, (refreshExpiryOf(token, obtainedAt) ?? obtainedAt + REFRESH_TOKEN_TTL_MS) - now);
   }
 }
+
+/** Name of the note that holds a fleet back from a failing endpoint. */
+const BACKOFF_NOTE = 'backoff';
 
 const CHANGED = Symbol('changed');
 

@@ -1,14 +1,16 @@
 import { AuthenticationError } from '../../errors.js';
-import { FetchGate } from './fetch-gate.js';
+import type { TokenRequestCause } from '../../observer.js';
 import { type HeldToken, holdToken, supersedes } from './held-token.js';
 import { Probation } from './probation.js';
 import { RefusingResources } from '../refusing-resources.js';
 import { Flight } from './single-flight.js';
 import type { ServiceScope } from '../runtime.js';
 import { guardedEvents, type SlotEvents } from './slot-events.js';
+import { isHeldBack, SlotBackoff } from './slot-backoff.js';
 import { SlotFlights } from './slot-flights.js';
+import { type FlightReport, SlotObserver } from './slot-observer.js';
 import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
-import { TokenRenewal, type TokenWork } from './token-renewal.js';
+import { type RenewalRequest, TokenRenewal, type TokenWork } from './token-renewal.js';
 import { type ShelvedToken, TokenShelf } from './token-shelf.js';
 import type { Replacement, TokenHandle, TokenKind } from '../token-source.js';
 import type { Token } from '../token.js';
@@ -24,7 +26,8 @@ export class TokenSlot implements TokenHandle {
   readonly #events: SlotEvents;
   readonly #shelf: TokenShelf;
   readonly #renewal: TokenRenewal;
-  readonly #gate: FetchGate;
+  readonly #backoff: SlotBackoff;
+  readonly #observer: SlotObserver;
   readonly #flights: SlotFlights;
   readonly #probation: Probation;
   readonly refusing: RefusingResources;
@@ -50,29 +53,33 @@ export class TokenSlot implements TokenHandle {
       clock,
       () => this.#changedElsewhere(),
     );
-    this.#gate = new FetchGate(clock);
+    this.#backoff = new SlotBackoff(scope, this.#shelf, work.endpoint);
+    this.#observer = new SlotObserver(scope, work);
     this.#probation = new Probation(clock);
     this.#outage = new SlotOutage(scope);
     this.refusing = new RefusingResources(clock);
     this.#flights = new SlotFlights(
-      (forced) => this.#takeOff(forced),
+      (forced) => this.#startFlight(forced),
       (flight, error) => this.#landedBadly(flight, error),
     );
     this.#work = work;
-    this.#renewal = new TokenRenewal(scope, work, this.#shelf, this.#gate);
+    this.#renewal = new TokenRenewal(scope, work, this.#shelf, this.#backoff);
   }
 
   /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
   get(signal?: AbortSignal): Promise<Token> {
     const held = this.#held;
-    if (held !== undefined && this.#scope.clock.now() < held.checkAt) return held.promise;
-    return this.#getSlowly(signal);
+    if (held === undefined || this.#scope.clock.now() >= held.checkAt) return this.#getSlowly(signal);
+    if (this.#scope.observer.active) this.#observer.served('fresh');
+    return held.promise;
   }
 
   /** The current token while `get` would answer it without another look at anything. */
   peekFresh(): Token | undefined {
     const held = this.#held;
-    return held !== undefined && this.#scope.clock.now() < held.checkAt ? held.token : undefined;
+    if (held === undefined || this.#scope.clock.now() >= held.checkAt) return undefined;
+    if (this.#scope.observer.active) this.#observer.served('fresh');
+    return held.token;
   }
 
   /** The current token if it has not run out; nothing is fetched. */
@@ -101,7 +108,7 @@ export class TokenSlot implements TokenHandle {
 
   /** A new token, whatever the age of the current one. Concurrent calls share one flight. */
   forceRefresh(signal?: AbortSignal): Promise<Token> {
-    return this.#flights.force(signal);
+    return this.#observer.waited(this.#flights.force(signal));
   }
 
   /**
@@ -120,6 +127,7 @@ export class TokenSlot implements TokenHandle {
   reject(rejected: Token): boolean {
     const held = this.#held;
     if (held === undefined || held.token.fingerprint !== rejected.fingerprint) return true;
+    this.#observer.rejected();
     if (!this.#probation.reject(held)) return false;
     this.#drop(held);
     return true;
@@ -136,7 +144,7 @@ export class TokenSlot implements TokenHandle {
     if (rejected !== undefined && held !== undefined && held.token.fingerprint !== rejected.fingerprint) return;
     if (rejected !== undefined) this.#probation.noteRejection(rejected);
     const target = held?.token ?? rejected;
-    if (held !== undefined) this.#drop(held);
+    if (held !== undefined) this.#invalidate(held);
     const buried = await this.#shelf.bury(target);
     if (held === undefined && buried !== undefined) this.#rejected = buried.fingerprint;
   }
@@ -144,7 +152,7 @@ export class TokenSlot implements TokenHandle {
   /** Forgets the current token and whatever is stored, be it newer. */
   async discard(): Promise<void> {
     const held = this.#held;
-    if (held !== undefined) this.#drop(held);
+    if (held !== undefined) this.#invalidate(held);
     const buried = await this.#shelf.bury(undefined);
     if (buried !== undefined) this.#rejected = buried.fingerprint;
   }
@@ -174,7 +182,7 @@ export class TokenSlot implements TokenHandle {
 
   async #forget(token: Token, whole: boolean): Promise<void> {
     const held = this.#held;
-    if (held?.token.fingerprint === token.fingerprint) this.#drop(held);
+    if (held?.token.fingerprint === token.fingerprint) this.#invalidate(held);
     this.#rejected = token.fingerprint;
     if (whole && this.#last?.token.fingerprint === token.fingerprint) this.#last = undefined;
     await this.#shelf.bury(token, whole);
@@ -224,42 +232,70 @@ export class TokenSlot implements TokenHandle {
     const held = this.#held;
     const now = this.#scope.clock.now();
     if (held !== undefined && now < held.ages.leewayAt) {
-      if (now >= held.ages.dueAt) this.#refreshInBackground(held, now);
+      const due = now >= held.ages.dueAt;
+      if (due) this.#refreshInBackground(held, now);
       else this.#rereadInBackground(held);
+      this.#observer.served(due ? 'due' : 'fresh');
       return held.promise;
     }
-    return this.#flights.join(signal).catch((error: unknown) => {
+    return this.#observer.waited(this.#flights.join(signal)).catch((error: unknown) => {
       // In the leeway: better than none, while it has really not expired.
       const valid = signal?.aborted === true ? undefined : this.peek();
-      if (valid !== undefined) return valid;
-      throw error;
+      if (valid === undefined) throw error;
+      this.#observer.served('leeway');
+      return valid;
     });
   }
 
-  #takeOff(forced: boolean): Flight<Token> {
+  #startFlight(forced: boolean): Flight<Token> {
     if (this.#closed) throw closedFailure(this.#scope);
     const { clock, settings } = this.#scope;
-    return new Flight<Token>(
-      (signal) => this.#renew(signal, forced),
+    const report = this.#observer.report(this.#causeOf(forced));
+    let request: RenewalRequest | undefined;
+    const flight = new Flight<Token>(
+      (signal) => this.#observer.around(report, () => this.#renew((request = this.#request(signal, forced, report)))),
       clock,
       settings.deadlineMs,
       () => deadlineFailure(this.#scope),
     );
+    this.#observer.flight(flight, report);
+    // A deadline is only seen here, and the work may not hear of it.
+    flight.settled.catch(async (error: unknown) => {
+      if (request === undefined || !flight.aborted) return;
+      if (flight.abandoned || this.#closed) request.attempt?.abandoned();
+      else await this.#renewal.failed(request, error);
+    });
+    return flight;
   }
 
-  async #renew(signal: AbortSignal, forced: boolean): Promise<Token> {
+  #causeOf(forced: boolean): TokenRequestCause {
+    if (forced) return 'forced';
+    const [held, last] = [this.#held, this.#last];
+    if (held !== undefined) return this.#scope.clock.now() < held.ages.leewayAt ? 'window' : 'expired';
+    if (last === undefined) return 'missing';
+    return last.token.fingerprint === this.#rejected ? 'rejection' : 'missing';
+  }
+
+  #request(signal: AbortSignal, forced: boolean, report: FlightReport): RenewalRequest {
     let before = this.#held;
-    const since = this.#shelf.changes;
-    const renewed = await this.#renewal.run({
+    return {
       signal,
       forced,
+      report,
       current: before ?? this.#last,
       acceptable: (stored) => this.#acceptable(stored, before),
       lastResort: (stored) => {
         before ??= this.#takeUp(stored);
       },
       overtaken: () => this.busy || this.#held !== before,
-    });
+    };
+  }
+
+  async #renew(request: RenewalRequest): Promise<Token> {
+    const before = this.#held;
+    const since = this.#shelf.changes;
+    const renewed = await this.#renewal.run(request);
+    request.report.shared = !renewed.fetched;
     if (this.#closed) throw closedFailure(this.#scope);
     this.#use(this.#heldOf(renewed.shelved));
     // Not to be missed: nobody looks again while every change is announced.
@@ -304,14 +340,14 @@ export class TokenSlot implements TokenHandle {
   }
 
   #adopt(stored: ShelvedToken): void {
-    this.#gate.succeededElsewhere(stored.obtainedAt);
+    this.#backoff.succeededElsewhere(stored.obtainedAt);
     this.#use(this.#heldOf(stored));
   }
 
   #refreshInBackground(held: HeldToken, now: number): void {
     if (this.busy) return;
-    if (this.#gate.waitMs > 0) {
-      held.checkAt = Math.min(now + this.#gate.waitMs, held.ages.leewayAt);
+    if (this.#backoff.waitMs > 0) {
+      held.checkAt = Math.min(now + this.#backoff.waitMs, held.ages.leewayAt);
       return;
     }
     this.#flights.join(undefined).catch(() => undefined);
@@ -342,6 +378,11 @@ export class TokenSlot implements TokenHandle {
     else if (this.#acceptable(stored, held)) this.#adopt(stored);
   }
 
+  #invalidate(held: HeldToken): void {
+    this.#observer.invalidated();
+    this.#drop(held);
+  }
+
   #drop(held: HeldToken): void {
     this.#rejected = held.token.fingerprint;
     if (this.#held === held) this.#held = undefined;
@@ -349,14 +390,7 @@ export class TokenSlot implements TokenHandle {
   }
 
   #landedBadly(flight: Flight<Token>, error: unknown): void {
-    if (
-      this.#closed ||
-      flight.abandoned ||
-      (error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF')
-    )
-      return;
-    // Failures of the fetch itself are counted where it is made; a deadline is only seen here.
-    if (flight.aborted) this.#renewal.failed(error).catch(() => undefined);
+    if (this.#closed || flight.abandoned || isHeldBack(error)) return;
     this.#events.failed(error);
     if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
       this.#shelf.bury(this.#last.token).catch(() => undefined);

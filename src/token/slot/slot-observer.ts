@@ -1,0 +1,103 @@
+import { monotonicNow } from '../../clock.js';
+import { ForgeAuthError } from '../../errors.js';
+import type { TokenRequestCause } from '../../observer.js';
+import type { ServiceScope } from '../runtime.js';
+import type { Token } from '../token.js';
+import type { Flight } from './single-flight.js';
+
+/** What is told of a flight beside its end. */
+export interface FlightReport {
+  readonly cause: TokenRequestCause;
+  /** The grant that was asked for last: a registered grant type, or `custom`. */
+  grant: string;
+  /** Whether another process obtained the token. */
+  shared: boolean;
+}
+
+/** Whose tokens a slot observes. */
+export interface ObservedTokens {
+  /** The grant type of its fetches. @default 'custom' */
+  readonly grantType?: string | undefined;
+  /** Pipelines: the step's name. */
+  readonly step?: string | undefined;
+}
+
+/** Tells the application's observers what happens to one token. Nothing is made of it while nobody listens. */
+export class SlotObserver {
+  readonly #scope: ServiceScope;
+  readonly #tokens: ObservedTokens;
+
+  constructor(scope: ServiceScope, tokens: ObservedTokens) {
+    this.#scope = scope;
+    this.#tokens = tokens;
+  }
+
+  served(age: 'fresh' | 'due' | 'leeway'): void {
+    const { observer } = this.#scope;
+    if (observer.active) observer.emit({ type: 'token_served', ...this.#now(), age });
+  }
+
+  /** Tells how long a caller waited for a flight. */
+  waited<T>(work: Promise<T>): Promise<T> {
+    const { observer, clock } = this.#scope;
+    if (!observer.active) return work;
+    const startedAt = monotonicNow(clock);
+    return work.finally(() =>
+      observer.emit({ type: 'token_wait', ...this.#now(), durationMs: monotonicNow(clock) - startedAt }),
+    );
+  }
+
+  rejected(): void {
+    this.#scope.observer.emit({ type: 'token_rejected', ...this.#now() });
+  }
+
+  invalidated(): void {
+    this.#scope.observer.emit({ type: 'token_invalidated', ...this.#now() });
+  }
+
+  report(cause: TokenRequestCause): FlightReport {
+    return { cause, grant: this.#tokens.grantType ?? 'custom', shared: false };
+  }
+
+  /** Runs the work of a flight within the observers' contexts. */
+  around(report: FlightReport, work: () => Promise<Token>): Promise<Token> {
+    const { observer, serviceName } = this.#scope;
+    const { step } = this.#tokens;
+    return observer.around(
+      {
+        kind: 'token_request',
+        service: serviceName,
+        cause: report.cause,
+        grant: report.grant,
+        ...(step === undefined ? undefined : { step }),
+      },
+      work,
+    );
+  }
+
+  /** Tells how a flight ended. */
+  flight(flight: Flight<Token>, report: FlightReport): void {
+    const { observer, clock } = this.#scope;
+    const { step } = this.#tokens;
+    const startedAt = monotonicNow(clock);
+    const end = (outcome: 'obtained' | 'failed' | 'aborted', token?: Token, error?: unknown): void =>
+      observer.emit({
+        type: 'token_request',
+        ...this.#now(),
+        ...report,
+        outcome,
+        durationMs: monotonicNow(clock) - startedAt,
+        ...(step === undefined ? undefined : { step }),
+        ...(token?.expiresAt === undefined ? undefined : { expiresAt: token.expiresAt }),
+        ...(error instanceof ForgeAuthError ? { code: error.code } : undefined),
+      });
+    flight.settled.then(
+      (token) => end('obtained', token),
+      (error: unknown) => end(flight.abandoned ? 'aborted' : 'failed', undefined, error),
+    );
+  }
+
+  #now(): { readonly at: number; readonly service: string | undefined } {
+    return { at: this.#scope.clock.now(), service: this.#scope.serviceName };
+  }
+}
