@@ -166,7 +166,7 @@ function retryAfterOf(error: unknown): number {
 }
 
 function startProbe(): { readonly ended: Promise<void>; readonly end: () => void } {
-  let end: () => void = () => undefined;
-  const ended = new Promise<void>((resolve) => (end = resolve));
-  return { ended, end };
+  const controller = new AbortController();
+  const ended = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve()));
+  return { ended, end: () => controller.abort() };
 }
