@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.js';
 import { FetchBackoff } from './slot/fetch-backoff.js';
-import { fingerprintOf } from './token-key.js';
 
 /** The backoff of one endpoint and client, and where in storage the fleet's note of it stands. */
 export interface EndpointBackoff {
@@ -20,9 +19,8 @@ export class EndpointBackoffs {
     this.#clock = clock;
   }
 
-  /** @param endpoint what tells an endpoint and client apart; it enters the key hashed */
-  of(keyPrefix: string, endpoint: readonly string[]): EndpointBackoff {
-    const name = fingerprintOf(endpoint);
+  /** @param name fingerprint of what tells an endpoint and client apart */
+  of(keyPrefix: string, name: string): EndpointBackoff {
     const backoff = this.#backoffs.get(name) ?? new FetchBackoff(this.#clock);
     this.#backoffs.set(name, backoff);
     return { noteKey: `${keyPrefix}:${name}:backoff`, backoff };

@@ -5,7 +5,7 @@ import type { FlightReport } from './slot/slot-observer.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
-import { canonicalRequest, copyRequest, NO_PARAMETERS, tokenKey } from './token-key.js';
+import { canonicalRequest, copyRequest, fingerprintOf, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
@@ -30,7 +30,7 @@ export class ProviderTokenSource implements TokenSource {
     this.#slots = new SlotCache(provider.maxTokens);
     const { keyPrefix, keyName } = scope;
     const endpoint = provider.endpoint ?? [keyName, provider.constructor.name, ...(provider.identity ?? [])];
-    this.#endpoint = scope.backoffs.of(keyPrefix, endpoint);
+    this.#endpoint = scope.backoffs.of(keyPrefix, fingerprintOf(endpoint));
     this.#default = this.#createSlot({});
     provider.attach?.(this);
   }
