@@ -1,3 +1,4 @@
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type ForgeLogger, silentLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
@@ -20,6 +21,12 @@ export interface ForgeClientOptions {
   logger?: ForgeLogger;
 }
 
+const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
+  storage: RULES.any,
+  lock: RULES.lock,
+  logger: RULES.logger,
+});
+
 /**
  * The same client outside Nest: in a script, a worker, a test.
  *
@@ -28,6 +35,9 @@ export interface ForgeClientOptions {
  * @throws {ConfigurationError} at the first call, when an option is wrong
  */
 export function createForgeClient(service: ForgeServiceOptions, given: ForgeClientOptions = {}): ForgeHttpClient {
+  checkOptions(given, RULES_OF, {
+    refuse: (problem) => new ConfigurationError(`createForgeClient("${String(service?.name)}"): ${problem}`),
+  });
   const options = ownOptions(given);
   const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
   application.configure({
