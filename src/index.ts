@@ -160,6 +160,7 @@ export {
 export type {
   Compliance,
   ComplianceRequest,
+  MendedRequest,
   ComplianceResponse,
   RequestMend,
   ResponseMend,
