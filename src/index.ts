@@ -61,6 +61,22 @@ export {
   TokenRefreshError,
 } from './errors.js';
 export type { SignInProvider } from './application/service-token-provider.js';
+export {
+  BackchannelTokenProvider,
+  type BackchannelTokenProviderOptions,
+} from './providers/grants/backchannel.provider.js';
+export {
+  DeviceCodeTokenProvider,
+  type DeviceCodeTokenProviderOptions,
+  type UserCode,
+} from './providers/grants/device-code.provider.js';
+export { ForgeConnectModule, type ForgeConnectOptions } from './nest/forge-connect.module.js';
+export {
+  isSignInRequired,
+  SIGN_IN_REQUIRED_OPTIONS,
+  SignInRequiredFilter,
+  type SignInRequiredFilterOptions,
+} from './nest/sign-in-required.filter.js';
 export { AuthorizationCodeTokenProvider } from './providers/grants/authorization-code.provider.js';
 export type { AuthorizationCodeTokenProviderOptions } from './providers/sign-in/authorization-code-options.js';
 export type { LogoutUrlOptions } from './providers/oidc/openid-connect.js';
