@@ -4,7 +4,7 @@ import type { FailureState, RenewalState } from './state.js';
 /** What is remembered of one service. */
 export interface ServiceActivity {
   lastRenewal?: RenewalState;
-  lastFailure?: Omit<FailureState, 'recovered'>;
+  lastFailure?: FailureState;
   backoffUntil?: number;
   rejections: number;
 }
@@ -29,8 +29,9 @@ export class Activity implements Observer {
     if (outcome === 'obtained') {
       service.lastRenewal = { at, cause, grant, shared, durationMs };
       delete service.backoffUntil;
+      if (service.lastFailure !== undefined) service.lastFailure = { ...service.lastFailure, recovered: true };
     } else if (outcome === 'failed') {
-      service.lastFailure = { at, cause, ...(code === undefined ? undefined : { code }) };
+      service.lastFailure = { at, cause, ...(code === undefined ? undefined : { code }), recovered: false };
     }
   }
 

@@ -24,7 +24,6 @@ export function describeService(entry: ServiceEntry, activity: Readonly<ServiceA
 
 function describeToken(token: Token | undefined, activity: Readonly<ServiceActivity>, now: number): TokenState {
   const { lastRenewal, lastFailure, backoffUntil, rejections } = activity;
-  const recovered = lastRenewal !== undefined && lastFailure !== undefined && lastRenewal.at >= lastFailure.at;
   const { expiresAt } = token ?? {};
   return {
     held: token !== undefined,
@@ -34,7 +33,7 @@ function describeToken(token: Token | undefined, activity: Readonly<ServiceActiv
       : { obtainedAt: lastRenewal.at, ageMs: Math.max(0, now - lastRenewal.at) }),
     ...(expiresAt === undefined ? undefined : { expiresAt, expiresInMs: expiresAt - now }),
     ...(lastRenewal === undefined ? undefined : { lastRenewal }),
-    ...(lastFailure === undefined ? undefined : { lastFailure: { ...lastFailure, recovered } }),
+    ...(lastFailure === undefined ? undefined : { lastFailure }),
     ...(backoffUntil === undefined || backoffUntil <= now ? undefined : { backoffUntil }),
     rejections,
   };

@@ -66,7 +66,7 @@ export interface FailureState {
   readonly at: number;
   readonly cause: TokenRequestCause;
   readonly code?: ForgeAuthErrorCode;
-  /** Whether it is older than the last renewal. */
+  /** Whether a token was obtained since. */
   readonly recovered: boolean;
 }
 

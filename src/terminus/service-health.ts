@@ -1,0 +1,44 @@
+import type { ServiceState } from '../application/state.js';
+import type { StorageState } from '../storage/guarded-storage.js';
+
+/** `degraded`: calls work, but something behind them does not. `down`: a call would fail now. */
+export type HealthStatus = 'up' | 'degraded' | 'down';
+
+/** How one service is, and why. Holds no secret. */
+export interface ServiceHealth {
+  readonly status: HealthStatus;
+  /** Left out where it is up. */
+  readonly reason?: string;
+}
+
+const RANK: Readonly<Record<HealthStatus, number>> = { up: 0, degraded: 1, down: 2 };
+
+/**
+ * How a service is, by what is known of it: nothing is asked of anybody.
+ * @param probeFailed code of the error that a token request for this check failed with
+ */
+export function healthOf({ token, circuit }: ServiceState, probeFailed?: string): ServiceHealth {
+  if (circuit === 'open') return { status: 'down', reason: 'its circuit is open' };
+  const failure = token?.lastFailure;
+  const code = probeFailed ?? (failure === undefined || failure.recovered ? undefined : (failure.code ?? 'failed'));
+  if (code !== undefined)
+    return token?.held === true
+      ? { status: 'degraded', reason: `its token still works, but cannot be renewed (${code})` }
+      : { status: 'down', reason: `no token can be obtained (${code})` };
+  if (circuit === 'half-open') return { status: 'degraded', reason: 'its circuit is half open' };
+  return { status: 'up' };
+}
+
+/** How the storages are: a cache that fails costs token requests, never a call. */
+export function storageHealthOf(storages: readonly StorageState[]): ServiceHealth {
+  const down = storages.find(({ state }) => state === 'down');
+  if (down !== undefined) return { status: 'degraded', reason: `token storage (${down.kind}) is not answering` };
+  const unlocked = storages.find(({ lockState }) => lockState === 'down');
+  if (unlocked !== undefined) return { status: 'degraded', reason: `token lock (${unlocked.lock}) is not answering` };
+  return { status: 'up' };
+}
+
+/** The worst of several. */
+export function worstOf(statuses: readonly HealthStatus[]): HealthStatus {
+  return statuses.reduce<HealthStatus>((worst, status) => (RANK[status] > RANK[worst] ? status : worst), 'up');
+}

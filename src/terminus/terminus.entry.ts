@@ -1,0 +1,2 @@
+export { ForgeAuthHealthIndicator, type ForgeAuthHealthOptions } from './forge-auth.health-indicator.js';
+export type { HealthStatus, ServiceHealth } from './service-health.js';
