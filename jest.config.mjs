@@ -5,6 +5,8 @@ const ALONE = [
   'test/lock',
   'test/sample',
   'test/module/exit',
+  'test/module/optional-peers',
+  'test/opentelemetry/auto-instrumentations',
   'test/dashboard',
   'test/browser',
   'test/site',

@@ -12,6 +12,10 @@ import {
   ForgeAuthModule,
   getForgeClientToken,
 } from 'nestjs-forge-auth';
+import { ForgeTelemetry } from 'nestjs-forge-auth/opentelemetry';
+import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { create } from 'axios';
 import { lastValueFrom } from 'rxjs';
 import { collectGarbage } from './measure.mjs';
@@ -24,6 +28,12 @@ const COLLECT_AT = 1_500;
 const [how, origin, accessToken] = process.argv.slice(2);
 /** The same for all, so that connections are kept in the same way. */
 const agent = () => new Agent({ keepAlive: true });
+
+/** Metrics are collected on demand, and never are. */
+class ExportsNothing extends MetricReader {
+  async onForceFlush() {}
+  async onShutdown() {}
+}
 
 function service(options) {
   const provider = new ClientCredentialsTokenProvider({
@@ -52,6 +62,17 @@ async function injected(options) {
 async function logging() {
   const logger = { log() {}, warn() {}, error() {} };
   const client = createForgeClient(service({ logging: true }), { logger });
+  return () => client.get('/orders/7');
+}
+
+/** With the real SDK. @param traces whether spans are recorded, too, and handed to an exporter */
+async function observed(traces) {
+  const meterProvider = new MeterProvider({ readers: [new ExportsNothing()] });
+  const exporter = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => undefined };
+  const tracerProvider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] });
+  if (traces) tracerProvider.register();
+  const options = traces ? { meterProvider, tracerProvider } : { meterProvider };
+  const client = createForgeClient(service(), { telemetry: new ForgeTelemetry(options) });
   return () => client.get('/orders/7');
 }
 
@@ -133,6 +154,8 @@ const ways = {
   retrying: () => injected({ retry: new ExponentialBackoffRetryStrategy() }),
   totalTimeout: () => injected({ totalTimeoutMs: 60_000 }),
   logging,
+  metrics: () => observed(false),
+  telemetry: () => observed(true),
 };
 
 const call = await ways[how]();

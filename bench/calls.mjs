@@ -13,6 +13,8 @@ const WAYS = {
   retrying: 'client.get, retry configured',
   totalTimeout: 'client.get, total timeout',
   logging: 'client.get, logging',
+  metrics: 'client.get, metrics',
+  telemetry: 'client.get, metrics and spans, all sampled',
   undici: 'client.get, sketch over undici',
 };
 

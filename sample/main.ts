@@ -62,5 +62,6 @@ async function serve(origin: string): Promise<void> {
   console.log(`\nThe app serves on ${origin} until Ctrl-C. Try:`);
   for (const path of ['/orders/7', '/prices/anvil', '/invoices/2024-11', '/weather/london', '/profile'])
     console.log(`   curl ${origin}${path}`);
+  console.log(`The dashboard is on ${origin}/forge-auth`);
   await interrupted;
 }

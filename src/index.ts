@@ -130,6 +130,7 @@ export type {
   ServiceState,
   TokenState,
 } from './application/state.js';
+export type { ObservedApplication, Telemetry } from './application/telemetry.js';
 export type { StorageState } from './storage/guarded-storage.js';
 export { AxiosTransport, type AxiosTransportOptions, type PoolOptions } from './http/axios.transport.js';
 export { ForgeResponse } from './http/forge-response.js';
@@ -176,7 +177,6 @@ export {
 export type {
   Compliance,
   ComplianceRequest,
-  MendedRequest,
   ComplianceResponse,
   RequestMend,
   ResponseMend,

@@ -13,6 +13,8 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
   | {
       /** One flight ended: a token was obtained from the issuer, or from another process that had obtained it. */
       readonly type: 'token_request';
+      /** The flight's number, as its {@link ObservedScope} has it. */
+      readonly flight?: number;
       readonly cause: TokenRequestCause;
       readonly outcome: 'obtained' | 'failed' | 'aborted';
       /** The grant type that obtained it, a registered name or `custom`. */
@@ -35,8 +37,13 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
     }
   /** A caller was served from what is held, without waiting. */
   | { readonly type: 'token_served'; readonly age: 'fresh' | 'due' | 'leeway' }
-  /** A caller waited for a flight. */
-  | { readonly type: 'token_wait'; readonly durationMs: number }
+  | {
+      /** A caller waited for a flight. */
+      readonly type: 'token_wait';
+      /** The flight's number, as its {@link ObservedScope} has it. */
+      readonly flight?: number;
+      readonly durationMs: number;
+    }
   /** A service rejected a token. */
   | { readonly type: 'token_rejected'; readonly status?: number }
   | { readonly type: 'token_invalidated' }
@@ -92,6 +99,8 @@ export interface ObservedScope {
   readonly cause?: TokenRequestCause;
   readonly grant?: string;
   readonly step?: string;
+  /** Number of a token flight, unique in the application: those who wait for it name it. */
+  readonly flight?: number;
 }
 
 /** Listens to what happens in an application. It must not throw, and must not block. */
@@ -111,6 +120,7 @@ export interface Observer {
 export class Observers {
   #observers: readonly Observer[] = [];
   readonly #watchers = new Set<Observer>();
+  #flights = 0;
   /** Whether anybody listens to what happens on every call. */
   active = false;
 
@@ -127,6 +137,12 @@ export class Observers {
   watch(observer: Observer): () => void {
     this.#watchers.add(observer);
     return this.add(observer);
+  }
+
+  /** A number for a token flight, unique in the application. */
+  nextFlight(): number {
+    this.#flights += 1;
+    return this.#flights;
   }
 
   /** Tells every observer; one that throws disturbs nobody. */

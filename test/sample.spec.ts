@@ -105,6 +105,8 @@ describe('sample', () => {
       await served.printed('until Ctrl-C');
       const answer = await fetch(`http://127.0.0.1:${port}/orders/7`);
       expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ path: '/orders/7' })]);
+      await served.printed(`The dashboard is on http://127.0.0.1:${port}/forge-auth`);
+      expect(await (await fetch(`http://127.0.0.1:${port}/forge-auth`)).text()).toContain('<title>Forge Auth</title>');
       served.process.kill('SIGINT');
       expect({ code: await served.ended, output: served.output }).toMatchObject({ code: 0 });
     },
@@ -126,6 +128,16 @@ describe('sample', () => {
         code: 130,
         isGone: true,
       });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'prints metrics and spans of its story with `npm run sample:observe`, and keeps every claim',
+    async () => {
+      const output = await outputOf(run('npm', ['run', 'sample:observe']));
+      expect(output).toMatch(/^ {3}forge_auth\.token\.requests +1 .*cause=rejection/m);
+      expect(output).toMatch(/ forge_auth\.token_request \d+ ms/);
     },
     PATIENCE_MS,
   );

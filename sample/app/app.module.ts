@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { APP_FILTER } from '@nestjs/core';
 import { ForgeAuthModule } from 'nestjs-forge-auth';
+import { ForgeDashboardModule } from 'nestjs-forge-auth/dashboard';
 import { InvoicesModule } from './invoices/invoices.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PricesModule } from './prices/prices.module.js';
@@ -14,6 +15,8 @@ import { WeatherModule } from './weather/weather.module.js';
   imports: [
     ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
     ForgeAuthModule.forRoot({ defaults: { timeoutMs: 10_000 } }),
+    // The app listens on this machine alone: nobody else can reach the page. An app of yours names a guard.
+    ForgeDashboardModule.forRoot({ guard: false }),
     OrdersModule,
     PricesModule,
     InvoicesModule,

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../errors.js';
 import { Activity } from './activity.js';
 import { describeService } from './describe-service.js';
 import type { ForgeAuthState } from './state.js';
+import type { Telemetry } from './telemetry.js';
 import { type ServiceSurroundings, ServiceEntry } from './service-entry.js';
 import type { Host } from './host.js';
 import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
@@ -31,6 +32,7 @@ export class ForgeAuthApplication {
   /** Who listens to what happens in this application. */
   readonly observer = new Observers();
   readonly #activity = new Activity();
+  readonly #detach: (() => void)[] = [];
   readonly #runtime: Runtime;
   readonly #entries = new Map<string, ServiceEntry>();
   readonly #around: ServiceSurroundings;
@@ -103,6 +105,11 @@ export class ForgeAuthApplication {
     return this.#entry(name).definedPipeline;
   }
 
+  /** Measures or traces what happens, until the application closes. */
+  attach(telemetry: Telemetry): void {
+    this.#detach.push(telemetry.attach(this));
+  }
+
   /** What every service is doing. Holds no secret. */
   describe(): ForgeAuthState {
     const at = this.#runtime.clock.now();
@@ -136,6 +143,7 @@ export class ForgeAuthApplication {
   async close(): Promise<void> {
     await Promise.all([...this.#entries.values()].map((entry) => entry.close()));
     await Promise.all(this.#storages.map((storage) => storage.close()));
+    for (const detach of this.#detach.splice(0)) detach();
   }
 
   #entry(name: string): ServiceEntry {

@@ -1,8 +1,8 @@
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type ForgeLogger, silentLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { ForgeAuthApplication } from './application.js';
+import type { Telemetry } from './telemetry.js';
 import type { Host } from './host.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { ForgeServiceOptions } from '../options/options.js';
@@ -19,13 +19,9 @@ export interface ForgeClientOptions {
   lock?: TokenLock;
   /** @default nothing is logged */
   logger?: ForgeLogger;
+  /** Measures and traces the client: `new ForgeTelemetry()` of `nestjs-forge-auth/opentelemetry`. */
+  telemetry?: Telemetry;
 }
-
-const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
-  storage: RULES.any,
-  lock: RULES.lock,
-  logger: RULES.logger,
-});
 
 /**
  * The same client outside Nest: in a script, a worker, a test.
@@ -35,9 +31,6 @@ const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
  * @throws {ConfigurationError} at the first call, when an option is wrong
  */
 export function createForgeClient(service: ForgeServiceOptions, given: ForgeClientOptions = {}): ForgeHttpClient {
-  checkOptions(given, RULES_OF, {
-    refuse: (problem) => new ConfigurationError(`createForgeClient("${String(service?.name)}"): ${problem}`),
-  });
   const options = ownOptions(given);
   const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
   application.configure({
@@ -49,6 +42,7 @@ export function createForgeClient(service: ForgeServiceOptions, given: ForgeClie
       ? new InMemoryTokenStorage()
       : storageOf(options.storage, `Service "${service.name}"`),
   );
+  if (options.telemetry !== undefined) application.attach(options.telemetry);
   return application.client(service.name);
 }
 

@@ -13,34 +13,29 @@ export interface ServiceHistory {
 
 type Series = keyof ServiceHistory;
 
-interface Minute {
-  readonly minute: number;
-  readonly counts: Record<Series, number>;
-}
-
 /** Counts renewals, failures and rejections of the last hour, minute by minute. */
 export class DashboardHistory implements Observer {
-  readonly #services = new Map<string, Minute[]>();
+  /** Counts by service and minute. */
+  readonly #services = new Map<string, Map<number, Record<Series, number>>>();
 
   event(event: ForgeAuthEvent): void {
     const series = seriesOf(event);
     if (series === undefined || event.service === undefined) return;
     const minute = Math.floor(event.at / MINUTE_MS);
-    const minutes = this.#services.get(event.service) ?? [];
+    const minutes = this.#services.get(event.service) ?? new Map<number, Record<Series, number>>();
     this.#services.set(event.service, minutes);
-    const last = minutes.at(-1);
-    const current = last?.minute === minute ? last : { minute, counts: { renewals: 0, failures: 0, rejections: 0 } };
-    if (current !== last) minutes.push(current);
-    if (minutes.length > MINUTES) minutes.shift();
-    current.counts[series] += 1;
+    const counts = minutes.get(minute) ?? { renewals: 0, failures: 0, rejections: 0 };
+    counts[series] += 1;
+    minutes.set(minute, counts);
+    if (minutes.size > MINUTES) minutes.delete(Math.min(...minutes.keys()));
   }
 
   /** @param at end of the hour, epoch milliseconds */
   of(service: string, at: number): ServiceHistory {
     const now = Math.floor(at / MINUTE_MS);
-    const minutes = new Map(this.#services.get(service)?.map(({ minute, counts }) => [minute, counts]));
+    const minutes = this.#services.get(service);
     const read = (series: Series): number[] =>
-      Array.from({ length: MINUTES }, (_, index) => minutes.get(now - MINUTES + 1 + index)?.[series] ?? 0);
+      Array.from({ length: MINUTES }, (_, index) => minutes?.get(now - MINUTES + 1 + index)?.[series] ?? 0);
     return { renewals: read('renewals'), failures: read('failures'), rejections: read('rejections') };
   }
 }

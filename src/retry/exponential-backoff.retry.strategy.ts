@@ -1,8 +1,8 @@
 import { exponentialDelayMs, type Backoff } from './backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
-import { STATUSES_RULE, statusSet } from './statuses.js';
+import { requireCount, requireDelayMs, requireMultiplier, requireStatuses, requireSwitch } from './retry-options.js';
 import { isTransientFailure, TRANSIENT_STATUSES } from './transient-failure.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link ExponentialBackoffRetryStrategy}. */
 export interface ExponentialBackoffRetryStrategyOptions {
@@ -38,14 +38,7 @@ export interface ExponentialBackoffRetryStrategyOptions {
   readonly statuses?: Iterable<number> | undefined;
 }
 
-const RULES_OF: OptionRules<ExponentialBackoffRetryStrategyOptions> = Object.freeze({
-  maxRetries: RULES.count,
-  baseDelayMs: RULES.delayMs,
-  maxDelayMs: RULES.delayMs,
-  multiplier: RULES.multiplier,
-  jitter: RULES.switch,
-  statuses: STATUSES_RULE,
-});
+const OWNER = 'ExponentialBackoffRetryStrategy';
 const DEFAULTS = Object.freeze({
   maxRetries: 3,
   baseDelayMs: 1_000,
@@ -63,21 +56,15 @@ export class ExponentialBackoffRetryStrategy implements RequestRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: ExponentialBackoffRetryStrategyOptions = {}) {
-    const place = definitionPlace(this);
-    const { maxRetries, baseDelayMs, maxDelayMs, multiplier, jitter, statuses } = resolveOptions(
-      given,
-      RULES_OF,
-      DEFAULTS,
-      place,
-    );
-    this.#maxRetries = maxRetries;
+    const options = ownOptions(given);
+    this.#maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
     this.#backoff = Object.freeze({
-      baseMs: baseDelayMs,
-      maxMs: maxDelayMs,
-      multiplier,
-      jitter,
+      baseMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),
+      maxMs: requireDelayMs(OWNER, 'maxDelayMs', options.maxDelayMs ?? DEFAULTS.maxDelayMs),
+      multiplier: requireMultiplier(OWNER, 'multiplier', options.multiplier ?? DEFAULTS.multiplier),
+      jitter: requireSwitch(OWNER, 'jitter', options.jitter ?? DEFAULTS.jitter),
     });
-    this.#statuses = statusSet(statuses, place);
+    this.#statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);
   }
 
   nextDelayMs(outcome: RetryOutcome, random: () => number): number | undefined {

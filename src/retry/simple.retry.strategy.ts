@@ -1,6 +1,7 @@
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { requireCount, requireDelayMs } from './retry-options.js';
 import { isNetworkFailure } from './transient-failure.js';
+import { ownOptions } from '../own-options.js';
 
 /** Options of {@link SimpleRetryStrategy}. */
 export interface SimpleRetryStrategyOptions {
@@ -16,10 +17,7 @@ export interface SimpleRetryStrategyOptions {
   readonly delayMs?: number | undefined;
 }
 
-const RULES_OF: OptionRules<SimpleRetryStrategyOptions> = Object.freeze({
-  maxRetries: RULES.count,
-  delayMs: RULES.delayMs,
-});
+const OWNER = 'SimpleRetryStrategy';
 const DEFAULTS = Object.freeze({ maxRetries: 3, delayMs: 1_000 });
 
 /** Tries again after network failures, at a steady pace. Answers are never retried, whatever their status. */
@@ -29,10 +27,9 @@ export class SimpleRetryStrategy implements RequestRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: SimpleRetryStrategyOptions = {}) {
-    const place = definitionPlace(this);
-    const { maxRetries, delayMs } = resolveOptions(given, RULES_OF, DEFAULTS, place);
-    this.#maxRetries = maxRetries;
-    this.#delayMs = delayMs;
+    const options = ownOptions(given);
+    this.#maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
+    this.#delayMs = requireDelayMs(OWNER, 'delayMs', options.delayMs ?? DEFAULTS.delayMs);
   }
 
   nextDelayMs(outcome: RetryOutcome): number | undefined {

@@ -83,6 +83,7 @@ it('an observer is told the whole story of a token, in order', async () => {
     type: 'token_request',
     at: Date.UTC(2026, 0, 1),
     service: 'orders',
+    flight: 1,
     cause: 'missing',
     outcome: 'obtained',
     grant: 'custom',

@@ -12,6 +12,7 @@ import type { GrantOptions } from '../grant-options.js';
 import { OpenIdConnect } from '../oidc/openid-connect.js';
 import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
+import { ObservedAttempts } from '../observed-attempts.js';
 import { introspectToken, type Mends, requestToken, revokeToken } from '../token-endpoint.js';
 import { TokenRequestRetry } from '../token-request-retry.js';
 import type { Grant, GrantContext, GrantParameters } from './grant.js';
@@ -197,7 +198,11 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     // A grant may always be sent again; a one-time refresh token only if the issuer has certainly not taken it.
     const mayRepeat = (error: unknown): boolean =>
       current === undefined ? this.#grant.obtain === undefined : isAnswered(error);
-    const received = await this.#withFreshSecrets(() => this.#retry.run(attempt, context, mayRepeat));
+    const grantType = current === undefined ? this.grantType : 'refresh_token';
+    const attempts = new ObservedAttempts(this.#environment, grantType);
+    const received = await this.#withFreshSecrets(() =>
+      this.#retry.run(() => attempts.run(attempt), context, mayRepeat),
+    );
     const token = await this.openid.accept(received, current, context.signal);
     await this.tell(token, current, context);
     return token;

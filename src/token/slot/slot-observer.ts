@@ -7,6 +7,8 @@ import type { Flight } from './single-flight.js';
 
 /** What is told of a flight beside its end. */
 export interface FlightReport {
+  /** Number of the flight. */
+  readonly flight: number;
   readonly cause: TokenRequestCause;
   /** The grant that was asked for last: a registered grant type, or `custom`. */
   grant: string;
@@ -26,6 +28,8 @@ export interface ObservedTokens {
 export class SlotObserver {
   readonly #scope: ServiceScope;
   readonly #tokens: ObservedTokens;
+  /** The flight that started last: the one that callers wait for. */
+  #flight: number | undefined;
 
   constructor(scope: ServiceScope, tokens: ObservedTokens) {
     this.#scope = scope;
@@ -42,8 +46,9 @@ export class SlotObserver {
     const { observer, clock } = this.#scope;
     if (!observer.active) return work;
     const startedAt = monotonicNow(clock);
+    const flight = this.#flight === undefined ? undefined : { flight: this.#flight };
     return work.finally(() =>
-      observer.emit({ type: 'token_wait', ...this.#now(), durationMs: monotonicNow(clock) - startedAt }),
+      observer.emit({ type: 'token_wait', ...this.#now(), ...flight, durationMs: monotonicNow(clock) - startedAt }),
     );
   }
 
@@ -56,7 +61,12 @@ export class SlotObserver {
   }
 
   report(cause: TokenRequestCause): FlightReport {
-    return { cause, grant: this.#tokens.grantType ?? 'custom', shared: false };
+    return {
+      flight: this.#scope.observer.nextFlight(),
+      cause,
+      grant: this.#tokens.grantType ?? 'custom',
+      shared: false,
+    };
   }
 
   /** Runs the work of a flight within the observers' contexts. */
@@ -66,6 +76,7 @@ export class SlotObserver {
     return observer.around(
       {
         kind: 'token_request',
+        flight: report.flight,
         service: serviceName,
         cause: report.cause,
         grant: report.grant,
@@ -80,6 +91,7 @@ export class SlotObserver {
     const { observer, clock } = this.#scope;
     const { step } = this.#tokens;
     const startedAt = monotonicNow(clock);
+    this.#flight = report.flight;
     const end = (outcome: 'obtained' | 'failed' | 'aborted', token?: Token, error?: unknown): void =>
       observer.emit({
         type: 'token_request',

@@ -1,0 +1,3 @@
+export { ForgeTelemetry, type ForgeTelemetryOptions } from './forge.telemetry.js';
+export { ForgeTelemetryModule } from './forge-telemetry.module.js';
+export { type MetricFacts, type MetricName, METRICS } from './metric-names.js';
