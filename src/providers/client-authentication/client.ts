@@ -111,9 +111,11 @@ function definitionOf(method: unknown, owner: string): ClientAuthDefinition {
 
 /** What the options have the material for; a client that has none shows its id alone. */
 function preferred(material: ClientMaterial): readonly ClientAuthentication[] {
-  const { http } = material.options;
+  const { http, issuer, clientSecret } = material.options;
   const found = PREFERRED.filter((definition) => definition.missing(material.options) === undefined);
-  // An agent or transport may hold a certificate, and mostly does not.
-  const certain = found.filter((definition) => definition.name !== 'tls_client_auth' || hasCertificate(http?.tls));
+  // An agent or transport may hold a certificate, and mostly does not. Nobody but the issuer says whether one takes the
+  // place of a secret: without discovery the secret is shown, as over a connection without one.
+  const byCertificate = hasCertificate(http?.tls) && (issuer !== undefined || clientSecret === undefined);
+  const certain = found.filter((definition) => definition.name !== 'tls_client_auth' || byCertificate);
   return (certain.length > 0 ? certain : [none]).map((definition) => definition.bind(material));
 }
