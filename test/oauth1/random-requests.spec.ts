@@ -7,6 +7,7 @@ import {
   OAuth1Auth,
   type OAuth1AuthOptions,
 } from 'nestjs-forge-auth';
+import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import { json } from '../support/answer.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
@@ -105,7 +106,9 @@ type Exchange = typeof exchange extends fc.Arbitrary<infer T> ? T : never;
 
 describe('5,000 random requests', () => {
   let server: RecordingServer;
-  let client: ForgeHttpClient;
+  /** One for each transport. */
+  let clients: ForgeHttpClient[];
+  const transport = new UndiciTransport();
   const judges = new Map<string, (request: RecordedRequest) => void>();
 
   beforeAll(async () => {
@@ -117,11 +120,13 @@ describe('5,000 random requests', () => {
         json(response, 401, String(error));
       }
     });
-    client = createForgeClient({ name: 'random', baseUrl: server.origin });
+    const service = { name: 'random', baseUrl: server.origin };
+    clients = [createForgeClient(service), createForgeClient({ ...service, transport })];
   });
 
   afterAll(async () => {
-    await client.close();
+    await Promise.all(clients.map((client) => client.close()));
+    await transport.close();
     await server.close();
   });
 
@@ -157,8 +162,9 @@ describe('5,000 random requests', () => {
         ...(asked.body?.contentType === undefined ? undefined : { 'content-type': asked.body.contentType }),
       },
     };
-    const response = await client.request({ ...call, validateStatus: null });
-    return response.status === 200 ? undefined : response.data;
+    const client = clients[Number(id) % clients.length];
+    const response = await client?.request({ ...call, validateStatus: null });
+    return response?.status === 200 ? undefined : response?.data;
   }
 
   it('are verified by a server that knows the RFC alone', async () => {
