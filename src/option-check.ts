@@ -164,7 +164,8 @@ export const RULES = Object.freeze({
   cacheMs: {
     accepts: isNumberFrom(0),
     what: 'a number of milliseconds, zero or more',
-    likelySecondsBelow: SUSPICIOUS_MS,
+    // To look at a store every few milliseconds is a choice that some make.
+    likelySecondsBelow: SUSPICIOUS_MS / 10,
   },
   lifetimeMs: {
     accepts: (value) => typeof value === 'number' && value > 0,
