@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors.js';
+import { ConfigurationError, ForgeAuthError } from '../errors.js';
 import type { LogoutUrlOptions } from '../providers/oidc/openid-connect.js';
 import type { Claims } from '../providers/oidc/signed-claims.js';
 import type { AuthorizationUrlOptions } from '../providers/sign-in/authorization-request.js';
@@ -32,24 +32,24 @@ export class ServiceTokenProvider implements SignInProvider {
     this.#open = open;
   }
 
-  async authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn> {
-    return (await this.#able('authorizationUrl')).authorizationUrl(options);
+  authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn> {
+    return this.#with('authorizationUrl', (provider) => provider.authorizationUrl(options));
   }
 
-  async handleCallback(url: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn> {
-    return (await this.#able('handleCallback')).handleCallback(url, saved);
+  handleCallback(url: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn> {
+    return this.#with('handleCallback', (provider) => provider.handleCallback(url, saved));
   }
 
-  async userInfo(token: Token): Promise<Claims> {
-    return (await this.#able('userInfo')).userInfo(token);
+  userInfo(token: Token): Promise<Claims> {
+    return this.#with('userInfo', (provider) => provider.userInfo(token));
   }
 
-  async logoutUrl(options?: LogoutUrlOptions): Promise<string> {
-    return (await this.#able('logoutUrl')).logoutUrl(options);
+  logoutUrl(options?: LogoutUrlOptions): Promise<string> {
+    return this.#with('logoutUrl', (provider) => provider.logoutUrl(options));
   }
 
-  async handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
-    return (await this.#able('handleLogoutToken')).handleLogoutToken(jwt);
+  handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
+    return this.#with('handleLogoutToken', (provider) => provider.handleLogoutToken(jwt));
   }
 
   async fetchToken(context?: TokenRequestContext): Promise<Token> {
@@ -60,6 +60,16 @@ export class ServiceTokenProvider implements SignInProvider {
     const provider = await this.#open();
     if (provider.refreshToken === undefined) throw this.#unable('refreshToken');
     return provider.refreshToken(current, context);
+  }
+
+  async #with<T>(method: keyof SignInProvider & string, use: (provider: SignInProvider) => Promise<T>): Promise<T> {
+    const provider = await this.#able(method);
+    try {
+      return await use(provider);
+    } catch (error) {
+      if (error instanceof ForgeAuthError) error.serviceName ??= this.#serviceName;
+      throw error;
+    }
   }
 
   async #able(method: keyof SignInProvider & string): Promise<SignInProvider> {

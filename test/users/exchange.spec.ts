@@ -1,0 +1,131 @@
+import { Controller, Get, type INestApplication, Module, Req } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  ForgeAuthModule,
+  type ForgeHttpClient,
+  ForgeRequestContext,
+  InjectForgeClient,
+  TokenExchangeProvider,
+} from 'nestjs-forge-auth';
+import { json } from '../support/answer.js';
+import { type RecordingServer, startServer } from '../support/recording-server.js';
+import { recordingLogger, times } from '../tokens/world.js';
+
+let issuer: RecordingServer;
+let api: RecordingServer;
+let app: INestApplication;
+let origin: string;
+/** Exchanged tokens that the API accepts no longer. */
+let revoked: Set<string>;
+/** Calls that carried the token of somebody else. */
+let mistaken: string[];
+
+@Controller()
+class Gateway {
+  constructor(@InjectForgeClient('orders') private readonly client: ForgeHttpClient) {}
+
+  @Get('orders')
+  async orders(@Req() request: { headers: Record<string, string> }): Promise<object> {
+    const { status } = await this.client.get(`/orders/${request.headers['x-user']}`);
+    return { status };
+  }
+}
+
+beforeEach(async () => {
+  revoked = new Set();
+  mistaken = [];
+  let issued = 0;
+  issuer = await startServer((request, response) => {
+    const form = request.form();
+    const user = /^inbound-(\w+)-\d+$/.exec(form.get('subject_token') ?? '')?.[1];
+    if (user === undefined) return json(response, 400, { error: 'invalid_request' });
+    issued += 1;
+    json(response, 200, { access_token: `exchanged-${user}-${issued}`, token_type: 'Bearer', expires_in: 3_600 });
+  });
+  api = await startServer((request, response) => {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const owner = request.path.split('/').pop();
+    if (!token.startsWith(`exchanged-${owner}-`)) mistaken.push(`${owner} got ${token}`);
+    json(response, revoked.has(token) ? 401 : 200, {});
+  });
+  @Module({
+    imports: [
+      ForgeAuthModule.forRoot({
+        requestContext: true,
+        services: [
+          {
+            name: 'orders',
+            baseUrl: api.origin,
+            auth: {
+              provider: new TokenExchangeProvider({
+                tokenUrl: `${issuer.origin}/token`,
+                clientId: 'gateway',
+                clientSecret: 'gateway-secret',
+                subjectToken: ForgeRequestContext.bearerToken,
+              }),
+            },
+          },
+        ],
+      }),
+    ],
+    controllers: [Gateway],
+  })
+  class App {}
+  app = await NestFactory.create(App, { logger: recordingLogger(), abortOnError: false });
+  await app.listen(0, '127.0.0.1');
+  origin = await app.getUrl();
+});
+
+afterEach(async () => {
+  await app.close();
+  await api.close();
+  await issuer.close();
+});
+
+const call = async (user: string, version = 0): Promise<number> => {
+  const headers = { authorization: `Bearer inbound-${user}-${version}`, 'x-user': user };
+  return (await fetch(`${origin}/orders`, { headers })).status;
+};
+
+/** Calls of many users, some dozens at once. */
+async function callAll(calls: readonly (() => Promise<number>)[]): Promise<Set<number>> {
+  const waiting = [...calls];
+  const statuses = new Set<number>();
+  await Promise.all(
+    times(50, async () => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) statuses.add(await next());
+    }),
+  );
+  return statuses;
+}
+
+describe('token exchange through one singleton client', () => {
+  it('gives each of 1,000 users at once their own token, and each one token for all of their calls', async () => {
+    const users = times(1_000, (index) => `u${index}`);
+    const calls = times(2, () => users)
+      .flat()
+      .map((user) => () => call(user));
+    expect(await callAll(calls)).toEqual(new Set([200]));
+    expect(mistaken).toEqual([]);
+    expect(api.requests).toHaveLength(2_000);
+    expect(issuer.requests).toHaveLength(1_000);
+  }, 60_000);
+
+  it('does so while 50 users come with new tokens and 3 of the exchanged ones are revoked', async () => {
+    const users = times(200, (index) => `u${index}`);
+    await callAll(users.map((user) => () => call(user)));
+    for (const request of api.requests.slice(0, 3)) revoked.add((request.headers.authorization ?? '').slice(7));
+    const calls = users.flatMap((user, index) => times(3, () => () => call(user, index < 50 ? 1 : 0)));
+    expect(await callAll(calls)).toEqual(new Set([200]));
+    expect(mistaken).toEqual([]);
+    // New for whoever came with a new token, and for those of the revoked ones that are still in use.
+    expect(issuer.requests.length).toBeGreaterThanOrEqual(250);
+    expect(issuer.requests.length).toBeLessThanOrEqual(253);
+  }, 60_000);
+
+  it('sends nothing for whoever comes without a token', async () => {
+    expect((await fetch(`${origin}/orders`, { headers: { 'x-user': 'u1' } })).status).toBe(500);
+    expect(issuer.requests).toHaveLength(0);
+    expect(api.requests).toHaveLength(0);
+  });
+});

@@ -1,0 +1,220 @@
+import { createHmac, createPublicKey } from 'node:crypto';
+import type { JWTPayload } from 'jose';
+import { inspect } from 'node:util';
+import { AuthorizationCodeTokenProvider, createForgeClient, type ForgeHttpClient, type Token } from 'nestjs-forge-auth';
+import { json } from '../support/answer.js';
+import { type RecordingServer, startServer } from '../support/recording-server.js';
+import { rejection } from '../tokens/world.js';
+import { boot } from '../module/boot.js';
+import { ForgeAuthModule, ForgeAuthService, type SignInProvider, type TokenManager } from 'nestjs-forge-auth';
+import { sign, type SigningKey, signingKey } from './signed-tokens.js';
+
+const CLIENT_ID = 'calendar-app';
+
+/** An issuer made by hand, which answers whatever a test wants. */
+let issuer: RecordingServer;
+let key: SigningKey;
+let keys: SigningKey[];
+let keysAreDown: boolean;
+let idToken: (nonce: string) => string | Promise<string> | undefined;
+let userInfo: object;
+let nonce: string;
+let issued: number;
+const closing: { close(): Promise<unknown> }[] = [];
+
+beforeAll(async () => {
+  key = await signingKey('first');
+});
+
+beforeEach(async () => {
+  keys = [key];
+  keysAreDown = false;
+  issued = 0;
+  userInfo = { sub: 'alice' };
+  idToken = (of) => sign(key, claims({ nonce: of }));
+  issuer = await startServer(async (request, response) => {
+    const { origin } = issuer;
+    const { path } = request;
+    if (path === '/.well-known/openid-configuration') {
+      return json(response, 200, {
+        issuer: origin,
+        authorization_endpoint: `${origin}/authorize`,
+        token_endpoint: `${origin}/token`,
+        jwks_uri: `${origin}/jwks`,
+        userinfo_endpoint: `${origin}/userinfo`,
+      });
+    }
+    if (path === '/jwks')
+      return keysAreDown ? json(response, 503, {}) : json(response, 200, { keys: keys.map(({ jwk }) => jwk) });
+    if (path === '/userinfo') return json(response, 200, userInfo);
+    issued += 1;
+    const token = {
+      access_token: `access-${issued}`,
+      refresh_token: `refresh-${issued}`,
+      token_type: 'Bearer',
+      expires_in: 3_600,
+    };
+    json(response, 200, { ...token, id_token: await idToken(nonce) });
+  });
+});
+
+afterEach(async () => {
+  for (const open of closing.splice(0).toReversed()) await open.close();
+  await issuer.close();
+});
+
+const now = (offset = 0): number => Math.floor(Date.now() / 1_000) + offset;
+
+function claims(changes: JWTPayload = {}): JWTPayload {
+  return { iss: issuer.origin, sub: 'alice', aud: CLIENT_ID, iat: now(), exp: now(300), ...changes };
+}
+
+const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+async function start(storage = new Map()): Promise<{ provider: SignInProvider; tokens: TokenManager }> {
+  const provider = new AuthorizationCodeTokenProvider({
+    issuer: issuer.origin,
+    clientId: CLIENT_ID,
+    clientSecret: 'calendar-app-secret',
+    redirectUri: 'https://app.example/callback',
+    scope: 'openid offline_access',
+  });
+  const services = [{ name: 'calendar', baseUrl: 'https://calendar.example', auth: { provider } }];
+  const app = await boot({ imports: [ForgeAuthModule.forRoot({ storage, services })] });
+  closing.push(app);
+  const forge = app.get(ForgeAuthService);
+  return { provider: forge.provider('calendar'), tokens: forge.tokens('calendar') };
+}
+
+async function signIn(provider: SignInProvider, subject = 'user-1'): Promise<Token> {
+  const started = await provider.authorizationUrl({ subject });
+  nonce = started.nonce;
+  return (await provider.handleCallback(`/callback?code=c&state=${started.state}`)).token;
+}
+
+describe('a sign-in at an issuer that answers wrongly', () => {
+  it.each<[string, (of: string) => string | Promise<string> | undefined]>([
+    ['no id_token', () => undefined],
+    ['alg none', (of) => `${base64url({ alg: 'none' })}.${base64url(claims({ nonce: of }))}.`],
+    ['HS256 with the public key', (of) => withPublicKey(of)],
+    ['HS256 with the client secret', (of) => withSecret(of, 'calendar-app-secret')],
+    ['another audience', (of) => sign(key, claims({ nonce: of, aud: 'other' }))],
+    ['another issuer', (of) => sign(key, claims({ nonce: of, iss: 'https://evil.example' }))],
+    ['an expired one', (of) => sign(key, claims({ nonce: of, exp: now(-600) }))],
+    ['one that is not yet valid', (of) => sign(key, claims({ nonce: of, nbf: now(600) }))],
+    ['another nonce', () => sign(key, claims({ nonce: 'of-another-sign-in' }))],
+    ['no nonce', () => sign(key, claims())],
+    ['an unknown key id', async (of) => sign(await signingKey('unknown'), claims({ nonce: of }))],
+    ['a known key id of another key', async (of) => sign(await signingKey('first'), claims({ nonce: of }))],
+    ['the at_hash of another token', (of) => sign(key, claims({ nonce: of, at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' }))],
+    ['1 MB of claims', (of) => sign(key, claims({ nonce: of, padding: 'x'.repeat(1_000_000) }))],
+    ['300 KB of claims', (of) => sign(key, claims({ nonce: of, padding: 'x'.repeat(300_000) }))],
+  ])('is refused with a typed error, and stores nothing: %s', async (_what, make) => {
+    idToken = make;
+    const storage = new Map<string, unknown>();
+    const { provider, tokens } = await start(storage);
+    const error = await rejection(signIn(provider));
+    expect(error).toMatchObject({
+      name: 'AuthenticationError',
+      serviceName: 'calendar',
+      code: expect.stringMatching(/^FORGE_AUTH_(ID_TOKEN_INVALID|TOKEN_REQUEST_FAILED)$/),
+    });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/access-1|refresh-1|eyJ/);
+    expect(await tokens.forSubject('user-1').has()).toBe(false);
+    expect(JSON.stringify([...storage])).not.toMatch(/access-1|refresh-1/);
+    // The person can start again.
+    idToken = (of) => sign(key, claims({ nonce: of }));
+    expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
+  });
+
+  it('tells of another person by userinfo: refused', async () => {
+    const { provider } = await start();
+    const token = await signIn(provider);
+    expect(await provider.userInfo(token)).toEqual({ sub: 'alice' });
+    userInfo = { sub: 'mallory' };
+    expect(await rejection(provider.userInfo(token))).toMatchObject({ code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
+    userInfo = {};
+    expect(await rejection(provider.userInfo(token))).toMatchObject({ code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
+  });
+
+  it('renews with an id_token about another person: refused', async () => {
+    const { provider, tokens } = await start();
+    await signIn(provider);
+    idToken = () => sign(key, claims({ sub: 'mallory' }));
+    expect(await rejection(tokens.forceRefresh({ subject: 'user-1' }))).toMatchObject({
+      code: 'FORGE_AUTH_ID_TOKEN_INVALID',
+    });
+  });
+
+  it('does not cost a user their renewed token when the keys cannot be had', async () => {
+    const storage = new Map<string, unknown>();
+    await signIn((await start(storage)).provider);
+    keysAreDown = true;
+    const { tokens } = await start(storage);
+    const token = await tokens.forceRefresh({ subject: 'user-1' });
+    expect(token).toMatchObject({ accessToken: 'access-2', refreshToken: 'refresh-2', claims: { sub: 'alice' } });
+  });
+});
+
+function withSecret(of: string, secret: string): string {
+  const signed = `${base64url({ alg: 'HS256', kid: 'first' })}.${base64url(claims({ nonce: of }))}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+}
+
+function withPublicKey(of: string): string {
+  const pem = createPublicKey({ key: key.jwk as never, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+  return withSecret(of, String(pem));
+}
+
+const logoutToken = (changes: JWTPayload = {}): Promise<string> =>
+  sign(key, claims({ jti: 'one', events: { 'http://schemas.openid.net/event/backchannel-logout': {} }, ...changes }), {
+    typ: 'logout+jwt',
+  });
+
+describe('a logout at the issuer', () => {
+  it('drops the tokens of whoever it names, in every process, and of nobody else', async () => {
+    const storage = new Map<string, unknown>();
+    const [first, second] = [await start(storage), await start(storage)];
+    await signIn(first.provider, 'user-1');
+    idToken = (of) => sign(key, claims({ nonce: of, sub: 'bob', sid: 'session-of-bob' }));
+    await signIn(first.provider, 'user-2');
+    const has = (subject: string): Promise<boolean[]> =>
+      Promise.all([first, second].map(({ tokens }) => tokens.forSubject(subject).has()));
+    expect(await second.provider.handleLogoutToken(await logoutToken())).toEqual({ subjects: ['user-1'] });
+    expect([await has('user-1'), await has('user-2')]).toEqual([
+      [false, false],
+      [true, true],
+    ]);
+    const bySession = await logoutToken({ jti: 'two', sub: undefined as never, sid: 'session-of-bob' });
+    expect(await first.provider.handleLogoutToken(bySession)).toEqual({ subjects: ['user-2'] });
+    expect(await has('user-2')).toEqual([false, false]);
+    expect(JSON.stringify([...storage.keys()])).not.toMatch(/user-1|alice|session-of-bob/);
+  });
+
+  it('ends nothing when it is delivered again, or is not valid', async () => {
+    const { provider, tokens } = await start();
+    await signIn(provider);
+    const jwt = await logoutToken();
+    await provider.handleLogoutToken(jwt);
+    await signIn(provider);
+    expect(await provider.handleLogoutToken(jwt)).toEqual({ subjects: [] });
+    const forged = await sign(await signingKey('first'), claims({ jti: 'three', events: {} }));
+    expect(await rejection(provider.handleLogoutToken(forged))).toMatchObject({ code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
+    expect(await tokens.forSubject('user-1').has()).toBe(true);
+  });
+});
+
+describe('a client outside of Nest', () => {
+  it('keeps the tokens of users, too', async () => {
+    const provider = new AuthorizationCodeTokenProvider({
+      issuer: issuer.origin,
+      clientId: CLIENT_ID,
+      authMethod: 'none',
+      redirectUri: 'https://app.example/callback',
+    });
+    const client: ForgeHttpClient = createForgeClient({ name: 'calendar', baseUrl: issuer.origin, auth: { provider } });
+    closing.push(client);
+    const error = await rejection(client.get('/events', { auth: { subject: 'user-1' } }));
+    expect(error).toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED', serviceName: 'calendar' });
+  });
+});
