@@ -1,4 +1,5 @@
 import { ConfigurationError } from './errors.js';
+import { ownOptions } from './own-options.js';
 import { type NearbyOptions, suggestionFor } from './option-suggestion.js';
 
 /** What one option must be. */
@@ -80,7 +81,7 @@ export function resolveOptions<Options extends object, Defaults extends Partial<
 ): Options & { [K in keyof Defaults]-?: NonNullable<Defaults[K]> } {
   checkOptions(options, rules, place);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(given) } as Options & {
+  return ownOptions({ ...defaults, ...Object.fromEntries(given) }) as Options & {
     [K in keyof Defaults]-?: NonNullable<Defaults[K]>;
   };
 }

@@ -1,9 +1,9 @@
 import { ExponentialBackoffRetryStrategy } from './exponential-backoff.retry.strategy.js';
 import { FailureCountCircuit, type FailureCountCircuitOptions } from './failure-count.circuit.js';
 import type { Circuit, CircuitContext, RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { requireCount, requireDelayMs, requireStatuses } from './retry-options.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { STATUSES_RULE, statusSet } from './statuses.js';
 import { TRANSIENT_STATUSES } from './transient-failure.js';
-import { ownOptions } from '../own-options.js';
 
 /** Options of {@link CircuitBreakerRetryStrategy}. */
 export interface CircuitBreakerRetryStrategyOptions {
@@ -40,7 +40,14 @@ export interface CircuitBreakerRetryStrategyOptions {
   readonly statuses?: Iterable<number> | undefined;
 }
 
-const OWNER = 'CircuitBreakerRetryStrategy';
+const RULES_OF: OptionRules<CircuitBreakerRetryStrategyOptions> = Object.freeze({
+  statuses: STATUSES_RULE,
+  maxRetries: RULES.count,
+  baseDelayMs: RULES.delayMs,
+  failureThreshold: RULES.countFromOne,
+  recoveryTimeoutMs: RULES.delayMs,
+  halfOpenMaxCalls: RULES.countFromOne,
+});
 const DEFAULTS = Object.freeze({
   maxRetries: 3,
   failureThreshold: 5,
@@ -60,33 +67,12 @@ export class CircuitBreakerRetryStrategy implements RequestRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: CircuitBreakerRetryStrategyOptions = {}) {
-    const options = ownOptions(given);
-    const statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);
-    this.#backoff = new ExponentialBackoffRetryStrategy({
-      maxRetries: requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries),
-      baseDelayMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),
-      statuses,
-    });
-    this.#circuit = Object.freeze({
-      failureThreshold: requireCount(
-        OWNER,
-        'failureThreshold',
-        options.failureThreshold ?? DEFAULTS.failureThreshold,
-        1,
-      ),
-      recoveryTimeoutMs: requireDelayMs(
-        OWNER,
-        'recoveryTimeoutMs',
-        options.recoveryTimeoutMs ?? DEFAULTS.recoveryTimeoutMs,
-      ),
-      halfOpenMaxCalls: requireCount(
-        OWNER,
-        'halfOpenMaxCalls',
-        options.halfOpenMaxCalls ?? DEFAULTS.halfOpenMaxCalls,
-        1,
-      ),
-      statuses,
-    });
+    const place = definitionPlace(this);
+    const options = resolveOptions(given, RULES_OF, DEFAULTS, place);
+    const { maxRetries, baseDelayMs, failureThreshold, recoveryTimeoutMs, halfOpenMaxCalls } = options;
+    const statuses = statusSet(options.statuses, place);
+    this.#backoff = new ExponentialBackoffRetryStrategy({ maxRetries, baseDelayMs, statuses });
+    this.#circuit = Object.freeze({ failureThreshold, recoveryTimeoutMs, halfOpenMaxCalls, statuses });
   }
 
   nextDelayMs(outcome: RetryOutcome, random: () => number): number | undefined {

@@ -1,7 +1,6 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from './auth-retry.strategy.js';
-import { requireCount, requireDelayMs, requireFunction } from './retry-options.js';
-import { ownOptions } from '../own-options.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
 
 /** Options of {@link ConditionalAuthRetryStrategy}. */
 export interface ConditionalAuthRetryStrategyOptions {
@@ -22,7 +21,11 @@ export interface ConditionalAuthRetryStrategyOptions {
   readonly shouldRetry: (response: ForgeResponse, attempt: number) => boolean | Promise<boolean>;
 }
 
-const OWNER = 'ConditionalAuthRetryStrategy';
+const RULES_OF: OptionRules<ConditionalAuthRetryStrategyOptions> = Object.freeze({
+  maxRetries: RULES.count,
+  delayMs: RULES.delayMs,
+  shouldRetry: RULES.function,
+});
 const DEFAULTS = Object.freeze({ maxRetries: 1, delayMs: 0 });
 
 /**
@@ -36,10 +39,13 @@ export class ConditionalAuthRetryStrategy implements AuthRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is missing or out of range */
   constructor(given: ConditionalAuthRetryStrategyOptions) {
-    const options = ownOptions(given);
-    this.maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
-    this.#delayMs = requireDelayMs(OWNER, 'delayMs', options.delayMs ?? DEFAULTS.delayMs);
-    this.#shouldRetry = requireFunction(OWNER, 'shouldRetry', options.shouldRetry, '(response, attempt) => boolean');
+    const place = definitionPlace(this);
+    const { maxRetries, delayMs, shouldRetry } = resolveOptions(given, RULES_OF, DEFAULTS, place);
+    if (shouldRetry === undefined)
+      throw place.refuse('shouldRetry is missing. Give a function: (response, attempt) => boolean.');
+    this.maxRetries = maxRetries;
+    this.#delayMs = delayMs;
+    this.#shouldRetry = shouldRetry;
   }
 
   shouldRetry(response: ForgeResponse, attempt: number): boolean | Promise<boolean> {

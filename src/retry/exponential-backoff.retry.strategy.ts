@@ -1,8 +1,8 @@
 import { exponentialDelayMs, type Backoff } from './backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { requireCount, requireDelayMs, requireMultiplier, requireStatuses, requireSwitch } from './retry-options.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { STATUSES_RULE, statusSet } from './statuses.js';
 import { isTransientFailure, TRANSIENT_STATUSES } from './transient-failure.js';
-import { ownOptions } from '../own-options.js';
 
 /** Options of {@link ExponentialBackoffRetryStrategy}. */
 export interface ExponentialBackoffRetryStrategyOptions {
@@ -38,7 +38,14 @@ export interface ExponentialBackoffRetryStrategyOptions {
   readonly statuses?: Iterable<number> | undefined;
 }
 
-const OWNER = 'ExponentialBackoffRetryStrategy';
+const RULES_OF: OptionRules<ExponentialBackoffRetryStrategyOptions> = Object.freeze({
+  maxRetries: RULES.count,
+  baseDelayMs: RULES.delayMs,
+  maxDelayMs: RULES.delayMs,
+  multiplier: RULES.multiplier,
+  jitter: RULES.switch,
+  statuses: STATUSES_RULE,
+});
 const DEFAULTS = Object.freeze({
   maxRetries: 3,
   baseDelayMs: 1_000,
@@ -56,15 +63,21 @@ export class ExponentialBackoffRetryStrategy implements RequestRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: ExponentialBackoffRetryStrategyOptions = {}) {
-    const options = ownOptions(given);
-    this.#maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
+    const place = definitionPlace(this);
+    const { maxRetries, baseDelayMs, maxDelayMs, multiplier, jitter, statuses } = resolveOptions(
+      given,
+      RULES_OF,
+      DEFAULTS,
+      place,
+    );
+    this.#maxRetries = maxRetries;
     this.#backoff = Object.freeze({
-      baseMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),
-      maxMs: requireDelayMs(OWNER, 'maxDelayMs', options.maxDelayMs ?? DEFAULTS.maxDelayMs),
-      multiplier: requireMultiplier(OWNER, 'multiplier', options.multiplier ?? DEFAULTS.multiplier),
-      jitter: requireSwitch(OWNER, 'jitter', options.jitter ?? DEFAULTS.jitter),
+      baseMs: baseDelayMs,
+      maxMs: maxDelayMs,
+      multiplier,
+      jitter,
     });
-    this.#statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);
+    this.#statuses = statusSet(statuses, place);
   }
 
   nextDelayMs(outcome: RetryOutcome, random: () => number): number | undefined {

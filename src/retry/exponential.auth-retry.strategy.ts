@@ -1,8 +1,7 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
 import { exponentialDelayMs, type Backoff } from './backoff.js';
-import { requireCount, requireDelayMs, requireMultiplier, requireSwitch } from './retry-options.js';
-import { ownOptions } from '../own-options.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
 
 /** Options of {@link ExponentialAuthRetryStrategy}. */
 export interface ExponentialAuthRetryStrategyOptions {
@@ -33,7 +32,13 @@ export interface ExponentialAuthRetryStrategyOptions {
   readonly jitter?: boolean | undefined;
 }
 
-const OWNER = 'ExponentialAuthRetryStrategy';
+const RULES_OF: OptionRules<ExponentialAuthRetryStrategyOptions> = Object.freeze({
+  maxRetries: RULES.count,
+  baseDelayMs: RULES.delayMs,
+  maxDelayMs: RULES.delayMs,
+  multiplier: RULES.multiplier,
+  jitter: RULES.switch,
+});
 const DEFAULTS = Object.freeze({ maxRetries: 2, baseDelayMs: 500, maxDelayMs: 5_000, multiplier: 2, jitter: true });
 
 /** Sends a call again that was answered 401, waiting longer each time: for services that learn of new tokens late. */
@@ -43,13 +48,19 @@ export class ExponentialAuthRetryStrategy implements AuthRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: ExponentialAuthRetryStrategyOptions = {}) {
-    const options = ownOptions(given);
-    this.maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
+    const place = definitionPlace(this);
+    const { maxRetries, baseDelayMs, maxDelayMs, multiplier, jitter } = resolveOptions(
+      given,
+      RULES_OF,
+      DEFAULTS,
+      place,
+    );
+    this.maxRetries = maxRetries;
     this.#backoff = Object.freeze({
-      baseMs: requireDelayMs(OWNER, 'baseDelayMs', options.baseDelayMs ?? DEFAULTS.baseDelayMs),
-      maxMs: requireDelayMs(OWNER, 'maxDelayMs', options.maxDelayMs ?? DEFAULTS.maxDelayMs),
-      multiplier: requireMultiplier(OWNER, 'multiplier', options.multiplier ?? DEFAULTS.multiplier),
-      jitter: requireSwitch(OWNER, 'jitter', options.jitter ?? DEFAULTS.jitter),
+      baseMs: baseDelayMs,
+      maxMs: maxDelayMs,
+      multiplier,
+      jitter,
     });
   }
 

@@ -1,7 +1,7 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
-import { requireCount, requireDelayMs, requireStatuses } from './retry-options.js';
-import { ownOptions } from '../own-options.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { STATUSES_RULE, statusSet } from './statuses.js';
 
 /** Options of {@link SimpleAuthRetryStrategy}. */
 export interface SimpleAuthRetryStrategyOptions {
@@ -22,7 +22,11 @@ export interface SimpleAuthRetryStrategyOptions {
   readonly statuses?: Iterable<number> | undefined;
 }
 
-const OWNER = 'SimpleAuthRetryStrategy';
+const RULES_OF: OptionRules<SimpleAuthRetryStrategyOptions> = Object.freeze({
+  maxRetries: RULES.count,
+  delayMs: RULES.delayMs,
+  statuses: STATUSES_RULE,
+});
 const DEFAULTS = Object.freeze({ maxRetries: 1, delayMs: 0, statuses: REJECTION_STATUSES });
 
 /** Sends a rejected call again, at a steady pace. */
@@ -33,10 +37,11 @@ export class SimpleAuthRetryStrategy implements AuthRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: SimpleAuthRetryStrategyOptions = {}) {
-    const options = ownOptions(given);
-    this.maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
-    this.#delayMs = requireDelayMs(OWNER, 'delayMs', options.delayMs ?? DEFAULTS.delayMs);
-    this.#statuses = requireStatuses(OWNER, 'statuses', options.statuses ?? DEFAULTS.statuses);
+    const place = definitionPlace(this);
+    const { maxRetries, delayMs, statuses } = resolveOptions(given, RULES_OF, DEFAULTS, place);
+    this.maxRetries = maxRetries;
+    this.#delayMs = delayMs;
+    this.#statuses = statusSet(statuses, place);
   }
 
   shouldRetry(response: ForgeResponse): boolean {

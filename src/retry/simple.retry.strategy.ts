@@ -1,7 +1,6 @@
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { requireCount, requireDelayMs } from './retry-options.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
 import { isNetworkFailure } from './transient-failure.js';
-import { ownOptions } from '../own-options.js';
 
 /** Options of {@link SimpleRetryStrategy}. */
 export interface SimpleRetryStrategyOptions {
@@ -17,7 +16,10 @@ export interface SimpleRetryStrategyOptions {
   readonly delayMs?: number | undefined;
 }
 
-const OWNER = 'SimpleRetryStrategy';
+const RULES_OF: OptionRules<SimpleRetryStrategyOptions> = Object.freeze({
+  maxRetries: RULES.count,
+  delayMs: RULES.delayMs,
+});
 const DEFAULTS = Object.freeze({ maxRetries: 3, delayMs: 1_000 });
 
 /** Tries again after network failures, at a steady pace. Answers are never retried, whatever their status. */
@@ -27,9 +29,10 @@ export class SimpleRetryStrategy implements RequestRetryStrategy {
 
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: SimpleRetryStrategyOptions = {}) {
-    const options = ownOptions(given);
-    this.#maxRetries = requireCount(OWNER, 'maxRetries', options.maxRetries ?? DEFAULTS.maxRetries);
-    this.#delayMs = requireDelayMs(OWNER, 'delayMs', options.delayMs ?? DEFAULTS.delayMs);
+    const place = definitionPlace(this);
+    const { maxRetries, delayMs } = resolveOptions(given, RULES_OF, DEFAULTS, place);
+    this.#maxRetries = maxRetries;
+    this.#delayMs = delayMs;
   }
 
   nextDelayMs(outcome: RetryOutcome): number | undefined {
