@@ -1,6 +1,6 @@
-import { ConfigurationError } from './errors.js';
+import { ConfigurationError, type InvalidRequestError } from './errors.js';
 import { ownOptions } from './own-options.js';
-import { type NearbyOptions, suggestionFor } from './option-suggestion.js';
+import { nameMeant, type NearbyOptions, suggestionFor } from './option-suggestion.js';
 
 /** What one option must be. */
 export interface OptionRule {
@@ -21,7 +21,7 @@ export interface OptionRule {
 export type OptionRules<Options extends object> = Readonly<Record<keyof Options, OptionRule>>;
 
 /** Makes the error of a problem: whose option it is, is known by who asks. */
-export type Refuse = (problem: string) => ConfigurationError;
+export type Refuse = (problem: string) => ConfigurationError | InvalidRequestError;
 
 /** Whose options are checked, and what is told of them. */
 export interface OptionPlace {
@@ -30,6 +30,8 @@ export interface OptionPlace {
   readonly warn?: ((problem: string) => void) | undefined;
   /** What stands before an option's name in messages: `auth.`, `http.`. @default '' */
   readonly prefix?: string;
+  /** Whether a class of the app's may have options of its own among them: then those that resemble a known one are only warned of. */
+  readonly extended?: boolean;
   /** Where options may have been meant to stand that are not known here. */
   readonly nearby?: readonly NearbyOptions[];
 }
@@ -51,7 +53,12 @@ export function checkOptions<Options extends object>(
     throw refuse(`${subject} must be an object, such as { ${known.slice(0, 3).join(', ')} }${shown(options)}.`);
   }
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(rules, name)) throw refuse(suggestionFor(name, { known, prefix, nearby }));
+    if (!Object.hasOwn(rules, name)) {
+      const problem = suggestionFor(name, { known, prefix, nearby });
+      if (!place.extended) throw refuse(problem);
+      if (nameMeant(name, known) !== undefined) warn?.(problem);
+      continue;
+    }
     checkOption(`${prefix}${name}`, value, rules[name as keyof Options], { refuse, warn });
   }
 }
@@ -168,8 +175,14 @@ export const RULES = Object.freeze({
     // To look at a store every few milliseconds is a choice that some make.
     likelySecondsBelow: SUSPICIOUS_MS / 10,
   },
+  /** Of a command to a store on the same network: a few milliseconds are a choice, one or two are seconds. */
+  commandMs: {
+    accepts: isNumberFrom(Number.MIN_VALUE),
+    what: 'a number of milliseconds above zero',
+    likelySecondsBelow: 10,
+  },
   lifetimeMs: {
-    accepts: (value) => typeof value === 'number' && value > 0,
+    accepts: isNumberFrom(Number.MIN_VALUE, Number.MAX_VALUE),
     what: 'a number of milliseconds above zero',
     likelySecondsBelow: SUSPICIOUS_MS * 100,
   },
@@ -184,6 +197,7 @@ export const RULES = Object.freeze({
   multiplier: { accepts: isNumberFrom(1, Number.MAX_VALUE), what: 'a number, 1 or more' },
   switch: { accepts: (value) => typeof value === 'boolean', what: 'true or false' },
   text: { accepts: (value) => typeof value === 'string' && value !== '', what: 'a text that is not empty' },
+  textOrEmpty: { accepts: (value) => typeof value === 'string', what: 'a text' },
   texts: {
     accepts: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
     what: 'a list of texts',
@@ -195,6 +209,10 @@ export const RULES = Object.freeze({
   },
   function: { accepts: isFunction, what: 'a function' },
   record: { accepts: isRecord, what: 'an object' },
+  recordOrFunction: {
+    accepts: (value) => isRecord(value) || isFunction(value),
+    what: 'an object, or a function that makes one',
+  },
   axios: {
     accepts: (value) => isRecord(value) || isFunction(value),
     what: 'an axios config or an HttpService',

@@ -53,6 +53,11 @@ export function suggestionFor(name: string, { known, prefix, nearby }: KnownOpti
   return `${problem} There are ${known.join(', ')}.`;
 }
 
+/** The known name that was probably meant, if there is one. */
+export function nameMeant(name: string, known: readonly string[]): string | undefined {
+  return alike(name, known) ?? synonym(name, known) ?? misspelt(name, known);
+}
+
 /** A name that is no word may be a value that was spread into the options, a secret among them. */
 function shownName(name: string): string {
   return /^[A-Za-z_$][A-Za-z_$-]{0,39}\d{0,2}$/.test(name) ? name : '[a name with other characters in it]';

@@ -1,8 +1,8 @@
 import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
 import { CompositeAuth } from '../auth/composite.authenticator.js';
 import { createPathExclusion, type PathExclusion } from '../auth/path-exclusion.js';
-import { TokenAuth } from '../auth/token.authenticator.js';
-import { isClassWith, type OptionPlace, type Refuse } from '../option-check.js';
+import { PLACEMENT_RULES, TokenAuth, type TokenAuthPlacement } from '../auth/token.authenticator.js';
+import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../option-check.js';
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import type { ServiceContext } from './host.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
@@ -91,6 +91,7 @@ function memberOf(given: AuthMember, context: ServiceContext, place: OptionPlace
     throw refuse('auth must be an authenticator, its class, or token options.');
   const auth = ownOptions(given);
   checkTokenAuth(auth, place);
+  for (const warning of warningsOf(auth.retry)) place.warn?.(warning);
   const sources = ['provider', 'tokenManager', 'pipeline'].filter(
     (name) => (auth as Record<string, unknown>)[name] !== undefined,
   );
@@ -102,7 +103,12 @@ function memberOf(given: AuthMember, context: ServiceContext, place: OptionPlace
         : `auth must have exactly one of provider, tokenManager and pipeline, or a method authenticate(request).`,
     );
   }
-  return new TokenAuth(context.managerFor(auth), auth);
+  return new TokenAuth(context.managerFor(auth), placementOf(auth));
+}
+
+/** How the token is put on requests, alone. */
+function placementOf(auth: TokenAuthOptions): TokenAuthPlacement {
+  return Object.fromEntries(Object.entries(auth).filter(([name]) => Object.hasOwn(PLACEMENT_RULES, name)));
 }
 
 /** Excluded paths go out bare: one member cannot decide that for the others. */

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type ForgeLogger, silentLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
@@ -23,6 +24,12 @@ export interface ForgeClientOptions {
   telemetry?: Telemetry;
 }
 
+const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
+  storage: RULES.any,
+  lock: RULES.lock,
+  logger: RULES.logger,
+});
+
 /**
  * The same client outside Nest: in a script, a worker, a test.
  *
@@ -31,6 +38,9 @@ export interface ForgeClientOptions {
  * @throws {ConfigurationError} at the first call, when an option is wrong
  */
 export function createForgeClient(service: ForgeServiceOptions, given: ForgeClientOptions = {}): ForgeHttpClient {
+  checkOptions(given, RULES_OF, {
+    refuse: (problem) => new ConfigurationError(`createForgeClient("${String(service?.name)}"): ${problem}`),
+  });
   const options = ownOptions(given);
   const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
   application.configure({

@@ -5,7 +5,7 @@ import type { RequestHeaders } from '../client/request/request-config.js';
 import { isSendable } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
-import type { OptionPlace } from '../option-check.js';
+import { type OptionPlace, warningsOf } from '../option-check.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
 import { SERVICE_DEFAULTS } from '../options/defaults.js';
 import { resolveHooks } from '../options/hook-options.js';
@@ -35,6 +35,7 @@ export async function resolveService(
     checkService(given, { refuse });
     const options = withDefaults(given, defaults, refuse);
     checkService(options, place);
+    for (const warning of warningsOf(options.retry)) place.warn(warning);
     return await resolve(options, context, place);
   } catch (error) {
     throw nameService(error, name);

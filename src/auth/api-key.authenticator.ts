@@ -1,3 +1,4 @@
+import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check.js';
 import { ConfigurationError } from '../errors.js';
 import { withQueryParam } from '../http/url.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
@@ -14,6 +15,11 @@ export interface ApiKeyAuthOptions {
 
 const DEFAULT_NAME = 'X-API-Key';
 
+const RULES_OF: OptionRules<ApiKeyAuthOptions> = Object.freeze({
+  headerName: RULES.text,
+  in: oneOf('header', 'query'),
+});
+
 /** An API key in a header or in the query. */
 export class ApiKeyAuth implements Authenticator {
   readonly credentialHeaders: readonly string[] | undefined;
@@ -27,12 +33,10 @@ export class ApiKeyAuth implements Authenticator {
    * @throws {ConfigurationError} when the key is missing or an option malformed
    */
   constructor(key: CredentialSource, given: ApiKeyAuthOptions = {}) {
+    checkOptions(given, RULES_OF, definitionPlace(this));
     const options = ownOptions(given);
     checkCredential(key, 'ApiKeyAuth: the key');
     const place = options.in ?? 'header';
-    if (place !== 'header' && place !== 'query') {
-      throw new ConfigurationError(`ApiKeyAuth: in must be 'header' or 'query', not ${String(place)}.`);
-    }
     this.#key = key;
     this.#name = options.headerName ?? DEFAULT_NAME;
     if (typeof this.#name !== 'string' || this.#name === '')

@@ -1,3 +1,4 @@
+import { checkOptions, definitionPlace, oneOf, type OptionRules } from '../option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
@@ -19,6 +20,8 @@ export interface CompositeAuthOptions {
 
 const BY_WEIGHT: readonly CredentialVerdict[] = ['replaced', 'resend', 'rejected'];
 
+const RULES_OF: OptionRules<CompositeAuthOptions> = Object.freeze({ strategy: oneOf('first_match', 'all') });
+
 /** Several authenticators as one. */
 export class CompositeAuth<Member = Authenticator> implements Authenticator {
   readonly #members: readonly Member[];
@@ -28,11 +31,9 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
 
   /** @throws {ConfigurationError} when there is no member, or the strategy is unknown */
   constructor(members: readonly Member[], given: CompositeAuthOptions = {}) {
+    checkOptions(given, RULES_OF, definitionPlace(this));
     const options = ownOptions(given);
     const strategy = options.strategy ?? 'first_match';
-    if (strategy !== 'first_match' && strategy !== 'all') {
-      throw new ConfigurationError(`CompositeAuth: strategy must be 'first_match' or 'all', not ${String(strategy)}.`);
-    }
     if (!Array.isArray(members) || members.length === 0)
       throw new ConfigurationError('CompositeAuth needs a list of authenticators.');
     this.#members = [...members];

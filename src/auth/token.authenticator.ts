@@ -1,3 +1,12 @@
+import {
+  checkOptions,
+  definitionPlace,
+  hasMethods,
+  isClassWith,
+  oneOf,
+  type OptionRules,
+  RULES,
+} from '../option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
@@ -35,7 +44,30 @@ interface Rejection {
   readonly replacement?: Replacement;
 }
 
-const PLACEMENTS = ['header', 'body', 'uri'];
+/** The options of {@link TokenAuthPlacement}. */
+export const PLACEMENT_RULES: OptionRules<TokenAuthPlacement> = Object.freeze({
+  retry: {
+    accepts: (value) => typeof value === 'object' && hasMethods(value, 'shouldRetry'),
+    what: 'an auth retry strategy, such as new SimpleAuthRetryStrategy()',
+    cure: cureOfAuthRetry,
+  },
+  headerName: RULES.text,
+  scheme: {
+    accepts: (value) => typeof value === 'string' && /^[\x21-\x7e]*$/.test(value),
+    what: 'one word, or empty',
+  },
+  placement: oneOf('header', 'body', 'uri'),
+});
+
+function cureOfAuthRetry(retry: unknown): string | undefined {
+  if (typeof retry === 'number')
+    return `auth.retry must be a strategy, not a number. Use auth: { retry: new SimpleAuthRetryStrategy({ maxRetries: ${retry} }) }.`;
+  if (hasMethods(retry, 'nextDelayMs'))
+    return 'auth.retry must be a strategy for rejected credentials, not one for transient failures, which is given as retry of the service, beside auth.';
+  if (isClassWith(retry, 'shouldRetry'))
+    return 'auth.retry must be an instance, not a class: auth: { retry: new SimpleAuthRetryStrategy() }.';
+  return undefined;
+}
 
 /** A token that went out with a request. */
 interface SentToken {
@@ -59,6 +91,7 @@ export class TokenAuth implements Authenticator {
 
   /** @throws {ConfigurationError} when an option is malformed */
   constructor(manager: TokenManager, given: TokenAuthPlacement = {}) {
+    checkOptions(given, PLACEMENT_RULES, definitionPlace(this));
     const options = ownOptions(given);
     const {
       headerName = 'Authorization',
@@ -69,18 +102,6 @@ export class TokenAuth implements Authenticator {
     if (typeof (manager as Partial<TokenManager> | undefined)?.getToken !== 'function') {
       throw new ConfigurationError('TokenAuth needs a TokenManager.');
     }
-    if (!PLACEMENTS.includes(placement)) {
-      throw new ConfigurationError(
-        `TokenAuth: placement must be one of ${PLACEMENTS.join(', ')}, not ${String(placement)}.`,
-      );
-    }
-    if (typeof retry.shouldRetry !== 'function') {
-      throw new ConfigurationError(
-        'TokenAuth: retry must be an auth retry strategy, such as new SimpleAuthRetryStrategy().',
-      );
-    }
-    if (scheme !== undefined && !/^[\x21-\x7e]*$/.test(scheme))
-      throw new ConfigurationError('TokenAuth: scheme must be one word, or empty.');
     this.#manager = manager;
     this.retry = retry;
     const header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;

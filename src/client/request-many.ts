@@ -1,3 +1,4 @@
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import { InvalidRequestError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { CallScope } from './request/call-scope.js';
@@ -31,6 +32,14 @@ export interface RequestManyOptions<T = unknown> {
   signal?: AbortSignal;
 }
 
+const RULES_OF: OptionRules<RequestManyOptions> = Object.freeze({
+  concurrency: RULES.any,
+  failFast: RULES.switch,
+  onProgress: RULES.function,
+  keepResults: RULES.switch,
+  signal: RULES.any,
+});
+
 /** Where requests come from. An iterable is read no faster than its requests are made. */
 export type RequestSource = Iterable<ForgeRequest> | AsyncIterable<ForgeRequest>;
 
@@ -44,6 +53,7 @@ export async function requestMany<T>(
   options: RequestManyOptions<T> = {},
 ): Promise<PromiseSettledResult<ForgeResponse<T>>[]> {
   const { concurrency = 5, failFast = false, onProgress, keepResults = true, signal } = ownOptions(options);
+  checkOptions(options, RULES_OF, { refuse: (problem) => new InvalidRequestError(`requestMany: ${problem}`) });
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new InvalidRequestError(`requestMany: concurrency must be a whole number above zero, not ${concurrency}.`);
   }

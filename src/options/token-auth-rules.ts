@@ -1,3 +1,4 @@
+import { PLACEMENT_RULES } from '../auth/token.authenticator.js';
 import {
   hasMethods,
   isClassWith,
@@ -15,6 +16,7 @@ import type { TokenAuthOptions } from './options.js';
 /** The options of {@link TokenAuthOptions}. */
 export const TOKEN_AUTH_RULES: OptionRules<TokenAuthOptions> = Object.freeze({
   ...TOKEN_SETTINGS_RULES,
+  ...PLACEMENT_RULES,
   provider: {
     accepts: (value) => hasMethods(value, 'fetchToken') || (typeof value === 'function' && !isArrow(value)),
     what: 'a token provider with a method fetchToken(), or its class',
@@ -33,14 +35,6 @@ export const TOKEN_AUTH_RULES: OptionRules<TokenAuthOptions> = Object.freeze({
     what: 'a TokenFetchPipeline, or its options: { steps: [ … ] }',
     cure: cureOfPipeline,
   },
-  retry: {
-    accepts: (value) => typeof value === 'object' && hasMethods(value, 'shouldRetry'),
-    what: 'an auth retry strategy, such as new SimpleAuthRetryStrategy()',
-    cure: cureOfAuthRetry,
-  },
-  headerName: RULES.text,
-  scheme: { accepts: (value) => typeof value === 'string', what: 'one word, or empty' },
-  placement: RULES.any,
   excludedPaths: RULES.any,
   excludedPathPatterns: RULES.any,
   warmUp: RULES.switch,
@@ -103,16 +97,6 @@ function cureOfPipeline(pipeline: unknown): string | undefined {
   if (Array.isArray(pipeline)) return 'auth.pipeline is a list. Give it as auth: { pipeline: { steps: [ … ] } }.';
   if (hasMethods(pipeline, 'fetchToken')) return 'auth.pipeline is a token provider. Give it as auth: { provider: … }.';
   if (isFetcher(pipeline)) return 'auth.pipeline is one step. Give it as auth: { pipeline: { steps: [ … ] } }.';
-  return undefined;
-}
-
-function cureOfAuthRetry(retry: unknown): string | undefined {
-  if (typeof retry === 'number')
-    return `auth.retry is a number. Use auth: { retry: new SimpleAuthRetryStrategy({ maxRetries: ${retry} }) }.`;
-  if (hasMethods(retry, 'nextDelayMs'))
-    return 'auth.retry is a strategy for transient failures. Give it as retry of the service, beside auth.';
-  if (isClassWith(retry, 'shouldRetry'))
-    return 'auth.retry is a class. Give an instance: auth: { retry: new SimpleAuthRetryStrategy() }.';
   return undefined;
 }
 

@@ -1,9 +1,10 @@
+import { type OptionRules, RULES } from '../option-check.js';
 import { systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { Token } from '../token/token.js';
 import { emptyContext } from './fetch-context.js';
-import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
+import { FETCHER_RULES, HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
 import { ownOptions } from '../own-options.js';
@@ -22,6 +23,15 @@ export interface BodyTokenFetcherOptions extends HttpTokenFetcherOptions {
   defaultTokenType?: string;
 }
 
+const RULES_OF: OptionRules<BodyTokenFetcherOptions> = Object.freeze({
+  ...FETCHER_RULES,
+  tokenField: RULES.text,
+  tokenTypeField: RULES.text,
+  expiresInField: RULES.text,
+  refreshTokenField: RULES.text,
+  defaultTokenType: RULES.textOrEmpty,
+});
+
 /** Gets a token from the JSON body of an answer. */
 export class BodyTokenFetcher extends HttpTokenFetcher {
   readonly #fields: Required<
@@ -30,7 +40,7 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
   readonly #defaultTokenType: string;
 
   constructor(given: BodyTokenFetcherOptions) {
-    super(given);
+    super(given, { rules: RULES_OF, of: BodyTokenFetcher });
     const options = ownOptions(given);
     const {
       tokenField = 'access_token',

@@ -1,9 +1,10 @@
+import { type OptionRules, RULES } from '../option-check.js';
 import { systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { Token } from '../token/token.js';
 import { emptyContext } from './fetch-context.js';
-import { HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
+import { FETCHER_RULES, HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
 import { ownOptions } from '../own-options.js';
@@ -16,13 +17,19 @@ export interface HeaderTokenFetcherOptions extends HttpTokenFetcherOptions {
   tokenType?: string;
 }
 
+const RULES_OF: OptionRules<HeaderTokenFetcherOptions> = Object.freeze({
+  ...FETCHER_RULES,
+  tokenHeader: RULES.text,
+  tokenType: RULES.textOrEmpty,
+});
+
 /** Gets a token from a header of an answer. */
 export class HeaderTokenFetcher extends HttpTokenFetcher {
   readonly #tokenHeader: string;
   readonly #tokenType: string;
 
   constructor(given: HeaderTokenFetcherOptions) {
-    super(given);
+    super(given, { rules: RULES_OF, of: HeaderTokenFetcher });
     const options = ownOptions(given);
     this.#tokenHeader = (options.tokenHeader ?? 'Authorization').toLowerCase();
     this.#tokenType = options.tokenType ?? 'Bearer';

@@ -1,5 +1,6 @@
 import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
+import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AxiosTransportOptions } from '../http/axios.transport.js';
 import { HttpRequester } from '../http/http-requester.js';
@@ -55,6 +56,37 @@ export interface HttpTokenFetcherOptions {
   allowInsecure?: boolean;
 }
 
+/** The options of {@link HttpTokenFetcherOptions}. */
+export const FETCHER_RULES: OptionRules<HttpTokenFetcherOptions> = Object.freeze({
+  name: RULES.text,
+  baseUrl: RULES.any, // Checked as a URL.
+  endpoint: { accepts: (value: unknown) => typeof value === 'string', what: 'a path' },
+  method: RULES.text,
+  requestHeaders: RULES.recordOrFunction,
+  requestData: RULES.recordOrFunction,
+  bodyFormat: oneOf('form', 'json'),
+  dependsOn: { ...RULES.texts, what: 'a list of step names' },
+  ttlMs: RULES.lifetimeMs,
+  timeoutMs: RULES.durationMs,
+  deadlineMs: RULES.durationMs,
+  refreshWindowMs: RULES.windowMs,
+  retry: RULES.requestRetry,
+  identity: RULES.texts,
+  tls: RULES.record,
+  axios: RULES.axios,
+  transport: RULES.transport,
+  allowInsecure: RULES.switch,
+});
+
+/** Which options a class of fetchers knows. */
+export interface KnownFetcherOptions {
+  readonly rules: OptionRules<HttpTokenFetcherOptions>;
+  /** The class that has no others. Those that extend it may have: then what is misspelt is only warned of. */
+  readonly of?: unknown;
+}
+
+const ANY_FETCHER: KnownFetcherOptions = Object.freeze({ rules: FETCHER_RULES });
+
 /** One request of a fetcher's own. `json`, `form` and `query` exclude each other. */
 export interface FetcherRequest {
   /** @default the fetcher's */
@@ -90,23 +122,25 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   readonly #certificate: unknown;
   readonly #http: HttpRequester;
 
-  /** @throws {ConfigurationError} when an option is missing or malformed */
-  constructor(given: HttpTokenFetcherOptions) {
+  /**
+   * @param known the options that the class has, and whether its subclasses may have more
+   * @throws {ConfigurationError} when an option is missing, malformed or unknown
+   */
+  constructor(given: HttpTokenFetcherOptions, known: KnownFetcherOptions = ANY_FETCHER) {
+    const named = typeof given?.name === 'string' && given.name !== '' ? ` "${given.name}"` : '';
+    const owner = `${new.target.name}${named}`;
+    const place = definitionPlace(this, owner);
+    checkOptions(given, known.rules, { ...place, extended: new.target !== known.of });
     const options = ownOptions(given);
     const { name, method = 'POST', bodyFormat = 'form', timeoutMs, tls, axios, transport } = options;
-    if (typeof name !== 'string' || name === '')
-      throw new ConfigurationError(`${this.constructor.name}: name must be a text that is not empty.`);
-    const owner = `${this.constructor.name} "${name}"`;
+    if (name === undefined) throw place.refuse('name is missing. Give the step a name.');
     this.name = name;
     this.baseUrl = checkUrl(options.baseUrl, owner, options.allowInsecure ?? false);
     this.endpoint = options.endpoint ?? '';
-    this.dependsOn = checkNames(options.dependsOn ?? [], owner);
-    this.ttlMs = checkDuration(options.ttlMs, 'ttlMs', owner);
-    this.deadlineMs = checkDuration(options.deadlineMs, 'deadlineMs', owner);
-    this.refreshWindowMs = checkDuration(options.refreshWindowMs, 'refreshWindowMs', owner);
-    checkDuration(timeoutMs, 'timeoutMs', owner);
-    if (bodyFormat !== 'form' && bodyFormat !== 'json')
-      throw new ConfigurationError(`${owner}: bodyFormat must be 'form' or 'json', not ${String(bodyFormat)}.`);
+    this.dependsOn = [...(options.dependsOn ?? [])];
+    this.ttlMs = options.ttlMs;
+    this.deadlineMs = options.deadlineMs;
+    this.refreshWindowMs = options.refreshWindowMs;
     if (tls !== undefined && transport !== undefined)
       throw new ConfigurationError(`${owner}: tls means nothing beside a transport: give the transport its tls.`);
     this.identity = options.identity;
@@ -210,14 +244,4 @@ function checkUrl(url: string, owner: string, allowInsecure: boolean): string {
   checkText(url, `${owner}: baseUrl`);
   assertSecureUrl(url, 'baseUrl', owner, allowInsecure);
   return url;
-}
-
-function checkNames(names: unknown, owner: string): readonly string[] {
-  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return [...(names as string[])];
-  throw new ConfigurationError(`${owner}: dependsOn must be a list of step names.`);
-}
-
-function checkDuration(value: number | undefined, name: string, owner: string): number | undefined {
-  if (value === undefined || (value > 0 && Number.isFinite(value))) return value;
-  throw new ConfigurationError(`${owner}: ${name} must be a number of milliseconds above zero, not ${String(value)}.`);
 }

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check.js';
 import { ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
@@ -20,6 +21,13 @@ export interface ProviderStep {
   dependsOn?: readonly string[];
   ttlMs?: number;
 }
+
+const STEP_RULES: OptionRules<ProviderStep> = Object.freeze({
+  name: RULES.text,
+  provider: RULES.any,
+  dependsOn: { ...RULES.texts, what: 'a list of step names' },
+  ttlMs: RULES.lifetimeMs,
+});
 
 /** What one fetch of a step is given. */
 export interface StepRequest {
@@ -56,10 +64,19 @@ export interface StepScope extends ServiceScope {
 
 /** Binds a step. @throws {ConfigurationError} when it is neither a fetcher nor `{ name, provider }` */
 export function bindStep(given: TokenFetcher | ProviderStep, scope: StepScope, owner: string): PipelineStep {
+  for (const warning of warningsOf(given)) scope.logger.warn(warning);
   if (typeof (given as Partial<TokenFetcher> | undefined)?.fetch === 'function')
     return fetcherStep(given as TokenFetcher, scope);
-  if (typeof (given as Partial<ProviderStep> | undefined)?.provider?.fetchToken === 'function')
+  if (typeof (given as Partial<ProviderStep> | undefined)?.provider?.fetchToken === 'function') {
+    const { name } = given as ProviderStep;
+    const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
+    checkOptions(given, STEP_RULES, {
+      refuse,
+      warn: (problem) => scope.logger.warn(`${owner}: ${problem}`),
+      prefix: `step "${String(name)}": `,
+    });
     return providerStep(given as ProviderStep, scope);
+  }
   throw new ConfigurationError(`${owner}: a step must have a method fetch(), or be { name, provider }.`);
 }
 

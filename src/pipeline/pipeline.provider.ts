@@ -1,3 +1,4 @@
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { SourceProvider } from '../token/source-provider.js';
@@ -14,6 +15,11 @@ export interface PipelineTokenProviderOptions {
   refreshFromStep?: string;
 }
 
+const RULES_OF: OptionRules<PipelineTokenProviderOptions> = Object.freeze({
+  pipeline: RULES.any,
+  refreshFromStep: RULES.text,
+});
+
 /** A pipeline, used like any other provider. A manager over it keeps no token of its own. */
 export class PipelineTokenProvider implements SourceProvider {
   /** The definition that it stands on. */
@@ -22,6 +28,7 @@ export class PipelineTokenProvider implements SourceProvider {
 
   /** @throws {ConfigurationError} when there is no pipeline, or no such step */
   constructor(given: PipelineTokenProviderOptions) {
+    checkOptions(given, RULES_OF, definitionPlace(this));
     const options = ownOptions(given);
     const { pipeline, refreshFromStep } = options;
     if (!(pipeline instanceof TokenFetchPipeline))

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';
 import { untilAborted } from '../http/signals.js';
@@ -35,6 +36,14 @@ export interface TokenFetchPipelineOptions {
   /** The step whose token is the pipeline's. @default the one that nothing depends on; of several the last listed */
   resultStep?: string;
 }
+
+const PIPELINE_RULES: OptionRules<TokenFetchPipelineOptions> = Object.freeze({
+  steps: { accepts: Array.isArray, what: 'a list' },
+  storage: RULES.any,
+  lock: RULES.lock,
+  cacheKeyPrefix: RULES.text,
+  resultStep: RULES.text,
+});
 
 /** A pipeline that is bound elsewhere: how it is opened, and what is known of it before. */
 export interface DeferredPipeline {
@@ -233,9 +242,14 @@ interface Deferred {
 
 type GivenStep = TokenFetcher | ProviderStep;
 
+function refuse(problem: string): ConfigurationError {
+  return new ConfigurationError(`TokenFetchPipeline: ${problem}`);
+}
+
 /** What can be told before classes are created. */
 function checkSteps(options: TokenFetchPipelineOptions): void {
-  if (!Array.isArray(options?.steps)) throw new ConfigurationError('TokenFetchPipeline: steps must be a list.');
+  checkOptions(options, PIPELINE_RULES, { refuse });
+  if (options.steps === undefined) throw refuse('steps must be a list of fetchers.');
   const steps = options.steps as readonly PipelineStepOption[];
   if (steps.some((step) => typeof step === 'function')) return;
   graphOf(steps as GivenStep[], options.resultStep);

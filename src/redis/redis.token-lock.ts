@@ -1,3 +1,5 @@
+import { ConfigurationError } from '../errors.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
 import { LeaseRedisLock } from './lease.redis-lock.js';
 import type { RedisClient } from './redis-connection.js';
 import { type RedisTarget, redisTarget } from './redis-target.js';
@@ -11,6 +13,11 @@ export interface RedisTokenLockOptions {
   deadlineMs?: number;
 }
 
+const LOCK_RULES: OptionRules<RedisTokenLockOptions> = Object.freeze({
+  keyPrefix: RULES.text,
+  deadlineMs: RULES.commandMs,
+});
+
 /**
  * A lock for a fleet, on a Redis client of the app's: node-redis (a cluster too), ioredis or iovalkey. The client stays
  * the app's to close.
@@ -21,6 +28,7 @@ export class RedisTokenLock extends LeaseRedisLock {
 
   /** @throws {ConfigurationError} when the client is of no library that is known */
   constructor(client: RedisClient, given: RedisTokenLockOptions = {}) {
+    checkOptions(given, LOCK_RULES, { refuse: (problem) => new ConfigurationError(`RedisTokenLock: ${problem}`) });
     const options = ownOptions(given);
     const target = redisTarget(client, options.keyPrefix);
     super(target, options.deadlineMs);

@@ -1,3 +1,4 @@
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
 import type { Cache } from 'cache-manager';
 import { systemClock, withDeadline } from '../clock.js';
 import { ConfigurationError, TimeoutError } from '../errors.js';
@@ -34,6 +35,11 @@ interface Store {
   delete(key: string): Promise<unknown>;
 }
 
+const RULES_OF: OptionRules<CacheManagerTokenStorageOptions> = Object.freeze({
+  keyPrefix: RULES.text,
+  deadlineMs: RULES.commandMs,
+});
+
 /**
  * Tokens in Nest's cache-manager.
  *
@@ -51,6 +57,7 @@ export class CacheManagerTokenStorage implements TokenStorage {
 
   /** @throws {ConfigurationError} when `cache` is no cache-manager cache, or has no store */
   constructor(cache: Cache, given: CacheManagerTokenStorageOptions = {}) {
+    checkOptions(given, RULES_OF, definitionPlace(this));
     const options = ownOptions(given);
     const store = Array.isArray((cache as Partial<Cache> | undefined)?.stores) ? sharedStoreOf(cache) : undefined;
     if (!isStore(store)) {
@@ -67,11 +74,6 @@ export class CacheManagerTokenStorage implements TokenStorage {
       this.setIfNewer = (key, value, ttlMs, generation) => this.#within(fence(redis, key, value, ttlMs, generation));
     }
     this.deadlineMs = options.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
-    if (!(this.deadlineMs > 0)) {
-      throw new ConfigurationError(
-        `CacheManagerTokenStorage: deadlineMs must be above zero, not ${String(this.deadlineMs)}. It is in milliseconds.`,
-      );
-    }
   }
 
   async get(key: string): Promise<string | Uint8Array | null | undefined> {

@@ -1,3 +1,4 @@
+import { checkOptions, isRecord, type OptionRules, RULES } from '../option-check.js';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';
 import { ownOptions } from '../own-options.js';
@@ -12,6 +13,12 @@ export interface EncryptionOptions {
    */
   keys: readonly { id: string; key: string | Uint8Array }[];
 }
+
+const refuse = (problem: string): ConfigurationError => new ConfigurationError(problem);
+
+const ENCRYPTION_RULES: OptionRules<EncryptionOptions> = Object.freeze({ keys: RULES.any });
+
+const KEY_RULES: OptionRules<EncryptionOptions['keys'][number]> = Object.freeze({ id: RULES.any, key: RULES.any });
 
 /** Marks what we encrypted; whatever starts otherwise is foreign. */
 const PREFIX = 'forge-auth.1.';
@@ -33,7 +40,9 @@ export class TokenEncryption {
   constructor(options: EncryptionOptions) {
     const given: unknown = (options as Partial<EncryptionOptions> | undefined)?.keys;
     if (!Array.isArray(given) || given.length === 0) throw refused('keys must be a list of at least one { id, key }');
-    const keys = given.map((one: unknown): [string, Buffer] => {
+    checkOptions(options, ENCRYPTION_RULES, { refuse, prefix: 'encryption.' });
+    const keys = given.map((one: unknown, index): [string, Buffer] => {
+      if (isRecord(one)) checkOptions(one, KEY_RULES, { refuse, prefix: `encryption.keys[${index}].` });
       const { id, key } = ownOptions(one as object) as { id?: unknown; key?: unknown };
       return [checkId(id), checkKey(key, checkId(id))];
     });

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.js';
-import { ConfigurationError } from '../errors.js';
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
 import type { TokenStorage } from './token-storage.js';
 import { ownOptions } from '../own-options.js';
 
@@ -9,6 +9,11 @@ export interface InMemoryTokenStorageOptions {
   max?: number;
   clock?: Clock;
 }
+
+const RULES_OF: OptionRules<InMemoryTokenStorageOptions> = Object.freeze({
+  max: RULES.countFromOne,
+  clock: RULES.record,
+});
 
 /** Enough for every token of a large app, small enough never to matter: about 10 MB of JWTs. */
 const DEFAULT_MAX = 10_000;
@@ -25,12 +30,9 @@ export class InMemoryTokenStorage implements TokenStorage {
   readonly #clock: Clock;
 
   constructor(given: InMemoryTokenStorageOptions = {}) {
+    checkOptions(given, RULES_OF, definitionPlace(this));
     const options = ownOptions(given);
-    const max = options.max ?? DEFAULT_MAX;
-    if (!Number.isInteger(max) || max < 1) {
-      throw new ConfigurationError(`InMemoryTokenStorage: max must be a whole number above zero, not ${String(max)}.`);
-    }
-    this.#max = max;
+    this.#max = options.max ?? DEFAULT_MAX;
     this.#clock = options.clock ?? systemClock;
   }
 

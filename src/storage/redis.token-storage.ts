@@ -1,3 +1,4 @@
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
 import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import type { RedisClient } from '../redis/redis-connection.js';
 import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
@@ -15,6 +16,11 @@ export interface RedisTokenStorageOptions {
   deadlineMs?: number;
 }
 
+const REDIS_STORAGE_RULES: OptionRules<RedisTokenStorageOptions> = Object.freeze({
+  keyPrefix: RULES.text,
+  deadlineMs: RULES.commandMs,
+});
+
 /**
  * Tokens on a Redis client of the app's: node-redis (a cluster too), ioredis or iovalkey, with expiry, fencing, locks and
  * announcements. The client stays the app's to close.
@@ -25,6 +31,7 @@ export class RedisTokenStorage implements TokenStorage {
 
   /** @throws {ConfigurationError} when the client is of no library that is known */
   constructor(client: RedisClient, given: RedisTokenStorageOptions = {}) {
+    checkOptions(given, REDIS_STORAGE_RULES, definitionPlace(this));
     const options = ownOptions(given);
     this.#target = redisTarget(client, options.keyPrefix);
     if (options.deadlineMs !== undefined) this.deadlineMs = options.deadlineMs;

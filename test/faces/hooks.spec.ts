@@ -218,7 +218,7 @@ describe('hooks', () => {
   it.each([
     [{ beforeRequest: 'no hook' }, /hooks\.beforeRequest must be functions/],
     [{ afterResponse: {} }, /method afterResponse\(\)/],
-    [{ before: () => undefined }, /hooks has no before/],
+    [{ before: () => undefined }, /no option hooks.before/],
   ])('refuse %j', async (hooks, message) => {
     await expect(service.createClient({ hooks: hooks as never }).get('/')).rejects.toThrow(message);
   });

@@ -1,14 +1,34 @@
 import {
+  ApiKeyAuth,
+  BearerAuth,
+  BodyTokenFetcher,
+  type BodyTokenFetcherOptions,
+  CircuitBreakerRetryStrategy,
   ClientCredentialsTokenProvider,
-  type ConfigurationError,
+  CompositeAuth,
+  ConditionalAuthRetryStrategy,
+  ConfigurationError,
+  CorrelationIdHook,
+  createForgeClient,
+  ExponentialAuthRetryStrategy,
+  ExponentialBackoffRetryStrategy,
   ForgeAuthModule,
   type ForgeAuthRootOptions,
   type ForgeServiceOptions,
+  HeaderTokenFetcher,
+  InMemoryTokenStorage,
   PasswordGrantTokenProvider,
+  PipelineTokenProvider,
+  RateLimitHook,
   SimpleAuthRetryStrategy,
+  SimpleRetryStrategy,
   StaticTokenProvider,
+  TokenAuth,
+  TokenFetchPipeline,
+  TokenManager,
 } from 'nestjs-forge-auth';
-import { bootFailure } from './boot.js';
+import { recordingLogger } from '../tokens/world.js';
+import { boot, bootFailure } from './boot.js';
 
 /** Options as JavaScript may give them. */
 type Careless = Record<string, unknown>;
@@ -238,5 +258,185 @@ describe('a value in the wrong place is named with its cure', () => {
     expect(error.message).toContain('Service "orders"');
     expect(error.message).toContain(cure);
     expect(error.message).not.toContain(SECRET);
+  });
+});
+
+describe('an option that a class does not know', () => {
+  const step = { name: 'app', baseUrl: 'https://issuer.example' };
+  const provider = new StaticTokenProvider('a-token');
+  it.each<[string, string, string, () => unknown]>([
+    ['SimpleRetryStrategy: ', 'retries', 'maxRetries', () => new SimpleRetryStrategy({ retries: 3 } as never)],
+    ['SimpleRetryStrategy: ', 'interval', 'delayMs', () => new SimpleRetryStrategy({ interval: 3 } as never)],
+    ['SimpleRetryStrategy: ', 'maxRetrys', 'maxRetries', () => new SimpleRetryStrategy({ maxRetrys: 3 } as never)],
+    [
+      'ExponentialBackoffRetryStrategy: ',
+      'initialDelay',
+      'baseDelayMs',
+      () => new ExponentialBackoffRetryStrategy({ initialDelay: 3 } as never),
+    ],
+    [
+      'ExponentialBackoffRetryStrategy: ',
+      'factor',
+      'multiplier',
+      () => new ExponentialBackoffRetryStrategy({ factor: 3 } as never),
+    ],
+    [
+      'CircuitBreakerRetryStrategy: ',
+      'threshold',
+      'failureThreshold',
+      () => new CircuitBreakerRetryStrategy({ threshold: 3 } as never),
+    ],
+    [
+      'CircuitBreakerRetryStrategy: ',
+      'resetTimeout',
+      'recoveryTimeoutMs',
+      () => new CircuitBreakerRetryStrategy({ resetTimeout: 3 } as never),
+    ],
+    ['SimpleAuthRetryStrategy: ', 'delay', 'delayMs', () => new SimpleAuthRetryStrategy({ delay: 3 } as never)],
+    [
+      'ExponentialAuthRetryStrategy: ',
+      'maxDelay',
+      'maxDelayMs',
+      () => new ExponentialAuthRetryStrategy({ maxDelay: 3 } as never),
+    ],
+    [
+      'ConditionalAuthRetryStrategy: ',
+      'retryIf',
+      'shouldRetry',
+      () => new ConditionalAuthRetryStrategy({ retryIf: () => true } as never),
+    ],
+    ['InMemoryTokenStorage: ', 'maxSize', 'max', () => new InMemoryTokenStorage({ maxSize: 3 } as never)],
+    [
+      'TokenManager "orders": ',
+      'cache',
+      'storage',
+      () => new TokenManager({ name: 'orders', provider, cache: 1 } as never),
+    ],
+    [
+      'TokenManager: ',
+      'refreshWindow',
+      'refreshWindowMs',
+      () => new TokenManager({ provider, refreshWindow: 1 } as never),
+    ],
+    ['ApiKeyAuth: ', 'header', 'headerName', () => new ApiKeyAuth('key', { header: 'x' } as never)],
+    ['ApiKeyAuth: ', 'location', 'in', () => new ApiKeyAuth('key', { location: 'query' } as never)],
+    [
+      'CompositeAuth: ',
+      'strategie',
+      'strategy',
+      () => new CompositeAuth([new BearerAuth('a')], { strategie: 1 } as never),
+    ],
+    [
+      'TokenAuth: ',
+      'tokenPrefix',
+      'scheme',
+      () => new TokenAuth(new TokenManager({ provider }), { tokenPrefix: 'x' } as never),
+    ],
+    ['CorrelationIdHook: ', 'header', 'headerName', () => new CorrelationIdHook({ header: 'x' } as never)],
+    ['RateLimitHook: ', 'onLimits', 'onLimit', () => new RateLimitHook({ onLimits: 1 } as never)],
+    ['BodyTokenFetcher "app": ', 'url', 'baseUrl', () => new BodyTokenFetcher({ ...step, url: 'x' } as never)],
+    ['BodyTokenFetcher "app": ', 'ttl', 'ttlMs', () => new BodyTokenFetcher({ ...step, ttl: 1 } as never)],
+    [
+      'BodyTokenFetcher "app": ',
+      'tokenFields',
+      'tokenField',
+      () => new BodyTokenFetcher({ ...step, tokenFields: 'x' } as never),
+    ],
+    ['BodyTokenFetcher "app": ', 'body', 'requestData', () => new BodyTokenFetcher({ ...step, body: {} } as never)],
+    [
+      'HeaderTokenFetcher "app": ',
+      'headers',
+      'requestHeaders',
+      () => new HeaderTokenFetcher({ ...step, headers: {} } as never),
+    ],
+    ['TokenFetchPipeline: ', 'fetchers', 'steps', () => new TokenFetchPipeline({ fetchers: [] } as never)],
+    [
+      'TokenFetchPipeline: ',
+      'prefix',
+      'cacheKeyPrefix',
+      () => new TokenFetchPipeline({ steps: [new BodyTokenFetcher(step)], prefix: 'x' } as never),
+    ],
+    [
+      'PipelineTokenProvider: ',
+      'refreshFrom',
+      'refreshFromStep',
+      () =>
+        new PipelineTokenProvider({
+          pipeline: new TokenFetchPipeline({ steps: [new BodyTokenFetcher(step)] }),
+          refreshFrom: 'app',
+        } as never),
+    ],
+    ['createForgeClient("orders"): ', 'cache', 'storage', () => createForgeClient(base, { cache: new Map() } as never)],
+    [
+      '',
+      'encryption.key',
+      'keys',
+      () =>
+        new TokenManager({
+          provider,
+          encryption: { keys: [{ id: 'a', key: Buffer.alloc(32) }], key: SECRET } as never,
+        }),
+    ],
+  ])('%s %s: it is %s', (owner, written, meant, make) => {
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`there is no option ${written}.`);
+    expect(make).toThrow(meant);
+    expect(make).not.toThrow(SECRET);
+    expect(make).toThrow(`${owner}there is`);
+  });
+
+  it('is let pass where a class of the app has it, and warned of where it resembles one of ours', async () => {
+    class TenantFetcher extends BodyTokenFetcher {
+      constructor(options: BodyTokenFetcherOptions & { tenant: string; ttl?: number }) {
+        super({ ...options, name: 'app' });
+      }
+    }
+    const logger = recordingLogger();
+    const steps = [new TenantFetcher({ ...step, tenant: 'acme', ttl: 60 })];
+    const service = { ...base, auth: { pipeline: { steps } } };
+    const app = await boot({ imports: [ForgeAuthModule.forFeature(service)] }, { logger });
+    await app.close();
+    const warnings = logger.warnings.filter((line) => line.includes('there is no option'));
+    expect(warnings).toEqual([
+      expect.stringContaining('TenantFetcher "app": there is no option ttl. Did you mean ttlMs'),
+    ]);
+  });
+});
+
+describe('a duration that looks like seconds is warned of', () => {
+  it.each<[string, Careless]>([
+    ['timeoutMs', { timeoutMs: 30 }],
+    ['totalTimeoutMs', { totalTimeoutMs: 60 }],
+    ['auth.refreshWindowMs', { auth: { provider: new StaticTokenProvider('a'), refreshWindowMs: 120 } }],
+    ['auth.expiryLeewayMs', { auth: { provider: new StaticTokenProvider('a'), expiryLeewayMs: 30 } }],
+    ['auth.defaultTtlMs', { auth: { provider: new StaticTokenProvider('a'), defaultTtlMs: 3_600 } }],
+    ['auth.deadlineMs', { auth: { provider: new StaticTokenProvider('a'), deadlineMs: 10 } }],
+    ['auth.nearCacheTtlMs', { auth: { provider: new StaticTokenProvider('a'), nearCacheTtlMs: 5 } }],
+    ['delayMs', { retry: new SimpleRetryStrategy({ delayMs: 1 }) }],
+    ['maxDelayMs', { retry: new ExponentialBackoffRetryStrategy({ maxDelayMs: 60 }) }],
+    ['recoveryTimeoutMs', { retry: new CircuitBreakerRetryStrategy({ recoveryTimeoutMs: 30 }) }],
+    [
+      'delayMs',
+      { auth: { provider: new StaticTokenProvider('a'), retry: new SimpleAuthRetryStrategy({ delayMs: 1 }) } },
+    ],
+    [
+      'http.timeoutMs',
+      { auth: { provider: new ClientCredentialsTokenProvider({ ...GRANT, http: { timeoutMs: 10 } }) } },
+    ],
+    [
+      'ttlMs',
+      {
+        auth: {
+          pipeline: { steps: [new BodyTokenFetcher({ name: 'a', baseUrl: 'https://a.example', ttlMs: 3_600 })] },
+        },
+      },
+    ],
+  ])('%s of %j', async (option, options) => {
+    const logger = recordingLogger();
+    const service = { ...base, ...options } as ForgeServiceOptions;
+    const app = await boot({ imports: [ForgeAuthModule.forFeature(service)] }, { logger });
+    await app.close();
+    const warnings = logger.warnings.filter((line) => line.includes('seconds?'));
+    expect(warnings).toEqual([expect.stringContaining(`${option} is`)]);
   });
 });

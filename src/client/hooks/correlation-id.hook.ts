@@ -1,3 +1,4 @@
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check.js';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
 import type { HookedCall, RequestHook } from '../layers/hooks.layer.js';
@@ -11,6 +12,11 @@ export interface CorrelationIdHookOptions {
   generate?: () => string;
 }
 
+const RULES_OF: OptionRules<CorrelationIdHookOptions> = Object.freeze({
+  headerName: RULES.any,
+  generate: RULES.function,
+});
+
 /** Gives each call an id that stays the same for all its attempts. One that the call brings is left alone. */
 export class CorrelationIdHook implements RequestHook {
   readonly #headerName: string;
@@ -19,6 +25,7 @@ export class CorrelationIdHook implements RequestHook {
   /** @throws {ConfigurationError} when `headerName` cannot be a header's name */
   constructor(options: CorrelationIdHookOptions = {}) {
     const { headerName = 'X-Correlation-ID', generate = randomUUID } = ownOptions(options);
+    checkOptions(options, RULES_OF, definitionPlace(this));
     if (typeof headerName !== 'string' || !/^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/.test(headerName)) {
       throw new ConfigurationError("CorrelationIdHook: headerName must be a header name such as 'X-Correlation-ID'.");
     }

@@ -1,3 +1,4 @@
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check.js';
 import type { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { HookedCall, ResponseHook } from '../layers/hooks.layer.js';
@@ -19,6 +20,8 @@ export interface RateLimitHookOptions {
   onLimit?: (limit: RateLimit, serviceName: string) => void;
 }
 
+const RULES_OF: OptionRules<RateLimitHookOptions> = Object.freeze({ onLimit: RULES.function });
+
 /**
  * Reads `X-RateLimit-Limit`, `-Remaining` and `-Reset` (or `RateLimit-…`): for later hooks into `metadata.rateLimit`,
  * for the app into {@link latest}.
@@ -29,6 +32,7 @@ export class RateLimitHook implements ResponseHook {
 
   constructor(options: RateLimitHookOptions = {}) {
     const { onLimit } = ownOptions(options);
+    checkOptions(options, RULES_OF, definitionPlace(this));
     this.#onLimit = onLimit;
   }
 
