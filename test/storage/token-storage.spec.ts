@@ -121,7 +121,9 @@ describe('CacheManagerTokenStorage', () => {
 
   it.each([0, -1, Number.NaN])('refuses a deadline of %p', (deadlineMs) => {
     const cache = createCache({ stores: [new Keyv()] });
-    expect(() => new CacheManagerTokenStorage(cache, { deadlineMs })).toThrow('deadlineMs must be a number of milliseconds above zero');
+    expect(() => new CacheManagerTokenStorage(cache, { deadlineMs })).toThrow(
+      'deadlineMs must be a number of milliseconds above zero',
+    );
   });
 
   it('rejects a write that the store did not take: a Keyv answers false, and throws nothing', async () => {
