@@ -177,6 +177,7 @@ export {
 export type {
   Compliance,
   ComplianceRequest,
+  MendedRequest,
   ComplianceResponse,
   RequestMend,
   ResponseMend,

@@ -7,6 +7,9 @@ export interface ComplianceRequest {
   body: URLSearchParams;
 }
 
+/** A request as it is sent: a text, such as JSON, takes the place of the form; set its `content-type`. */
+export type MendedRequest = Omit<ComplianceRequest, 'body'> & { body: URLSearchParams | string };
+
 /** An answer of the issuer, before it is understood. */
 export interface ComplianceResponse {
   status: number;
@@ -17,7 +20,7 @@ export interface ComplianceResponse {
 }
 
 /** Changes a request in place, or answers another one. */
-export type RequestMend = (request: ComplianceRequest) => ComplianceRequest | void | Promise<ComplianceRequest | void>;
+export type RequestMend = (request: ComplianceRequest) => MendedRequest | void | Promise<MendedRequest | void>;
 /** Changes an answer in place, or answers another one. */
 export type ResponseMend = (
   response: ComplianceResponse,

@@ -4,7 +4,7 @@ import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import { tokenFailure } from '../token/token-failure.js';
 import type { Client } from './client-authentication/client.js';
-import type { ComplianceRequest, ComplianceResponse, RequestMend, ResponseMend } from './compliance.js';
+import type { ComplianceResponse, MendedRequest, RequestMend, ResponseMend } from './compliance.js';
 import type { Issuer } from './issuer.js';
 import { complianceResponse, credentialsIn, readTokenAnswer } from './token-answer.js';
 
@@ -125,7 +125,7 @@ export class IssuerExchange {
     return { response, answer: readTokenAnswer(response, what, this.issuer.now(), said) };
   }
 
-  async #transmit(request: ComplianceRequest): Promise<ComplianceResponse> {
+  async #transmit(request: MendedRequest): Promise<ComplianceResponse> {
     const { issuer, signal } = this;
     const { method, url, headers, body } = request;
     issuer.assertSecure(url);
