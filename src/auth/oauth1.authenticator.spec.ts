@@ -190,15 +190,16 @@ describe('OAuth1Auth', () => {
     expect(baseString.split('&')[1]).toBe(address);
   });
 
-  it('signs the Host header where the call brings one', async () => {
+  it.each([
+    ['Tenant.example:80', 'tenant.example'],
+    ['Tenant.example', 'tenant.example'],
+    ['tenant.example:8080', 'tenant.example:8080'],
+  ])('signs the Host header %s as %s', async (host, expected) => {
     let baseString = '';
     const sign = (text: string): string => (baseString = text);
-    const headers = { host: 'Tenant.example:80' };
-    await signed(
-      { clientId: 'c', signatureMethod: { name: 'X', sign } },
-      requestTo('http://127.0.0.1:3000/a', { headers }),
-    );
-    expect(baseString).toContain('&http%3A%2F%2Ftenant.example%2Fa&');
+    const request = requestTo('http://127.0.0.1:3000/a', { headers: { host } });
+    await signed({ clientId: 'c', signatureMethod: { name: 'X', sign } }, request);
+    expect(baseString).toContain(`&http%3A%2F%2F${encodeURIComponent(expected)}%2Fa&`);
   });
 
   it.each([

@@ -7,7 +7,13 @@ import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
 import type { OAuth1Token } from './oauth1/oauth1-token.js';
 import { RequestSigner, type Signing } from './oauth1/request-signer.js';
 import { ServerTime } from './oauth1/server-time.js';
-import { checkSource, type OAuth1SigningOptions, resolveSigning, SIGNING_RULES } from './oauth1/signing-options.js';
+import {
+  checkSource,
+  type OAuth1Placement,
+  type OAuth1SigningOptions,
+  resolveSigning,
+  SIGNING_RULES,
+} from './oauth1/signing-options.js';
 
 /** Options of {@link OAuth1Auth}. */
 export interface OAuth1AuthOptions extends OAuth1SigningOptions {
@@ -69,6 +75,9 @@ export class OAuth1Auth implements Authenticator {
   readonly #tokenSecret: TextSource | undefined;
   readonly #tokens: OAuth1UserTokens | undefined;
   readonly #bodyHash: boolean;
+  readonly #placement: OAuth1Placement;
+  /** Calls whose form was sent with the parameters in it. */
+  readonly #formsSent = new WeakSet<object>();
 
   /** @throws {ConfigurationError} when a credential is missing, or an option malformed */
   constructor(options: OAuth1AuthOptions) {
@@ -93,6 +102,7 @@ export class OAuth1Auth implements Authenticator {
     this.#tokens = tokens;
     this.takesTokenRequest = tokens !== undefined;
     this.#bodyHash = bodyHash;
+    this.#placement = signing.placement;
     this.credentialHeaders = signing.placement === 'header' ? ['authorization'] : [];
   }
 
@@ -101,6 +111,7 @@ export class OAuth1Auth implements Authenticator {
       clock: request.clock,
       timestamp: this.#time.timestampFor(request),
       ...(await this.#tokenFor(request)),
+      placement: this.#placementFor(request),
       bodyHash: this.#bodyHash,
     });
   }
@@ -116,6 +127,14 @@ export class OAuth1Auth implements Authenticator {
     if (corrected) this.#time.keep(request);
     request.rejection = describeRejection(problem, this.#time.correctionOf(request), request.replayable);
     return 'rejected';
+  }
+
+  /** A redirect may take the form away that the parameters stand in: then they go into the header. */
+  #placementFor({ body, headers, call }: AuthenticatedRequest): OAuth1Placement {
+    if (this.#placement !== 'body') return this.#placement;
+    const formIsGone = body === undefined && headers['authorization'] === undefined && this.#formsSent.has(call);
+    this.#formsSent.add(call);
+    return formIsGone ? 'header' : 'body';
   }
 
   async #tokenFor({

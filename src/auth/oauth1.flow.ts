@@ -145,6 +145,11 @@ export class OAuth1Flow {
     await Promise.all([this.#endpoint.close(), this.#storage.close()]);
   }
 
+  /** Closes with the application, where it is a provider of Nest's. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.close();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -1,5 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
+import { Redis } from 'ioredis';
 import {
   AuthenticationError,
   ConfigurationError,
@@ -8,9 +9,11 @@ import {
   OAuth1Auth,
   OAuth1Flow,
   type OAuth1FlowOptions,
+  RedisTokenStorage,
 } from 'nestjs-forge-auth';
 import { json, send } from '../support/answer.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { sharedRedis } from '../support/redis-server.js';
 import { render } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT, type OAuth1Server, startOAuth1Server } from './oauth1-server.js';
@@ -174,6 +177,28 @@ describe('the secret of a request token', () => {
     const outcomes = await Promise.allSettled([flow.handleCallback(callback), flow.handleCallback(callback)]);
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
     expect(server.count('/token')).toBe(1);
+  });
+
+  it('is taken by one of two processes on one Redis', async () => {
+    const redis = await sharedRedis();
+    const connections = [new Redis(redis.url), new Redis(redis.url)];
+    try {
+      const keyPrefix = `oauth1-${randomUUID()}`;
+      const [one, other] = connections.map((client) => flowWith({ storage: new RedisTokenStorage(client), keyPrefix }));
+      if (one === undefined || other === undefined) throw new Error('There are two.');
+      const callbacks = await Promise.all(
+        Array.from({ length: 10 }, async () => server.consent(one.authorizationUrl(await one.requestToken()))),
+      );
+      const outcomes = await Promise.allSettled(
+        callbacks.flatMap((callback) => [one.handleCallback(callback), other.handleCallback(callback)]),
+      );
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+      expect(server.count('/token')).toBe(10);
+    } finally {
+      await Promise.all(open.splice(0).map((flow) => flow.close()));
+      for (const client of connections) client.disconnect();
+      await redis.stop();
+    }
   });
 
   it('is forgotten after ten minutes', async () => {

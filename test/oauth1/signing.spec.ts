@@ -1,6 +1,9 @@
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
+import { create } from 'axios';
 import {
   ApiKeyAuth,
+  attachForgeAuth,
   type AuthenticatedRequest,
   CompositeAuth,
   ConfigurationError,
@@ -8,6 +11,7 @@ import {
   ExponentialBackoffRetryStrategy,
   type ForgeHttpClient,
   type ForgeServiceOptions,
+  HttpClientConfigBuilder,
   InvalidRequestError,
   OAuth1Auth,
   type OAuth1AuthOptions,
@@ -151,6 +155,55 @@ describe('OAuth 1.0a among other layers', () => {
     expect(api.verified).toHaveLength(1);
     expect(api.requests[1]?.query.get('a')).toBe('b');
     expect(api.requests[1]?.query.getAll('oauth_nonce').length).toBe(placement === 'query' ? 1 : 0);
+  });
+
+  it.each(['header', 'query', 'body'] as const)(
+    'signs a hop that has lost its form, with the %s',
+    async (placement) => {
+      api.before = (request, response) => {
+        if (request.path !== '/old') return false;
+        response.writeHead(303, { location: '/new' }).end();
+        return true;
+      };
+      await clientWith(oauth1({ placement })).post('/old', new URLSearchParams('c=d'));
+      expect(api.requests.map(({ method, path }) => `${method} ${path}`)).toEqual(['POST /old', 'GET /new']);
+      expect(api.verified).toMatchObject([{ placement: placement === 'query' ? 'query' : 'header' }]);
+    },
+  );
+
+  it('signs the Host that the call brings', async () => {
+    await clientWith(oauth1()).get('/photos?a=b', { headers: { host: 'Tenant.example' } });
+    expect(api.requests[0]?.headers.host).toBe('Tenant.example');
+    expect(api.verified).toHaveLength(1);
+  });
+
+  it('is signed where an instance of axios is attached, and where a builder made the service', async () => {
+    const instance = create({ baseURL: api.origin });
+    const detach = attachForgeAuth(instance, clientWith(oauth1({ placement: 'query' })));
+    await instance.post('/photos', new URLSearchParams('a=b'), { params: { c: 'd e' } });
+    detach();
+    const built = createForgeClient(
+      new HttpClientConfigBuilder('photos')
+        .withBaseUrl(api.origin)
+        .withAuth(oauth1({ realm: 'Photos' }))
+        .build(),
+    );
+    clients.push(built);
+    await built.get('/photos');
+    expect(api.verified).toMatchObject([{ placement: 'query' }, { placement: 'header', realm: 'Photos' }]);
+  });
+
+  it('shows no parameter of the query in the URL of an answer', async () => {
+    const client = clientWith(oauth1({ placement: 'query' }));
+    const viaAxios = await client.axiosRef.get<unknown>('/photos?a=b');
+    const urls = [
+      (await client.get('/photos?a=b')).url,
+      (await client.fetch('/photos?a=b')).url,
+      String(viaAxios.config.url),
+      inspect(viaAxios.request, { depth: 4 }),
+    ];
+    expect(urls.join(' ')).not.toContain('oauth_');
+    expect(urls[0]).toBe(`${api.origin}/photos?a=b`);
   });
 
   it.each(['header', 'query', 'body'] as const)('takes nothing of the %s to another origin', async (placement) => {

@@ -8,7 +8,7 @@ import { percentEncode } from './percent-encoding.js';
 import { signatureBaseString } from './signature-base-string.js';
 import { PLAINTEXT } from './signature-method.js';
 import { bodyHashOf, formOf, isForm, putForm } from './signed-body.js';
-import type { ResolvedSigning } from './signing-options.js';
+import type { OAuth1Placement, ResolvedSigning } from './signing-options.js';
 
 /** What one request is signed with, beside the client's own credentials. */
 export interface Signing {
@@ -17,6 +17,8 @@ export interface Signing {
   readonly timestamp: number;
   readonly token?: TextSource | undefined;
   readonly tokenSecret?: TextSource | undefined;
+  /** Takes the place of the client's own. */
+  readonly placement?: OAuth1Placement;
   /** Whether to sign the hash of a body that is no form. */
   readonly bodyHash?: boolean;
   /** Further parameters of the protocol: `oauth_callback`, `oauth_verifier`. */
@@ -41,7 +43,8 @@ export class RequestSigner {
    * @throws {InvalidRequestError} when a body has to be signed and is a stream
    */
   async sign(request: HttpRequest, signing: Signing): Promise<void> {
-    this.#check(request);
+    const { placement = this.#options.placement } = signing;
+    this.#check(request, placement);
     const { owner, clientId, clientSecret, clientKey, method } = this.#options;
     const read = (name: string, source: TextSource): Promise<string> =>
       readTextSource(`${owner}: ${name}`, source, signing.clock);
@@ -58,11 +61,11 @@ export class RequestSigner {
     const key = `${percentEncode(secrets.clientSecret)}&${percentEncode(secrets.tokenSecret)}`;
     const signature: unknown = await method.sign(baseStringOf(request, parameters), key, secrets);
     if (typeof signature !== 'string') throw this.#failed(`sign() answered no text but ${typeof signature}`);
-    this.#write(request, [...parameters, parameter('oauth_signature', signature)]);
+    this.#write(request, placement, [...parameters, parameter('oauth_signature', signature)]);
   }
 
-  #check(request: HttpRequest): void {
-    const { owner, placement, method, allowInsecure } = this.#options;
+  #check(request: HttpRequest, placement: OAuth1Placement): void {
+    const { owner, method, allowInsecure } = this.#options;
     if (placement === 'body' && !isForm(request)) {
       throw new ConfigurationError(
         `${owner}: placement 'body' needs a form body (data as URLSearchParams), and this ${request.method} has none. Use 'header' or 'query'.`,
@@ -100,9 +103,8 @@ export class RequestSigner {
     throw this.#failed('nonce() answered no text');
   }
 
-  #write(request: HttpRequest, parameters: readonly Parameter[]): void {
-    const { placement, realm } = this.#options;
-    if (placement === 'header') request.headers['authorization'] = headerOf(parameters, realm);
+  #write(request: HttpRequest, placement: OAuth1Placement, parameters: readonly Parameter[]): void {
+    if (placement === 'header') request.headers['authorization'] = headerOf(parameters, this.#options.realm);
     else if (placement === 'body') putForm(request, withParameters(formOf(request), parameters));
     else request.url = withQuery(request.url, (query) => withParameters(query, parameters));
   }

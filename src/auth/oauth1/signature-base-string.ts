@@ -21,7 +21,11 @@ export function signatureBaseString(
  * @see [RFC 5849 §3.4.1.2](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.2)
  */
 function baseStringUri(url: string, host: string | undefined): string {
-  const parsed = new URL(url);
-  if (host !== undefined) parsed.host = host;
-  return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+  const { protocol, host: own, pathname } = new URL(url);
+  return `${protocol}//${host === undefined ? own : normalizedHost(`${protocol}//${host}`)}${pathname}`;
+}
+
+/** A URL drops the port that its scheme implies. */
+function normalizedHost(origin: string): string {
+  return URL.canParse(origin) ? new URL(origin).host : origin.slice(origin.indexOf('//') + 2).toLowerCase();
 }
