@@ -5,7 +5,7 @@
  *   the condition `module-sync` comes first, so that a process has one copy. Dependencies that are ES modules only
  *   are bundled into one file there.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -25,7 +25,6 @@ const options = { platform: 'node', target: 'es2023', outbase: dist, logLevel: '
 // Jest's own loader knows no import().
 const asCommonJs = { ...options, format: 'cjs', minifyWhitespace: true, supported: { 'dynamic-import': false } };
 await build({ ...asCommonJs, entryPoints: scripts, outdir: commonjs });
-await build({ ...options, entryPoints: scripts, outdir: dist, allowOverwrite: true, format: 'esm' });
 await build({
   ...asCommonJs,
   stdin: {
@@ -46,6 +45,31 @@ for (const path of filesOf('.d.ts')) {
 }
 copyFileSync(join(root, 'src/schematics/collection.json'), join(commonjs, 'schematics/collection.json'));
 writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+await bundleModules();
+
+/** A file costs an app a third of a millisecond at its start, and there are hundreds: each entry becomes one, and what they share another. */
+async function bundleModules() {
+  const entries = Object.values(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
+    .map((conditions) => conditions.default?.default)
+    .filter((path) => path !== undefined)
+    .map((path) => resolve(root, path));
+  const bundled = join(dist, 'bundled');
+  const chunkNames = 'chunks/[name]-[hash]';
+  await build({
+    ...options,
+    format: 'esm',
+    entryPoints: entries,
+    bundle: true,
+    splitting: true,
+    keepNames: true,
+    packages: 'external',
+    outdir: bundled,
+    chunkNames,
+  });
+  for (const path of filesOf('.js').filter((file) => !file.startsWith('bundled'))) rmSync(join(dist, path));
+  cpSync(bundled, dist, { recursive: true });
+  rmSync(bundled, { recursive: true });
+}
 
 /** Files of dist, by path below it. */
 function filesOf(ending) {

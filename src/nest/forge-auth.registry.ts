@@ -1,4 +1,3 @@
-import { CACHE_MANAGER } from '@nestjs/cache-manager';
 import {
   Inject,
   Injectable,
@@ -23,6 +22,9 @@ import { CacheManagerTokenStorage } from '../storage/cache-manager.token-storage
 import { storageOf } from '../storage/get-set.token-storage.js';
 import { sharedStoreOf, standsOnMap } from '../storage/shared-store.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
+
+/** What `@nestjs/cache-manager` provides its cache under: an app without it need not load it. */
+const CACHE_MANAGER = 'CACHE_MANAGER';
 
 /** Injection token of the application's clock, where a test has one of its own. A text: several copies of this file agree on it. */
 export const FORGE_AUTH_CLOCK = 'FORGE_AUTH_CLOCK';

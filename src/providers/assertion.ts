@@ -1,5 +1,4 @@
 import { randomUUID, type KeyObject } from 'node:crypto';
-import { SignJWT } from 'jose';
 
 /** What an assertion is made of. */
 export interface AssertionParts {
@@ -18,7 +17,16 @@ export interface AssertionParts {
  * Signs a JWT that speaks for a client or a user. Each has a `jti` and an `iat` of its own; what was given is not changed.
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
  */
-export function signAssertion({ key, alg, kid, header, claims, now, lifetimeMs }: AssertionParts): Promise<string> {
+export async function signAssertion({
+  key,
+  alg,
+  kid,
+  header,
+  claims,
+  now,
+  lifetimeMs,
+}: AssertionParts): Promise<string> {
+  const { SignJWT } = await import('jose');
   const issuedAt = Math.floor(now / 1000);
   const payload = { ...claims, iat: issuedAt, exp: issuedAt + Math.ceil(lifetimeMs / 1000), jti: randomUUID() };
   return new SignJWT(payload)

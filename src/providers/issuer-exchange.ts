@@ -1,4 +1,4 @@
-import { allowInsecureRequests, Configuration, customFetch } from 'openid-client';
+import type { Configuration } from 'openid-client';
 import { AuthenticationError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
@@ -67,8 +67,10 @@ export class IssuerExchange {
     const what = `${request.verb} for ${issuer.label}`;
     let failure: unknown;
     let seen: Omit<ExchangeResult<T>, 'result'> | undefined;
+    // Loaded when first used: an app that needs no such issuer starts without it.
+    const openid = await import('openid-client');
     const configuration = await this.#configuration();
-    configuration[customFetch] = async (url, options) => {
+    configuration[openid.customFetch] = async (url, options) => {
       try {
         seen = await this.#fetch(url, options as unknown as FetchOptions, request, what);
         return request.raw === true ? asItCame(seen.response) : acceptable(seen.answer);
@@ -97,13 +99,16 @@ export class IssuerExchange {
     const tokenEndpoint = metadata.token_endpoint ?? metadata.issuer;
     const supported = issuer.discovers ? metadata.token_endpoint_auth_methods_supported : undefined;
     const authentication = client.authentication(supported);
-    const configuration = new Configuration(
+    const { allowInsecureRequests, Configuration: ClientConfiguration } = await import('openid-client');
+    const configuration = new ClientConfiguration(
       metadata,
       client.id || 'anonymous',
       undefined,
       (_server, _client, body, headers) =>
         authentication.apply({ url: tokenEndpoint, headers, body }, { tokenEndpoint, clock: issuer.clock }),
     );
+    // Which URLs may be plain http is checked by the issuer, which knows this machine from others.
+    const allowEveryProtocol: (target: Configuration) => void = allowInsecureRequests;
     allowEveryProtocol(configuration);
     return configuration;
   }
@@ -150,9 +155,6 @@ function lowerCase(headers: Record<string, string>): Record<string, string> {
 function objectOf(body: unknown): Record<string, unknown> {
   return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : {};
 }
-
-/** Which URLs may be plain http is checked by the issuer, which knows this machine from others. */
-const allowEveryProtocol: (configuration: Configuration) => void = allowInsecureRequests;
 
 /** Statuses that must not have a body: `Response` refuses one. */
 const BODILESS: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);

@@ -1,4 +1,4 @@
-import { allowInsecureRequests, customFetch, discovery, None, type ServerMetadata } from 'openid-client';
+import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
@@ -53,6 +53,8 @@ async function askFor(
       throw error;
     }
   };
+  // Loaded when first used: an app that needs no such issuer starts without it.
+  const { allowInsecureRequests, customFetch, discovery, None } = await import('openid-client');
   try {
     const configuration = await discovery(new URL(issuer), 'discovery', undefined, None(), {
       algorithm,

@@ -1,4 +1,3 @@
-import { genericGrantRequest, tokenIntrospection, tokenRevocation } from 'openid-client';
 import { Token } from '../token/token.js';
 import type { RequestMend, ResponseMend } from './compliance.js';
 import type { IssuerExchange } from './issuer-exchange.js';
@@ -16,6 +15,7 @@ export async function requestToken(
   parameters: URLSearchParams,
   mends: Mends,
 ): Promise<Token> {
+  const { genericGrantRequest } = await import('openid-client');
   await exchange.issuer.endpoint('token_endpoint');
   const requestedAt = exchange.issuer.now();
   const { answer } = await exchange.send({
@@ -28,6 +28,7 @@ export async function requestToken(
 
 /** Revokes a token. @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) */
 export async function revokeToken(exchange: IssuerExchange, token: Token): Promise<void> {
+  const { tokenRevocation } = await import('openid-client');
   await exchange.issuer.endpoint('revocation_endpoint');
   const value = token.refreshToken ?? token.accessToken;
   const hint = token.refreshToken === undefined ? 'access_token' : 'refresh_token';
@@ -41,6 +42,7 @@ export async function revokeToken(exchange: IssuerExchange, token: Token): Promi
 
 /** Asks the issuer about a token. @see [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662) */
 export async function introspectToken(exchange: IssuerExchange, token: Token): Promise<Record<string, unknown>> {
+  const { tokenIntrospection } = await import('openid-client');
   await exchange.issuer.endpoint('introspection_endpoint');
   const { answer } = await exchange.send({
     verb: 'Introspection',

@@ -104,6 +104,15 @@ describe('findBreaches', () => {
     ]);
   });
 
+  it('finds a package that is loaded at the start, and need not be', () => {
+    const packages = ['jose', 'openid-client'];
+    expect(breachesOf({ 'providers/a.ts': 'import { SignJWT } from "jose";' }, packages)).toEqual([
+      "providers/a.ts imports jose at the start: load it when it is used, by await import('jose')",
+    ]);
+    const tree = { 'providers/a.ts': 'import type { JWK } from "jose"; const loaded = import("openid-client");' };
+    expect(breachesOf(tree, packages)).toEqual([]);
+  });
+
   it('finds a package that users need not have', () => {
     expect(breachesOf({ 'storage/redis.ts': 'import type { Keyv } from "keyv";' }, ['axios'])).toEqual([
       'storage/redis.ts imports keyv, which users need not have',

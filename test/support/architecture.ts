@@ -13,6 +13,8 @@ interface Import {
   specifier: string;
   /** Whether nothing of it is left in the compiled JavaScript. */
   typeOnly: boolean;
+  /** Whether it is loaded with the file, and not when the code gets there. */
+  atOnce: boolean;
 }
 
 /** What a file of `src/` may import: files of its own layer or of a lower one. */
@@ -73,6 +75,9 @@ const HOME_OF_OPTIONAL_PEER: Readonly<Record<string, string>> = {
   '@nestjs/terminus': 'terminus',
   '@opentelemetry/api': 'opentelemetry',
 };
+
+/** Packages that cost an app its start, and that few apps use at once. */
+const LOADED_WHEN_USED: ReadonlySet<string> = new Set(['openid-client', 'jose', '@nestjs/cache-manager']);
 
 /** The files that know axios at run time. */
 const AXIOS_FILES: ReadonlySet<string> = new Set([
@@ -160,11 +165,17 @@ function breachesBetweenFiles(from: string, to: string): string[] {
   return breaches;
 }
 
-function breachesOfPackages(path: string, { specifier, typeOnly }: Import, packages: readonly string[]): string[] {
+function breachesOfPackages(
+  path: string,
+  { specifier, typeOnly, atOnce }: Import,
+  packages: readonly string[],
+): string[] {
   if (specifier.startsWith('node:')) return [];
   const name = packageOf(specifier);
   const breaches: string[] = [];
   if (!packages.includes(name)) breaches.push(`${path} imports ${name}, which users need not have`);
+  if (atOnce && LOADED_WHEN_USED.has(name) && topOf(path) !== 'testing')
+    breaches.push(`${path} imports ${name} at the start: load it when it is used, by await import('${name}')`);
   const home = HOME_OF_OPTIONAL_PEER[name];
   if (home !== undefined && topOf(path) !== home) {
     breaches.push(`${path} imports the optional ${name}: only ${home}/ may`);
@@ -215,8 +226,8 @@ function parse(path: string, text: string): ts.SourceFile {
 
 function importsOf({ path, text }: SourceFile): Import[] {
   const found: Import[] = [];
-  const add = (node: ts.Node | undefined, typeOnly: boolean): void => {
-    if (node !== undefined && ts.isStringLiteralLike(node)) found.push({ specifier: node.text, typeOnly });
+  const add = (node: ts.Node | undefined, typeOnly: boolean, atOnce = !typeOnly): void => {
+    if (node !== undefined && ts.isStringLiteralLike(node)) found.push({ specifier: node.text, typeOnly, atOnce });
   };
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) {
@@ -231,7 +242,7 @@ function importsOf({ path, text }: SourceFile): Import[] {
     } else if (ts.isModuleDeclaration(node)) {
       add(node.name, true);
     } else if (ts.isCallExpression(node) && isImportCall(node.expression)) {
-      add(node.arguments[0], false);
+      add(node.arguments[0], false, false);
     }
     ts.forEachChild(node, visit);
   };

@@ -1,4 +1,3 @@
-import { initiateBackchannelAuthentication } from 'openid-client';
 import { ConfigurationError, InvalidRequestError } from '../../errors.js';
 import { type OptionRules, RULES } from '../../option-check.js';
 import type { Token } from '../../token/token.js';
@@ -66,8 +65,9 @@ async function obtain(options: BackchannelTokenProviderOptions, context: GrantEx
   const startedAt = clock.now();
   const own = { login_hint: hint, ...(bindingMessage === undefined ? undefined : { binding_message: bindingMessage }) };
   const parameters = tokenParameters(own, options, request);
-  const answer = await issuerAnswer(exchange, 'Backchannel authentication', (to) =>
-    initiateBackchannelAuthentication(to, parameters),
-  );
+  const answer = await issuerAnswer(exchange, 'Backchannel authentication', async (to) => {
+    const { initiateBackchannelAuthentication } = await import('openid-client');
+    return initiateBackchannelAuthentication(to, parameters);
+  });
   return pollForToken(context, pendingOf(answer, startedAt), { auth_req_id: textIn(answer, 'auth_req_id') });
 }

@@ -1,4 +1,3 @@
-import { initiateDeviceAuthorization } from 'openid-client';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import { type OptionRules, RULES } from '../../option-check.js';
 import type { TokenRequest } from '../../token/token-provider.js';
@@ -76,9 +75,10 @@ async function obtain(options: DeviceCodeTokenProviderOptions, context: GrantExc
   await issuer.endpoint('device_authorization_endpoint');
   const startedAt = clock.now();
   const parameters = tokenParameters({}, options, request);
-  const answer = await issuerAnswer(exchange, 'Device authorization', (to) =>
-    initiateDeviceAuthorization(to, parameters),
-  );
+  const answer = await issuerAnswer(exchange, 'Device authorization', async (to) => {
+    const { initiateDeviceAuthorization } = await import('openid-client');
+    return initiateDeviceAuthorization(to, parameters);
+  });
   const deviceCode = textIn(answer, 'device_code');
   const pending = pendingOf(answer, startedAt);
   await options.onUserCode(userCodeOf(answer, startedAt + pending.expiresIn * 1_000, request));

@@ -1,4 +1,4 @@
-import { type CompactVerifyResult, compactVerify, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose';
+import type { CompactVerifyResult, JSONWebKeySet } from 'jose';
 import type { Clock } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 
@@ -69,6 +69,7 @@ async function verifyWith(
   jwt: string,
   algorithms: readonly string[],
 ): Promise<CompactVerifyResult> {
+  const { compactVerify, createLocalJWKSet, errors } = await import('jose');
   const options = { algorithms: [...algorithms] };
   try {
     return await compactVerify(jwt, createLocalJWKSet(keys), options);
@@ -86,16 +87,23 @@ async function verifyWith(
   }
 }
 
+/** Codes of `jose`'s errors. */
+const NEW_KEY: ReadonlySet<unknown> = new Set(['ERR_JWKS_NO_MATCHING_KEY', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED']);
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | undefined)?.code;
+}
+
 /** A key id may be new, or be given to another key than before. */
 function mayBeNewKey(error: unknown): boolean {
-  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed;
+  return NEW_KEY.has(codeOf(error));
 }
 
 function notSigned(error: unknown): AuthenticationError {
   const why =
-    error instanceof errors.JWKSNoMatchingKey
+    codeOf(error) === 'ERR_JWKS_NO_MATCHING_KEY'
       ? 'the issuer has no such key'
-      : error instanceof errors.JOSEAlgNotAllowed
+      : codeOf(error) === 'ERR_JOSE_ALG_NOT_ALLOWED'
         ? 'its algorithm is not allowed'
         : 'its signature is not the issuer’s';
   return new AuthenticationError(`The token is refused: ${why}.`, { code: 'FORGE_AUTH_ID_TOKEN_INVALID' });

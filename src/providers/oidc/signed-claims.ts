@@ -1,4 +1,3 @@
-import { decodeProtectedHeader } from 'jose';
 import { AuthenticationError } from '../../errors.js';
 import type { JsonWebKeys } from './json-web-keys.js';
 
@@ -43,7 +42,7 @@ export interface SignedClaims {
 export async function verifyClaims(jwt: unknown, expected: ExpectedParties, what: string): Promise<SignedClaims> {
   if (typeof jwt !== 'string' || jwt === '') throw refused(what, 'it is no text');
   if (jwt.length > MAX_CHARACTERS) throw refused(what, `it is longer than ${MAX_CHARACTERS} characters`);
-  const { alg, typ } = headerOf(jwt, what);
+  const { alg, typ } = await headerOf(jwt, what);
   if (typeof alg !== 'string' || !expected.algorithms.includes(alg) || !ASYMMETRIC_ALGORITHMS.includes(alg)) {
     throw refused(what, 'its signature algorithm is not allowed');
   }
@@ -59,8 +58,9 @@ export function refused(what: string, why: string): AuthenticationError {
   return new AuthenticationError(`The ${what} is refused: ${why}.`, { code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
 }
 
-function headerOf(jwt: string, what: string): { alg?: unknown; typ?: string | undefined } {
+async function headerOf(jwt: string, what: string): Promise<{ alg?: unknown; typ?: string | undefined }> {
   if (jwt.split('.').length !== 3) throw refused(what, 'it is no signed JWT (an encrypted one is not supported)');
+  const { decodeProtectedHeader } = await import('jose');
   try {
     return decodeProtectedHeader(jwt);
   } catch {

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { buildAuthorizationUrlWithPAR } from 'openid-client';
 import { InvalidRequestError } from '../../errors.js';
 import type { Token } from '../../token/token.js';
 import type { AuthorizationCodeTokenProviderOptions } from './authorization-code-options.js';
@@ -127,6 +126,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
       for (const [name, value] of parameters) url.searchParams.append(name, value);
       return url.href;
     }
+    const { buildAuthorizationUrlWithPAR } = await import('openid-client');
     const answer = await issuerAnswer(this.exchange(this.standalone().signal), 'Pushed authorization request', (to) =>
       buildAuthorizationUrlWithPAR(to, parameters),
     );
