@@ -1,3 +1,4 @@
+import { type Challenge, parseChallenges } from './challenges.js';
 import { RedactedCause } from './redact.js';
 
 /** Every code an error of this package can bear. Codes are stable; messages are not. */
@@ -167,6 +168,14 @@ export class HttpStatusError extends ForgeAuthError {
 
   get status(): number {
     return this.#answer.status;
+  }
+
+  /**
+   * What the service asks for, parsed from `WWW-Authenticate`: an error, a scope, claims.
+   * @see [RFC 9110 §11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1), [RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)
+   */
+  get challenges(): readonly Challenge[] {
+    return parseChallenges(this.#answer.headers['www-authenticate']);
   }
 
   get headers(): Readonly<Record<string, string | string[]>> {

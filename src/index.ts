@@ -190,6 +190,8 @@ export {
 export type { SecretSource } from './providers/secret.js';
 export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/signing-key.js';
 export type { TextSource } from './providers/text-source.js';
+export type { Challenge } from './challenges.js';
+export type { DpopOptions } from './providers/dpop.js';
 export type { EndpointOptions } from './providers/endpoints.js';
 export { GrantTokenProvider, type GrantTokenProviderOptions } from './providers/grants/grant-token.provider.js';
 export type { GrantParameters } from './providers/grants/grant.js';

@@ -1,3 +1,4 @@
+import { challengeWith } from '../challenges.js';
 import {
   checkOptions,
   definitionPlace,
@@ -12,6 +13,8 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
+import { scopes } from '../token/token-key.js';
+import type { TokenRequest } from '../token/token-provider.js';
 import type { TokenPresenter } from '../token/token-presenter.js';
 import type { Replacement, TokenHandle, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
@@ -35,6 +38,13 @@ export interface TokenAuthPlacement {
    * @see [RFC 6750 §2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
    */
   placement?: 'header' | 'body' | 'uri';
+  /**
+   * Scopes that a service may ask for by an `insufficient_scope` challenge: the call is sent again, once, with a token of
+   * the scopes that the challenge names, if each of them is in this list.
+   * @default none
+   * @see [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)
+   */
+  stepUpScopes?: readonly string[];
 }
 
 /** What happened to the token of a call. */
@@ -57,6 +67,7 @@ export const PLACEMENT_RULES: OptionRules<TokenAuthPlacement> = Object.freeze({
     what: 'one word, or empty',
   },
   placement: oneOf('header', 'body', 'uri'),
+  stepUpScopes: RULES.texts,
 });
 
 function cureOfAuthRetry(retry: unknown): string | undefined {
@@ -86,6 +97,9 @@ export class TokenAuth implements Authenticator {
   #presenter: TokenPresenter | undefined;
   /** Which token went out with which request: a rejection names the token, and the handle that it is from. */
   readonly #sent = new WeakMap<AuthenticatedRequest, SentToken>();
+  readonly #stepUpScopes: readonly string[];
+  /** What calls ask for since their service named the scopes that it needs. */
+  readonly #stepUps = new WeakMap<object, TokenRequest>();
   /** Calls that had a rejection. */
   readonly #rejections = new WeakMap<object, Rejection>();
 
@@ -98,11 +112,13 @@ export class TokenAuth implements Authenticator {
       scheme,
       placement = 'header',
       retry = new SimpleAuthRetryStrategy(),
+      stepUpScopes = [],
     } = options;
     if (typeof (manager as Partial<TokenManager> | undefined)?.getToken !== 'function') {
       throw new ConfigurationError('TokenAuth needs a TokenManager.');
     }
     this.#manager = manager;
+    this.#stepUpScopes = stepUpScopes;
     this.retry = retry;
     const header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
     this.credentialHeaders = header === undefined ? undefined : [header];
@@ -112,7 +128,8 @@ export class TokenAuth implements Authenticator {
   async authenticate(request: AuthenticatedRequest): Promise<void> {
     const source = this.#manager.source ?? (await this.#manager.ready());
     const { prepare } = source;
-    const handle = source.for(prepare === undefined ? request.tokenRequest : await prepare(request.tokenRequest));
+    const asked = this.#stepUps.get(request.call) ?? request.tokenRequest;
+    const handle = source.for(prepare === undefined ? asked : await prepare(asked));
     const token = handle.peekFresh() ?? (await handle.get(request.callSignal));
     this.#sent.set(request, { handle, token });
     const written = this.#presenterOf(source).write(request, token);
@@ -123,12 +140,23 @@ export class TokenAuth implements Authenticator {
     const sent = this.#sent.get(request);
     if (sent === undefined) return 'accepted';
     if (this.#presenter?.observe?.(response, request) === 'resend' && request.replayable) return 'resend';
+    if (this.#stepUpScopes.length > 0 && this.#stepsUp(response, request)) return 'resend';
     const rejected = this.retry.shouldRetry(response, request.replays);
     if (rejected === false && !this.#rejections.has(request.call)) {
       if (isProof(response.status)) this.#accepted(sent, request);
       return 'accepted';
     }
     return this.#judge(rejected, sent, response, request);
+  }
+
+  /** Whether the service named scopes that it may ask for: the call asks for a token of these from now on. */
+  #stepsUp({ headers }: ForgeResponse, request: AuthenticatedRequest): boolean {
+    const asked = challengeWith('insufficient_scope', headers['www-authenticate'])?.params['scope'];
+    const wanted = scopes(asked ?? '');
+    const allowed = wanted.length > 0 && wanted.every((scope) => this.#stepUpScopes.includes(scope));
+    if (!allowed || !request.replayable || this.#stepUps.has(request.call)) return false;
+    this.#stepUps.set(request.call, { ...request.tokenRequest, scope: wanted });
+    return true;
   }
 
   async #judge(

@@ -1,12 +1,13 @@
 import { ConfigurationError } from '../errors.js';
 import { checkRequesterOptions, type HttpRequesterOptions, REQUESTER_RULES } from '../http/http-requester.js';
 import { TLS_RULES } from '../http/tls-options.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { isRecord, checkOptions, type OptionRules, RULES } from '../option-check.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import { TOKEN_SETTINGS_RULES } from '../token/token-settings.js';
 import type { Token } from '../token/token.js';
 import { CLIENT_ASSERTION_RULES, CLIENT_RULES, type ClientOptions } from './client-authentication/client-options.js';
 import type { Compliance } from './compliance.js';
+import type { DpopOptions } from './dpop.js';
 import { ENDPOINT_OPTIONS, ENDPOINT_RULES, type EndpointOptions } from './endpoints.js';
 import { ASYMMETRIC_ALGORITHMS } from './oidc/signed-claims.js';
 import { checkTextSource } from './text-source.js';
@@ -48,6 +49,12 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   idTokenIssuer?: string;
   /** Algorithms that an id_token may be signed with. @default every one with a public key */
   idTokenAlgorithms?: readonly string[];
+  /**
+   * Binds tokens to a key, so that nobody else can use them. A key of the app's own is shared by all who have it, and so
+   * are the tokens; `true` makes one for this process.
+   * @see [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449)
+   */
+  dpop?: true | DpopOptions;
   /** Mends an issuer that does not follow the RFCs. */
   compliance?: Compliance;
   /**
@@ -65,6 +72,8 @@ const COMPLIANCE_RULES: OptionRules<Compliance> = Object.freeze({
   revokeRequest: RULES.function,
   introspectRequest: RULES.function,
 });
+
+const DPOP_RULES: OptionRules<DpopOptions> = Object.freeze({ alg: RULES.text, key: RULES.any });
 
 /** The options that every grant has: spread them into those of a grant, and add its own. */
 export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
@@ -89,6 +98,7 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
   },
   compliance: RULES.record,
   identity: RULES.textOrTexts,
+  dpop: { accepts: (value) => value === true || isRecord(value), what: 'true or { alg, key }' },
 });
 
 /** Where options stand that are given to a provider in error. */
@@ -136,6 +146,7 @@ export function checkGrantOptions<Options extends GrantOptions>(
   checkRequesterOptions(options.http, place);
   if (options.clientAssertion !== undefined)
     checkOptions(options.clientAssertion, CLIENT_ASSERTION_RULES, { ...place, prefix: 'clientAssertion.' });
+  if (isRecord(options.dpop)) checkOptions(options.dpop, DPOP_RULES, { ...place, prefix: 'dpop.' });
   if (options.compliance !== undefined)
     checkOptions(options.compliance, COMPLIANCE_RULES, { ...place, prefix: 'compliance.' });
 }

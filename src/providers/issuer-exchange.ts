@@ -5,6 +5,7 @@ import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import { tokenFailure } from '../token/token-failure.js';
 import type { Client } from './client-authentication/client.js';
 import type { ComplianceResponse, MendedRequest, RequestMend, ResponseMend } from './compliance.js';
+import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
 import { complianceResponse, credentialsIn, readTokenAnswer } from './token-answer.js';
 
@@ -55,7 +56,11 @@ export class IssuerExchange {
   readonly client: Client;
   readonly signal: AbortSignal;
 
-  constructor(issuer: Issuer, client: Client, signal: AbortSignal) {
+  readonly dpop: DpopSigner | undefined;
+
+  /** @param dpop proves the possession of its key at the token endpoint */
+  constructor(issuer: Issuer, client: Client, signal: AbortSignal, dpop?: DpopSigner) {
+    this.dpop = dpop;
     this.issuer = issuer;
     this.client = client;
     this.signal = signal;
@@ -63,6 +68,17 @@ export class IssuerExchange {
 
   /** Sends one request. @throws {AuthenticationError} when the answer is an error, or not what the protocol says */
   async send<T>(request: ExchangeRequest<T>): Promise<ExchangeResult<T>> {
+    try {
+      return await this.#sendOnce(request);
+    } catch (error) {
+      // A nonce came with the answer: everything is made anew, the proof and the client's assertion. No renewal, no retry.
+      const asked = error instanceof AuthenticationError && error.error === 'use_dpop_nonce';
+      if (this.dpop === undefined || !asked) throw error;
+      return this.#sendOnce(request);
+    }
+  }
+
+  async #sendOnce<T>(request: ExchangeRequest<T>): Promise<ExchangeResult<T>> {
     const { issuer, signal } = this;
     const what = `${request.verb} for ${issuer.label}`;
     let failure: unknown;
@@ -134,6 +150,7 @@ export class IssuerExchange {
     const { issuer, signal } = this;
     const { method, url, headers, body } = request;
     issuer.assertSecure(url);
+    if (this.dpop !== undefined) headers['dpop'] = await this.dpop.proof({ method, url });
     const sent: HttpRequest = {
       method,
       url: method === 'GET' ? `${url}${url.includes('?') ? '&' : '?'}${body}` : url,
@@ -144,6 +161,7 @@ export class IssuerExchange {
     };
     const response = complianceResponse(new ForgeResponse(sent, await issuer.http.send(sent)));
     issuer.clock.observe(response.headers['date']);
+    this.dpop?.observe(url, response.headers as HttpHeaders);
     return response;
   }
 }

@@ -43,6 +43,7 @@ const LAYER_OF_FOLDER: Readonly<Record<string, number>> = {
 const LAYER_OF_FILE: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'redact.ts': 0,
+  'challenges.ts': 0,
   'clock.ts': 0,
   'logger.ts': 0,
   'observer.ts': 0,

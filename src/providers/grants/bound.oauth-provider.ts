@@ -5,9 +5,11 @@ import { isAnswered, isTransient } from '../../token/token-failure.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from '../../token/token-provider.js';
+import type { TokenPresenter } from '../../token/token-presenter.js';
 import type { Token } from '../../token/token.js';
 import { Client } from '../client-authentication/client.js';
 import type { Compliance } from '../compliance.js';
+import { DpopPresenter, DpopSigner } from '../dpop.js';
 import type { GrantOptions } from '../grant-options.js';
 import { OpenIdConnect } from '../oidc/openid-connect.js';
 import { IssuerExchange } from '../issuer-exchange.js';
@@ -34,6 +36,8 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly issuer: Issuer;
   readonly client: Client;
   readonly openid: OpenIdConnect;
+  /** Signs proofs of possession, where tokens are bound to a key. */
+  readonly dpop: DpopSigner | undefined;
   readonly #options: GrantOptions;
   readonly #grant: Grant;
   readonly #environment: ServiceScope;
@@ -48,6 +52,10 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     this.issuer = new Issuer(options, environment, owner);
     this.client = new Client(options, owner, environment.clock);
     this.openid = new OpenIdConnect(this.issuer, options, environment.clock);
+    this.dpop =
+      options.dpop === undefined
+        ? undefined
+        : new DpopSigner(options.dpop, owner, this.issuer.clock, environment.clock);
     this.#retry = new TokenRequestRetry(options.retry);
   }
 
@@ -101,9 +109,13 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return introspectToken(this.exchange(context.signal), token);
   }
 
+  presenter(placement: TokenPresenter): TokenPresenter {
+    return this.dpop === undefined ? placement : new DpopPresenter(this.dpop, placement);
+  }
+
   /** Requests to the issuer with the client's authentication, for what is no flight of its own: a callback, a push. */
   exchange(signal: AbortSignal): IssuerExchange {
-    return new IssuerExchange(this.issuer, this.client, signal);
+    return new IssuerExchange(this.issuer, this.client, signal, this.dpop);
   }
 
   async keyParts(): Promise<readonly string[]> {
@@ -127,6 +139,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       ),
       fingerprintOf([http?.tls?.cert ?? [], http?.tls?.pfx ?? []].flat().map(bytesOf)),
       ...(await this.#grant.keyParts()),
+      ...(this.dpop === undefined ? [] : [await this.dpop.thumbprint()]),
       ...this.#identity,
     ];
   }
@@ -229,7 +242,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       return await work();
     } catch (error) {
       if (!(error instanceof AuthenticationError) || !mayBeRotated(error)) throw error;
-      const timed = (this.#grant.timed ?? false) || this.client.timed;
+      const timed = (this.#grant.timed ?? false) || this.client.timed || this.dpop !== undefined;
       const changed = await Promise.all([this.client.reread(), this.#grant.reread?.()]);
       if (!changed.includes(true) && !(timed && clock.hasMoved(offsetMs))) throw error;
       return work();

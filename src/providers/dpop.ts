@@ -1,0 +1,142 @@
+import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { challengeWith } from '../challenges.js';
+import type { Clock } from '../clock.js';
+import { ConfigurationError } from '../errors.js';
+import type { HttpHeaders } from '../http/http-request.js';
+import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
+import type { Token } from '../token/token.js';
+import type { IssuerClock } from './issuer-clock.js';
+import { type KeySource, SigningKey } from './signing-key.js';
+
+/** How the possession of a token's key is proved. */
+export interface DpopOptions {
+  /** JWS algorithm. @default ES256; with a key, the usual one of its kind */
+  alg?: string;
+  /**
+   * The private key. All processes that are given the same one share their tokens.
+   * @default one that is made by each process
+   */
+  key?: KeySource;
+}
+
+/** What a proof is made for. */
+export interface ProofTarget {
+  readonly method: string;
+  readonly url: string;
+  /** At a service: the token that is shown with the proof. */
+  readonly accessToken?: string;
+}
+
+/** Nonces kept for one origin that have not been used yet. */
+const MAX_UNUSED = 16;
+/** Origins whose nonces are kept. */
+const MAX_ORIGINS = 256;
+
+/**
+ * Signs proofs of possession with one key, and keeps the nonces that servers ask for.
+ * @see [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449)
+ */
+export class DpopSigner {
+  readonly #key: SigningKey;
+  readonly #clock: IssuerClock;
+  readonly #nonces = new Map<string, Nonces>();
+
+  /** @throws {ConfigurationError} when the key cannot be used */
+  constructor(options: true | DpopOptions, owner: string, issuerClock: IssuerClock, clock: Clock) {
+    const { alg, key } = options === true ? ({} as DpopOptions) : options;
+    this.#key = new SigningKey(`${owner}: dpop.key`, key ?? generatedKey(alg, owner), alg, clock);
+    this.#clock = issuerClock;
+  }
+
+  /** Tells its tokens apart from those of another key. @see [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638) */
+  async thumbprint(): Promise<string> {
+    return (await this.#key.read()).thumbprint;
+  }
+
+  /** One proof, for one request. */
+  async proof({ method, url, accessToken }: ProofTarget): Promise<string> {
+    const { key, alg, publicJwk } = await this.#key.read();
+    const target = new URL(url);
+    const nonce = this.#nonces.get(target.origin)?.take();
+    const claims = {
+      jti: randomUUID(),
+      htm: method,
+      htu: `${target.origin}${target.pathname}`,
+      iat: Math.floor(this.#clock.now() / 1000),
+      ...(nonce === undefined ? undefined : { nonce }),
+      ...(accessToken === undefined
+        ? undefined
+        : { ath: createHash('sha256').update(accessToken).digest('base64url') }),
+    };
+    return new SignJWT(claims).setProtectedHeader({ typ: 'dpop+jwt', alg, jwk: publicJwk }).sign(key);
+  }
+
+  /** Remembers the nonce of an answer for its origin. Returns whether there was one. */
+  observe(url: string, headers: Readonly<HttpHeaders>): boolean {
+    const [nonce] = [headers['dpop-nonce'] ?? []].flat();
+    if (nonce === undefined || nonce === '') return false;
+    const { origin } = new URL(url);
+    const nonces = this.#nonces.get(origin) ?? new Nonces();
+    this.#nonces.delete(origin);
+    this.#nonces.set(origin, nonces);
+    nonces.add(nonce);
+    const [oldest] = this.#nonces.keys();
+    if (this.#nonces.size > MAX_ORIGINS && oldest !== undefined) this.#nonces.delete(oldest);
+    return true;
+  }
+}
+
+/** The nonces of one origin: the newest unused one first, since some servers take each but once. */
+class Nonces {
+  readonly #unused: string[] = [];
+  #last: string | undefined;
+
+  add(nonce: string): void {
+    if (nonce === this.#last) return;
+    this.#last = nonce;
+    this.#unused.push(nonce);
+    if (this.#unused.length > MAX_UNUSED) this.#unused.shift();
+  }
+
+  take(): string | undefined {
+    return this.#unused.pop() ?? this.#last;
+  }
+}
+
+/** Shows bound tokens with a proof, others as the service wants them. */
+export class DpopPresenter implements TokenPresenter {
+  readonly #signer: DpopSigner;
+  readonly #placement: TokenPresenter;
+
+  constructor(signer: DpopSigner, placement: TokenPresenter) {
+    this.#signer = signer;
+    this.#placement = placement;
+  }
+
+  async write(request: PresentedRequest, token: Token): Promise<void> {
+    await this.#placement.write(request, token);
+    if (!/^dpop$/i.test(token.tokenType)) return;
+    const { method, url } = request;
+    request.headers['dpop'] = await this.#signer.proof({ method, url, accessToken: token.accessToken });
+  }
+
+  observe(
+    { status, headers }: { readonly status: number; readonly headers: HttpHeaders },
+    { url }: PresentedRequest,
+  ): 'resend' | undefined {
+    const known = this.#signer.observe(url, headers);
+    const asked = (status === 401 || status === 400) && challengeWith('use_dpop_nonce', headers['www-authenticate']);
+    return known && asked !== undefined && asked !== false ? 'resend' : undefined;
+  }
+}
+
+function generatedKey(alg: string | undefined, owner: string): KeyObject {
+  const curve = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[alg ?? 'ES256'];
+  if (curve !== undefined) return generateKeyPairSync('ec', { namedCurve: curve }).privateKey;
+  if (alg === 'EdDSA' || alg === 'Ed25519') return generateKeyPairSync('ed25519').privateKey;
+  if (/^[RP]S(?:256|384|512)$/.test(alg ?? '')) return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  throw new ConfigurationError(
+    `${owner}: dpop.alg must be one of ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512.`,
+  );
+}
