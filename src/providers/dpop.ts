@@ -1,5 +1,4 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
 import { challengeWith } from '../challenges.js';
 import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
@@ -69,6 +68,7 @@ export class DpopSigner {
         ? undefined
         : { ath: createHash('sha256').update(accessToken).digest('base64url') }),
     };
+    const { SignJWT } = await import('jose');
     return new SignJWT(claims).setProtectedHeader({ typ: 'dpop+jwt', alg, jwk: publicJwk }).sign(key);
   }
 
