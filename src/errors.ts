@@ -74,6 +74,9 @@ export class ConfigurationError extends ForgeAuthError {
   }
 }
 
+/** Marks the errors of every copy of the package that say that no credential could be had. */
+const AUTHENTICATION_ERROR = Symbol.for('nestjs-forge-auth.AuthenticationError');
+
 /** What an {@link AuthenticationError} can be made with. */
 export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
   /** Name of the pipeline step that failed. */
@@ -140,6 +143,8 @@ export class AuthenticationError extends ForgeAuthError {
     return this.#retryAfterMs;
   }
 }
+
+Object.defineProperty(AuthenticationError.prototype, AUTHENTICATION_ERROR, { value: true });
 
 /** Statuses after which the same request may succeed. */
 function mayPass(status: number | undefined): boolean {
@@ -265,8 +270,16 @@ export class InvalidRequestError extends ForgeAuthError {
 
 /** The service's circuit is open: the call failed at once, nothing was sent. */
 export class CircuitOpenError extends ForgeAuthError {
-  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+  readonly #retryAfterMs: number | undefined;
+
+  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> & { retryAfterMs?: number } = {}) {
     super(message, { ...options, code: 'FORGE_AUTH_CIRCUIT_OPEN' });
+    this.#retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Milliseconds until the circuit lets a call pass that probes the service, where that is known. */
+  get retryAfterMs(): number | undefined {
+    return this.#retryAfterMs;
   }
 }
 
@@ -282,9 +295,9 @@ export function isForgeAuthError(error: unknown): error is ForgeAuthError {
   return error instanceof ForgeAuthError || codeOf(error)?.startsWith('FORGE_AUTH_') === true;
 }
 
-/** Whether `error` says that no credential could be had. */
+/** Whether `error` says that no credential could be had, also across two copies of the package. */
 export function isAuthenticationError(error: unknown): error is AuthenticationError {
-  return error instanceof AuthenticationError;
+  return isForgeAuthError(error) && AUTHENTICATION_ERROR in error;
 }
 
 function codeOf(error: unknown): string | undefined {

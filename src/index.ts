@@ -98,7 +98,9 @@ export {
 } from './nest/forge-auth.decorators.js';
 export { HttpClientConfigBuilder } from './options/http-client-config-builder.js';
 export type { HookOptions } from './options/hook-options.js';
+export { ForgeAuthExceptionFilter, type ForgeAuthExceptionFilterOptions } from './nest/forge-auth.exception-filter.js';
 export { ForgeAuthModule } from './nest/forge-auth.module.js';
+export type { ForgeAuthProblem } from './nest/forge-auth.problem.js';
 export type {
   ForgeAuthAsyncOptions,
   ForgeAuthOptionsFactory,

@@ -1,13 +1,12 @@
 import { Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { APP_FILTER } from '@nestjs/core';
-import { ForgeAuthModule } from 'nestjs-forge-auth';
+import { ForgeAuthExceptionFilter, ForgeAuthModule } from 'nestjs-forge-auth';
 import { ForgeDashboardModule } from 'nestjs-forge-auth/dashboard';
 import { InvoicesModule } from './invoices/invoices.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PricesModule } from './prices/prices.module.js';
 import { ProfileModule } from './profile/profile.module.js';
-import { UpstreamErrorFilter } from './upstream-error.filter.js';
 import { WeatherModule } from './weather/weather.module.js';
 
 /** An app that calls five services, each protected in its own way. Where they are is in the environment. */
@@ -23,6 +22,6 @@ import { WeatherModule } from './weather/weather.module.js';
     WeatherModule,
     ProfileModule,
   ],
-  providers: [{ provide: APP_FILTER, useClass: UpstreamErrorFilter }],
+  providers: [{ provide: APP_FILTER, useValue: new ForgeAuthExceptionFilter({ passStatuses: [404] }) }],
 })
 export class AppModule {}

@@ -1,4 +1,5 @@
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
+import type { ClientCore } from '../client/client-core.js';
 import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { Activity } from './activity.js';
@@ -6,6 +7,7 @@ import { describeService } from './describe-service.js';
 import type { ForgeAuthState } from './state.js';
 import type { Telemetry } from './telemetry.js';
 import { type ServiceSurroundings, ServiceEntry } from './service-entry.js';
+import { drain } from './drain.js';
 import type { Host } from './host.js';
 import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
 import { checkRoot } from '../options/service-rules.js';
@@ -95,6 +97,11 @@ export class ForgeAuthApplication {
     return this.#entry(name).manager;
   }
 
+  /** Whether a service has tokens; one that is declared later may have. */
+  hasTokens(name: string): boolean {
+    return this.#entry(name).hasTokens;
+  }
+
   /** The provider of a service's tokens; it may be declared later. One of a service without throws when it is used. */
   tokenProvider(name: string): ServiceTokenProvider {
     return this.#entry(name).tokenProvider;
@@ -139,6 +146,12 @@ export class ForgeAuthApplication {
     await Promise.allSettled([...this.#entries.values()].map((entry) => entry.warmUp()));
   }
 
+  /** Waits until no call is under way, for `shutdownGraceMs` at most. */
+  async drain(): Promise<void> {
+    const cores = (): ClientCore[] => [...this.#entries.values()].flatMap(({ core }) => core ?? []);
+    await drain(cores, this.rootOptions.shutdownGraceMs ?? 0, this.#runtime.clock);
+  }
+
   /** Closes clients and tokens: nothing of the application keeps the process alive. */
   async close(): Promise<void> {
     await Promise.all([...this.#entries.values()].map((entry) => entry.close()));
@@ -180,6 +193,7 @@ export class ForgeAuthApplication {
         return storage();
       },
       storageOf: (option, owner) => this.#host.storageOf(option, owner),
+      overridingTokens: (name, ours) => this.#host.overridingTokens?.(name, ours),
       names: () => this.names(),
       find: (name) => this.#entries.get(name),
       guardCommon: (lock) => this.#kept && this.#guard(this.#kept, lock),

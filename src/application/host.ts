@@ -16,6 +16,8 @@ export interface Host {
   instantiate<T>(type: unknown, what: string): Promise<T>;
   /** The storage that an option stands for. */
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
+  /** What a test has put in the place of a service's manager, if anything. */
+  overridingTokens?(name: string, ours: TokenManager): unknown;
 }
 
 /** What the tokens of an application's services share. */

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../errors.js';
 import type { ForgeServiceOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
 import type { ApplicationScope } from './host.js';
 import { nameService, resolveService } from './service-resolver.js';
+import { hasTokenOptions } from './auth-resolver.js';
 import { boundPipelineOf, createTokenSource, definedPipelineOf } from './token-source.factory.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
@@ -13,6 +14,7 @@ import type { TokenStorage } from '../storage/token-storage.js';
 import { ProviderTokenSource } from '../token/provider.token-source.js';
 import { ServiceTokenProvider } from './service-token-provider.js';
 import type { BoundTokenProvider } from '../token/token-provider.js';
+import { foreignSource } from '../token/foreign.token-source.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
@@ -23,6 +25,8 @@ import { ownOptions } from '../own-options.js';
 export interface ServiceSurroundings extends ApplicationScope {
   /** The storage that an option stands for. */
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
+  /** What a test has put in the place of a service's manager, if anything. */
+  overridingTokens(name: string, ours: TokenManager): unknown;
   /** Names of the services that are declared. */
   names(): string[];
   find(name: string): ServiceEntry | undefined;
@@ -54,6 +58,8 @@ export class ServiceEntry implements ServiceHandle {
   #tokenOptions: TokenAuthOptions | undefined;
   /** A manager that the app made, and will close. */
   #givenManager: TokenManager | undefined;
+  /** What a test has put in the place of the manager. */
+  #override: unknown;
   /** Managers of further token options: members of a composite. */
   readonly #furtherManagers: TokenManager[] = [];
 
@@ -65,7 +71,7 @@ export class ServiceEntry implements ServiceHandle {
     this.tokenProvider = new ServiceTokenProvider(name, () => this.#openProvider());
     this.definedPipeline = TokenFetchPipeline.deferred({
       open: () => this.#openPipeline(),
-      bound: () => boundPipelineOf(this.manager.source),
+      bound: () => boundPipelineOf(this.#manager.source),
       definition: () => definedPipelineOf(this.#options?.auth as TokenAuthOptions | undefined),
     });
   }
@@ -95,16 +101,32 @@ export class ServiceEntry implements ServiceHandle {
 
   /** What is injected; one of a service without tokens throws when it is used. */
   get manager(): TokenManager {
-    return this.#givenManager ?? this.#ownTokens;
+    return (this.#override as TokenManager | undefined) ?? this.#manager;
+  }
+
+  /** What the client's own tokens are from, whatever is injected. */
+  get #manager(): TokenManager {
+    return this.#override === undefined ? (this.#givenManager ?? this.#ownTokens) : this.#ownTokens;
   }
 
   get tokens(): TokenManager | undefined {
-    return this.#core === undefined || this.#hasTokens ? this.manager : undefined;
+    return this.hasTokens ? this.manager : undefined;
+  }
+
+  /**
+   * Whether the service has tokens to manage: told by its options until it is opened. One that is not declared yet may
+   * have.
+   */
+  get hasTokens(): boolean {
+    if (this.#core !== undefined) return this.#hasTokens;
+    return (
+      this.#options === undefined || hasTokenOptions(this.#options.auth ?? this.#around.rootOptions.defaults?.auth)
+    );
   }
 
   get pipeline(): TokenFetchPipeline | undefined {
-    if (this.#core !== undefined && !this.#hasTokens) return undefined;
-    const { source } = this.manager;
+    if (!this.hasTokens) return undefined;
+    const { source } = this.#manager;
     return source === undefined || boundPipelineOf(source) !== undefined ? this.definedPipeline : undefined;
   }
 
@@ -146,6 +168,7 @@ export class ServiceEntry implements ServiceHandle {
     const { name } = this;
     const { runtime, rootOptions } = this.#around;
     const options = this.#declaredOptions();
+    this.#override = this.#around.overridingTokens(name, this.manager);
     const storage = options.storage ?? rootOptions.defaults?.storage;
     this.#lock = options.lock;
     if (storage !== undefined) {
@@ -171,9 +194,11 @@ export class ServiceEntry implements ServiceHandle {
   }
 
   #managerFor(auth: TokenAuthOptions): TokenManager {
-    if (auth.tokenManager !== undefined && typeof auth.tokenManager !== 'string') {
-      if (this.#tokenOptions === undefined) this.#givenManager ??= auth.tokenManager;
-      return auth.tokenManager;
+    const given = auth.tokenManager !== undefined && typeof auth.tokenManager !== 'string';
+    if (given && this.#override === undefined) {
+      const manager = auth.tokenManager as TokenManager;
+      if (this.#tokenOptions === undefined) this.#givenManager ??= manager;
+      return manager;
     }
     if (this.#tokenOptions === undefined) {
       this.#tokenOptions = auth;
@@ -192,8 +217,19 @@ export class ServiceEntry implements ServiceHandle {
 
   async #openTokens(events: SlotEvents): Promise<TokenSource> {
     await this.open();
+    if (this.#override !== undefined) return this.#overridingSource();
     if (this.#tokenOptions !== undefined) return this.#sourceOf(this.#tokenOptions, events);
     throw this.#refuse('has no tokens: its auth is no token auth.');
+  }
+
+  async #overridingSource(): Promise<TokenSource> {
+    if (this.#override instanceof TokenManager) return this.#override.ready();
+    return foreignSource(this.#override, `Service "${this.name}"`);
+  }
+
+  /** The source of the service's tokens, for another that shares them. */
+  source(): Promise<TokenSource> {
+    return this.#manager.ready();
   }
 
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
@@ -207,14 +243,14 @@ export class ServiceEntry implements ServiceHandle {
 
   async #openProvider(): Promise<BoundTokenProvider> {
     await this.open();
-    const source = this.#hasTokens ? await this.manager.ready() : undefined;
+    const source = this.#hasTokens ? await this.#manager.ready() : undefined;
     if (source instanceof ProviderTokenSource) return source.provider;
     throw this.#refuse('has no token provider. Give it auth: { provider: … }.');
   }
 
   async #openPipeline(): Promise<BoundPipeline> {
     await this.open();
-    const pipeline = boundPipelineOf(this.#hasTokens ? await this.manager.ready() : undefined);
+    const pipeline = boundPipelineOf(this.#hasTokens ? await this.#manager.ready() : undefined);
     if (pipeline !== undefined) return pipeline;
     throw this.#refuse('has no pipeline. Give it auth: { pipeline: { steps: [ … ] } }.');
   }
@@ -226,7 +262,7 @@ export class ServiceEntry implements ServiceHandle {
       seen.push(next);
     }
     const sharing = this.#around.find(other);
-    if (sharing?.options !== undefined) return sharing.manager.ready();
+    if (sharing?.options !== undefined) return sharing.source();
     const known = this.#around.names().filter((candidate) => candidate !== this.name);
     throw this.#refuseSharing(`names service "${other}", which is not there. Registered: ${known.join(', ')}`);
   }

@@ -36,6 +36,8 @@ export class ClientCore {
   readonly #hooks: Hooks | undefined;
   readonly #handle: Next;
   readonly #inFlight = new Set<CallScope>();
+  /** Whoever waits for the last call to end. */
+  readonly #idle: (() => void)[] = [];
   #closed = false;
 
   constructor(service: ResolvedService) {
@@ -74,6 +76,7 @@ export class ClientCore {
     let cancelDeadline: (() => void) | undefined;
     const release = (): void => {
       this.#inFlight.delete(scope);
+      if (this.#inFlight.size === 0) for (const idle of this.#idle.splice(0)) idle();
       unfollow?.();
       cancelDeadline?.();
     };
@@ -124,6 +127,16 @@ export class ClientCore {
       if (error instanceof ForgeAuthError) error.serviceName ??= this.service.name;
       throw error;
     }
+  }
+
+  /** Settles when no call is under way. */
+  async idle(): Promise<void> {
+    if (this.#inFlight.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Whether a call is under way. */
+  get busy(): boolean {
+    return this.#inFlight.size > 0;
   }
 
   /** Refuses new calls, aborts those under way, and closes connections. */

@@ -1,5 +1,6 @@
 import { HttpService } from '@nestjs/axios';
 import { type DynamicModule, type FactoryProvider, type InjectionToken, Module, type Provider } from '@nestjs/common';
+import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
 import { asyncOptions, checkNames, describe } from './forge-auth.async-options.js';
 import {
@@ -147,7 +148,12 @@ function moduleOf(
       injectable(getTokenProviderToken(name), (registry) => registry.tokenProvider(name)),
       injectable(getTokenPipelineToken(name), (registry) => registry.pipeline(name)),
     ]),
-    ...asHttpService.map((name) => injectable(HttpService, (registry) => registry.client(name).httpService)),
+    // By way of the client's own token: a test may have put another client there.
+    ...asHttpService.map((name) => ({
+      provide: HttpService,
+      inject: [getForgeClientToken(name)],
+      useFactory: (client: ForgeHttpClient) => client.httpService,
+    })),
   ];
   return {
     module: ForgeAuthModule,

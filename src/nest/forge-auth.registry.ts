@@ -15,6 +15,10 @@ import type { ForgeLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { ForgeAuthApplication } from '../application/application.js';
 import type { Host } from '../application/host.js';
+import type { ForgeHttpClient } from '../client/forge-http-client.js';
+import type { TokenManager } from '../token/token-manager.js';
+import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
+import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
 import { NestLogger } from './nest.logger.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { StorageOption } from '../options/options.js';
@@ -67,7 +71,23 @@ export class ForgeAuthRegistry
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.drain();
     await this.close();
+  }
+
+  /** What is injected as the client of a service: ours, or what `overrideProvider` has put in its place. */
+  injectedClient(name: string): ForgeHttpClient {
+    return overriding(this.#moduleRef, getForgeClientToken(name), this.client(name)) ?? this.client(name);
+  }
+
+  /** What is injected as the manager of a service. */
+  injectedTokens(name: string): TokenManager {
+    return overriding(this.#moduleRef, getTokenManagerToken(name), this.tokens(name)) ?? this.tokens(name);
+  }
+
+  /** What is injected as the pipeline of a service. */
+  injectedPipeline(name: string): TokenFetchPipeline {
+    return overriding(this.#moduleRef, getTokenPipelineToken(name), this.pipeline(name)) ?? this.pipeline(name);
   }
 
   /** The one that is configured, else the app's cache, else memory; one line says which. */
@@ -105,6 +125,7 @@ function hostOf(moduleRef: ModuleRef, logger: ForgeLogger, clock: Clock | undefi
     ...(clock === undefined ? undefined : { clock }),
     instantiate: (type, what) => instantiate(moduleRef, type, what),
     storageOf: (option, owner) => resolveStorage(moduleRef, option, owner),
+    overridingTokens: (name, ours) => overriding(moduleRef, getTokenManagerToken(name), ours),
   };
 }
 
@@ -139,6 +160,11 @@ async function resolveStorage(moduleRef: ModuleRef, option: StorageOption, owner
       `${owner}: storage names an injection token that several modules provide. Give it what keeps the tokens: new CacheManagerTokenStorage(cache).`,
     );
   return isCache(found) ? new CacheManagerTokenStorage(found) : storageOf(found, owner);
+}
+
+/** What a test has put in the place of ours by `overrideProvider(token)`; undefined where nothing is. */
+function overriding<T>(moduleRef: ModuleRef, token: string, ours: T): T | undefined {
+  return findAll<T>(moduleRef, token).find((found) => found !== undefined && found !== null && found !== ours);
 }
 
 /** Everything that is registered under a token, anywhere in the app. */

@@ -3,6 +3,7 @@ import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeAuthState } from '../application/state.js';
 import type { SignInProvider } from '../application/service-token-provider.js';
+import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import type { TokenManager } from '../token/token-manager.js';
 
@@ -17,12 +18,27 @@ export class ForgeAuthService {
 
   /** @throws {ConfigurationError} when no service has the name */
   client(name: string): ForgeHttpClient {
-    return this.#registry.client(this.#known(name));
+    return this.#registry.injectedClient(this.#known(name));
   }
 
-  /** @throws {ConfigurationError} when no service has the name */
+  /** @throws {ConfigurationError} when no service has the name, or the one that has it has no tokens */
   tokens(name: string): TokenManager {
-    return this.#registry.tokens(this.#known(name));
+    if (this.#registry.hasTokens(this.#known(name))) return this.#registry.injectedTokens(name);
+    throw new ConfigurationError(
+      `Service "${name}" has no tokens. Give it auth: { provider }, { tokenManager } or { pipeline }.`,
+      { serviceName: name },
+    );
+  }
+
+  /**
+   * The pipeline behind a service's tokens.
+   * @throws {ConfigurationError} when no service has the name, or the one that has it has no pipeline
+   */
+  pipeline(name: string): TokenFetchPipeline {
+    if (this.#registry.client(this.#known(name)).pipeline !== undefined) return this.#registry.injectedPipeline(name);
+    throw new ConfigurationError(`Service "${name}" has no pipeline. Give it auth: { pipeline: { steps: [ … ] } }.`, {
+      serviceName: name,
+    });
   }
 
   /**

@@ -140,6 +140,12 @@ export interface ForgeAuthOptions {
   keyPrefix?: string;
   /** Longest time that a token is used without a look at shared storage, in milliseconds. @default 5_000 */
   nearCacheTtlMs?: number;
+  /**
+   * How long calls that are under way may take to end when the application closes, in milliseconds; then they are aborted.
+   * HTTP applications wait for the requests that they are answering anyway; standalone contexts and microservices do not.
+   * @default 0
+   */
+  shutdownGraceMs?: number;
   /** Whether `ForgeRequestContext` knows the caller of every inbound HTTP request. Nest applications only. @default false */
   requestContext?: boolean | RequestContextOptions;
 }

@@ -92,6 +92,7 @@ const ROOT_RULES: OptionRules<ForgeAuthOptions & { isGlobal?: boolean }> = Objec
   encryption: { accepts: isRecord, what: 'an object: { keys: [{ id, key }] }' },
   keyPrefix: RULES.text,
   nearCacheTtlMs: RULES.cacheMs,
+  shutdownGraceMs: RULES.windowMs,
   requestContext: {
     accepts: (value) => typeof value === 'boolean' || isRecord(value),
     what: 'true, false, or an object: { subject: (request) => … }',

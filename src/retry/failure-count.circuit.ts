@@ -102,6 +102,9 @@ export class FailureCountCircuit implements Circuit {
 
   #refusal(state: string): CircuitOpenError {
     const { serviceName } = this.#options;
-    return new CircuitOpenError(`The circuit of service "${serviceName}" is ${state}.`, { serviceName });
+    return new CircuitOpenError(`The circuit of service "${serviceName}" is ${state}.`, {
+      serviceName,
+      retryAfterMs: this.#closedForMs(),
+    });
   }
 }

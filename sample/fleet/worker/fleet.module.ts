@@ -3,15 +3,14 @@ import { CacheModule } from '@nestjs/cache-manager';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { APP_FILTER } from '@nestjs/core';
-import { ForgeAuthModule } from 'nestjs-forge-auth';
+import { ForgeAuthExceptionFilter, ForgeAuthModule } from 'nestjs-forge-auth';
 import { OrdersModule } from '../../app/orders/orders.module.js';
 import { PricesModule } from '../../app/prices/prices.module.js';
-import { UpstreamErrorFilter } from '../../app/upstream-error.filter.js';
 import { ParentTokenStorage } from './parent.token-storage.js';
 
 @Module({
   imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), OrdersModule, PricesModule],
-  providers: [{ provide: APP_FILTER, useClass: UpstreamErrorFilter }],
+  providers: [{ provide: APP_FILTER, useValue: new ForgeAuthExceptionFilter({ passStatuses: [404] }) }],
 })
 class FleetModule {}
 

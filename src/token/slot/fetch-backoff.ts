@@ -77,6 +77,7 @@ export class FetchBackoff {
         code: 'FORGE_AUTH_BACKOFF',
         cause: this.#last,
         transient: true,
+        retryAfterMs: waitMs,
       },
     );
   }
