@@ -7,15 +7,18 @@ import { benchBoot } from './boot.mjs';
 import { benchCalls } from './calls.mjs';
 import { benchFaces } from './faces.mjs';
 import { benchFleet } from './fleet.mjs';
+import { benchTelemetry } from './telemetry.mjs';
 import { benchWarmToken } from './warm-token.mjs';
 
 const round = (value) => Math.round(value * 100) / 100;
 
 const calls = await benchCalls();
 const faces = await benchFaces();
+const telemetry = await benchTelemetry();
 const token = await benchWarmToken();
 const boots = await benchBoot();
 const fleet = await benchFleet();
+const observed = (way) => telemetry.find((row) => row.way === way).ratio;
 const boot = (way) => boots.find((row) => row.way === way);
 
 /** Undefined where there is no Redis to measure with. */
@@ -24,6 +27,8 @@ const handOver = fleet?.handOver.find(({ way }) => way === 'token');
 const bounds = [
   { what: 'CPU time of client.get', value: calls.find(({ way }) => way === 'default').ratio, atMost: 0.75 },
   ...faces.map(({ name, ratio, atMost }) => ({ what: `CPU time of ${name}`, value: ratio, atMost })),
+  { what: 'CPU time of client.get with metrics', value: observed('metrics'), atMost: 1.05 },
+  { what: 'CPU time of client.get with metrics and spans, all sampled', value: observed('spans'), atMost: 1.25 },
   { what: 'µs of getToken(), warm and awaited', value: token.microseconds, atMost: 0.2 },
   ...Object.entries(token.effects).map(([effect, value]) => ({
     what: `${effect} of 10,000 warm getToken()`,

@@ -1,8 +1,12 @@
 import type { Attributes, Counter, Histogram, Meter, ObservableCallback, ObservableGauge } from '@opentelemetry/api';
 import type { ForgeAuthState } from '../application/state.js';
 import type { ForgeAuthEvent } from '../observer.js';
+import { methodAttribute } from './http-attributes.js';
+import { Kept } from './kept.js';
 import { type MetricName, METRICS } from './metric-names.js';
 
+/** Sets of attributes that are remembered. */
+const MAX_KINDS = 1_000;
 /** Bounds of histograms of seconds, as the HTTP conventions advise. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30];
 
@@ -18,7 +22,7 @@ export class ForgeMetrics {
   readonly #histograms = new Map<MetricName, Histogram>();
   readonly #gauges: readonly [ObservableGauge, ObservableCallback][];
   /** Attributes of what happens on every call, made once for each set of values. */
-  readonly #attributes = new Map<string, Attributes>();
+  readonly #attributes = new Kept<Attributes>(MAX_KINDS);
 
   constructor(meter: Meter, describe: () => ForgeAuthState) {
     for (const [name, { kind, unit, description }] of Object.entries(METRICS) as [
@@ -65,7 +69,7 @@ export class ForgeMetrics {
       case 'token_served':
         this.#count(
           'forge_auth.token.served',
-          this.#cached(`${event.service}\n${event.age}`, () => ({ ...serviceOf(event), age: event.age })),
+          this.#attributes.get(`${event.service}\n${event.age}`, () => ({ ...serviceOf(event), age: event.age })),
         );
         break;
       case 'token_request':
@@ -119,21 +123,13 @@ export class ForgeMetrics {
 
   #attributesOfCall(event: EventOf<'call'>): Attributes {
     const { service, outcome, method, status, code } = event;
-    return this.#cached(`${service}\n${outcome}\n${method}\n${status}\n${code}`, () => ({
+    return this.#attributes.get(`${service}\n${outcome}\n${method}\n${status}\n${code}`, () => ({
       ...serviceOf(event),
       outcome,
-      'http.request.method': method,
+      'http.request.method': methodAttribute(method),
       ...statusOf(event),
       ...(code === undefined ? undefined : { 'error.type': code }),
     }));
-  }
-
-  #cached(key: string, make: () => Attributes): Attributes {
-    const known = this.#attributes.get(key);
-    if (known !== undefined) return known;
-    const attributes = Object.freeze(make());
-    this.#attributes.set(key, attributes);
-    return attributes;
   }
 
   #count(name: MetricName, attributes: Attributes): void {

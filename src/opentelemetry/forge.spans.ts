@@ -9,21 +9,12 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
+import { addressAttributes, methodAttribute, OTHER_METHOD } from './http-attributes.js';
+import { Kept } from './kept.js';
 import type { ForgeAuthEvent, ObservedScope } from '../observer.js';
 
-/** Methods of RFC 9110 and PATCH; others are `_OTHER`, so that names stay few. */
-const KNOWN_METHODS: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'DELETE',
-  'OPTIONS',
-  'PATCH',
-  'TRACE',
-  'CONNECT',
-]);
-
+/** Kinds of calls that are remembered: by service, method and origin. */
+const MAX_KINDS = 1_000;
 /** Flights whose spans can still be linked to. */
 const MAX_FLIGHTS = 1_000;
 
@@ -38,6 +29,7 @@ export class ForgeSpans {
   readonly #tracer: Tracer;
   /** What is under way where an event happens: known without a context manager, too. */
   readonly #underWay = new AsyncLocalStorage<{ readonly kind: ObservedScope['kind']; readonly span: Span }>();
+  readonly #callSpans = new Kept<CallSpan>(MAX_KINDS);
   /** Spans of flights, by their number. */
   readonly #flights = new Map<number, Span>();
 
@@ -47,10 +39,10 @@ export class ForgeSpans {
 
   around<T>(scope: ObservedScope, work: () => Promise<T>): Promise<T> {
     const span = this.#start(scope);
-    const here = trace.setSpan(context.active(), span);
-    if (span.isRecording()) return this.#record(scope, span, () => context.with(here, work));
+    const within = (): Promise<T> => context.with(trace.setSpan(context.active(), span), work);
+    if (span.isRecording()) return this.#record(scope, span, within);
     // Not sampled: what is below hears of it. Without a tracer there is nothing to hear.
-    return isSpanContextValid(span.spanContext()) ? context.with(here, work) : work();
+    return isSpanContextValid(span.spanContext()) ? within() : work();
   }
 
   record(event: ForgeAuthEvent): void {
@@ -73,16 +65,14 @@ export class ForgeSpans {
 
   #start(scope: ObservedScope): Span {
     const { kind, service, method, origin, cause, grant, step } = scope;
-    const common: Attributes = service === undefined ? {} : { 'forge_auth.service': service };
     if (kind === 'call') {
-      const known = method !== undefined && KNOWN_METHODS.has(method) ? method : '_OTHER';
-      const attributes = { ...common, 'http.request.method': known, ...addressOf(origin) };
-      return this.#tracer.startSpan(known === '_OTHER' ? 'HTTP' : known, { kind: SpanKind.INTERNAL, attributes });
+      const { name, attributes } = this.#callSpans.get(`${service}\n${method}\n${origin}`, () => callSpanOf(scope));
+      return this.#tracer.startSpan(name, { kind: SpanKind.INTERNAL, attributes });
     }
     return this.#tracer.startSpan('forge_auth.token_request', {
       kind: SpanKind.INTERNAL,
       attributes: {
-        ...common,
+        ...serviceAttribute(service),
         ...(cause === undefined ? undefined : { 'forge_auth.cause': cause }),
         ...(grant === undefined ? undefined : { 'forge_auth.grant': grant }),
         ...(step === undefined ? undefined : { 'forge_auth.step': step }),
@@ -136,13 +126,24 @@ export class ForgeSpans {
   }
 }
 
-function addressOf(origin: string | undefined): Attributes {
-  if (origin === undefined || !URL.canParse(origin)) return {};
-  const { hostname, port, protocol } = new URL(origin);
-  const scheme = protocol.slice(0, -1);
+/** How the span of a call starts. */
+interface CallSpan {
+  readonly name: string;
+  readonly attributes: Attributes;
+}
+
+function callSpanOf({ service, method, origin }: ObservedScope): CallSpan {
+  const known = methodAttribute(method);
   return {
-    'server.address': hostname,
-    'server.port': port === '' ? (scheme === 'https' ? 443 : 80) : Number(port),
-    'url.scheme': scheme,
+    name: known === OTHER_METHOD ? 'HTTP' : known,
+    attributes: Object.freeze({
+      ...serviceAttribute(service),
+      'http.request.method': known,
+      ...addressAttributes(origin),
+    }),
   };
+}
+
+function serviceAttribute(service: string | undefined): Attributes {
+  return service === undefined ? {} : { 'forge_auth.service': service };
 }
