@@ -20,3 +20,12 @@ export function ownOptions<T extends object>(given: T | null | undefined): T {
 export function ownRecord<T>(given: T): T {
   return typeof given === 'object' && given !== null && !Array.isArray(given) ? (ownOptions(given) as T) : given;
 }
+
+/** A member that an object or its class has, not one that every object has inherited from `Object.prototype`. */
+export function declared<T extends object, K extends keyof T>(object: T, name: K): T[K] | undefined {
+  for (let owner: object | null = object; owner !== null && owner !== Object.prototype;) {
+    if (Object.hasOwn(owner, name)) return object[name];
+    owner = Object.getPrototypeOf(owner) as object | null;
+  }
+  return undefined;
+}

@@ -1,3 +1,4 @@
+import { ownOptions } from '../own-options.js';
 import type { AxiosRequestConfig } from 'axios';
 import type { Authenticator } from '../auth/authenticator.js';
 import { OriginPolicy } from '../client/layers/origin-policy.js';
@@ -98,7 +99,8 @@ async function resolve(
 }
 
 /** axios says -1 for none. */
-function limitOf({ maxContentLength }: AxiosRequestConfig): number | undefined {
+function limitOf(config: AxiosRequestConfig): number | undefined {
+  const { maxContentLength } = ownOptions(config);
   return maxContentLength !== undefined && maxContentLength > -1 ? maxContentLength : undefined;
 }
 

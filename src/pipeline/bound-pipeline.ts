@@ -193,6 +193,7 @@ export class BoundPipeline {
       },
       {
         key: () => this.#keys.of(step.name),
+        endpoint: undefined,
         step: step.name,
         grantType: step.grantType,
         obtain: (previous, signal, redeem, report) =>

@@ -1,3 +1,4 @@
+import { declared } from '../own-options.js';
 import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check.js';
 import { ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
@@ -86,9 +87,9 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepScope): Pipeli
   return {
     name: fetcher.name,
     dependsOn: fetcher.dependsOn ?? [],
-    ttlMs: fetcher.ttlMs,
-    deadlineMs: fetcher.deadlineMs,
-    refreshWindowMs: fetcher.refreshWindowMs,
+    ttlMs: declared(fetcher, 'ttlMs'),
+    deadlineMs: declared(fetcher, 'deadlineMs'),
+    refreshWindowMs: declared(fetcher, 'refreshWindowMs'),
     grantType: undefined,
     identity: () => (identity ??= fetcherIdentity(fetcher, named)),
     obtain: async ({ context, signal, deadline }) => {
@@ -107,7 +108,7 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepScope): Pipeli
 function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
   const { clock, logger, serviceName } = scope;
   const provider = bindProvider(step.provider, scope);
-  const http = provider.http ?? new HttpRequester({}, clock);
+  const http = declared(provider, 'http') ?? new HttpRequester({}, clock);
   return {
     name: step.name,
     dependsOn: step.dependsOn ?? [],
@@ -117,7 +118,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     grantType: provider.grantType,
     identity: async () => [
       ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
-      ...(provider.identity ?? []),
+      ...(declared(provider, 'identity') ?? []),
     ],
     obtain: async ({ previous, signal, deadline, redeem, report }) => {
       const requestedAt = clock.now();

@@ -2,6 +2,7 @@ import { AuthenticationError, ConfigurationError, TokenRefreshError } from '../e
 import { HttpRequester } from '../http/http-requester.js';
 import type { Redeem, Redemption } from './slot/redemption.js';
 import type { FlightReport } from './slot/slot-observer.js';
+import { declared } from '../own-options.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
@@ -24,12 +25,13 @@ export class ProviderTokenSource implements TokenSource {
   #http: HttpRequester | undefined;
 
   constructor(scope: ServiceScope, provider: BoundTokenProvider) {
-    const { deadlineMs = scope.settings.deadlineMs } = provider;
+    const deadlineMs = declared(provider, 'deadlineMs') ?? scope.settings.deadlineMs;
     this.#scope = { ...scope, settings: { ...scope.settings, deadlineMs } };
     this.#provider = provider;
-    this.#slots = new SlotCache(provider.maxTokens);
+    this.#slots = new SlotCache(declared(provider, 'maxTokens'));
     const { keyPrefix, keyName } = scope;
-    const endpoint = provider.endpoint ?? [keyName, provider.constructor.name, ...(provider.identity ?? [])];
+    const identity = declared(provider, 'identity') ?? [];
+    const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
     this.#endpoint = scope.backoffs.of(keyPrefix, fingerprintOf(endpoint));
     this.#default = this.#createSlot({});
     provider.attach?.(this);
@@ -79,7 +81,7 @@ export class ProviderTokenSource implements TokenSource {
       this.#scope,
       {
         key: () => this.#key(requested),
-        rerunnable: this.#provider.rerunnable ?? true,
+        rerunnable: declared(this.#provider, 'rerunnable') ?? true,
         isOwnFailure: (error) => !concernsPerson(error),
         endpoint: this.#endpoint,
         grantType: this.#provider.grantType,
@@ -110,13 +112,16 @@ export class ProviderTokenSource implements TokenSource {
   async #key(request: string): Promise<string> {
     const provider = this.#provider;
     const { keyPrefix, keyName } = this.#scope;
-    const identity = [...((await provider.keyParts?.()) ?? [provider.constructor.name]), ...(provider.identity ?? [])];
+    const identity = [
+      ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
+      ...(declared(provider, 'identity') ?? []),
+    ];
     return tokenKey({ prefix: keyPrefix, serviceName: keyName, identity, request });
   }
 
   #context(request: TokenRequest, signal: AbortSignal): TokenRequestContext {
     const { serviceName, clock, logger, settings } = this.#scope;
-    const http = this.#provider.http ?? (this.#http ??= new HttpRequester({}, clock));
+    const http = declared(this.#provider, 'http') ?? (this.#http ??= new HttpRequester({}, clock));
     const deadline = clock.now() + settings.deadlineMs;
     return {
       http,
@@ -147,7 +152,7 @@ export async function obtainFrom(
 ): Promise<Token> {
   if (previous?.refreshToken === undefined || provider.refreshToken === undefined) return provider.fetchToken(context);
   const redemption = await redeem();
-  const interactive = provider.rerunnable === false;
+  const interactive = declared(provider, 'rerunnable') === false;
   if (redemption === undefined) {
     if (interactive) throw overtaken();
     return provider.fetchToken(context);

@@ -1,3 +1,4 @@
+import { ownOptions } from '../../own-options.js';
 import { AuthenticationError } from '../../errors.js';
 import type { HttpRequester } from '../../http/http-requester.js';
 import { RedactedCause } from '../../redact.js';
@@ -46,7 +47,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   constructor({ options, grant, environment, owner, identity }: BoundOAuthProviderParts) {
     this.#options = options;
-    this.#grant = grant;
+    this.#grant = ownOptions(grant);
     this.#environment = environment;
     this.#identity = identity;
     this.issuer = new Issuer(options, environment, owner);

@@ -12,7 +12,7 @@ import { Token } from '../token.js';
 /** Where the tokens of one key come from. */
 export interface TokenWork extends ObservedTokens {
   /** The endpoint that is asked, where others ask it, too. */
-  readonly endpoint?: EndpointBackoff | undefined;
+  readonly endpoint: EndpointBackoff | undefined;
   /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
   key(): string | Promise<string>;
   /** Whether a new token can be had without a person. @default true */
