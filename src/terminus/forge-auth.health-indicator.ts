@@ -65,7 +65,7 @@ export class ForgeAuthHealthIndicator {
     const state = this.#services.describe();
     const known = state.services
       .filter(({ name }) => services?.includes(name) ?? true)
-      .map((service) => [service.name, healthOf(service, failures.get(service.name))] as const);
+      .map((service) => [service.name, healthOf(service, state.at, failures.get(service.name))] as const);
     const data: HealthData = { services: Object.fromEntries(known), storage: storageHealthOf(state.storages) };
     const status = worstOf([...known.map(([, health]) => health.status), data.storage.status]);
     return resultOf(this.#indicators.check(key) as unknown as Session<Key>, status, data);

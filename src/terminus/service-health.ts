@@ -1,4 +1,4 @@
-import type { ServiceState } from '../application/state.js';
+import type { ServiceState, TokenState } from '../application/state.js';
 import type { StorageState } from '../storage/guarded-storage.js';
 
 /** `degraded`: calls work, but something behind them does not. `down`: a call would fail now. */
@@ -13,20 +13,38 @@ export interface ServiceHealth {
 
 const RANK: Readonly<Record<HealthStatus, number>> = { up: 0, degraded: 1, down: 2 };
 
+/** How long a failure says that a call would fail now. After it nobody knows, until somebody tries. */
+const FAILURE_LASTS_MS = 60_000;
+/** A person has to agree first: nothing is wrong with the service. */
+const NEEDS_PERSON = 'FORGE_AUTH_AUTHORIZATION_REQUIRED';
+
 /**
  * How a service is, by what is known of it: nothing is asked of anybody.
+ * @param at now, epoch milliseconds
  * @param probeFailed code of the error that a token request for this check failed with
  */
-export function healthOf({ token, circuit }: ServiceState, probeFailed?: string): ServiceHealth {
+export function healthOf({ token, circuit }: ServiceState, at: number, probeFailed?: string): ServiceHealth {
   if (circuit === 'open') return { status: 'down', reason: 'its circuit is open' };
-  const failure = token?.lastFailure;
-  const code = probeFailed ?? (failure === undefined || failure.recovered ? undefined : (failure.code ?? 'failed'));
-  if (code !== undefined)
-    return token?.held === true
-      ? { status: 'degraded', reason: `its token still works, but cannot be renewed (${code})` }
-      : { status: 'down', reason: `no token can be obtained (${code})` };
+  const code = probeFailed ?? failureOf(token);
+  if (code !== undefined && code !== NEEDS_PERSON) {
+    if (token?.held === true)
+      return { status: 'degraded', reason: `its token still works, but cannot be renewed (${code})` };
+    return probeFailed !== undefined || failsNow(token, at)
+      ? { status: 'down', reason: `no token can be obtained (${code})` }
+      : { status: 'degraded', reason: `the last token request failed (${code})` };
+  }
   if (circuit === 'half-open') return { status: 'degraded', reason: 'its circuit is half open' };
   return { status: 'up' };
+}
+
+function failureOf(token: TokenState | undefined): string | undefined {
+  const failure = token?.lastFailure;
+  return failure === undefined || failure.recovered ? undefined : (failure.code ?? 'failed');
+}
+
+function failsNow(token: TokenState | undefined, at: number): boolean {
+  const { backoffUntil = 0, lastFailure } = token ?? {};
+  return backoffUntil > at || (lastFailure !== undefined && at - lastFailure.at < FAILURE_LASTS_MS);
 }
 
 /** How the storages are: a cache that fails costs token requests, never a call. */

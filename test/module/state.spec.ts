@@ -100,6 +100,33 @@ describe('ForgeAuthService.describe()', () => {
     expect(token()).not.toHaveProperty('backoffUntil');
   });
 
+  it('tells how long a failing issuer is left alone, and that it came back', async () => {
+    const service = (await boot({ services: [{ name: 'orders', auth: { provider: provider() } }] })).get(
+      ForgeAuthService,
+    );
+    const token = () => service.describe().services[0]?.token;
+    issuer.failNext(20, { status: 400, error: 'unauthorized_client' });
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      await service
+        .tokens('orders')
+        .getToken()
+        .catch(() => undefined);
+    expect(token()).toMatchObject({
+      held: false,
+      lastFailure: { code: 'FORGE_AUTH_TOKEN_REFUSED', cause: 'missing', recovered: false },
+    });
+    expect(token()?.backoffUntil).toBeGreaterThan(clock.now());
+    issuer.reset();
+    await clock.advance(60_000);
+    await service.tokens('orders').getToken();
+    expect(token()).toMatchObject({
+      held: true,
+      lastRenewal: { cause: 'missing', grant: 'client_credentials', shared: false },
+      lastFailure: { recovered: true },
+    });
+    expect(token()).not.toHaveProperty('backoffUntil');
+  });
+
   it('pictures pipelines, and holds no secret in any form', async () => {
     const step = new BodyTokenFetcher({
       name: 'app_token',

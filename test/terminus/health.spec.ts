@@ -134,6 +134,18 @@ describe('ForgeAuthHealthIndicator', () => {
       },
     });
     expect(await ask()).toMatchObject({ http: 503 });
+    // Nobody has tried since: an app that gets no calls for being down would be down for ever.
+    await clock.advance(60_000);
+    expect(await ask()).toMatchObject({
+      http: 200,
+      details: {
+        tokens: {
+          services: {
+            orders: { status: 'degraded', reason: 'the last token request failed (FORGE_AUTH_TOKEN_REFUSED)' },
+          },
+        },
+      },
+    });
   });
 
   it('is degraded while the token still works but cannot be renewed, and up when it can again', async () => {
