@@ -34,7 +34,12 @@ export class DashboardStreams {
     this.#open.add(response);
     response.once('close', () => this.#remove(response));
     response.on('error', () => this.#remove(response));
-    start(response, 200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' });
+    start(response, 200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      // Neither a proxy nor a middleware that compresses may hold events back.
+      'Cache-Control': 'no-store, no-transform',
+      'X-Accel-Buffering': 'no',
+    });
     response.write(`retry: ${INTERVAL_MS}\n\n${this.#message()}`);
     this.#interval ??= setInterval(() => this.#tell(), INTERVAL_MS).unref();
     return true;

@@ -8,6 +8,9 @@ import { DashboardStreams } from './dashboard-streams.js';
 /** Injection token of the most streams that may be open. */
 export const MAX_STREAMS = 'FORGE_AUTH_DASHBOARD_MAX_STREAMS';
 
+/** Longest time that a page waits for an action: a flow that needs a person may take minutes. The flow itself goes on if others wait for it. */
+const PATIENCE_MS = 15_000;
+
 /** What can be done to a service's token. */
 export type DashboardAction = 'renew' | 'invalidate' | 'warm-up';
 
@@ -61,16 +64,18 @@ export class DashboardService implements OnModuleDestroy {
     const known = this.#registry.describe().services.some(({ name, token }) => name === service && token !== undefined);
     if (!known) return { outcome: 'unknown_service' };
     const tokens = this.#registry.tokens(service);
+    const patience = AbortSignal.timeout(PATIENCE_MS);
     const actions: Readonly<Record<DashboardAction, () => Promise<unknown>>> = {
-      renew: () => tokens.forceRefresh(),
+      renew: async () => (await tokens.ready()).for().forceRefresh(patience),
       invalidate: () => tokens.invalidate(),
-      'warm-up': () => tokens.getToken(),
+      'warm-up': async () => (await tokens.ready()).for().get(patience),
     };
     if (!Object.hasOwn(actions, action)) return { outcome: 'unknown_action' };
     try {
       await actions[action as DashboardAction]();
       return { outcome: 'done' };
     } catch (error) {
+      if (patience.aborted) return { outcome: 'failed', code: 'FORGE_AUTH_TIMEOUT' };
       return { outcome: 'failed', code: isForgeAuthError(error) ? error.code : 'unknown' };
     } finally {
       this.streams.changed();
