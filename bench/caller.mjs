@@ -19,7 +19,7 @@ import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { create } from 'axios';
 import { lastValueFrom } from 'rxjs';
 import { collectGarbage } from './measure.mjs';
-import { UndiciTransport } from './undici.transport.mjs';
+import { UndiciTransport } from 'nestjs-forge-auth/undici';
 
 const CONCURRENCY = 50;
 /** Calls before those that are measured, and how many of them follow the garbage collection. */

@@ -15,7 +15,7 @@ const WAYS = {
   logging: 'client.get, logging',
   metrics: 'client.get, metrics',
   telemetry: 'client.get, metrics and spans, all sampled',
-  undici: 'client.get, sketch over undici',
+  undici: 'client.get, over undici',
 };
 
 /** CPU time of calls with a cached token, against those of a bare `HttpService` with the header set by hand. */

@@ -140,10 +140,10 @@ function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
   if (request.maxContentLength !== undefined) exchange.maxContentLength = request.maxContentLength;
   if (request.axios !== undefined) Object.assign(exchange, ofOneRequest(request));
   if (request.freshConnection === true) takeFreshConnection(exchange);
-  const { cancellation, signal } = request;
-  // Other adapters may know signals only.
+  const { cancellation } = request;
+  // Other adapters may know signals only. A signal is made when it is asked for: not to be read without need.
   if (cancellation === undefined || exchange.adapter !== HTTP_ADAPTER)
-    exchange.signal = (cancellation?.signal ?? signal) as GenericAbortSignal;
+    exchange.signal = (cancellation?.signal ?? request.signal) as GenericAbortSignal;
   else exchange.cancelToken = cancellation as unknown as CancelToken;
   return exchange;
 }

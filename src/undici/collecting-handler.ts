@@ -15,11 +15,14 @@ export interface CollectedAnswer {
 export function collect(
   dispatcher: Dispatcher,
   options: Dispatcher.DispatchOptions,
-  { cancellation, signal }: HttpRequest,
+  request: HttpRequest,
   limit: number | undefined,
 ): Promise<CollectedAnswer> {
   return new Promise((resolve, reject) => {
     const handler = new CollectingHandler(resolve, reject, limit);
+    const { cancellation } = request;
+    // A signal is made when it is asked for: not to be read without need.
+    const signal = cancellation === undefined ? request.signal : undefined;
     if (cancellation !== undefined) {
       const onAbort = (reason: unknown): void => handler.abort(reason);
       handler.onEnd = () => cancellation.unsubscribe(onAbort);

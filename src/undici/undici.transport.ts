@@ -38,8 +38,8 @@ export class UndiciTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const { cancellation, signal } = request;
-    if ((cancellation ?? signal)?.aborted === true) throw (cancellation ?? signal)?.reason;
+    const abort = request.cancellation ?? request.signal;
+    if (abort?.aborted === true) throw abort.reason;
     const opened = this.#connections.count;
     const dispatcher = this.#connections.for(request);
     const limit = request.maxContentLength ?? this.#maxContentLength;
