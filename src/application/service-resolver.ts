@@ -78,6 +78,7 @@ async function resolve(
     excluded: resolveExclusion(options),
     authenticator: auth.authenticator,
     usesTokens: auth.usesTokens,
+    replaceCredential: options.replaceCredential ?? false,
     headers,
     params: options.params,
     timeoutMs,

@@ -15,6 +15,7 @@ import { logLayer } from './layers/log.layer.js';
 import { redirectLayer } from './layers/redirect.layer.js';
 import type { FaceRequest } from './faces/face-request.js';
 import { Hooks } from './layers/hooks.layer.js';
+import { assertRequest } from './request/known-options.js';
 import { buildRequest } from './request/request-builder.js';
 import type { ForgeRequest } from './request/request-config.js';
 import type { ResolvedService } from './resolved-service.js';
@@ -54,6 +55,11 @@ export class ClientCore {
    * @throws {ForgeAuthError} with the service's name
    */
   call<T>(config: ForgeRequest, follow?: Follow): Promise<ForgeResponse<T>> {
+    try {
+      assertRequest(config);
+    } catch (error) {
+      return Promise.reject(this.#namedError(error, new CallScope()) as Error);
+    }
     return this.run(config, (request, answered) => this.#judge<T>(request, answered, config), follow);
   }
 

@@ -22,6 +22,8 @@ export interface ResolvedService {
   readonly authenticator: Authenticator | false;
   /** Whether calls may ask for token parameters of their own. */
   readonly usesTokens: boolean;
+  /** Whether the service's credential takes the place of one that a call brings. */
+  readonly replaceCredential: boolean;
   /** Names are lower-case. */
   readonly headers: Readonly<HttpHeaders>;
   readonly params: QueryParams | undefined;

@@ -89,6 +89,13 @@ export interface ForgeServiceDefaults {
    * not run.
    */
   axios?: AxiosRequestConfig | { readonly axiosRef: AxiosInstance };
+  /**
+   * Whether a credential header that a call brings is taken off, and the service's own put in its place: for libraries
+   * that insist on a credential of their own, such as SDKs over `client.fetch`. Otherwise such a header wins for its
+   * call, and one warning tells of the first.
+   * @default false
+   */
+  replaceCredential?: boolean;
   /** Further origins that may see the service's credential. @default [] */
   allowedOrigins?: readonly string[];
   /** Redirects followed; 0 answers them as they are. @default 10 */

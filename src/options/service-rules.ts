@@ -37,6 +37,7 @@ const DEFAULTS_RULES: OptionRules<ForgeServiceDefaults> = Object.freeze({
     what: 'true, false, or { headers, body, sensitiveKeys, asObject }',
   },
   transport: RULES.transport,
+  replaceCredential: RULES.switch,
   axios: RULES.axios,
   allowedOrigins: {
     accepts: (value) => Array.isArray(value) && value.every((origin) => typeof origin === 'string'),

@@ -6,6 +6,7 @@ import type { PathExclusion } from '../../auth/path-exclusion.js';
 import type { Clock } from '../../clock.js';
 import { AuthenticationError, ForgeAuthError, InvalidRequestError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
+import type { ForgeLogger } from '../../logger.js';
 import type { Cancellation } from '../../http/cancellation.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
 import type { PreparedBase } from '../../http/url.js';
@@ -23,7 +24,11 @@ export interface AuthOptions {
   readonly origins: OriginPolicy;
   readonly excluded: PathExclusion | undefined;
   readonly clock: Clock;
+  readonly logger: ForgeLogger;
 }
+
+/** Tells that a call brought a credential of its own. */
+type Warn = (request: CallRequest, authenticator: Authenticator) => void;
 
 /** A service that asks for a new nonce with every answer is not asked for ever. */
 const MOST_RESENDS = 3;
@@ -33,21 +38,42 @@ const MOST_RESENDS = 3;
  * credential anew. A rejected credential is replaced once, and the request sent again.
  */
 export function authLayer(options: AuthOptions): Layer<CallRequest, SentRequest> {
+  const warn = warnOnce(options);
   return async (request, next) => {
-    const authenticator = authenticatorFor(request, options);
+    const authenticator = authenticatorFor(request, options, warn);
     if (authenticator === undefined) return next(await open(request, options));
     return sendAuthenticated(request, authenticator, options, next);
   };
 }
 
 /** Nobody authenticates calls that say so, foreign origins, excluded paths, and calls that bring a credential. */
-function authenticatorFor(request: CallRequest, { origins, excluded, base }: AuthOptions): Authenticator | undefined {
+function authenticatorFor(
+  request: CallRequest,
+  { origins, excluded, base }: AuthOptions,
+  warn: Warn,
+): Authenticator | undefined {
   const { authenticator } = request.call;
   if (authenticator === false || request.stripped === true || !origins.allows(request.url)) return undefined;
   assertCredentials(request, authenticator);
-  if (isTaken(authenticator, request)) return undefined;
+  if (isTaken(authenticator, request)) {
+    warn(request, authenticator);
+    return undefined;
+  }
   const path = excluded && pathBelowBase(request.url, base);
   return path !== undefined && excluded?.(path) === true ? undefined : authenticator;
+}
+
+/** Whoever did not mean it, a library perhaps, would look for the cause of a 401 for long. */
+function warnOnce({ name, logger }: AuthOptions): Warn {
+  let warned = false;
+  return ({ headers }, { credentialHeaders = [] }) => {
+    const header = credentialHeaders.find((candidate) => headers[candidate] !== undefined);
+    if (warned || header === undefined) return;
+    warned = true;
+    logger.warn(
+      `Service "${name}": a call brings the header ${header} itself, so the service's credential is not added. If a library insists on one, set replaceCredential: true.`,
+    );
+  };
 }
 
 /** A credential of the call's own that is blank is a mistake: a variable that is not set, sent as if nobody were to sign in. */

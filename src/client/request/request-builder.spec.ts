@@ -21,6 +21,7 @@ function serviceWith(more: Partial<ResolvedService> = {}): ResolvedService {
     excluded: undefined,
     authenticator: auth,
     usesTokens: false,
+    replaceCredential: false,
     headers: { accept: 'application/json', 'x-tenant': 'a' },
     params: undefined,
     timeoutMs: 30_000,

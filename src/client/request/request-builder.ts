@@ -9,8 +9,9 @@ import type { TokenRequest } from '../../token/token-provider.js';
 import type { CallRequest } from './call-request.js';
 import type { CallScope } from './call-scope.js';
 import type { FaceRequest } from '../faces/face-request.js';
-import type { ForgeRequest } from './request-config.js';
+import type { ForgeRequest, RequestHeaders } from './request-config.js';
 import { headersOf } from './request-headers.js';
+import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
 
 /** What a header of a service may be read as by another origin: nothing but how to answer. */
@@ -30,7 +31,8 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
   const resolved = resolveUrl(service.base, config.url ?? '', config.params);
   if (authenticator !== false) service.origins.assertAllows(resolved);
   const own = isOwn(service, resolved);
-  const headers = headersOf(own ? service.headers : harmless(service.headers), config.headers);
+  const given = service.replaceCredential ? withoutCredential(config.headers, authenticator) : config.headers;
+  const headers = headersOf(own ? service.headers : harmless(service.headers), given);
   const responseType = responseTypeOf(config.responseType);
   const startedAt = service.clock.now();
   const totalTimeoutMs = duration(config.totalTimeoutMs, 'totalTimeoutMs') ?? service.totalTimeoutMs;
@@ -62,6 +64,16 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
   };
 }
 
+/** What a library has written in the place of the credential that will be put on. */
+function withoutCredential(
+  headers: RequestHeaders | undefined,
+  authenticator: Authenticator | false,
+): RequestHeaders | undefined {
+  if (headers === undefined || authenticator === false) return headers;
+  const credentials = new Set(['authorization', ...(authenticator.credentialHeaders ?? [])]);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !credentials.has(name.toLowerCase())));
+}
+
 /** Whether the service's own headers and parameters may go there: one that has neither base nor credential is at home everywhere. */
 function isOwn({ base, authenticator, origins }: ResolvedService, url: string): boolean {
   return origins.allows(url) || (base === undefined && authenticator === false);
@@ -75,6 +87,7 @@ function authOf(
   if (auth === false) return { authenticator: false, tokenRequest: undefined };
   if (isAuthenticator(auth)) return { authenticator: auth, tokenRequest: undefined };
   if (typeof auth === 'object' && auth !== null && service.usesTokens) {
+    assertTokenRequest(auth);
     return { authenticator: service.authenticator, tokenRequest: auth };
   }
   throw new InvalidRequestError(
