@@ -35,7 +35,7 @@ const port = await portFrom(once ? { PORT: '0' } : process.env).catch(({ message
   process.exit(1);
 });
 const world = await startWorld();
-Object.assign(process.env, world.environment);
+Object.assign(process.env, world.environment, { APP_URL: `http://127.0.0.1:${port}` });
 const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'], forceCloseConnections: true });
 await app.listen(port, '127.0.0.1');
 
@@ -48,7 +48,7 @@ process.exitCode = outcome ? 0 : 1;
 
 /** Answers whether every claim held. */
 async function tell(stories: readonly Story[], told: World, visitors: Visitors): Promise<boolean> {
-  console.log('A Nest app, the five services that it calls, and their authorization server, in one process.');
+  console.log('A Nest app, the six services that it calls, and their authorization servers, in one process.');
   const claims = new Claims();
   for (const [index, story] of stories.entries()) {
     told.forget();
@@ -62,6 +62,7 @@ async function serve(origin: string): Promise<void> {
   console.log(`\nThe app serves on ${origin} until Ctrl-C. Try:`);
   for (const path of ['/orders/7', '/prices/anvil', '/invoices/2024-11', '/weather/london', '/profile'])
     console.log(`   curl ${origin}${path}`);
+  console.log(`Or connect an account, in a browser: ${origin}/calendar`);
   console.log(`The dashboard is on ${origin}/forge-auth`);
   await interrupted;
 }

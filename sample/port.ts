@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 
 const DEFAULT_PORT = 3_000;
 
@@ -18,7 +18,8 @@ export async function portFrom({ PORT = String(DEFAULT_PORT) }: NodeJS.ProcessEn
     const line = `Port ${port} cannot be had (${code}). Choose another one: PORT=${port + 1} npm start`;
     throw new Error(line, { cause: error });
   }
+  const { port: had } = probe.address() as AddressInfo;
   probe.close();
   await once(probe, 'close');
-  return port;
+  return had;
 }

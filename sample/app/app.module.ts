@@ -3,13 +3,14 @@ import { ConfigModule } from '@nestjs/config';
 import { APP_FILTER } from '@nestjs/core';
 import { ForgeAuthExceptionFilter, ForgeAuthModule } from 'nestjs-forge-auth';
 import { ForgeDashboardModule } from 'nestjs-forge-auth/dashboard';
+import { CalendarModule } from './calendar/calendar.module.js';
 import { InvoicesModule } from './invoices/invoices.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PricesModule } from './prices/prices.module.js';
 import { ProfileModule } from './profile/profile.module.js';
 import { WeatherModule } from './weather/weather.module.js';
 
-/** An app that calls five services, each protected in its own way. Where they are is in the environment. */
+/** An app that calls six services, each protected in its own way. Where they are is in the environment. */
 @Module({
   imports: [
     ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
@@ -21,6 +22,7 @@ import { WeatherModule } from './weather/weather.module.js';
     InvoicesModule,
     WeatherModule,
     ProfileModule,
+    CalendarModule,
   ],
   providers: [{ provide: APP_FILTER, useValue: new ForgeAuthExceptionFilter({ passStatuses: [404] }) }],
 })

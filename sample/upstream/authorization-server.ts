@@ -111,7 +111,7 @@ function signingKey(): object {
 }
 
 /** `oidc-provider` advises against keeping everything in memory. Here that is as it should be. */
-async function withoutAdvice<T>(work: () => T | Promise<T>): Promise<T> {
+export async function withoutAdvice<T>(work: () => T | Promise<T>): Promise<T> {
   const { info, warn } = console;
   Object.assign(console, { info: () => undefined, warn: () => undefined });
   try {

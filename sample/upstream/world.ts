@@ -1,3 +1,4 @@
+import { type AccountIssuer, CALENDAR_CLIENT, startAccountIssuer } from './account-issuer.js';
 import { type AuthorizationServer, startAuthorizationServer } from './authorization-server.js';
 import { API_KEY, CLIENTS, DEVICE_ID, PROFILE_SECRET, USER } from './clients.js';
 import { type DeviceIssuer, startDeviceIssuer } from './device-issuer.js';
@@ -12,6 +13,9 @@ export interface World {
   readonly weather: ProtectedApi;
   readonly deviceIssuer: DeviceIssuer;
   readonly profile: ProtectedApi;
+  /** Where people have accounts. */
+  readonly accounts: AccountIssuer;
+  readonly calendar: ProtectedApi;
   /** How the app learns of it: where everything is, and its credentials. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every server forgets what it counted. */
@@ -28,7 +32,9 @@ export async function startWorld(): Promise<World> {
   const weather = await startProtectedApi({ credentialOf: apiKey, isValid: (key) => key === API_KEY });
   const deviceIssuer = await startDeviceIssuer(DEVICE_ID);
   const profile = await startProtectedApi({ credentialOf: bearerToken, isValid: deviceIssuer.isValid });
-  const servers = [issuer, orders, prices, invoices, weather, deviceIssuer, profile];
+  const accounts = await startAccountIssuer();
+  const calendar = await startProtectedApi({ credentialOf: bearerToken, isValid: accounts.isValid });
+  const servers = [issuer, orders, prices, invoices, weather, deviceIssuer, profile, accounts, calendar];
   return {
     issuer,
     orders,
@@ -37,6 +43,8 @@ export async function startWorld(): Promise<World> {
     weather,
     deviceIssuer,
     profile,
+    accounts,
+    calendar,
     environment: {
       ISSUER: issuer.issuer,
       ORDERS_URL: orders.origin,
@@ -56,6 +64,10 @@ export async function startWorld(): Promise<World> {
       DEVICE_ID,
       PROFILE_URL: profile.origin,
       PROFILE_CLIENT_SECRET: PROFILE_SECRET,
+      ACCOUNT_ISSUER: accounts.issuer,
+      CALENDAR_URL: calendar.origin,
+      CALENDAR_CLIENT_ID: CALENDAR_CLIENT.id,
+      CALENDAR_CLIENT_SECRET: CALENDAR_CLIENT.secret,
     },
     forget: () => servers.forEach((server) => server.forget()),
     close: async () => void (await Promise.all(servers.map((server) => server.close()))),

@@ -209,9 +209,10 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     context: TokenRequestContext,
     attempt: () => Promise<Token>,
   ): Promise<Token> {
-    // A grant may always be sent again; a one-time refresh token only if the issuer has certainly not taken it.
+    // A grant may always be sent again. A one-time refresh token only if the issuer has certainly not taken it, or if
+    // nothing can take its place: if it is spent, so is the only way on.
     const mayRepeat = (error: unknown): boolean =>
-      current === undefined ? this.#grant.obtain === undefined : isAnswered(error);
+      current === undefined ? this.#grant.obtain === undefined : isAnswered(error) || !this.rerunnable;
     const grantType = current === undefined ? this.grantType : 'refresh_token';
     const attempts = new ObservedAttempts(this.#environment, grantType);
     const received = await this.#withFreshSecrets(() =>
