@@ -1,4 +1,4 @@
-import { AuthenticationError, ConfigurationError, TokenRefreshError } from '../errors.js';
+import { AuthenticationError, ConfigurationError, InvalidRequestError, TokenRefreshError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import type { Redeem, Redemption } from './slot/redemption.js';
 import type { FlightReport } from './slot/slot-observer.js';
@@ -71,6 +71,7 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   #slot(request: TokenRequest): TokenSlot {
+    checkSubject(request);
     const name = canonicalRequest(request);
     return name === NO_PARAMETERS ? this.#default : this.#slots.get(name, () => this.#createSlot(copyRequest(request)));
   }
@@ -140,6 +141,14 @@ export class ProviderTokenSource implements TokenSource {
       ...(serviceName === undefined ? undefined : { serviceName }),
     });
   }
+}
+
+/** A call for a user that is none must not get the token of nobody in particular. @throws {InvalidRequestError} */
+function checkSubject(request: TokenRequest): void {
+  if (!('subject' in request)) return;
+  const subject: unknown = request.subject;
+  if (typeof subject === 'string' && subject !== '') return;
+  throw new InvalidRequestError('auth.subject must be a text that is not empty: whose token is asked for?');
 }
 
 /** Refresh grant where there is a refresh token, the grant itself where there is none or it is refused. */

@@ -12,7 +12,7 @@ import {
 } from 'nestjs-forge-auth';
 import { type Api, startApi } from '../support/api.js';
 import { boot } from '../module/boot.js';
-import { rejection } from '../tokens/world.js';
+import { rejection, until } from '../tokens/world.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 
 let issuer: PeopleServer;
@@ -120,6 +120,31 @@ describe('a sign-in by authorization code', () => {
       });
     }
     expect(issuer.tokenRequests).toBe(1);
+  });
+
+  it('leaves nothing half stored when a process stops between code and token: the user starts again', async () => {
+    const storage = new Map<string, unknown>();
+    const [stopping, other] = [await start(storage), await start(storage)];
+    const { url } = await stopping.signIn.authorizationUrl({ subject: 'user-1', loginHint: 'alice' });
+    const callback = await issuer.visit(url);
+    issuer.hold();
+    const lost = stopping.signIn.handleCallback(callback).catch(() => undefined);
+    await until(() => issuer.held === 1, 'the token request');
+    expect(await other.tokens.forSubject('user-1').has()).toBe(false);
+    expect(await rejection(other.signIn.handleCallback(callback))).toMatchObject({ code: 'FORGE_AUTH_SIGN_IN_FAILED' });
+    issuer.release();
+    await lost;
+    await connect(other, 'user-1', 'alice');
+    await other.client.get('/events', { auth: { subject: 'user-1' } });
+  });
+
+  it('refuses a call whose subject is undefined: it would be somebody else’s', async () => {
+    const calendar = await start();
+    for (const subject of [undefined, '', 7]) {
+      const error = await rejection(calendar.client.get('/events', { auth: { subject: subject as never } }));
+      expect(error).toMatchObject({ code: 'FORGE_AUTH_INVALID_REQUEST' });
+    }
+    expect(api.server.requests).toHaveLength(0);
   });
 
   it('takes one of two callbacks at once', async () => {
