@@ -36,6 +36,9 @@ function answering(...answers: Answer[]): Promise<RecordingServer> {
   return wire.server((_request, response) => give(response, queue.shift() ?? { json: { ok: true } }));
 }
 
+/** The next request comes over a connection of its own: what happens to it is no matter of a stale one. */
+const closing = { headers: { connection: 'close' } };
+
 const times = (count: number, answer: Answer): Answer[] => Array.from({ length: count }, () => answer);
 
 describe.each<[string, RequestRetryStrategy]>([
@@ -196,7 +199,7 @@ describe('NoRetryStrategy', () => {
     ['by default', {}],
     ['said so', { retry: new NoRetryStrategy() }],
   ])('sends once: %s', async (_name, service) => {
-    const server = await answering({ status: 503 }, 'reset');
+    const server = await answering({ status: 503, ...closing }, 'reset');
     const client = wire.client(server, service);
     await expect(client.get('/')).rejects.toMatchObject({ status: 503, attempts: 1 });
     await expect(client.get('/')).rejects.toBeInstanceOf(ConnectionError);
@@ -213,7 +216,7 @@ describe('a strategy of one’s own', () => {
         return attempt < 3 ? 0 : undefined;
       },
     };
-    const server = await answering({ status: 418 }, 'reset');
+    const server = await answering({ status: 418, ...closing }, 'reset');
     await expect(wire.client(server, { retry }).get('/')).resolves.toMatchObject({ status: 200, attempts: 3 });
     expect(asked).toEqual([
       [1, 418],
@@ -269,7 +272,7 @@ describe('each attempt', () => {
 
   it('carries the credential that its function has by then', async () => {
     let asked = 0;
-    const server = await answering({ status: 503 }, 'reset');
+    const server = await answering({ status: 503, ...closing }, 'reset');
     const auth = new BearerAuth(async () => `t${(asked += 1)}`);
     await wire.client(server, { retry: backoff, auth }).get('/');
     expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
