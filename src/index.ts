@@ -140,7 +140,7 @@ export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } f
 export { HttpRequester, type HttpRequesterOptions, type RequesterRequest } from './http/http-requester.js';
 export type { QueryParams } from './http/query-params.js';
 export type { RedactedRequest } from './http/redacted-request.js';
-export type { TlsOptions } from './http/tls-options.js';
+export type { TlsOptions, TlsSource } from './http/tls-options.js';
 export type { Transport } from './http/transport.js';
 export type { RedisClient } from './redis/redis-connection.js';
 export { RedisTokenLock, type RedisTokenLockOptions } from './redis/redis.token-lock.js';

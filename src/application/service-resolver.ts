@@ -64,7 +64,7 @@ async function resolve(
   const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
   checkWriters(auth.authenticator, headers, refuse);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
-  if (options.tls?.rejectUnauthorized === false) {
+  if (typeof options.tls === 'object' && options.tls.rejectUnauthorized === false) {
     context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
   }
   const axios = axiosConfigOf(options.axios);

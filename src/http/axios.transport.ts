@@ -15,7 +15,8 @@ import { redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { networkError } from './network-error.js';
 import { typedStream } from './typed-stream.js';
-import type { TlsOptions } from './tls-options.js';
+import { FreshTlsAgent } from './fresh-tls.agent.js';
+import type { TlsSource } from './tls-options.js';
 import type { Transport } from './transport.js';
 import { ownOptions } from '../own-options.js';
 
@@ -23,7 +24,8 @@ import { ownOptions } from '../own-options.js';
 export interface AxiosTransportOptions {
   /** Agents, proxy, socketPath, lookup, limits. What belongs to one request (url, headers, data, params …) is not read. */
   axios?: AxiosRequestConfig;
-  tls?: TlsOptions;
+  /** TLS of this party; a function is called for each new connection. */
+  tls?: TlsSource;
   pool?: PoolOptions;
 }
 
@@ -111,7 +113,7 @@ export class AxiosTransport implements Transport {
     const given = ownOptions(axios);
     const config = { ...given, ...PER_REQUEST } as unknown as Exchange;
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
-    config.httpsAgent = given.httpsAgent ?? this.#own(new https.Agent({ ...KEEP_ALIVE, ...pool, ...tls }));
+    config.httpsAgent = given.httpsAgent ?? this.#own(httpsAgent({ ...KEEP_ALIVE, ...pool }, tls));
     config.adapter = getAdapter(given.adapter ?? 'http');
     return config;
   }
@@ -120,6 +122,10 @@ export class AxiosTransport implements Transport {
     this.#ownAgents.push(agent);
     return agent;
   }
+}
+
+function httpsAgent(options: https.AgentOptions, tls: TlsSource | undefined): https.Agent {
+  return typeof tls === 'function' ? new FreshTlsAgent(options, tls) : new https.Agent({ ...options, ...tls });
 }
 
 /** What the adapter is given. */

@@ -7,7 +7,7 @@ import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { bodySourceOf } from './request-body.js';
 import { afterPatiently } from './patient-timer.js';
 import { linkSignals } from './signals.js';
-import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check.js';
+import { isRecord, checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check.js';
 import { checkTls, TLS_RULES } from './tls-options.js';
 import { checkResponse, type Transport } from './transport.js';
 import { ownOptions } from '../own-options.js';
@@ -28,7 +28,7 @@ export const REQUESTER_RULES: OptionRules<HttpRequesterOptions> = Object.freeze(
   headers: RULES.record,
   transport: RULES.transport,
   axios: RULES.axios,
-  tls: RULES.record,
+  tls: { accepts: (value) => isRecord(value) || typeof value === 'function', what: 'an object, or a function of one' },
   pool: RULES.record,
 });
 

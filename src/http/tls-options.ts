@@ -11,6 +11,9 @@ export interface TlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 
   rejectUnauthorized?: boolean;
 }
 
+/** TLS options, or a function that is called for each new connection: a certificate that is rotated needs no restart. */
+export type TlsSource = TlsOptions | (() => TlsOptions | Promise<TlsOptions>);
+
 /** The options of {@link TlsOptions}. */
 export const TLS_RULES: OptionRules<TlsOptions> = Object.freeze({
   cert: RULES.any,
@@ -24,6 +27,7 @@ export const TLS_RULES: OptionRules<TlsOptions> = Object.freeze({
 /** @throws {ConfigurationError} when Node cannot make anything of a certificate or key */
 export function checkTls(tls: unknown, place: OptionPlace): void {
   const { refuse, prefix = '' } = place;
+  if (typeof tls === 'function') return;
   checkOption(`${prefix}tls`, tls, RULES.record, place);
   if (tls === undefined) return;
   checkOptions(tls, TLS_RULES, { ...place, prefix: `${prefix}tls.` });

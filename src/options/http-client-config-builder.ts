@@ -1,3 +1,4 @@
+import type { TlsOptions } from '../http/tls-options.js';
 import { ApiKeyAuth } from '../auth/api-key.authenticator.js';
 import type { CredentialSource } from '../auth/authenticator.js';
 import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
@@ -129,7 +130,7 @@ export class HttpClientConfigBuilder {
 
   /** `false` switches certificate checks off, and is warned of at bootstrap. */
   withVerifySsl(verify: boolean): this {
-    return this.#set({ tls: { ...this.#options.tls, rejectUnauthorized: verify } });
+    return this.#set({ tls: { ...(this.#options.tls as TlsOptions | undefined), rejectUnauthorized: verify } });
   }
 
   /** Whether redirects are followed, and how many in a row. */

@@ -7,7 +7,7 @@ import type { RequestHeaders } from '../client/request/request-config.js';
 import type { ClassOf, HookOptions } from './hook-options.js';
 import type { QueryParams } from '../http/query-params.js';
 import type { PoolOptions } from '../http/axios.transport.js';
-import type { TlsOptions } from '../http/tls-options.js';
+import type { TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import type { TokenFetchPipeline, TokenFetchPipelineOptions } from '../pipeline/token-fetch-pipeline.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
@@ -107,7 +107,7 @@ export interface ForgeServiceDefaults {
    */
   maxContentLength?: number;
   /** TLS of the service. A token endpoint has its own: nothing is inherited. */
-  tls?: TlsOptions;
+  tls?: TlsSource;
   /** The connections that are kept for the service, unless `axios` brings agents. */
   pool?: PoolOptions;
   /** Which statuses are an answer; any other throws an {@link HttpStatusError}. @default 2xx */

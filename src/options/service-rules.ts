@@ -51,7 +51,7 @@ const DEFAULTS_RULES: OptionRules<ForgeServiceDefaults> = Object.freeze({
     accepts: (value) => typeof value === 'number' && value > 0,
     what: 'a number of bytes above zero',
   },
-  tls: RULES.record,
+  tls: { accepts: (value) => isRecord(value) || typeof value === 'function', what: 'an object, or a function of one' },
   pool: { accepts: isRecord, what: 'an object such as { maxSockets: 16 }' },
   validateStatus: { ...RULES.function, what: 'a function (status) => boolean' },
   storage,

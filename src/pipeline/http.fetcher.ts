@@ -7,7 +7,7 @@ import { HttpRequester } from '../http/http-requester.js';
 import type { TlsOptions } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { assertSecureUrl, checkText } from '../providers/grant-options.js';
-import { complianceResponse, credentialsIn, readTokenAnswer } from '../providers/token-answer.js';
+import { complianceResponse, readTokenAnswer } from '../providers/token-answer.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
@@ -188,8 +188,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       ...(Object.keys(data).length === 0 ? undefined : { [part]: data }),
     });
     if (read === 'json' || !response.isSuccess) {
-      const said = [...Object.values(textEntries(data)), credentialsIn(headers)].join(' ');
-      readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, systemClock.now(), said);
+      readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, systemClock.now());
     }
     return response;
   }

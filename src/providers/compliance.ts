@@ -26,6 +26,19 @@ export type ResponseMend = (
   response: ComplianceResponse,
 ) => ComplianceResponse | void | Promise<ComplianceResponse | void>;
 
+/** A call to the service, as `protectedRequest` sees it. */
+export interface ProtectedRequest {
+  readonly method: string;
+  url: string;
+  /** Names are lower-case. */
+  headers: Record<string, string | string[]>;
+}
+
+/** Changes a call in place, or answers another one. */
+export type ProtectedRequestMend = (
+  request: ProtectedRequest,
+) => Partial<ProtectedRequest> | void | Promise<Partial<ProtectedRequest> | void>;
+
 /**
  * Mends an issuer that does not follow the RFCs. What the hooks see holds secrets; what they throw is never shown.
  */
@@ -34,6 +47,10 @@ export interface Compliance {
   tokenResponse?: ResponseMend;
   refreshRequest?: RequestMend;
   refreshResponse?: ResponseMend;
+  /**
+   * Changes a call to the service before its token is written to it and signed: its URL (on the same origin), its headers.
+   */
+  protectedRequest?: ProtectedRequestMend;
   revokeRequest?: RequestMend;
   introspectRequest?: RequestMend;
 }

@@ -69,6 +69,7 @@ const COMPLIANCE_RULES: OptionRules<Compliance> = Object.freeze({
   tokenResponse: RULES.function,
   refreshRequest: RULES.function,
   refreshResponse: RULES.function,
+  protectedRequest: RULES.function,
   revokeRequest: RULES.function,
   introspectRequest: RULES.function,
 });

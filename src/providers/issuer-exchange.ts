@@ -7,7 +7,7 @@ import type { Client } from './client-authentication/client.js';
 import type { ComplianceResponse, MendedRequest, RequestMend, ResponseMend } from './compliance.js';
 import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
-import { complianceResponse, credentialsIn, readTokenAnswer } from './token-answer.js';
+import { complianceResponse, readTokenAnswer } from './token-answer.js';
 
 /** One request to the issuer, written and checked by `openid-client`. */
 export interface ExchangeRequest<T> {
@@ -17,6 +17,8 @@ export interface ExchangeRequest<T> {
   readonly perform: (configuration: Configuration) => Promise<T>;
   readonly mendRequest?: RequestMend | undefined;
   readonly mendResponse?: ResponseMend | undefined;
+  /** Looks at a successful answer first. Throws what is wrong with it. */
+  readonly check?: (answer: Readonly<Record<string, unknown>>) => void;
   /** Whether a success needs no body. @default false */
   readonly mayBeEmpty?: boolean;
   /**
@@ -132,7 +134,7 @@ export class IssuerExchange {
   async #fetch(
     url: string,
     options: FetchOptions,
-    { mendRequest, mendResponse, mayBeEmpty = false, raw = false }: ExchangeRequest<unknown>,
+    { mendRequest, mendResponse, mayBeEmpty = false, raw = false, check }: ExchangeRequest<unknown>,
     what: string,
   ): Promise<{ response: ComplianceResponse; answer: Record<string, unknown> }> {
     const body = new URLSearchParams(options.body as URLSearchParams);
@@ -142,8 +144,9 @@ export class IssuerExchange {
     const response = (await mendResponse?.(answered)) ?? answered;
     const empty = mayBeEmpty && response.status >= 200 && response.status < 300;
     if (raw || empty) return { response, answer: objectOf(response.body) };
-    const said = `${sent.url} ${sent.body} ${credentialsIn(sent.headers)}`;
-    return { response, answer: readTokenAnswer(response, what, this.issuer.now(), said) };
+    const answer = readTokenAnswer(response, what, this.issuer.now());
+    check?.(answer);
+    return { response, answer };
   }
 
   async #transmit(request: MendedRequest): Promise<ComplianceResponse> {
@@ -190,7 +193,7 @@ function asItCame({ status, headers, body }: ComplianceResponse): Response {
 }
 
 /** Members that issuers write in ways of their own; {@link Token.fromResponse} understands or refuses them. */
-const READ_BY_US: ReadonlySet<string> = new Set(['expires_in', 'refresh_token', 'scope', 'id_token']);
+const READ_BY_US: ReadonlySet<string> = new Set(['error', 'expires_in', 'refresh_token', 'scope', 'id_token']);
 
 /** What `openid-client` needs to see: it is stricter than issuers are. The token is made of the answer itself. */
 function acceptable(answer: Record<string, unknown>): Response {

@@ -23,6 +23,8 @@ export class Issuer {
   /** For messages about requests: `"payments"`. */
   readonly label: string;
   readonly #options: IssuerOptions;
+  /** The document that was used last. */
+  #document: ServerMetadata | undefined;
   readonly #environment: ServiceScope;
 
   constructor(options: IssuerOptions, environment: ServiceScope, owner: string) {
@@ -61,7 +63,16 @@ export class Issuer {
       ...(await discoverIssuer(issuer, this.http, this.owner, allowInsecure, () => this.now())),
     });
     const document = (await this.#environment.discovery.get(issuer, fetch)) as ServerMetadata;
+    this.#document = document;
     return { ...document, ...this.#aliases(document), ...given };
+  }
+
+  /** Fetches the issuer's document again, which led nowhere. Returns whether it names another token endpoint now. */
+  async rediscover(): Promise<boolean> {
+    const before = this.#document;
+    if (before === undefined) return false;
+    this.#environment.discovery.expire(before);
+    return (await this.metadata()).token_endpoint !== before.token_endpoint;
   }
 
   /** Where a client with a certificate is to ask. @see [RFC 8705 §5](https://www.rfc-editor.org/rfc/rfc8705#section-5) */

@@ -1,5 +1,7 @@
+import { AuthenticationError } from '../errors.js';
 import { Token } from '../token/token.js';
 import type { RequestMend, ResponseMend } from './compliance.js';
+import { namesInstead } from './error-codes.js';
 import type { IssuerExchange } from './issuer-exchange.js';
 
 /** What mends one request and its answer. */
@@ -21,9 +23,22 @@ export async function requestToken(
   const { answer } = await exchange.send({
     verb: 'Token request',
     perform: (configuration) => genericGrantRequest(configuration, grantType, parameters),
+    check: (json) => checkAccessToken(json, exchange.issuer.label),
     ...mends,
   });
   return Token.fromResponse(answer, { requestedAt });
+}
+
+/** @throws {AuthenticationError} naming what was there in place of an access token */
+function checkAccessToken(answer: Readonly<Record<string, unknown>>, label: string): void {
+  const { access_token: accessToken } = answer;
+  if (accessToken !== undefined && accessToken !== null && accessToken !== '') return;
+  const names = namesInstead(answer);
+  const found = names.length === 0 ? '' : `, but ${names.join(', ')}: compliance.tokenResponse may rename it`;
+  throw new AuthenticationError(`Token request for ${label} failed: the answer has no access_token${found}.`, {
+    code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+    transient: true,
+  });
 }
 
 /** Revokes a token. @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) */

@@ -5,6 +5,8 @@ type Document = Readonly<Record<string, unknown>>;
 /** Documents of issuers, by URL, fetched once for all who ask at the same time. */
 export interface DiscoveryDocuments {
   get(url: string, fetch: () => Promise<Document>): Promise<Document>;
+  /** Has a document fetched again when it is next asked for, unless another one is known by now. */
+  expire(document: Document): void;
 }
 
 /** Issuers move their endpoints rarely, and announce it. */
@@ -34,6 +36,10 @@ export class DocumentCache implements DiscoveryDocuments {
       if (known === undefined) throw error;
       return known.document;
     }
+  }
+
+  expire(document: Document): void {
+    for (const known of this.#documents.values()) if (known.document === document) known.until = 0;
   }
 
   async #fetch(url: string, fetch: () => Promise<Document>): Promise<Document> {

@@ -91,8 +91,9 @@ export class Token {
     const lifetimeMs = lifetimeOf(expiresIn);
     return new Token({
       accessToken: accessToken as string,
-      tokenType: optionalString(tokenType, 'token type'),
-      expiresAt: lifetimeMs === undefined ? undefined : (fields.requestedAt ?? Date.now()) + lifetimeMs,
+      tokenType: typeOf(tokenType),
+      expiresAt:
+        lifetimeMs === undefined ? pointInTime(extra['expires_at']) : (fields.requestedAt ?? Date.now()) + lifetimeMs,
       refreshToken: optionalString(refreshToken, 'refresh token'),
       scope: Array.isArray(scope) ? scope.join(' ') : optionalString(scope, 'scope'),
       idToken: optionalString(idToken, 'id token'),
@@ -206,6 +207,24 @@ function lifetimeOf(expiresIn: unknown): number | undefined {
   const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;
   if (typeof seconds !== 'number' || !Number.isFinite(seconds)) throw malformed('its lifetime is no number of seconds');
   return seconds * 1000;
+}
+
+/** `expires_at`, as some issuers write it: epoch seconds or milliseconds, as a number or text, or a date; anything else is passed over. */
+function pointInTime(value: unknown): number | undefined {
+  const text = typeof value === 'string' ? value.trim() : value;
+  const number = typeof text === 'string' && /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
+  if (typeof number === 'number' && number > 0) return number < SECONDS_BELOW ? number * 1000 : number;
+  const date = typeof number === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(number) ? Date.parse(number) : Number.NaN;
+  return Number.isNaN(date) ? undefined : date;
+}
+
+/** Epoch seconds are below this for 3,000 years; epoch milliseconds have been above it since 1973. */
+const SECONDS_BELOW = 1e11;
+
+/** `Bearer` in the words that issuers have for it: `" bearer "`, `"Bearer Token"`. */
+function typeOf(value: unknown): string | undefined {
+  const type = optionalString(value, 'token type')?.replace(/^ +| +$/g, '');
+  return type !== undefined && /^bearer token$/i.test(type) ? 'Bearer' : type || undefined;
 }
 
 function optionalString(value: unknown, name: string): string | undefined {

@@ -1,5 +1,6 @@
 import { ownOptions } from '../../own-options.js';
-import { AuthenticationError } from '../../errors.js';
+import { AuthenticationError, ConnectionError } from '../../errors.js';
+import { readTls } from '../../http/fresh-tls.agent.js';
 import type { HttpRequester } from '../../http/http-requester.js';
 import { RedactedCause } from '../../redact.js';
 import { isAnswered, isTransient } from '../../token/token-failure.js';
@@ -16,6 +17,8 @@ import { OpenIdConnect } from '../oidc/openid-connect.js';
 import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
 import { ObservedAttempts } from '../observed-attempts.js';
+import { MendedPresenter } from '../mended.presenter.js';
+import { readWithin } from '../text-source.js';
 import { introspectToken, type Mends, requestToken, revokeToken } from '../token-endpoint.js';
 import { TokenRequestRetry } from '../token-request-retry.js';
 import type { Grant, GrantContext, GrantParameters } from './grant.js';
@@ -111,7 +114,9 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {
-    return this.dpop === undefined ? placement : new DpopPresenter(this.dpop, placement);
+    const shown = this.dpop === undefined ? placement : new DpopPresenter(this.dpop, placement);
+    const { protectedRequest } = this.issuer.compliance;
+    return protectedRequest === undefined ? shown : new MendedPresenter(protectedRequest, shown, this.issuer.label);
   }
 
   /** Requests to the issuer with the client's authentication, for what is no flight of its own: a callback, a push. */
@@ -121,6 +126,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   async keyParts(): Promise<readonly string[]> {
     const { scope, audience, resource, extraParams, http } = this.#options;
+    const tls = await readWithin(`${this.issuer.owner}: http.tls`, () => readTls(http?.tls), this.#environment.clock);
     const asked: TokenRequest = {
       ...(scope === undefined ? undefined : { scope }),
       ...(audience === undefined ? undefined : { audience }),
@@ -138,7 +144,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
           .sort()
           .flat(),
       ),
-      fingerprintOf([http?.tls?.cert ?? [], http?.tls?.pfx ?? []].flat().map(bytesOf)),
+      fingerprintOf([tls?.cert ?? [], tls?.pfx ?? []].flat().map(bytesOf)),
       ...(await this.#grant.keyParts()),
       ...(this.dpop === undefined ? [] : [await this.dpop.thumbprint()]),
       ...this.#identity,
@@ -243,6 +249,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     try {
       return await work();
     } catch (error) {
+      if (leadsNowhere(error) && (await this.issuer.rediscover())) return work();
       if (!(error instanceof AuthenticationError) || !mayBeRotated(error)) throw error;
       const timed = (this.#grant.timed ?? false) || this.client.timed || this.dpop !== undefined;
       const changed = await Promise.all([this.client.reread(), this.#grant.reread?.()]);
@@ -257,6 +264,13 @@ function mendsOf(compliance: Compliance, grantType: string): Mends {
   return grantType === 'refresh_token'
     ? { mendRequest: refreshRequest, mendResponse: refreshResponse }
     : { mendRequest: tokenRequest, mendResponse: tokenResponse };
+}
+
+/** Nobody is there where a document led to, or not any more. */
+function leadsNowhere(error: unknown): boolean {
+  if (!(error instanceof AuthenticationError)) return false;
+  if (error.status !== undefined) return [404, 405, 410].includes(error.status);
+  return error.cause instanceof ConnectionError && error.cause.nothingSent;
 }
 
 /** Refused in a way that another secret or password may mend. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isRecord, type OptionRules } from '../../option-check.js';
+import type { TlsOptions } from '../../http/tls-options.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { standaloneScope } from '../../token/standalone.js';
 import type { BindableTokenProvider, BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
@@ -61,7 +62,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
       warn: (problem) => environment.logger.warn(`${owner}: ${problem}`),
       clientIsOptional: this.clientIsOptional,
     });
-    if (this.#options.http?.tls?.rejectUnauthorized === false) {
+    if ((this.#options.http?.tls as TlsOptions | undefined)?.rejectUnauthorized === false) {
       environment.logger.warn(
         `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,
       );

@@ -1,0 +1,46 @@
+import * as https from 'node:https';
+import { RedactedCause } from '../redact.js';
+import { TlsError } from '../errors.js';
+import type { TlsOptions, TlsSource } from './tls-options.js';
+
+type Connect = (error: Error | null, socket?: unknown) => void;
+
+/**
+ * Reads its certificate again for each new connection: one that is rotated on disk needs no restart. Sessions are not
+ * resumed, since a resumed one stands for the certificate that it was opened with.
+ */
+export class FreshTlsAgent extends https.Agent {
+  readonly #read: () => TlsOptions | Promise<TlsOptions>;
+
+  constructor(options: https.AgentOptions, read: () => TlsOptions | Promise<TlsOptions>) {
+    super({ ...options, maxCachedSessions: 0 });
+    this.#read = read;
+  }
+
+  /** Called by Node for each connection; answers by callback, since the certificate may have to be waited for. */
+  override createConnection(options: object, connected: Connect): undefined {
+    const connect = async (): Promise<void> => {
+      let tls: TlsOptions;
+      try {
+        tls = await this.#read();
+      } catch (error) {
+        connected(new TlsError(`tls could not be read: its function threw ${new RedactedCause(error).message}.`));
+        return;
+      }
+      try {
+        const open = (https.Agent.prototype as unknown as { createConnection(options: object): unknown })
+          .createConnection;
+        connected(null, open.call(this, { ...options, ...tls }));
+      } catch (error) {
+        connected(new TlsError(`tls cannot be used: ${new RedactedCause(error).message}.`));
+      }
+    };
+    void connect();
+    return undefined;
+  }
+}
+
+/** Reads TLS options, whether they are given as they are or by a function. */
+export async function readTls(tls: TlsSource | undefined): Promise<TlsOptions | undefined> {
+  return typeof tls === 'function' ? tls() : tls;
+}

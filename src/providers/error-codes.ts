@@ -1,0 +1,82 @@
+/**
+ * The `error` codes that specifications register. Of an issuer's words only these are repeated: anything else may quote
+ * what was sent, a secret among it.
+ */
+const REGISTERED: ReadonlySet<string> = new Set([
+  // RFC 6749, 6750, 7009
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'access_denied',
+  'unsupported_response_type',
+  'server_error',
+  'temporarily_unavailable',
+  'invalid_token',
+  'insufficient_scope',
+  'unsupported_token_type',
+  // RFC 8628, 8707, 9396, 9449, 9470
+  'authorization_pending',
+  'slow_down',
+  'expired_token',
+  'invalid_target',
+  'invalid_authorization_details',
+  'use_dpop_nonce',
+  'invalid_dpop_proof',
+  'insufficient_user_authentication',
+  // OpenID Connect Core and its extensions, CIBA
+  'interaction_required',
+  'login_required',
+  'account_selection_required',
+  'consent_required',
+  'unmet_authentication_requirements',
+  'invalid_request_uri',
+  'invalid_request_object',
+  'request_not_supported',
+  'request_uri_not_supported',
+  'registration_not_supported',
+  'expired_login_hint_token',
+  'unknown_user_id',
+  'missing_user_code',
+  'invalid_user_code',
+  'invalid_binding_message',
+  'transaction_failed',
+]);
+
+/** What is told of an `error`: a registered code as it is, anything else as `unregistered_error`. */
+export function registeredCode(error: unknown): string {
+  return typeof error === 'string' && REGISTERED.has(error) ? error : 'unregistered_error';
+}
+
+/** Whether an `error` is one: issuers write an empty one into answers that are a success. */
+export function isError(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return Boolean(error);
+  return Object.keys(error).length > 0;
+}
+
+/** Names that answers are known to have in place of `access_token`. */
+const INSTEAD: readonly string[] = [
+  'accessToken',
+  'AccessToken',
+  'access-token',
+  'token',
+  'auth_token',
+  'authToken',
+  'bearer_token',
+  'bearerToken',
+  'session_token',
+  'sessionToken',
+  'id_token',
+  'jwt',
+  'data',
+  'result',
+  'response',
+  'payload',
+];
+
+/** Names the members of an answer that a token may have been meant to be in: of those names that are known. */
+export function namesInstead(answer: Readonly<Record<string, unknown>>): readonly string[] {
+  return INSTEAD.filter((name) => Object.hasOwn(answer, name));
+}
