@@ -84,9 +84,9 @@ claims.atLeast(
   'calls linked to the flight that they waited for',
 );
 claims.exactly(
-  1,
+  2,
   calls.filter(({ attributes }) => attributes['http.request.resend_count'] === 1).length,
-  'call that was sent again',
+  'calls that were sent again: with another token, and after the failure',
 );
 const text = [...metrics, ...exporters.spanLines()].join('\n');
 const secrets = ['observed-secret', ...issuer.issued.map(({ accessToken }) => accessToken)];

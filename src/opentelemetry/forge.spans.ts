@@ -18,6 +18,14 @@ const MAX_KINDS = 1_000;
 /** Flights whose spans can still be linked to. */
 const MAX_FLIGHTS = 1_000;
 
+/** A call or a flight whose span is open. */
+interface UnderWay {
+  readonly kind: ObservedScope['kind'];
+  readonly span: Span;
+  /** Requests of a call so far: attempts, replays with another token, redirects. */
+  sent: number;
+}
+
 /**
  * Spans of calls and of token flights.
  *
@@ -28,7 +36,7 @@ const MAX_FLIGHTS = 1_000;
 export class ForgeSpans {
   readonly #tracer: Tracer;
   /** What is under way where an event happens: known without a context manager, too. */
-  readonly #underWay = new AsyncLocalStorage<{ readonly kind: ObservedScope['kind']; readonly span: Span }>();
+  readonly #underWay = new AsyncLocalStorage<UnderWay>();
   readonly #callSpans = new Kept<CallSpan>(MAX_KINDS);
   /** Spans of flights, by their number. */
   readonly #flights = new Map<number, Span>();
@@ -46,7 +54,8 @@ export class ForgeSpans {
   }
 
   record(event: ForgeAuthEvent): void {
-    if (event.type === 'call') this.#endCall(event);
+    if (event.type === 'attempt') this.#sent();
+    else if (event.type === 'call') this.#endCall(event);
     else if (event.type === 'token_request') this.#endFlight(event);
     else if (event.type === 'retry') this.#attempted('call', event);
     else if (event.type === 'token_attempt') this.#attempted('token_request', event);
@@ -56,7 +65,7 @@ export class ForgeSpans {
   async #record<T>({ kind, flight }: ObservedScope, span: Span, work: () => Promise<T>): Promise<T> {
     if (flight !== undefined) this.#remember(flight, span);
     try {
-      return await this.#underWay.run({ kind, span }, work);
+      return await this.#underWay.run({ kind, span, sent: 0 }, work);
     } finally {
       // That of a flight ends with its event: what comes after its work (a token that is kept) belongs to it.
       if (flight === undefined) span.end();
@@ -80,11 +89,17 @@ export class ForgeSpans {
     });
   }
 
-  #endCall({ status, attempts, outcome, code }: Extract<ForgeAuthEvent, { type: 'call' }>): void {
+  #sent(): void {
+    const underWay = this.#underWay.getStore();
+    if (underWay?.kind === 'call') underWay.sent += 1;
+  }
+
+  #endCall({ status, outcome, code }: Extract<ForgeAuthEvent, { type: 'call' }>): void {
     const span = this.#spanOf('call');
     if (span === undefined || !span.isRecording()) return;
+    const resent = (this.#underWay.getStore()?.sent ?? 0) - 1;
     if (status !== undefined) span.setAttribute('http.response.status_code', status);
-    if (attempts > 1) span.setAttribute('http.request.resend_count', attempts - 1);
+    if (resent > 0) span.setAttribute('http.request.resend_count', resent);
     if (outcome === 'ok') return;
     span.setAttribute('error.type', outcome === 'status' ? String(status) : (code ?? outcome));
     span.setStatus({ code: SpanStatusCode.ERROR });

@@ -183,6 +183,14 @@ describe('spans', () => {
     ]);
   });
 
+  it('count a replay with another token as sent again', async () => {
+    const client = (await boot()).client('orders');
+    await client.get('/');
+    issuer.revokeAll();
+    await client.get('/');
+    expect(named('GET').map(({ attributes }) => attributes['http.request.resend_count'])).toEqual([undefined, 1]);
+  });
+
   it('count how often a call was sent again, and say how it failed', async () => {
     const retry = new ExponentialBackoffRetryStrategy({ maxRetries: 2, baseDelayMs: 1 });
     api.handler = (_request, response) => void response.writeHead(503).end();
