@@ -21,6 +21,8 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
       readonly grant: string;
       /** Pipelines: the step's name. */
       readonly step?: string;
+      /** Whether a call asked with parameters of its own (a scope, a subject): it is not the service's usual token. */
+      readonly perCall?: boolean;
       /** Whether another process obtained it. */
       readonly shared: boolean;
       readonly durationMs: number;

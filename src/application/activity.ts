@@ -19,7 +19,7 @@ export class Activity implements Observer {
 
   event(event: ForgeAuthEvent): void {
     if (event.service === undefined) return;
-    if (event.type === 'token_request') this.#tokenRequest(this.#open(event.service), event);
+    if (event.type === 'token_request' && event.perCall !== true) this.#tokenRequest(this.#open(event.service), event);
     else if (event.type === 'token_rejected') this.#open(event.service).rejections += 1;
     else if (event.type === 'backoff') this.#open(event.service).backoffUntil = event.until;
   }

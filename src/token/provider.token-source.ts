@@ -86,6 +86,7 @@ export class ProviderTokenSource implements TokenSource {
         isOwnFailure: (error) => !concernsPerson(error),
         endpoint: this.#endpoint,
         grantType: this.#provider.grantType,
+        perCall: requested !== NO_PARAMETERS,
         obtain: (previous, signal, redeem, report) =>
           obtainFrom(this.#provider, previous, this.#context(request, signal), redeem, report),
         revoke: (token) => this.#revoke(token, request),

@@ -127,6 +127,20 @@ describe('ForgeAuthService.describe()', () => {
     expect(token()).not.toHaveProperty('backoffUntil');
   });
 
+  it('tells of the usual token, not of those that calls ask for with parameters of their own', async () => {
+    const service = (await boot({ services: [{ name: 'orders', auth: { provider: provider() } }] })).get(
+      ForgeAuthService,
+    );
+    await service.tokens('orders').getToken();
+    const before = service.describe().services[0]?.token;
+    await service.tokens('orders').getToken({ scope: 'other' });
+    issuer.failNext(20, 'invalid_scope');
+    await expect(service.tokens('orders').getToken({ scope: 'none' })).rejects.toMatchObject({
+      error: 'invalid_scope',
+    });
+    expect(service.describe().services[0]?.token).toEqual(before);
+  });
+
   it('pictures pipelines, and holds no secret in any form', async () => {
     const step = new BodyTokenFetcher({
       name: 'app_token',

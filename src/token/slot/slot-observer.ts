@@ -22,6 +22,8 @@ export interface ObservedTokens {
   readonly grantType?: string | undefined;
   /** Pipelines: the step's name. */
   readonly step?: string | undefined;
+  /** Whether calls ask for it with parameters of their own. @default false */
+  readonly perCall?: boolean;
 }
 
 /** Tells the application's observers what happens to one token. Nothing is made of it while nobody listens. */
@@ -89,7 +91,7 @@ export class SlotObserver {
   /** Tells how a flight ended. */
   flight(flight: Flight<Token>, report: FlightReport): void {
     const { observer, clock } = this.#scope;
-    const { step } = this.#tokens;
+    const { step, perCall = false } = this.#tokens;
     const startedAt = monotonicNow(clock);
     this.#flight = report.flight;
     const end = (outcome: 'obtained' | 'failed' | 'aborted', token?: Token, error?: unknown): void =>
@@ -100,6 +102,7 @@ export class SlotObserver {
         outcome,
         durationMs: monotonicNow(clock) - startedAt,
         ...(step === undefined ? undefined : { step }),
+        ...(perCall ? { perCall } : undefined),
         ...(token?.expiresAt === undefined ? undefined : { expiresAt: token.expiresAt }),
         ...(error instanceof ForgeAuthError ? { code: error.code } : undefined),
       });
