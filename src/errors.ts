@@ -56,7 +56,7 @@ export class ForgeAuthError extends Error {
     this.code = options.code;
     if (options.serviceName !== undefined) this.serviceName = options.serviceName;
     if (options.cause !== undefined) {
-      const cause = options.cause instanceof ForgeAuthError ? options.cause : new RedactedCause(options.cause);
+      const cause = isOurs(options.cause) ? options.cause : new RedactedCause(options.cause);
       Object.defineProperty(this, 'cause', { value: cause, enumerable: false, configurable: true, writable: true });
     }
   }
@@ -65,6 +65,10 @@ export class ForgeAuthError extends Error {
   toJSON(): Record<string, unknown> {
     return Object.assign({ name: this.name, message: this.message } as Record<string, unknown>, this);
   }
+}
+
+function isOurs(cause: unknown): boolean {
+  return cause instanceof ForgeAuthError || cause instanceof RedactedCause;
 }
 
 /** An option is missing, malformed or contradicts another. Thrown at bootstrap where it can be known there. */

@@ -60,17 +60,24 @@ export function redactUrl(url: string): string {
   }
 }
 
-/** A copy of `headers` in which every value that is not known to be harmless is masked. */
+/**
+ * A copy of `headers` in which every value that is not known to be harmless is masked.
+ * @param secrets what a service may echo into any header
+ */
 export function redactHeaders(
   headers: Readonly<Record<string, unknown>>,
   sensitiveKeys: Iterable<string> = [],
+  secrets: readonly string[] = [],
 ): Record<string, string> {
   const sensitive = new Set(Array.from(sensitiveKeys, (key) => key.toLowerCase()));
   const shown: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) continue;
     const key = name.toLowerCase();
-    shown[name] = HARMLESS_HEADERS.has(key) && !sensitive.has(key) ? String(value) : REDACTED;
+    const text = String(value);
+    const harmless =
+      HARMLESS_HEADERS.has(key) && !sensitive.has(key) && !secrets.some((secret) => text.includes(secret));
+    shown[name] = harmless ? text : REDACTED;
   }
   return shown;
 }
@@ -99,6 +106,27 @@ export class RedactedCause extends Error {
       writable: true,
     });
   }
+
+  /** For messages: `TypeError`, `VaultError (ECONNREFUSED)`. */
+  get summary(): string {
+    return this.message;
+  }
+
+  /** Where it was thrown, each frame on a line of its own. */
+  get frames(): string {
+    const [, ...frames] = (this.stack ?? '').split('\n');
+    return frames.map((frame) => `\n${frame}`).join('');
+  }
+}
+
+/**
+ * What may be said of a value that an option does not take: numbers and switches as they are, of anything else its type
+ * alone. A secret may have come into the wrong option.
+ */
+export function shownValue(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+    return String(value);
+  return typeof value === 'string' ? `a text of ${value.length} characters` : `of type ${typeof value}`;
 }
 
 /** Whether `value` is an error code as Node and the libraries below us write them. */

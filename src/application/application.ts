@@ -24,6 +24,7 @@ import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
 import { ownOptions } from '../own-options.js';
+import { revealsByDefault } from '../own-cause.js';
 
 /**
  * The services of one application, and all state that belongs to them: clients, tokens, storage, discovery documents.
@@ -169,6 +170,7 @@ export class ForgeAuthApplication {
 
   #createRuntime(): Runtime {
     const { clock = systemClock, logger } = this.#host;
+    const rootOptions = (): ForgeAuthOptions => this.rootOptions;
     return {
       clock,
       logger,
@@ -176,6 +178,9 @@ export class ForgeAuthApplication {
       jitter: clock.random(),
       discovery: new DocumentCache(clock),
       backoffs: new EndpointBackoffs(clock),
+      get revealCauses() {
+        return rootOptions().revealCauses ?? revealsByDefault();
+      },
       instantiate: (type, what) => this.#host.instantiate(type, what),
       guard: (storage, lock) => this.#guard(storage, lock),
     };

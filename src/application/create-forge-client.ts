@@ -22,6 +22,8 @@ export interface ForgeClientOptions {
   logger?: ForgeLogger;
   /** Measures and traces the client: `new ForgeTelemetry()` of `nestjs-forge-auth/opentelemetry`. */
   telemetry?: Telemetry;
+  /** Whether errors of the app's own code are shown with their messages. @default `process.env.NODE_ENV !== 'production'` */
+  revealCauses?: boolean;
 }
 
 const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
@@ -29,6 +31,7 @@ const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
   lock: RULES.lock,
   logger: RULES.logger,
   telemetry: RULES.any,
+  revealCauses: RULES.switch,
 });
 
 /**
@@ -47,6 +50,7 @@ export function createForgeClient(service: ForgeServiceOptions, given: ForgeClie
   application.configure({
     services: [service],
     ...(options.lock === undefined ? undefined : { lock: options.lock }),
+    ...(options.revealCauses === undefined ? undefined : { revealCauses: options.revealCauses }),
   });
   application.useStorage(
     options.storage === undefined

@@ -29,7 +29,10 @@ export interface ApplicationScope {
 }
 
 /** What resolving a service's options needs of its application. */
-export interface ServiceContext extends Pick<Runtime, 'clock' | 'logger' | 'observer' | 'instantiate'> {
+export interface ServiceContext extends Pick<
+  Runtime,
+  'clock' | 'logger' | 'observer' | 'revealCauses' | 'instantiate'
+> {
   /** The manager that token options stand for; the first set of a service is the one that is injected. */
   managerFor(options: TokenAuthOptions): TokenManager;
 }

@@ -18,6 +18,7 @@ import { AxiosTransport, type PoolOptions } from '../http/axios.transport.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import { prepareBaseUrl } from '../http/url.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
+import { noteSecret } from '../known-secrets.js';
 
 /**
  * Checks a service's options and makes them complete.
@@ -63,6 +64,7 @@ async function resolve(
   const auth = await resolveAuth(options, context, place);
   const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
   checkWriters(auth.authenticator, headers, refuse);
+  noteSecrets(headers, options.params);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
   if (typeof options.tls === 'object' && options.tls.rejectUnauthorized === false) {
     context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
@@ -93,6 +95,7 @@ async function resolve(
       transport ??
       new AxiosTransport({ axios, ...definedOnly({ tls: options.tls, pool: poolOf(options, axios, refuse) }) }),
     ownsTransport: transport === undefined,
+    revealCauses: context.revealCauses,
     clock: context.clock,
     observer: context.observer,
     logger: context.logger,
@@ -117,6 +120,13 @@ function poolOf(
       `pool means nothing beside ${bringsAgents ? 'the agents of axios' : 'a transport'}. Leave one of them out.`,
     );
   return pool;
+}
+
+/** What a service always sends may be a key of its own, unless it is a plain word. */
+function noteSecrets(headers: HttpHeaders, params: ForgeServiceOptions['params']): void {
+  const values = [...Object.values(headers), ...Object.values(params ?? {})].flat();
+  for (const value of values)
+    if (!/^[a-z]*$/i.test(String(value)) && value !== SERVICE_DEFAULTS.headers.accept) noteSecret(value);
 }
 
 function definedOnly<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {

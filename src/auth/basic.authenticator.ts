@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { readText } from './credential.js';
+import { noteSecret } from '../known-secrets.js';
 
 /** HTTP Basic authentication, in UTF-8. @see [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617) */
 export class BasicAuth implements Authenticator {
@@ -20,6 +21,7 @@ export class BasicAuth implements Authenticator {
     if (typeof password !== 'string' && typeof password !== 'function') {
       throw new ConfigurationError('BasicAuth: the password is missing. Is the variable that it is read from set?');
     }
+    noteSecret(password);
     this.#username = username;
     this.#credential = typeof password === 'string' ? this.#encode(password) : password;
   }

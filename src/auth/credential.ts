@@ -1,8 +1,10 @@
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import type { CredentialSource } from './authenticator.js';
+import { noteSecret } from '../known-secrets.js';
 
 /** @throws {ConfigurationError} unless `source` is a text that a header can carry, or a function */
 export function checkCredential(source: unknown, what: string): void {
+  noteSecret(source);
   if (typeof source === 'function') return;
   if (source === undefined)
     throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
@@ -54,6 +56,7 @@ export async function readText(
     if (cause instanceof ForgeAuthError) throw cause;
     throw failed(`its function threw`, what, serviceName, cause);
   }
+  noteSecret(value);
   if (typeof value === 'string') return value;
   throw failed(`its function answered no text but ${typeof value}`, what, serviceName);
 }

@@ -3,10 +3,12 @@ import { afterPatiently } from '../http/patient-timer.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 
-import { RedactedCause, redactUrl } from '../redact.js';
+import { secretsOf } from '../known-secrets.js';
+import { ownCause } from '../own-cause.js';
+import { redactUrl } from '../redact.js';
 import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
 import { authLayer } from './layers/auth.layer.js';
-import { type CallRequest, discard, rejectionOf } from './request/call-request.js';
+import { type CallRequest, discard, rejectionOf, secretsOfCall } from './request/call-request.js';
 import { CallReport, reportCircuit } from './call-report.js';
 import { CallScope } from './request/call-scope.js';
 import { collectBody } from './collect-body.js';
@@ -46,7 +48,7 @@ export class ClientCore {
     const { name, hooks, retry, clock, logger, observer } = service;
     const onState = observer && ((state: CircuitState) => reportCircuit(observer, name, clock, state));
     this.circuit = retry?.createCircuit?.({ serviceName: name, clock, onState });
-    this.#hooks = hooks && new Hooks(hooks, { serviceName: name, logger, clock });
+    this.#hooks = hooks && new Hooks(hooks, { serviceName: name, logger, clock, revealCauses: service.revealCauses });
     this.#handle = chainOf(service, this.#hooks, this.circuit);
   }
 
@@ -126,7 +128,7 @@ export class ClientCore {
       release();
       // Nobody will read what was answered, unless it hangs on the very error.
       if (answered !== undefined && !(thrown instanceof HttpStatusError)) discard(answered);
-      const known = this.#namedError(thrown, scope);
+      const known = this.#namedError(thrown, scope, request);
       report?.failed(known, answered);
       if (this.#hooks === undefined) throw known;
       const error = await this.#hooks.failed(known, request);
@@ -158,7 +160,12 @@ export class ClientCore {
     const { call, url, method, responseType } = request;
     const config = ownOptions(given);
     const valid = config.validateStatus === undefined ? validateStatus : (config.validateStatus ?? (() => true));
-    const info = { elapsedMs: clock.now() - call.startedAt, attempts: call.attempts };
+    const { lastSent } = call;
+    const info = {
+      elapsedMs: clock.now() - call.startedAt,
+      attempts: call.attempts,
+      secrets: lastSent && (() => secretsOf(lastSent)),
+    };
     const asked = { method, url: ownUrl(request, answered), headers: { ...request.headers }, responseType };
     if (valid(answered.status)) {
       const response = new ForgeResponse<T>(asked, answered, info);
@@ -183,21 +190,22 @@ export class ClientCore {
   }
 
   /** What a call fails with: the reason of its abort as it is, everything else as an error that names the service. */
-  #namedError(thrown: unknown, scope: CallScope): unknown {
-    const error = scope.aborted ? thrown : this.#ownError(thrown);
+  #namedError(thrown: unknown, scope: CallScope, request?: CallRequest): unknown {
+    const error = scope.aborted ? thrown : this.#ownError(thrown, request);
     if (error instanceof ForgeAuthError) error.serviceName ??= this.service.name;
     return error;
   }
 
   /** What a function of the app threw (a body, a strategy, a test of the status) may quote anything. */
-  #ownError(thrown: unknown): ForgeAuthError {
+  #ownError(thrown: unknown, request: CallRequest | undefined): ForgeAuthError {
     if (thrown instanceof ForgeAuthError) return thrown;
-    const { message } = new RedactedCause(thrown);
+    const secrets = request === undefined ? [] : secretsOfCall(request);
+    const cause = ownCause(thrown, { reveal: this.service.revealCauses, secrets });
     const { name } = this.service;
     return new InvalidRequestError(
-      `A call of service "${name}" failed: a function that it was given threw ${message}.`,
+      `A call of service "${name}" failed: a function that it was given threw ${cause.summary}.`,
       {
-        cause: thrown,
+        cause,
       },
     );
   }

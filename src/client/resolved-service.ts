@@ -44,6 +44,8 @@ export interface ResolvedService {
   readonly ownsTransport: boolean;
   /** Who listens; undefined: nobody can. */
   readonly observer?: Observers | undefined;
+  /** Whether errors of the app's own code are shown with their messages. */
+  readonly revealCauses: boolean;
   readonly clock: Clock;
   readonly logger: ForgeLogger;
 }

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
+import { inspect, type InspectOptions } from 'node:util';
 import { ResponseParseError } from '../errors.js';
-import { redactUrl } from '../redact.js';
+import { secretsOf } from '../known-secrets.js';
+import { redactHeaders, redactUrl } from '../redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http-request.js';
 import { RedactedRequest } from './redacted-request.js';
 
@@ -13,6 +15,8 @@ export interface ExchangeInfo {
   elapsedMs: number;
   /** Attempts made, the last included. */
   attempts: number;
+  /** What was sent, and may be echoed: masked when the answer is printed. */
+  secrets?: (() => readonly string[]) | undefined;
 }
 
 /**
@@ -31,6 +35,7 @@ export class ForgeResponse<T = unknown> {
   readonly attempts: number;
   readonly #request: HttpRequest;
   readonly #body: Buffer | Readable;
+  readonly #secrets: (() => readonly string[]) | undefined;
   #data: { readonly value: unknown } | undefined;
 
   constructor(request: HttpRequest, response: HttpResponse, info: ExchangeInfo = { elapsedMs: 0, attempts: 1 }) {
@@ -41,6 +46,7 @@ export class ForgeResponse<T = unknown> {
     this.attempts = info.attempts;
     this.#request = request;
     this.#body = response.body;
+    this.#secrets = info.secrets;
   }
 
   /**
@@ -103,6 +109,18 @@ export class ForgeResponse<T = unknown> {
       throw new ResponseParseError(`The body of ${this.#where()} is a stream; read response.data.`);
     }
     return decodeText(this.#body, this.headers['content-type']);
+  }
+
+  /** Origin and path, and no body; of the headers what is known to be harmless. */
+  toJSON(): Record<string, unknown> {
+    const { status, elapsedMs, attempts } = this;
+    const secrets = [...secretsOf(this.#request), ...(this.#secrets?.() ?? [])];
+    const headers = redactHeaders(this.headers, [], secrets);
+    return { status, headers, url: redactUrl(this.url), elapsedMs, attempts };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `ForgeResponse ${inspect(this.toJSON(), options)}`;
   }
 
   #decode(type: ResponseType): unknown {

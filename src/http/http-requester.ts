@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
-import { redactUrl } from '../redact.js';
+import { redactUrl, shownValue } from '../redact.js';
 import { AxiosTransport, type AxiosTransportOptions, POOL_RULES } from './axios.transport.js';
 import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
@@ -98,7 +98,7 @@ export class HttpRequester implements Transport {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     if (!(this.#timeoutMs > 0)) {
       throw new ConfigurationError(
-        `http.timeoutMs must be above zero, not ${String(this.#timeoutMs)}. It is in milliseconds.`,
+        `http.timeoutMs must be above zero, not ${shownValue(this.#timeoutMs)}. It is in milliseconds.`,
       );
     }
     this.#headers = Object.fromEntries(

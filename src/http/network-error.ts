@@ -1,5 +1,5 @@
 import { ConnectionError, type ForgeAuthError, InvalidRequestError, ResponseParseError, TlsError } from '../errors.js';
-import { isErrorCode, redactUrl } from '../redact.js';
+import { isErrorCode, RedactedCause, redactUrl } from '../redact.js';
 
 /** Codes of Node and OpenSSL that mean that a certificate or handshake was refused. */
 const TLS_CODE =
@@ -28,22 +28,31 @@ const BAD_INPUT: ReadonlySet<string> = new Set([
   'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
 ]);
 
+/** What else is known of a failure. */
+interface NetworkErrorOptions {
+  readonly onKeptConnection?: boolean | undefined;
+  readonly cause?: unknown;
+}
+
 /**
  * Turns what an HTTP library throws into one of our own errors, by its code alone: never by its message or data.
- * @param onKeptConnection whether the request went out on a connection that had served others; left out, `raw` may know
+ * @param how whether the request went out on a connection that had served others (left out, `raw` may know), and what is
+ * shown of it: of a transport of the app's own perhaps more
  */
-export function networkError(method: string, url: string, raw: unknown, onKeptConnection?: boolean): ForgeAuthError {
+export function networkError(method: string, url: string, raw: unknown, how: NetworkErrorOptions = {}): ForgeAuthError {
+  const { onKeptConnection, cause = raw } = how;
   const code = errorCode(raw) ?? '';
   const what = `${method} ${redactUrl(url)}`;
-  if (TLS_CODE.test(code)) return new TlsError(`${what} failed: TLS refused (${code}).`, { cause: raw });
-  if (BAD_INPUT.has(code)) return new InvalidRequestError(`${what} cannot be sent as given (${code}).`, { cause: raw });
+  if (TLS_CODE.test(code)) return new TlsError(`${what} failed: TLS refused (${code}).`, { cause });
+  if (BAD_INPUT.has(code)) return new InvalidRequestError(`${what} cannot be sent as given (${code}).`, { cause });
   if (code.startsWith('Z_') || code.startsWith('ERR__') || code === 'ERR_BAD_RESPONSE') {
-    return new ResponseParseError(`${what} answered a body that cannot be read (${code}).`, { cause: raw });
+    return new ResponseParseError(`${what} answered a body that cannot be read (${code}).`, { cause });
   }
-  const why = code === '' ? 'connection failed' : `connection failed (${code})`;
+  const own = cause instanceof RedactedCause ? `: its transport threw ${cause.summary}` : '';
+  const why = (code === '' ? 'connection failed' : `connection failed (${code})`) + own;
   const staleConnection = CLOSED.has(code) && (onKeptConnection ?? isOnKeptConnection(raw));
   return new ConnectionError(`${what} failed: ${why}.`, {
-    cause: raw,
+    cause,
     nothingSent: NOTHING_SENT.has(code),
     staleConnection,
   });

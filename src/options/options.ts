@@ -153,6 +153,12 @@ export interface ForgeAuthOptions {
    * @default 0
    */
   shutdownGraceMs?: number;
+  /**
+   * Whether what a provider, a hook, a transport or a body function of the app's own throws is shown with its message, known
+   * secrets masked; else by name, code and stack alone.
+   * @default `process.env.NODE_ENV !== 'production'`
+   */
+  revealCauses?: boolean;
   /** Whether `ForgeRequestContext` knows the caller of every inbound HTTP request. Nest applications only. @default false */
   requestContext?: boolean | RequestContextOptions;
 }

@@ -98,6 +98,7 @@ const ROOT_RULES: OptionRules<ForgeAuthOptions & { isGlobal?: boolean }> = Objec
     accepts: (value) => typeof value === 'boolean' || isRecord(value),
     what: 'true, false, or an object: { subject: (request) => … }',
   },
+  revealCauses: RULES.switch,
   isGlobal: RULES.switch,
 });
 

@@ -1,6 +1,6 @@
 import { declared } from '../own-options.js';
 import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check.js';
-import { ConfigurationError } from '../errors.js';
+import { ConfigurationError, ForgeAuthError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
 import { obtainFrom } from '../token/provider.token-source.js';
@@ -14,6 +14,7 @@ import { type StepContext, TokenWanted } from './fetch-context.js';
 import { fetcherIdentity } from './step-identity.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
+import { ownCause } from '../own-cause.js';
 
 /** A step whose token comes from a grant or a provider of one's own. */
 export interface ProviderStep {
@@ -81,7 +82,7 @@ export function bindStep(given: TokenFetcher | ProviderStep, scope: StepScope, o
   throw new ConfigurationError(`${owner}: a step must have a method fetch(), or be { name, provider }.`);
 }
 
-function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepScope): PipelineStep {
+function fetcherStep(fetcher: TokenFetcher, { clock, named, revealCauses }: StepScope): PipelineStep {
   const retry = new TokenRequestRetry(fetcher.retry);
   let identity: Promise<readonly string[]> | undefined;
   return {
@@ -95,7 +96,7 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepScope): Pipeli
     obtain: async ({ context, signal, deadline }) => {
       const requestedAt = clock.now();
       const token = await retry.run(
-        () => fetcher.fetch(context),
+        () => fetch(fetcher, context, revealCauses),
         { clock, signal, deadline },
         (error) => !(error instanceof TokenWanted) && isTransient(error),
       );
@@ -103,6 +104,16 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named }: StepScope): Pipeli
     },
     onFetchError: (error, context) => fetcher.onFetchError?.(error, context),
   };
+}
+
+async function fetch(fetcher: TokenFetcher, context: FetchContext, reveal: boolean): Promise<Token> {
+  try {
+    return await fetcher.fetch(context);
+  } catch (error) {
+    if (error instanceof ForgeAuthError || error instanceof TokenWanted || context.signal.aborted) throw error;
+    const secrets = fetcher.dependsOn?.filter((name) => context.has(name)).map((name) => context.accessToken(name));
+    throw ownCause(error, { reveal, secrets: secrets ?? [] });
+  }
 }
 
 function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
@@ -131,7 +142,11 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
         request: {},
         ...(serviceName === undefined ? undefined : { serviceName }),
       };
-      return withTtl(await obtainFrom(provider, previous, context, redeem, report), step.ttlMs, requestedAt);
+      return withTtl(
+        await obtainFrom(provider, previous, context, redeem, report, scope.revealCauses),
+        step.ttlMs,
+        requestedAt,
+      );
     },
     close: async () => {
       await Promise.all([provider.close?.(), http.close()]);

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { shownValue } from '../redact.js';
 
 /** A step, as far as the graph is concerned. */
 export interface GraphStep {
@@ -28,7 +29,7 @@ export class StepGraph {
       if (this.names.indexOf(name) !== index)
         throw refuse(`two steps are named "${name}". Give each a name of its own.`);
       if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs)))
-        throw refuse(`ttlMs of step "${name}" must be a number of milliseconds above zero, not ${String(ttlMs)}.`);
+        throw refuse(`ttlMs of step "${name}" must be a number of milliseconds above zero, not ${shownValue(ttlMs)}.`);
       const unknown = dependsOn.find((dependency) => !this.#steps.has(dependency));
       if (unknown !== undefined)
         throw refuse(`step "${name}" depends on "${unknown}", which is no step. Steps: ${this.names.join(', ')}.`);

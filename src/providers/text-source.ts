@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Clock, withDeadline } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { fingerprintOf } from '../token/token-key.js';
+import { noteSecret } from '../known-secrets.js';
 
 /** A text, a function that reads it, or a file that holds it (a mounted secret, a projected service account token). */
 export type TextSource = string | (() => string | Promise<string>) | { readonly file: string };
@@ -16,6 +17,7 @@ export function isFile(source: unknown): source is { readonly file: string } {
 
 /** @throws {ConfigurationError} unless `source` is a text without a line break at its end, a function, or `{ file }` */
 export function checkTextSource(source: unknown, what: string): void {
+  noteSecret(source);
   if (typeof source === 'function' || isFile(source)) return;
   if (source === undefined)
     throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
@@ -31,9 +33,11 @@ export function checkTextSource(source: unknown, what: string): void {
  * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when it cannot be read, or holds no text
  */
 export async function readTextSource(name: string, source: TextSource, clock: Clock): Promise<string> {
+  noteSecret(source);
   if (typeof source === 'string') return source;
   const value = await readWithin(name, isFile(source) ? () => readFile(source.file, 'utf8') : source, clock);
   const text = typeof value === 'string' ? value.replace(/[\r\n]+$/, '') : value;
+  noteSecret(text);
   if (typeof text === 'string' && text !== '') return text;
   const why = isFile(source) ? 'its file is empty' : 'its function answered no text';
   throw unreadable(name, why, false);

@@ -46,7 +46,14 @@ export class RecordingForgeClient extends ForgeHttpClient {
         await resolveService(
           { ...service, name, baseUrl, transport },
           {},
-          { clock, logger: silentLogger, observer: new Observers(), instantiate, managerFor: refuseTokens },
+          {
+            clock,
+            logger: silentLogger,
+            observer: new Observers(),
+            revealCauses: true,
+            instantiate,
+            managerFor: refuseTokens,
+          },
         ),
       );
     super({

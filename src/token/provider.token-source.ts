@@ -1,4 +1,10 @@
-import { AuthenticationError, ConfigurationError, InvalidRequestError, TokenRefreshError } from '../errors.js';
+import {
+  AuthenticationError,
+  ConfigurationError,
+  ForgeAuthError,
+  InvalidRequestError,
+  TokenRefreshError,
+} from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import type { Redeem, Redemption } from './slot/redemption.js';
 import type { FlightReport } from './slot/slot-observer.js';
@@ -14,6 +20,7 @@ import type { TokenHandle, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 import { ownOptions } from '../own-options.js';
+import { ownCause } from '../own-cause.js';
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {
@@ -88,7 +95,14 @@ export class ProviderTokenSource implements TokenSource {
         grantType: this.#provider.grantType,
         perCall: requested !== NO_PARAMETERS,
         obtain: (previous, signal, redeem, report) =>
-          obtainFrom(this.#provider, previous, this.#context(request, signal), redeem, report),
+          obtainFrom(
+            this.#provider,
+            previous,
+            this.#context(request, signal),
+            redeem,
+            report,
+            this.#scope.revealCauses,
+          ),
         revoke: (token) => this.#revoke(token, request),
         introspect: (token) => this.#introspect(token, request),
       },
@@ -154,6 +168,26 @@ function checkSubject(request: TokenRequest): void {
 
 /** Refresh grant where there is a refresh token, the grant itself where there is none or it is refused. */
 export async function obtainFrom(
+  provider: BoundTokenProvider,
+  previous: Token | undefined,
+  context: TokenRequestContext,
+  redeem: Redeem,
+  report: FlightReport,
+  reveal: boolean,
+): Promise<Token> {
+  try {
+    return await redeemOrFetch(provider, previous, context, redeem, report);
+  } catch (error) {
+    if (error instanceof ForgeAuthError || context.signal.aborted) throw error;
+    const { accessToken, refreshToken, idToken } = previous ?? {};
+    const secrets = [accessToken, refreshToken, idToken, context.request.subjectToken].filter(
+      (secret) => typeof secret === 'string',
+    );
+    throw ownCause(error, { reveal, secrets });
+  }
+}
+
+async function redeemOrFetch(
   provider: BoundTokenProvider,
   previous: Token | undefined,
   context: TokenRequestContext,

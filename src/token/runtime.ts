@@ -19,6 +19,8 @@ export interface Runtime {
   readonly jitter: number;
   readonly discovery: DiscoveryDocuments;
   readonly backoffs: EndpointBackoffs;
+  /** Whether errors of the app's own code are shown with their messages. */
+  readonly revealCauses: boolean;
   /** An instance of a class: the app's own where it has one. */
   instantiate<T>(type: unknown, what: string): Promise<T>;
   /** Watches over a storage, which is closed with the application. */

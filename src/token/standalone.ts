@@ -13,6 +13,7 @@ import { DocumentCache } from './document-cache.js';
 import type { ServiceScope } from './runtime.js';
 import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from './token-settings.js';
 import { silentEvents, type SlotEvents } from './slot/slot-events.js';
+import { revealsByDefault } from '../own-cause.js';
 
 /** What tokens outside a module are kept with. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {
@@ -87,6 +88,7 @@ export function standaloneScope(
     jitter: clock.random(),
     events,
     standalone: true,
+    revealCauses: revealsByDefault(),
     instantiate: async <T>(type: unknown) => new (type as new () => T)(),
     guard,
     onClose: async () => {

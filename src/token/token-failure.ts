@@ -51,7 +51,9 @@ export function tokenFailure(error: unknown, owner: string, serviceName: string 
     return error;
   }
   const why =
-    error instanceof ForgeAuthError ? error.message : `the provider threw ${new RedactedCause(error).message}.`;
+    error instanceof ForgeAuthError
+      ? error.message
+      : `the provider threw ${(error instanceof RedactedCause ? error : new RedactedCause(error)).summary}.`;
   return new AuthenticationError(`Token request for ${owner} failed: ${why}`, {
     cause: error,
     transient: true,

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { AuthenticationError } from '../errors.js';
 import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
+import { noteSecret } from '../known-secrets.js';
 
 /** What a {@link Token} is made of. */
 export interface TokenInit {
@@ -69,6 +70,7 @@ export class Token {
       ...(extra === undefined ? undefined : { extra: Object.freeze({ ...extra }) }),
       ...(claims === undefined ? undefined : { claims: Object.freeze({ ...claims }) }),
     };
+    for (const secret of [accessToken, refreshToken, idToken]) noteSecret(secret);
     this.#header = tokenType === '' ? accessToken : `${schemeOf(tokenType)} ${accessToken}`;
   }
 

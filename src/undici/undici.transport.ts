@@ -127,5 +127,7 @@ function failure(error: unknown, request: HttpRequest, limit: number | undefined
     return new ResponseParseError(`${request.method} ${redactUrl(request.url)} answered more than ${limit} bytes.`, {
       code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
     });
-  return networkError(request.method, request.url, error, (onKeptConnection && response === undefined) || undefined);
+  return networkError(request.method, request.url, error, {
+    onKeptConnection: (onKeptConnection && response === undefined) || undefined,
+  });
 }

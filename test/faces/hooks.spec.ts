@@ -136,7 +136,7 @@ describe('hooks', () => {
     await client.get('/orders');
     captured.stop();
     expect(captured.lines).toEqual([
-      expect.stringMatching(/A hook of service "orders" failed.*failingHook: TypeError\./),
+      expect.stringMatching(/A hook of service "orders" failed.*failingHook: TypeError: says a secret\./),
     ]);
     const strict = service.createClient({
       hooks: {

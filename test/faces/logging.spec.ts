@@ -74,8 +74,8 @@ describe('logging', () => {
     await client.close();
   });
 
-  it('shows keys, numbers, dates and single words of bodies, and texts of the keys that it is told', async () => {
-    const client = logging({ logging: { body: ['note'], sensitiveKeys: ['salary'] } });
+  it('shows keys, types and sizes of bodies, and texts and numbers of the keys that it is told', async () => {
+    const client = logging({ logging: { body: ['note', 'id', 'password'], sensitiveKeys: ['salary'] } });
     service.api.answerNext({ json: { state: 'shipped', trackingUrl: 'https://x.example/?t=1', items: [{ n: 1 }] } });
     await client.post('/orders', {
       id: 7,
@@ -89,14 +89,14 @@ describe('logging', () => {
     expect(entries[0]?.[1]).toMatchObject({
       requestBody: {
         id: 7,
-        placed: '2026-01-01T00:00:00Z',
+        placed: '[text of 20]',
         note: 'leave it at the door, please',
-        remark: '[redacted]',
+        remark: '[text of 13]',
         password: '[redacted]',
         accessToken: '[redacted]',
         salary: '[redacted]',
       },
-      responseBody: { state: 'shipped', trackingUrl: '[redacted]', items: [{ n: 1 }] },
+      responseBody: { state: '[text of 7]', trackingUrl: '[text of 22]', items: [{ n: '[number]' }] },
     });
     await client.close();
   });

@@ -94,7 +94,7 @@ describe('every error names its step', () => {
       async () => new Token({ accessToken: 'old', expiresAt: 1 }),
       'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
     ],
-    ['throws what it likes', () => Promise.reject(new Error('secret')), 'FORGE_AUTH_TOKEN_REQUEST_FAILED'],
+    ['throws what it likes', () => Promise.reject(new Error('Bearer secret')), 'FORGE_AUTH_TOKEN_REQUEST_FAILED'],
     ['throws nothing', () => Promise.reject(undefined), 'FORGE_AUTH_TOKEN_REQUEST_FAILED'],
   ])('one that %s', async (_what, fetch, code) => {
     const steps = [{ ...own('app', fetch as () => Promise<Token>), ...once }, issuer.fetcher('user', ['app'])];

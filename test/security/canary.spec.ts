@@ -572,7 +572,8 @@ describe('no secret comes out', () => {
             logging: { headers: true, body: true },
             ...service,
           },
-          { storage: kept, logger: capture.logger },
+          // What the app's own code throws is shown to its developers: see the suite beside this one.
+          { storage: kept, logger: capture.logger, revealCauses: false },
         );
         closing.push(() => client.close());
         return client;

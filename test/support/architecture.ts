@@ -48,6 +48,8 @@ const LAYER_OF_FILE: Readonly<Record<string, number>> = {
   'logger.ts': 0,
   'observer.ts': 0,
   'own-options.ts': 0,
+  'own-cause.ts': 0,
+  'known-secrets.ts': 0,
 
   'option-check.ts': 0,
   'option-suggestion.ts': 0,

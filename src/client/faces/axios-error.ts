@@ -1,7 +1,8 @@
+import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig, isCancel } from 'axios';
 import { ForgeAuthError, type HttpStatusError, TimeoutError } from '../../errors.js';
-import { redactHeaders, redactUrl } from '../../redact.js';
+import { REDACTED, redactHeaders, redactUrl } from '../../redact.js';
 import { SentRequest } from './sent-request.js';
 
 /** What axios would have rejected with, as far as it knows such a failure; our own error is its cause. */
@@ -106,7 +107,9 @@ function withParts<E extends AxiosError>(error: E, { config, request, response, 
   if (cause !== undefined) hide('cause', cause);
   if (response !== undefined) {
     error.status = response.status;
-    const { status, statusText } = response;
+    // The reason phrase is the server's own: it may echo anything.
+    const { status } = response;
+    const statusText = STATUS_CODES[status] ?? '';
     hide('response', printedAs({ ...response, config: safeConfig }, { status, statusText }));
   }
   hide('toJSON', () => {
@@ -116,16 +119,30 @@ function withParts<E extends AxiosError>(error: E, { config, request, response, 
   return error;
 }
 
+const RESPONSE_TYPES: ReadonlySet<string> = new Set([
+  'arraybuffer',
+  'blob',
+  'document',
+  'formdata',
+  'json',
+  'stream',
+  'text',
+]);
+
+function isWord(method: string | undefined): boolean {
+  return method === undefined || /^[A-Za-z]{1,12}$/.test(method);
+}
+
 function describeConfig(config: InternalAxiosRequestConfig): Record<string, unknown> {
   const { method, baseURL, url, headers, timeout, responseType } = config;
   const address = /^https?:/i.test(url ?? '') ? redactUrl(url ?? '') : (url ?? '').split(/[?#]/, 1)[0];
   return {
-    method,
+    method: isWord(method) ? method : REDACTED,
     ...(baseURL === undefined ? undefined : { baseURL: redactUrl(baseURL) }),
     url: address,
     headers: redactHeaders({ ...headers }),
-    timeout,
-    responseType,
+    timeout: typeof timeout === 'number' ? timeout : undefined,
+    responseType: responseType === undefined || RESPONSE_TYPES.has(responseType) ? responseType : REDACTED,
   };
 }
 

@@ -56,7 +56,7 @@ export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): F
     try {
       const opened = open();
       const core = opened instanceof Promise ? await opened : opened;
-      const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
+      const redirect = redirectOf(input, init);
       return await core.run(await requestOf(input, init, redirect), (request, answered) =>
         responseOf(request, answered, redirect, abandoned),
       );
@@ -64,6 +64,12 @@ export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): F
       throw asFetchError(error);
     }
   };
+}
+
+function redirectOf(input: string | URL | Request, init: ForgeRequestInit | undefined): RequestRedirect {
+  const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
+  if (redirect === 'follow' || redirect === 'error' || redirect === 'manual') return redirect;
+  throw new InvalidRequestError("redirect must be 'follow', 'error' or 'manual'.");
 }
 
 async function requestOf(

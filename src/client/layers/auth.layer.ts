@@ -9,7 +9,10 @@ import { ForgeResponse } from '../../http/forge-response.js';
 import type { ForgeLogger } from '../../logger.js';
 import type { Cancellation } from '../../http/cancellation.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
+import type { QueryParams } from '../../http/query-params.js';
 import type { PreparedBase } from '../../http/url.js';
+import { secretsOf } from '../../known-secrets.js';
+import { ownCause } from '../../own-cause.js';
 import { pathBelowBase } from '../../http/url.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { type Call, type CallRequest, discard } from '../request/call-request.js';
@@ -25,6 +28,10 @@ export interface AuthOptions {
   readonly excluded: PathExclusion | undefined;
   readonly clock: Clock;
   readonly logger: ForgeLogger;
+  readonly revealCauses: boolean;
+  /** The service's own, which are for its own origins. */
+  readonly headers: Readonly<HttpHeaders>;
+  readonly params: QueryParams | undefined;
 }
 
 /** Tells that a call brought a credential of its own. */
@@ -41,8 +48,13 @@ export function authLayer(options: AuthOptions): Layer<CallRequest, SentRequest>
   const warn = warnOnce(options);
   return async (request, next) => {
     const authenticator = authenticatorFor(request, options, warn);
-    if (authenticator === undefined) return next(await open(request, options));
-    return sendAuthenticated(request, authenticator, options, next);
+    const response =
+      authenticator === undefined
+        ? await next(await open(request, options))
+        : await sendAuthenticated(request, authenticator, options, next);
+    if (response.headers['location'] !== undefined)
+      (request.call.sentCredentials ??= new SentCredentials()).noteOwn(options.headers, options.params);
+    return response;
   };
 }
 
@@ -103,9 +115,10 @@ async function sendAuthenticated(
       if (credential !== undefined) await credential;
     } catch (error) {
       if (request.body?.replayable === true && sent.body instanceof Readable) sent.body.destroy();
-      throw noCredential(error, request, options.name);
+      throw noCredential(error, request, sent, options);
     }
     const isSent = request.withheld === undefined || !withhold(sent, request);
+    request.call.lastSent = sent;
     const response = await next(sent);
     if (response.headers['location'] !== undefined)
       (request.call.sentCredentials ??= new SentCredentials()).note(request, sent);
@@ -144,12 +157,14 @@ function viewOf(response: HttpResponse, sent: HttpRequest, { url }: CallRequest)
 }
 
 /** What an authenticator throws may be anything, and quote anything. */
-function noCredential(error: unknown, { call }: CallRequest, serviceName: string): unknown {
-  if (error instanceof ForgeAuthError || call.scope.aborted) return error;
-  return new AuthenticationError(`No credential for "${serviceName}": its authenticator failed.`, {
+function noCredential(thrown: unknown, { call }: CallRequest, sent: HttpRequest, options: AuthOptions): unknown {
+  if (thrown instanceof ForgeAuthError || call.scope.aborted) return thrown;
+  const { name: serviceName, revealCauses: reveal } = options;
+  const cause = ownCause(thrown, { reveal, secrets: secretsOf(sent) });
+  return new AuthenticationError(`No credential for "${serviceName}": its authenticator threw ${cause.summary}.`, {
     code: 'FORGE_AUTH_CREDENTIAL_FAILED',
     serviceName,
-    cause: error,
+    cause,
   });
 }
 

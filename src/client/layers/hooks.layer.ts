@@ -3,8 +3,8 @@ import type { ForgeLogger } from '../../logger.js';
 import { ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
-import { RedactedCause } from '../../redact.js';
-import { type Call, type CallRequest, discard } from '../request/call-request.js';
+import { ownCause } from '../../own-cause.js';
+import { type Call, type CallRequest, discard, secretsOfCall } from '../request/call-request.js';
 import type { Layer } from './layer.js';
 import { headersOf } from '../request/request-headers.js';
 
@@ -64,6 +64,7 @@ export interface HookOwner {
   readonly serviceName: string;
   readonly logger: ForgeLogger;
   readonly clock: Clock;
+  readonly revealCauses: boolean;
 }
 
 /** Runs a service's hooks. One that fails is told in the log; only a {@link ForgeAuthError} of its fails the call. */
@@ -88,13 +89,13 @@ export class Hooks {
   /** The outermost layer: request hooks on the way down, response hooks on the way up. */
   readonly layer: Layer = async (request, next) => {
     const call = this.#callOf(request);
-    await this.#runAll(this.#list.beforeRequest, (run) => run(call));
+    await this.#runAll(this.#list.beforeRequest, (run) => run(call), request);
     replace(call.headers, headersOf({}, call.headers));
     const response = await next(request);
     if (this.#list.afterResponse.length > 0) {
       const view = viewOf(request, response, this.#owner.clock);
       try {
-        await this.#runAll(this.#list.afterResponse, (run) => run(view, call), view);
+        await this.#runAll(this.#list.afterResponse, (run) => run(view, call), request, view);
       } catch (error) {
         discard(response);
         throw error;
@@ -107,7 +108,7 @@ export class Hooks {
   async failed(error: unknown, request: CallRequest): Promise<unknown> {
     try {
       const call = this.#callOf(request);
-      await this.#runAll(this.#list.onError, (run) => run(error, call));
+      await this.#runAll(this.#list.onError, (run) => run(error, call), request);
       return error;
     } catch (replacement) {
       return replacement;
@@ -121,6 +122,7 @@ export class Hooks {
   async #runAll<Run>(
     hooks: readonly NamedHook<Run>[],
     start: (run: Run) => void | Promise<void>,
+    request: CallRequest,
     view?: ViewedResponse,
   ): Promise<void> {
     for (const { name, run } of hooks) {
@@ -128,9 +130,10 @@ export class Hooks {
         await start(run);
       } catch (error) {
         if (error instanceof ForgeAuthError && view?.failedWith(error) !== true) throw error;
-        const { message } = new RedactedCause(error);
+        const secrets = secretsOfCall(request);
+        const { summary, frames } = ownCause(error, { reveal: this.#owner.revealCauses, secrets });
         const { serviceName, logger } = this.#owner;
-        logger.warn(`A hook of service "${serviceName}" failed, the call goes on: ${name}: ${message}.`);
+        logger.warn(`A hook of service "${serviceName}" failed, the call goes on: ${name}: ${summary}.${frames}`);
       }
     }
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.js';
 import type { ForgeLogger } from '../../logger.js';
 import { ForgeAuthError } from '../../errors.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
+import { secretsOf } from '../../known-secrets.js';
 import { redactHeaders, redactUrl } from '../../redact.js';
 import type { Call } from '../request/call-request.js';
 import { LogEntry } from './log-entry.js';
@@ -14,8 +15,8 @@ export interface LoggingOptions {
   /** Headers of request and answer, every value masked that is not known to be harmless. @default false */
   headers?: boolean;
   /**
-   * JSON and form bodies of request and answer, up to 2,000 characters: their keys, numbers, dates and single words. A
-   * list names keys whose texts are shown whole, too. Of other bodies only type and size.
+   * JSON and form bodies of request and answer, up to 2,000 characters: their keys, and the type and size of each value. A
+   * list names keys whose texts and numbers are shown. Of other bodies only type and size.
    * @default false
    */
   body?: boolean | readonly string[];
@@ -70,11 +71,13 @@ export function logLayer(options: ResolvedLogging, logger: ForgeLogger, clock: C
       requestId: id,
       ...fingerprintOf(request, call),
       ...(options.headers ? { requestHeaders: redactHeaders(request.headers, options.sensitiveKeys) } : undefined),
-      ...(options.body === undefined ? undefined : { requestBody: describeBody(request, options.body) }),
+      ...(options.body === undefined
+        ? undefined
+        : { requestBody: describeBody(request, options.body, sentSecretsOf(request)) }),
     });
     try {
       const response = await next(request);
-      const fields = entry({ status: response.status, ...answerOf(response, options) });
+      const fields = entry({ status: response.status, ...answerOf(response, options, sentSecretsOf(request)) });
       write('log', fields, String(response.status));
       return response;
     } catch (error) {
@@ -85,16 +88,25 @@ export function logLayer(options: ResolvedLogging, logger: ForgeLogger, clock: C
   };
 }
 
+/** Of the body nothing: what is listed there is shown. */
+function sentSecretsOf({ url, headers }: HttpRequest): string[] {
+  return secretsOf({ url, headers });
+}
+
 function lineOf(fields: Record<string, unknown>, end: string): string {
   const { method, url, durationMs, attempt, requestId, tokenFingerprint } = fields;
   const token = tokenFingerprint === undefined ? '' : `, token …${String(tokenFingerprint)}`;
   return `${String(method)} ${String(url)} ${end} in ${String(durationMs)} ms (attempt ${String(attempt)}, request ${String(requestId)}${token})`;
 }
 
-function answerOf(response: HttpResponse, { headers, body, sensitiveKeys }: ResolvedLogging): Record<string, unknown> {
+function answerOf(
+  response: HttpResponse,
+  { headers, body, sensitiveKeys }: ResolvedLogging,
+  secrets: readonly string[],
+): Record<string, unknown> {
   return {
-    ...(headers ? { responseHeaders: redactHeaders(response.headers, sensitiveKeys) } : undefined),
-    ...(body === undefined ? undefined : { responseBody: describeBody(response, body) }),
+    ...(headers ? { responseHeaders: redactHeaders(response.headers, sensitiveKeys, secrets) } : undefined),
+    ...(body === undefined ? undefined : { responseBody: describeBody(response, body, secrets) }),
   };
 }
 

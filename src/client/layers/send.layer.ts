@@ -8,6 +8,8 @@ import { frameBody } from '../../http/framed-body.js';
 import { afterPatiently } from '../../http/patient-timer.js';
 import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';
+import { secretsOf } from '../../known-secrets.js';
+import { ownCause } from '../../own-cause.js';
 import { redactUrl } from '../../redact.js';
 import { isIdempotent } from '../request/call-request.js';
 import type { Layer, SentRequest } from './layer.js';
@@ -17,11 +19,17 @@ export interface SendOptions {
   readonly name: string;
   readonly transport: Transport;
   readonly clock: Clock;
+  /** Whether the transport is none of the app's own. */
+  readonly ownsTransport: boolean;
+  readonly revealCauses: boolean;
   readonly observer?: Observers | undefined;
 }
 
 /** Hands one request to the transport, within its timeout: to the end of the body, to the headers of a stream. */
-export function sendLayer({ name, transport, clock, observer }: SendOptions): Layer<SentRequest, HttpRequest> {
+export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest> {
+  const { name, transport, clock, observer, ownsTransport, revealCauses } = service;
+  const causeOf = (error: unknown, request: SentRequest): unknown =>
+    ownsTransport ? error : ownCause(error, { reveal: revealCauses, secrets: secretsOf(request) });
   const takesCancellation = transport.takesCancellation === true;
   const send: Layer<SentRequest, HttpRequest> = async (request, next) => {
     if (request.body instanceof Readable && request.body.destroyed) throw spent(request, request.body);
@@ -41,7 +49,9 @@ export function sendLayer({ name, transport, clock, observer }: SendOptions): La
       if (counted?.failure !== undefined) throw counted.failure;
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
       const known = error instanceof ForgeAuthError || cancellation.aborted;
-      const failure = known ? error : networkError(request.method, request.url, error);
+      const failure = known
+        ? error
+        : networkError(request.method, request.url, error, { cause: causeOf(error, request) });
       if (!mayGoAgain(request, failure)) throw failure;
       request.freshConnection = true;
       return send(request, next);

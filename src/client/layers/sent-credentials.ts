@@ -1,3 +1,4 @@
+import { type QueryParams, serializeParams } from '../../http/query-params.js';
 import type { HttpHeaders, HttpRequest } from '../../http/http-request.js';
 
 /** The parts of a request that a credential may be in. */
@@ -9,6 +10,11 @@ interface Carrier {
 /** Credentials among the parameters of an `Authorization: OAuth` header or a form: those beside them are no secrets. */
 const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set(['access_token', 'oauth_token', 'oauth_signature']);
 
+/** What a header of a service may be read as by another origin: nothing but how to answer. */
+export const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent']);
+
+const PLAIN_WORDS = /^[a-z ]+$/i;
+
 /** Shorter texts are found everywhere; of these only a parameter's whole value counts. */
 const SHORTEST_PART = 8;
 
@@ -19,6 +25,10 @@ const MOST_ENCODINGS = 3;
 export class SentCredentials {
   readonly #names = new Set<string>();
   readonly #values = new Set<string>();
+  /** Parameters that the service has for its own origins, as `name=value`. */
+  readonly #ownParams = new Set<string>();
+  /** Plain words, which may well stand in an address for another reason: only a parameter's whole value counts. */
+  readonly #words = new Set<string>();
 
   /** Remembers what `sent` has and `asked` has not. */
   note(asked: Carrier, sent: Carrier & Pick<HttpRequest, 'body'>): void {
@@ -49,6 +59,17 @@ export class SentCredentials {
     }
   }
 
+  /** Remembers what the service has for its own origins alone: of its texts those that are no plain words. */
+  noteOwn(headers: Readonly<HttpHeaders>, params: QueryParams | undefined): void {
+    const ofQuery = [...new URLSearchParams(params === undefined ? '' : serializeParams(params))];
+    for (const [name, value] of ofQuery) this.#ownParams.add(`${name}=${value}`);
+    const ofHeaders = Object.entries(headers).filter(([name]) => !HARMLESS_DEFAULTS.has(name));
+    for (const text of [...ofQuery, ...ofHeaders].flatMap(([, value]) => value)) {
+      if (PLAIN_WORDS.test(text)) this.#words.add(text);
+      else this.#values.add(text);
+    }
+  }
+
   /**
    * Takes credentials out of the query of a redirect's target.
    * @param elsewhere whether the target is of another origin: at home a service may name what it likes
@@ -57,7 +78,12 @@ export class SentCredentials {
   removeFrom(target: URL, elsewhere: boolean): boolean {
     for (const [name, value] of Array.from(target.searchParams)) {
       const echoed = this.#names.has(name) && this.#values.has(value);
-      if (echoed || (elsewhere && (this.#names.has(name) || this.#values.has(value) || this.#isIn(value))))
+      const own = this.#ownParams.has(`${name}=${value}`);
+      if (
+        echoed ||
+        (elsewhere &&
+          (own || this.#words.has(value) || this.#names.has(name) || this.#values.has(value) || this.#isIn(value)))
+      )
         target.searchParams.delete(name);
     }
     return !elsewhere || !this.#isIn(target.href);

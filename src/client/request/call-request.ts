@@ -1,9 +1,10 @@
 import type { Authenticator } from '../../auth/authenticator.js';
-import type { HttpHeaders, HttpResponse, ResponseType } from '../../http/http-request.js';
+import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
 import type { BodySource } from '../../http/request-body.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { CallScope } from './call-scope.js';
 import type { SentCredentials } from '../layers/sent-credentials.js';
+import { secretsOf } from '../../known-secrets.js';
 
 /** What is known of one call, whatever attempts and hops it takes. */
 export interface Call {
@@ -26,6 +27,8 @@ export interface Call {
   attempts: number;
   /** What its authenticator knows of the rejection that the last answer is. */
   rejection?: string | undefined;
+  /** The request as it last went out, credential and all. */
+  lastSent?: HttpRequest;
   /** What was put on requests of the call that were redirected. */
   sentCredentials?: SentCredentials;
 }
@@ -64,4 +67,10 @@ export function discard(response: HttpResponse): void {
 /** What is known of why the call was rejected, to follow the status in a message. */
 export function rejectionOf({ rejection }: Call): string {
   return rejection === undefined ? '' : `: ${rejection}`;
+}
+
+/** What of a call must not be told: its own headers and query, and what last went out. */
+export function secretsOfCall(request: CallRequest): string[] {
+  const { lastSent } = request.call;
+  return [...secretsOf(request), ...(lastSent === undefined ? [] : secretsOf(lastSent))];
 }

@@ -29,6 +29,7 @@ function serviceWith(more: Partial<ResolvedService> = {}): ResolvedService {
     retry: undefined,
     maxRedirects: 10,
     maxContentLength: undefined,
+    revealCauses: true,
     validateStatus: () => true,
     hooks: undefined,
     logging: undefined,

@@ -6,6 +6,7 @@ import type { QueryParams } from '../../http/query-params.js';
 import { serializeParams } from '../../http/query-params.js';
 import { queryNames, resolveUrl } from '../../http/url.js';
 import type { TokenRequest } from '../../token/token-provider.js';
+import { HARMLESS_DEFAULTS } from '../layers/sent-credentials.js';
 import type { CallRequest } from './call-request.js';
 import type { CallScope } from './call-scope.js';
 import type { FaceRequest } from '../faces/face-request.js';
@@ -13,9 +14,7 @@ import type { ForgeRequest, RequestHeaders } from './request-config.js';
 import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
-
-/** What a header of a service may be read as by another origin: nothing but how to answer. */
-const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent']);
+import { shownValue } from '../../redact.js';
 
 /** More than any answer that an app holds in memory on purpose; a few hundred kilobytes of it may unpack to more. */
 export const MAX_BYTES_IN_MEMORY = 104_857_600;
@@ -124,20 +123,22 @@ function contentTypeOf(headers: Readonly<HttpHeaders>): string | undefined {
 
 function responseTypeOf(type: ResponseType = 'json'): ResponseType {
   if (RESPONSE_TYPES.has(type)) return type;
-  throw new InvalidRequestError(`responseType must be one of ${[...RESPONSE_TYPES].join(', ')}, not ${String(type)}.`);
+  throw new InvalidRequestError(
+    `responseType must be one of ${[...RESPONSE_TYPES].join(', ')}, not ${shownValue(type)}.`,
+  );
 }
 
 function hops(value: number | undefined): number | undefined {
   if (value === undefined || (typeof value === 'number' && value >= 0)) return value;
-  throw new InvalidRequestError(`maxRedirects must be a number, zero or more, not ${String(value)}.`);
+  throw new InvalidRequestError(`maxRedirects must be a number, zero or more, not ${shownValue(value)}.`);
 }
 
 function bytes(value: number | undefined): number | undefined {
   if (value === undefined || (typeof value === 'number' && value > 0)) return value;
-  throw new InvalidRequestError(`maxContentLength must be a number of bytes above zero, not ${String(value)}.`);
+  throw new InvalidRequestError(`maxContentLength must be a number of bytes above zero, not ${shownValue(value)}.`);
 }
 
 function duration(value: number | undefined, name: string): number | undefined {
   if (value === undefined || (typeof value === 'number' && value > 0)) return value;
-  throw new InvalidRequestError(`${name} must be a number of milliseconds above zero, not ${String(value)}.`);
+  throw new InvalidRequestError(`${name} must be a number of milliseconds above zero, not ${shownValue(value)}.`);
 }

@@ -13,6 +13,7 @@ import { functionAuthentication } from './function.js';
 import { none } from './none.js';
 import { CLIENT_AUTHENTICATIONS, PREFERRED } from './registry.js';
 import { hasCertificate } from './tls-client-auth.js';
+import { shownValue } from '../../redact.js';
 
 /** What a server supports that lists nothing (RFC 8414 §2). */
 const UNLISTED = ['client_secret_basic'];
@@ -106,7 +107,9 @@ function definitionOf(method: unknown, owner: string): ClientAuthDefinition {
   const definition = CLIENT_AUTHENTICATIONS.find(({ name }) => name === method);
   if (definition !== undefined) return definition;
   const known = CLIENT_AUTHENTICATIONS.map(({ name }) => name).join(', ');
-  throw new ConfigurationError(`${owner}: authMethod must be a function or one of ${known}, not ${String(method)}.`);
+  throw new ConfigurationError(
+    `${owner}: authMethod must be a function or one of ${known}, not ${shownValue(method)}.`,
+  );
 }
 
 /** What the options have the material for; a client that has none shows its id alone. */

@@ -14,6 +14,7 @@ import { type RenewalRequest, TokenRenewal, type TokenWork } from './token-renew
 import { type ShelvedToken, TokenShelf } from './token-shelf.js';
 import type { Replacement, TokenHandle, TokenKind } from '../token-source.js';
 import type { Token } from '../token.js';
+import { ownOptions } from '../../own-options.js';
 
 /**
  * The life of one token: one key, at most one flight.
@@ -53,7 +54,7 @@ export class TokenSlot implements TokenHandle {
       clock,
       () => this.#changedElsewhere(),
     );
-    this.#backoff = new SlotBackoff(scope, this.#shelf, work.endpoint);
+    this.#backoff = new SlotBackoff(scope, this.#shelf, ownOptions(work).endpoint);
     this.#observer = new SlotObserver(scope, work);
     this.#probation = new Probation(clock);
     this.#outage = new SlotOutage(scope);

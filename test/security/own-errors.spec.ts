@@ -1,0 +1,161 @@
+import {
+  ApiKeyAuth,
+  BearerAuth,
+  createForgeClient,
+  type ForgeAuthError,
+  type ForgeClientOptions,
+  type ForgeHttpClient,
+  type ForgeServiceOptions,
+  Token,
+  TokenFetchPipeline,
+} from 'nestjs-forge-auth';
+import { captureEverything } from '../support/capture.js';
+import { type RecordingServer, startServer } from '../support/recording-server.js';
+import { renderError } from '../support/render.js';
+
+/** What the app knows itself: a key, tokens, a password. */
+const SECRETS = { key: 'a key, of-words', token: 'token.of/words', refresh: 'refresh.of/words', header: 'own header' };
+const QUOTED = Object.values(SECRETS).join(' and ');
+
+class VaultError extends Error {
+  readonly code = 'E_VAULT';
+}
+
+let server: RecordingServer;
+const clients: ForgeHttpClient[] = [];
+
+beforeAll(async () => {
+  server = await startServer((_request, response) => void response.writeHead(200).end('{}'));
+});
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
+afterAll(() => server.close());
+
+const broken = (): never => {
+  throw new VaultError(`the vault is sealed, says nobody with ${QUOTED}`);
+};
+
+type Way = [what: string, service: Partial<ForgeServiceOptions>, call?: Parameters<ForgeHttpClient['request']>[0]];
+
+const auth = new BearerAuth(SECRETS.token);
+const step = { name: 'app', dependsOn: [], fetch: async () => broken() };
+const ways: Way[] = [
+  ['a provider', { auth: { provider: { fetchToken: async () => broken() } } }],
+  ['a step of a pipeline', { auth: { pipeline: new TokenFetchPipeline({ steps: [step] }) } }],
+  ['an authenticator', { auth: { authenticate: broken } }],
+  ['a hook', { auth, hooks: { beforeRequest: broken } }],
+  ['a hook of answers', { auth, hooks: { afterResponse: broken } }],
+  ['a transport', { auth, transport: { send: async () => broken() } }],
+  ['a body function', { auth }, { url: '/', method: 'POST', data: broken }],
+  ['a test of the status', { auth }, { url: '/', validateStatus: broken }],
+];
+
+describe.each(ways)('what %s throws', (_what, service, call = { url: '/' }) => {
+  it('is shown by name, message and stack in development, without what the process knows to be secret', async () => {
+    const shown = await everythingShown(service, call, {});
+    expect(shown).toContain('VaultError');
+    expect(shown).toContain('the vault is sealed, says nobody with');
+    expect(shown).toContain('own-errors.spec');
+    for (const secret of Object.values(SECRETS)) expect(shown).not.toContain(secret);
+  });
+
+  it.each<[string, ForgeClientOptions, string | undefined]>([
+    ['in production', {}, 'production'],
+    ['where revealCauses says so', { revealCauses: false }, undefined],
+  ])('is shown by name and stack alone %s', async (_when, options, environment) => {
+    const shown = await everythingShown(service, call, options, environment);
+    expect(shown).toContain('VaultError');
+    expect(shown).not.toContain('sealed');
+  });
+});
+
+it('is shown in production, too, where revealCauses says so', async () => {
+  expect(await everythingShown({ auth: { authenticate: broken } }, {}, { revealCauses: true }, 'production')).toContain(
+    'the vault is sealed',
+  );
+});
+
+describe('a message of the own code', () => {
+  it.each<[string, string, RegExp]>([
+    ['of a header', 'sent Authorization: Bearer abc', /^sent Authorization: \S*\[redacted\]/],
+    ['of an address', 'GET https://u:p@x.example/a?key=1 failed', /^GET https:\/\/x\.example\/a failed$/],
+    ['of JSON', '{"password":"hunter","user":"alice"}', /^\{"password":"\[redacted\]","user":"alice"\}$/],
+    ['of a token', 'got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln', /^got \[redacted\]$/],
+    ['of an opaque word', 'key 5f4dcc3b5aa765d61d8327deb882cf99 is unknown', /^key \[redacted\] is unknown$/],
+    ['of plain prose', "Cannot read properties of undefined (reading 'access_token')", /reading 'access_token'/],
+    ['of a variable', 'VAULT_TOKEN is not set', /^VAULT_TOKEN is not set$/],
+    ['of a connection', 'connect ECONNREFUSED 127.0.0.1:5432', /127\.0\.0\.1:5432/],
+  ])('shows %s without what looks like a secret', async (_what, message, shown) => {
+    const authenticate = (): never => {
+      throw new Error(message);
+    };
+    const error = await failure(create({ auth: { authenticate } }).get('/'));
+    expect((error.cause as Error).message).toMatch(shown);
+  });
+});
+
+it('shows the failing stack of a provider whose refresh token is refused, without the token', async () => {
+  const client = create({
+    auth: {
+      provider: {
+        fetchToken: async () => new Token({ accessToken: SECRETS.token, refreshToken: SECRETS.refresh }),
+        refreshToken: async (current) => {
+          throw new Error(`no luck with ${String(current.refreshToken)}`);
+        },
+      },
+    },
+  });
+  await client.get('/');
+  const error = await client.tokens?.forceRefresh().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(renderError(error)).not.toContain(SECRETS.refresh);
+});
+
+it('knows a key that a function answered', async () => {
+  const keyed = create({ auth: new ApiKeyAuth(() => SECRETS.key) });
+  await keyed.get('/');
+  expect(renderError(await failure(create({ auth: { authenticate: broken } }).get('/')))).not.toContain(SECRETS.key);
+});
+
+function create(service: Partial<ForgeServiceOptions>, options: ForgeClientOptions = {}): ForgeHttpClient {
+  const client = createForgeClient(
+    { name: 'orders', baseUrl: server.origin, headers: { 'x-own': SECRETS.header }, ...service },
+    { logger: console, ...options },
+  );
+  clients.push(client);
+  return client;
+}
+
+async function everythingShown(
+  service: Partial<ForgeServiceOptions>,
+  call: Parameters<ForgeHttpClient['request']>[0],
+  options: ForgeClientOptions,
+  environment?: string,
+): Promise<string> {
+  const { NODE_ENV } = process.env;
+  if (environment !== undefined) process.env['NODE_ENV'] = environment;
+  // What the process knows: it has used all of them.
+  await create({ auth: new ApiKeyAuth(SECRETS.key) }).get('/');
+  expect(new Token({ accessToken: SECRETS.token, refreshToken: SECRETS.refresh })).toBeDefined();
+  const captured = captureEverything();
+  try {
+    const error: unknown = await create(service, options)
+      .request({ headers: { 'x-own': SECRETS.header }, ...call })
+      .catch((thrown: unknown) => thrown);
+    const { stack } = ((error as Error).cause ?? {}) as Error;
+    return [...captured.lines, renderError(error), stack].join('\n');
+  } finally {
+    captured.stop();
+    process.env['NODE_ENV'] = NODE_ENV;
+  }
+}
+
+async function failure(attempt: Promise<unknown>): Promise<ForgeAuthError> {
+  return attempt.then(
+    () => {
+      throw new Error('It did not fail.');
+    },
+    (error: unknown) => error as ForgeAuthError,
+  );
+}
