@@ -8,7 +8,12 @@ import { startWorld, type World } from '../../sample/upstream/world.js';
 import { freePort } from '../support/free-port.js';
 import { recordingLogger } from '../tokens/world.js';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const CHROMIUM = [
+  process.env['CHROMIUM_PATH'] ?? '',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find(existsSync);
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',

@@ -20,6 +20,8 @@ let idToken: (nonce: string) => string | Promise<string> | undefined;
 let userInfo: object;
 let nonce: string;
 let issued: number;
+/** How many of the next token requests fail. */
+let fails: number;
 const closing: { close(): Promise<unknown> }[] = [];
 
 beforeAll(async () => {
@@ -30,6 +32,7 @@ beforeEach(async () => {
   keys = [key];
   keysAreDown = false;
   issued = 0;
+  fails = 0;
   userInfo = { sub: 'alice' };
   idToken = (of) => sign(key, claims({ nonce: of }));
   issuer = await startServer(async (request, response) => {
@@ -47,6 +50,8 @@ beforeEach(async () => {
     if (path === '/jwks')
       return keysAreDown ? json(response, 503, {}) : json(response, 200, { keys: keys.map(({ jwk }) => jwk) });
     if (path === '/userinfo') return json(response, 200, userInfo);
+    fails -= 1;
+    if (fails >= 0) return json(response, 503, {});
     issued += 1;
     const token = {
       access_token: `access-${issued}`,
@@ -125,6 +130,13 @@ describe('a sign-in at an issuer that answers wrongly', () => {
     // The person can start again.
     idToken = (of) => sign(key, claims({ nonce: of }));
     expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
+  });
+
+  it('is down for a moment when the code is redeemed: the sign-in goes on', async () => {
+    const { provider } = await start();
+    fails = 2;
+    expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
+    expect(issuer.count('/token')).toBe(3);
   });
 
   it('tells of another person by userinfo: refused', async () => {

@@ -220,13 +220,21 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     const mayRepeat = (error: unknown): boolean =>
       current === undefined ? this.#grant.obtain === undefined : isAnswered(error) || !this.rerunnable;
     const grantType = current === undefined ? this.grantType : 'refresh_token';
-    const attempts = new ObservedAttempts(this.#environment, grantType);
-    const received = await this.#withFreshSecrets(() =>
-      this.#retry.run(() => attempts.run(attempt), context, mayRepeat),
-    );
+    const received = await this.attempted(grantType, attempt, context, mayRepeat);
     const token = await this.openid.accept(received, current, context.signal);
     await this.tell(token, current, context);
     return token;
+  }
+
+  /** One token request and its retries, observed; with secrets that are read again when the issuer knows them no longer. */
+  protected attempted(
+    grantType: string,
+    attempt: () => Promise<Token>,
+    context: TokenRequestContext,
+    mayRepeat: (error: unknown) => boolean,
+  ): Promise<Token> {
+    const attempts = new ObservedAttempts(this.#environment, grantType);
+    return this.#withFreshSecrets(() => this.#retry.run(() => attempts.run(attempt), context, mayRepeat));
   }
 
   /** Tells whoever wants to know of a new token. */

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { InvalidRequestError } from '../../errors.js';
+import type { TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import type { AuthorizationCodeTokenProviderOptions } from './authorization-code-options.js';
 import type { BoundOAuthProviderParts } from '../grants/bound.oauth-provider.js';
@@ -80,7 +81,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     const { issuer: identifier, authorization_response_iss_parameter_supported: supported } =
       await this.issuer.metadata();
     const code = codeOf(callback, { identifier, namesItself: supported === true });
-    const token = await this.#redeem(code, started, context.signal);
+    const token = await this.#redeem(code, started, context);
     const subject = started.subject ?? saved.subject ?? (token.claims?.['sub'] as string | undefined);
     await this.tell(token, undefined, { ...context, request: subject === undefined ? {} : { subject } });
     await this.store(token, subject);
@@ -104,14 +105,17 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     return stored;
   }
 
-  async #redeem(code: string, started: SignInState, signal: AbortSignal): Promise<Token> {
+  async #redeem(code: string, started: SignInState, context: TokenRequestContext): Promise<Token> {
+    const { signal } = context;
     const { codeVerifier, nonce, openid, maxAge } = started;
     const { redirectUri, extraParams, compliance } = this.#options;
     const own = { code, redirect_uri: redirectUri, code_verifier: codeVerifier };
     const { clientId } = this.#options;
     const parameters = tokenParameters(own, { clientId, ...(extraParams === undefined ? {} : { extraParams }) }, {});
     const mends = { mendRequest: compliance?.tokenRequest, mendResponse: compliance?.tokenResponse };
-    const token = await requestToken(this.exchange(signal), 'authorization_code', parameters, mends);
+    const attempt = (): Promise<Token> => requestToken(this.exchange(signal), 'authorization_code', parameters, mends);
+    // A code that may be spent is sent again all the same: if it is, there is nothing left to lose.
+    const token = await this.attempted('authorization_code', attempt, context, () => true);
     if (!openid && token.idToken === undefined) return token;
     return this.openid.withClaims(token, { nonce: openid ? nonce : undefined, maxAge }, signal);
   }
