@@ -235,7 +235,7 @@ export class ServiceEntry implements ServiceHandle {
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
     try {
       if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
-      return await createTokenSource(this.name, auth, this.#around, () => this.#ownStorage(), events);
+      return await createTokenSource(this.name, auth, this.#around, () => this.#ownStorage(), events, this.baseUrl);
     } catch (error) {
       throw nameService(error, this.name);
     }

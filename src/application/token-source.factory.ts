@@ -26,6 +26,7 @@ export async function createTokenSource(
   application: ApplicationScope,
   storage: () => GuardedStorage | undefined,
   events: SlotEvents,
+  baseUrl: string | undefined,
 ): Promise<TokenSource> {
   const owner = `Service "${serviceName}"`;
   const { keyPrefix = DEFAULT_KEY_PREFIX, nearCacheTtlMs } = application.rootOptions;
@@ -36,6 +37,7 @@ export async function createTokenSource(
   const scope: ServiceScope = {
     ...application.runtime,
     serviceName,
+    baseUrl,
     owner: `"${serviceName}"`,
     keyPrefix,
     keyName: serviceName,

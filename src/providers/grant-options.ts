@@ -16,7 +16,8 @@ import { checkTextSource } from './text-source.js';
 export interface GrantOptions extends ClientOptions, EndpointOptions {
   /**
    * The issuer: its endpoints and client authentications are discovered, once for all providers of it.
-   * @see [RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)
+   * `'from-resource'`: the service itself names it.
+   * @see [RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728), [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)
    */
   issuer?: string;
   /** Scopes, separated by spaces, or a list. */
@@ -140,7 +141,8 @@ export function checkGrantOptions<Options extends GrantOptions>(
   checkSecret(options.clientSecret, `${owner}: clientSecret`);
   for (const name of ['issuer' as const, ...ENDPOINT_OPTIONS.map(([option]) => option)]) {
     const url = options[name];
-    if (url !== undefined) assertSecureUrl(url, name, owner, options.allowInsecure ?? false);
+    if (url !== undefined && !(name === 'issuer' && url === 'from-resource'))
+      assertSecureUrl(url, name, owner, options.allowInsecure ?? false);
   }
   for (const [name, value] of Object.entries(options.extraParams ?? {}))
     checkText(value, `${owner}: extraParams.${name}`);

@@ -7,10 +7,15 @@ import type { Compliance } from './compliance.js';
 import { type EndpointName, endpointOption, type EndpointOptions, givenEndpoints } from './endpoints.js';
 import { assertSecureUrl, type GrantOptions } from './grant-options.js';
 import { IssuerClock } from './issuer-clock.js';
+import { discoverResource, type ResourceMetadata } from './resource-metadata.js';
 import { discoverIssuer } from './issuer-metadata.js';
 
 /** The options that say where an issuer is, and how it is reached. */
-export type IssuerOptions = EndpointOptions & Pick<GrantOptions, 'issuer' | 'http' | 'allowInsecure' | 'compliance'>;
+export type IssuerOptions = EndpointOptions &
+  Pick<GrantOptions, 'issuer' | 'resource' | 'http' | 'allowInsecure' | 'compliance'>;
+
+/** In place of an issuer: the service itself names it. */
+const FROM_RESOURCE = 'from-resource';
 
 /** The authorization server of one bound provider: its metadata, the way to it, its time. */
 export class Issuer {
@@ -34,7 +39,7 @@ export class Issuer {
     this.serviceName = environment.serviceName;
     this.label =
       environment.serviceName === undefined
-        ? `the token endpoint ${new URL((options.tokenUrl ?? options.issuer) as string).origin}`
+        ? `the token endpoint${options.issuer === FROM_RESOURCE ? '' : ` ${new URL((options.tokenUrl ?? options.issuer) as string).origin}`}`
         : `"${environment.serviceName}"`;
     this.compliance = options.compliance ?? {};
     this.http = new HttpRequester(options.http, environment.clock);
@@ -56,8 +61,9 @@ export class Issuer {
    * @throws {AuthenticationError} when discovery fails
    */
   async metadata(): Promise<ServerMetadata> {
-    const { tokenUrl, issuer, allowInsecure = false } = this.#options;
+    const { tokenUrl, allowInsecure = false } = this.#options;
     const given = givenEndpoints(this.#options);
+    const issuer = (await this.resource())?.issuer ?? this.#options.issuer;
     if (issuer === undefined) return { ...given, issuer: new URL(tokenUrl as string).origin };
     const fetch = async (): Promise<Record<string, unknown>> => ({
       ...(await discoverIssuer(issuer, this.http, this.owner, allowInsecure, () => this.now())),
@@ -65,6 +71,27 @@ export class Issuer {
     const document = (await this.#environment.discovery.get(issuer, fetch)) as ServerMetadata;
     this.#document = document;
     return { ...document, ...this.#aliases(document), ...given };
+  }
+
+  /**
+   * What the service says of itself, where it names its issuer; undefined where the options do.
+   * @throws {AuthenticationError} when it does not say
+   */
+  async resource(): Promise<ResourceMetadata | undefined> {
+    if (this.#options.issuer !== FROM_RESOURCE) return undefined;
+    const url = this.#resourceUrl();
+    const fetch = async (): Promise<Record<string, unknown>> => ({
+      ...(await discoverResource(url, this.http, this.owner, (asked) => this.assertSecure(asked))),
+    });
+    return (await this.#environment.discovery.get(`resource ${url}`, fetch)) as unknown as ResourceMetadata;
+  }
+
+  #resourceUrl(): string {
+    const { baseUrl } = this.#environment;
+    const [resource] = [this.#options.resource ?? []].flat();
+    const url = baseUrl ?? resource;
+    if (url !== undefined) return url;
+    throw new ConfigurationError(`${this.owner}: issuer 'from-resource' needs the service's baseUrl, or resource.`);
   }
 
   /** Fetches the issuer's document again, which led nowhere. Returns whether it names another token endpoint now. */
@@ -102,6 +129,7 @@ export class Issuer {
   /** Where it is, for the token's key. */
   get identity(): string {
     const { tokenUrl, issuer } = this.#options;
+    if (issuer === FROM_RESOURCE) return `issuer of ${this.#resourceUrl()}`;
     return issuer === undefined ? String(tokenUrl) : `issuer ${issuer}`;
   }
 

@@ -30,6 +30,8 @@ export interface Runtime {
 /** What the tokens of one service stand on: its providers, its pipeline, its slots. */
 export interface ServiceScope extends Runtime {
   readonly serviceName: string | undefined;
+  /** Where the service is; undefined outside a service, or where it has no base URL. */
+  readonly baseUrl?: string | undefined;
   /** For messages: `"orders"`. */
   readonly owner: string;
   /** First part of every storage key. */

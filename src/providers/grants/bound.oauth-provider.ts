@@ -198,10 +198,15 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return token;
   }
 
-  #request({ request, signal }: TokenRequestContext, own: GrantParameters): Promise<Token> {
+  async #request({ request, signal }: TokenRequestContext, own: GrantParameters): Promise<Token> {
     const { grant_type: given = this.grantType, ...parameters } = own;
     const grantType = String(given);
-    const written = tokenParameters(parameters, this.#options, request);
+    const named = await this.issuer.resource();
+    const written = tokenParameters(
+      parameters,
+      { ...(named && { resource: named.resource }), ...this.#options },
+      request,
+    );
     return requestToken(this.exchange(signal), grantType, written, mendsOf(this.issuer.compliance, grantType));
   }
 
