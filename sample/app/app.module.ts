@@ -10,13 +10,21 @@ import { PricesModule } from './prices/prices.module.js';
 import { ProfileModule } from './profile/profile.module.js';
 import { WeatherModule } from './weather/weather.module.js';
 
+/**
+ * The app listens on this machine alone. This keeps out another site's page whose name is pointed at it; an app of yours
+ * asks who is signed in.
+ */
+function isAskedAtThisMachine(request: unknown): boolean {
+  const { host = '' } = (request as { headers: { host?: string } }).headers;
+  return /^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(host);
+}
+
 /** An app that calls six services, each protected in its own way. Where they are is in the environment. */
 @Module({
   imports: [
     ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
     ForgeAuthModule.forRoot({ defaults: { timeoutMs: 10_000 } }),
-    // The app listens on this machine alone: nobody else can reach the page. An app of yours names a guard.
-    ForgeDashboardModule.forRoot({ guard: false }),
+    ForgeDashboardModule.forRoot({ guard: isAskedAtThisMachine }),
     OrdersModule,
     PricesModule,
     InvoicesModule,
