@@ -73,18 +73,20 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
         status: response.status,
       });
     }
-    return Token.fromResponse({
-      ...json,
-      access_token: accessToken,
-      token_type: at(json, tokenTypeField) ?? this.#defaultTokenType,
-      expires_in: at(json, expiresInField),
-      refresh_token: at(json, refreshTokenField),
-    });
+    return this.tokenOf(response, () =>
+      Token.fromResponse({
+        ...json,
+        access_token: accessToken,
+        token_type: at(json, tokenTypeField) ?? this.#defaultTokenType,
+        expires_in: at(json, expiresInField),
+        refresh_token: at(json, refreshTokenField),
+      }),
+    );
   }
 
   /** @internal */
   override keyParts(context: FetchContext): readonly unknown[] {
-    return [...super.keyParts(context), this.#fields];
+    return [...super.keyParts(context), this.#fields, this.#defaultTokenType];
   }
 }
 

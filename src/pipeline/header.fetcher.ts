@@ -55,11 +55,11 @@ export class HeaderTokenFetcher extends HttpTokenFetcher {
         status: response.status,
       });
     }
-    return new Token({ accessToken, tokenType: this.#tokenType });
+    return this.tokenOf(response, () => new Token({ accessToken, tokenType: this.#tokenType }));
   }
 
   /** @internal */
   override keyParts(context: FetchContext): readonly unknown[] {
-    return [...super.keyParts(context), this.#tokenHeader];
+    return [...super.keyParts(context), this.#tokenHeader, this.#tokenType];
   }
 }

@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.js';
-import { ConfigurationError } from '../errors.js';
+import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AxiosTransportOptions } from '../http/axios.transport.js';
@@ -208,6 +208,24 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       ...(query === undefined ? undefined : { query: textEntries(query) }),
       ...(signal === undefined ? undefined : { signal }),
     });
+  }
+
+  /**
+   * Makes the token of a successful answer: one that cannot be used is final, as one that is missing.
+   * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID naming the step
+   */
+  protected tokenOf(response: ForgeResponse, make: () => Token): Token {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof AuthenticationError)) throw error;
+      throw new AuthenticationError(`Step "${this.name}" failed. ${error.message}`, {
+        code: error.code,
+        step: this.name,
+        status: response.status,
+        transient: false,
+      });
+    }
   }
 
   /**

@@ -256,6 +256,11 @@ function checkSteps(options: TokenFetchPipelineOptions): void {
 }
 
 function graphOf(steps: readonly GivenStep[], resultStep: string | undefined, owner = 'TokenFetchPipeline'): StepGraph {
+  const missing = steps.findIndex((step) => typeof step !== 'object' || step === null);
+  if (missing >= 0)
+    throw new ConfigurationError(
+      `${owner}: step ${missing + 1} is ${String(steps[missing])}. Is its file part of a circular import?`,
+    );
   const nodes = steps.map(({ name, dependsOn, ttlMs }) => ({ name, dependsOn: dependsOn ?? [], ttlMs }));
   return new StepGraph(nodes, resultStep, owner);
 }

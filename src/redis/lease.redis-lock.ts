@@ -7,14 +7,20 @@ import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 
 /** Far above a healthy round trip, far below what a caller notices. */
 const DEADLINE_MS = 250;
+/** Leases of ours last seconds: what stands for longer was not written by us. */
+const LONGEST_LEASE_MS = 60_000;
 
 /**
  * Takes the lease and mints its generation: one more than the last, and never less than Redis' own time, so that it
- * grows even when everything was flushed. What stands there without an end, or is no text, is no lease: it is replaced.
+ * grows even when everything was flushed. What stands there without an end, for longer than any lease, or is no text, is
+ * no lease: it is replaced.
  */
 const ACQUIRE = `
 local kind = redis.call('TYPE', KEYS[1]).ok
-if kind ~= 'none' and (kind ~= 'string' or redis.call('PTTL', KEYS[1]) < 0) then redis.call('DEL', KEYS[1]) end
+local left = redis.call('PTTL', KEYS[1])
+if kind ~= 'none' and (kind ~= 'string' or left < 0 or left > math.max(tonumber(ARGV[2]), ${LONGEST_LEASE_MS})) then
+  redis.call('DEL', KEYS[1])
+end
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

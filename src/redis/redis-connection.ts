@@ -105,14 +105,17 @@ function nodeRedis(client: AnyClient): RedisConnection {
     duplicate: () => {
       const own = call(client, 'duplicate', ...(cluster ? [] : [{ socket: persistent(client) }])) as AnyClient;
       call(own, 'on', 'error', ignore);
+      let subscription: readonly [string, (message: string) => void] | undefined;
       // It only listens: closed while it was still connecting, it must not keep the process alive either.
       if (typeof own['unref'] === 'function') call(own, 'unref');
       return {
         subscribe: async (channel, listener) => {
+          subscription = [channel, listener];
           await call(own, 'connect');
           await call(own, 'subscribe', channel, listener);
         },
         onStateChange: (listener) => {
+          if (cluster) watchNodes(own, () => subscription, listener);
           call(own, 'on', 'ready', () => listener(true));
           call(own, 'on', 'error', () => listener(false));
           call(own, 'on', 'end', () => listener(false));
@@ -128,6 +131,35 @@ function nodeRedis(client: AnyClient): RedisConnection {
       };
     },
   };
+}
+
+/**
+ * A cluster tells of its nodes alone, and of one that is back only the first time: after any trouble it is up again when
+ * it has subscribed once more.
+ */
+function watchNodes(
+  cluster: AnyClient,
+  subscription: () => readonly [string, (message: string) => void] | undefined,
+  listener: (up: boolean) => void,
+): void {
+  let subscribing = false;
+  const subscribeAgain = async (): Promise<void> => {
+    const known = subscription();
+    listener(false);
+    if (known === undefined || subscribing) return;
+    subscribing = true;
+    try {
+      await call(cluster, 'unsubscribe', ...known);
+      await call(cluster, 'subscribe', ...known);
+      listener(true);
+    } catch {
+      // Still away: the next attempt to reach it is told, too.
+    } finally {
+      subscribing = false;
+    }
+  };
+  for (const event of ['node-error', 'node-reconnecting', 'node-disconnect'])
+    call(cluster, 'on', event, () => void subscribeAgain());
 }
 
 /** A client may be told to give up when its connection is lost (a non-blocking cache is); whoever only listens never gives up. */

@@ -19,12 +19,17 @@ export interface RedisTarget {
 export function redisTarget(client: RedisClient, keyPrefix: string | undefined): RedisTarget {
   const given = connectionOf(client);
   const own = isNodeRedis(client) ? new OwnRedisConnection(client) : undefined;
-  const prefix = keyPrefix === undefined ? '' : `${keyPrefix}:`;
+  const prefix = keyPrefix === undefined ? '' : `${hashTagSafe(keyPrefix)}:`;
   return {
     connection: async () => own?.open() ?? given,
     fullKey: (key) => prefix + key,
     release: async () => own?.close(),
   };
+}
+
+/** Braces that are no well-formed hash tag would tell a cluster two nodes for a key and what stands beside it. */
+function hashTagSafe(prefix: string): string {
+  return /^[^{}]*\{[^{}]+\}[^{}]*$/.test(prefix) ? prefix : prefix.replace(/[{}]/g, encodeURIComponent);
 }
 
 /**
@@ -42,4 +47,4 @@ export const GENERATION_TTL_MS = 30 * 24 * 3_600_000;
 export const READ_LAST_GENERATION = `
 local written = redis.pcall('GET', KEYS[2])
 local last = type(written) == 'string' and tonumber(written) or 0
-if not (last < ${Number.MAX_SAFE_INTEGER}) then last = 0 end`;
+if not (last < ${2 ** 52}) then last = 0 end`;

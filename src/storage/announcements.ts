@@ -82,8 +82,9 @@ export class Announcements {
   }
 
   #heard(message: string): void {
-    const [sender, key] = message.split(' ', 2);
-    if (sender === this.#self || key === undefined) return;
+    const space = message.indexOf(' ');
+    const [sender, key] = [message.slice(0, space), message.slice(space + 1)];
+    if (space < 0 || sender === this.#self) return;
     for (const listener of this.#listeners.get(key) ?? []) listener();
   }
 

@@ -7,7 +7,8 @@ import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
-import { isAboutValue, outageReason, refusalOf } from './outage-reason.js';
+import { InMemoryTokenStorage } from './in-memory.token-storage.js';
+import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
 import type { TokenStorage } from './token-storage.js';
@@ -17,6 +18,11 @@ export type WriteOutcome = 'written' | 'superseded' | 'failed';
 
 type StorageEvent = Extract<ForgeAuthEvent, { type: 'storage' }>;
 type StorageOutcome = StorageEvent['outcome'];
+
+/** Nothing is kept for longer; what an issuer says beyond it no store takes. */
+const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
+/** No token comes near it: what is larger was not written by us. */
+const LONGEST_TEXT = 1_048_576;
 
 /** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
 export type Admission = Lease | 'held' | 'down';
@@ -94,6 +100,11 @@ export class GuardedStorage {
     return !(this.lock instanceof InProcessTokenLock);
   }
 
+  /** Whether no other process sees what is kept. */
+  get inProcess(): boolean {
+    return this.#storage instanceof InMemoryTokenStorage;
+  }
+
   /** Connects, and waits for that for a moment: one that cannot be reached yet may be when it is needed. */
   async prepare(): Promise<void> {
     if (this.#storage.connect === undefined) return;
@@ -159,6 +170,7 @@ export class GuardedStorage {
   /** A text under `key`. */
   async readText(key: string): Promise<string | undefined> {
     const value = await this.#call('get', this.#answers, () => this.#read(key));
+    if (value === undefined || value === null || value.length > LONGEST_TEXT) return undefined;
     const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
     if (typeof text !== 'string' || this.#encryption === undefined) return text ?? undefined;
     return this.#encryption.decrypt(key, text);
@@ -167,7 +179,7 @@ export class GuardedStorage {
   /** @param generation left out, whatever stands there is replaced */
   async writeText(key: string, text: string, ttlMs: number, generation?: number): Promise<WriteOutcome> {
     const value = this.#encryption?.encrypt(key, text) ?? text;
-    const ttl = Math.max(1, Math.floor(ttlMs));
+    const ttl = Math.min(LONGEST_TTL_MS, Math.max(1, Math.floor(ttlMs)));
     const written = await this.#call('set', this.#writes, async () => {
       if (generation !== undefined && this.#storage.setIfNewer !== undefined) {
         return this.#storage.setIfNewer(key, value, ttl, generation);
@@ -234,6 +246,11 @@ export class GuardedStorage {
       this.#observe(command, outcomeOf(command, answer), startedAt);
       return answer;
     } catch (error) {
+      if (isValueRefused(error)) {
+        breaker.succeeded(pass);
+        this.#observe(command, 'refused', startedAt);
+        return undefined;
+      }
       breaker.failed(pass);
       this.#trouble(error, breaker === this.#writes);
       // A store that does not answer says nothing of what it takes: it is back when it answers, written to or not.
@@ -289,12 +306,23 @@ export class GuardedStorage {
     // On the same store it is the storage that is told of, as soon as it is written to.
     if (!this.#lockIsApart) {
       if (error instanceof TimeoutError) this.#trouble(error);
+      else this.#lockRefused(error);
       return;
     }
     if (this.#lockTroubled) return;
     this.#lockTroubled = true;
     this.#logger.warn(
       `Token lock is not answering (${outageReason(error, this.#deadlineMs)}). Each process asks for its own tokens until it is back.`,
+    );
+  }
+
+  /** The store answers, and refuses what a lock needs: an ACL, a script that it does not run. */
+  #lockRefused(error: unknown): void {
+    const missing = missingPermission(error);
+    if (this.#lockTroubled || missing === undefined) return;
+    this.#lockTroubled = true;
+    this.#logger.warn(
+      `Token lock is refused by the storage (${missing}). Each process asks for its own tokens until it is allowed.`,
     );
   }
 

@@ -17,6 +17,24 @@ export function isAboutValue(error: unknown): boolean {
   return unzipped || error instanceof SyntaxError || refusalOf(error) === 'WRONGTYPE';
 }
 
+/** Commands that locks and fences are made of: an ACL may leave one of them out. */
+const NEEDED = ['eval', 'get', 'set', 'del', 'type', 'pttl', 'pexpire', 'time'];
+
+/** What an ACL of Redis does not allow; undefined where it is not that. */
+export function missingPermission(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !/NOPERM|permission/i.test(error.message)) return undefined;
+  const command = /'(\w+)' command/.exec(error.message)?.[1]?.toLowerCase() ?? '';
+  return NEEDED.includes(command) ? `NOPERM: ${command.toUpperCase()}` : 'NOPERM';
+}
+
+/** Words of stores that refuse one value, and take others. */
+const VALUE_REFUSALS = /expire time|exceeds? (?:the )?maximum|too (?:large|long)|out of range/i;
+
+/** Whether a store refused a write for what was written: it says nothing of what it does with others. */
+export function isValueRefused(error: unknown): boolean {
+  return error instanceof RangeError || (error instanceof Error && VALUE_REFUSALS.test(error.message));
+}
+
 /** Why a storage or a lock is not to be had, for a line of the log. */
 export function outageReason(error: unknown, deadlineMs: number): string {
   if (error instanceof TimeoutError) return `no answer within ${deadlineMs} ms`;

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, monotonicNow } from '../clock.js';
 
 /** A storage that failed is left alone for this long at first. */
 const FIRST_PAUSE_MS = 500;
@@ -30,9 +30,8 @@ export class StorageBreaker {
    */
   admit(): Pass | undefined {
     if (this.#failures === 0) return 'call';
-    const waitMs = this.#closedUntil - this.#clock.now();
-    // A clock that was set back must not close it for longer.
-    if (this.#probing || (waitMs > 0 && waitMs <= LONGEST_PAUSE_MS)) return undefined;
+    const waitMs = this.#closedUntil - monotonicNow(this.#clock);
+    if (this.#probing || waitMs > 0) return undefined;
     this.#probing = true;
     return 'probe';
   }
@@ -59,6 +58,6 @@ export class StorageBreaker {
     else if (this.failing) return;
     this.#failures += 1;
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
-    this.#closedUntil = this.#clock.now() + pause;
+    this.#closedUntil = monotonicNow(this.#clock) + pause;
   }
 }

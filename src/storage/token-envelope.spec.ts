@@ -19,7 +19,7 @@ const envelopes: fc.Arbitrary<TokenEnvelope> = fc.record(
       { requiredKeys: ['accessToken', 'tokenType'] },
     ),
     obtainedAt: time,
-    generation: time,
+    generation: fc.nat({ max: 2 ** 52 - 1 }),
     rejected: fc.boolean(),
     redeeming: fc.boolean(),
   },

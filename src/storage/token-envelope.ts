@@ -32,6 +32,10 @@ export interface TokenEnvelope {
 }
 
 const VERSION = 1;
+/** Generations follow the time of day in milliseconds: none of ours comes near it, and there must be room above. */
+export const LATEST_GENERATION = 2 ** 52;
+/** Nested deeper, no answer of an issuer is read. */
+const DEEPEST = 100;
 
 /** Writes an envelope as one string, so any store with `get` and `set` will do. */
 export function encodeEnvelope(envelope: TokenEnvelope): string {
@@ -43,6 +47,7 @@ export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
   const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
   if (typeof text !== 'string') return undefined;
   let parsed: unknown;
+  if (isTooDeep(text)) return undefined;
   try {
     parsed = JSON.parse(text);
   } catch {
@@ -53,12 +58,26 @@ export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
   return envelope;
 }
 
+/** Whether brackets are nested so deep that reading or writing them may run out of stack. Those in texts count, too. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (let index = 0; index < text.length && depth <= DEEPEST; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === OPENING_BRACE || code === OPENING_BRACKET) depth += 1;
+    else if (code === CLOSING_BRACE || code === CLOSING_BRACKET) depth -= 1;
+  }
+  return depth > DEEPEST;
+}
+
+const [OPENING_BRACE, CLOSING_BRACE, OPENING_BRACKET, CLOSING_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
+
 function isEnvelope(value: unknown): value is TokenEnvelope & { v: number } {
   if (!isObject(value) || value['v'] !== VERSION) return false;
   const { token, obtainedAt, generation, rejected, redeeming } = value;
   return (
     Number.isFinite(obtainedAt) &&
     Number.isSafeInteger(generation) &&
+    (generation as number) < LATEST_GENERATION &&
     isOptional('boolean', rejected) &&
     isOptional('boolean', redeeming) &&
     isObject(token) &&

@@ -12,7 +12,7 @@ import { declared } from '../own-options.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
-import { canonicalRequest, copyRequest, fingerprintOf, NO_PARAMETERS, tokenKey } from './token-key.js';
+import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
@@ -39,7 +39,7 @@ export class ProviderTokenSource implements TokenSource {
     const { keyPrefix, keyName } = scope;
     const identity = declared(provider, 'identity') ?? [];
     const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
-    this.#endpoint = scope.backoffs.of(keyPrefix, fingerprintOf(endpoint));
+    this.#endpoint = scope.backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint));
     this.#default = this.#createSlot({});
     provider.attach?.(this);
   }

@@ -20,7 +20,19 @@ export interface TokenKeyParts {
  */
 export function tokenKey(parts: TokenKeyParts): string {
   const hash = fingerprintOf([parts.serviceName, parts.request, ...parts.identity]);
-  return `${parts.prefix}:${encodeURIComponent(parts.serviceName).slice(0, 64)}:${hash}`;
+  return `${keyPart(parts.prefix)}:${encodeURIComponent(parts.serviceName).slice(0, 64)}:${hash}`;
+}
+
+/** One well-formed hash tag, by which all keys of a prefix stand on one node of a cluster. */
+const TAGGED = /^[^{}]*\{[^{}]+\}[^{}]*$/;
+
+/**
+ * A prefix as it stands in keys: blanks, control characters and braces that are no hash tag would be read by Redis, or
+ * by those that hear of a key, as something else.
+ */
+export function keyPart(prefix: string): string {
+  const unsafe = TAGGED.test(prefix) ? /[%\s\p{Cc}]/gu : /[%\s\p{Cc}{}]/gu;
+  return prefix.replace(unsafe, encodeURIComponent);
 }
 
 /** SHA-256 over a list of strings, base64url. Not for passwords: those are guessed too fast. */

@@ -203,12 +203,15 @@ function schemeOf(tokenType: string): string {
   return /^dpop$/i.test(tokenType) ? 'DPoP' : tokenType;
 }
 
+/** A hundred years: what lies beyond is no point in time to every store and language. */
+const LONGEST_LIFETIME_S = 100 * 365 * 86_400;
+
 function lifetimeOf(expiresIn: unknown): number | undefined {
   if (expiresIn === undefined || expiresIn === null) return undefined;
   if (typeof expiresIn === 'string' && expiresIn.trim() === '') return undefined;
   const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;
   if (typeof seconds !== 'number' || !Number.isFinite(seconds)) throw malformed('its lifetime is no number of seconds');
-  return seconds * 1000;
+  return Math.min(seconds, LONGEST_LIFETIME_S) * 1000;
 }
 
 /** `expires_at`, as some issuers write it: epoch seconds or milliseconds, as a number or text, or a date; anything else is passed over. */

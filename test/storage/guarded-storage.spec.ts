@@ -257,13 +257,25 @@ it.each<[string, () => unknown]>([
 });
 
 describe('a lock of its own', () => {
-  it('that fails while the storage answers is left alone in silence: a storage that is well is told of by a write', async () => {
-    const lock = { acquire: () => Promise.reject(new Error('NOPERM')) };
-    const guarded = guard({}, Object.assign(store, { createLock: () => lock }));
-    expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
-    expect(await guarded.write('key', envelope, HOUR_MS)).toBe('written');
-    expect(logger.warnings).toEqual([]);
-  });
+  it.each<[string, string[]]>([
+    ['ERR Error running script', []],
+    [
+      "NOPERM User forge has no permissions to run the 'time' command script: 0123, on @user_script:6.",
+      [
+        'Token lock is refused by the storage (NOPERM: TIME). Each process asks for its own tokens until it is allowed.',
+      ],
+    ],
+  ])(
+    'that fails with %j while the storage answers is left alone, and what it lacks is told once',
+    async (message, lines) => {
+      const lock = { acquire: () => Promise.reject(new Error(message)) };
+      const guarded = guard({}, Object.assign(store, { createLock: () => lock }));
+      expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
+      expect(await guarded.write('key', envelope, HOUR_MS)).toBe('written');
+      expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
+      expect(logger.warnings).toEqual(lines);
+    },
+  );
 
   it('that grants after its time is given the lease back', async () => {
     let grant!: (lease: Lease) => void;

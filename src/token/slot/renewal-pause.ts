@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import { type Clock, monotonicNow } from '../../clock.js';
 
 /** A service that rejects even fresh tokens is asked again with a new one after this time at the earliest. */
 const FIRST_PAUSE_MS = 30_000;
@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 300_000;
 export class RenewalPause {
   readonly #clock: Clock;
   #level = 0;
-  #until = 0;
+  #until = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -23,19 +23,19 @@ export class RenewalPause {
   }
 
   get active(): boolean {
-    return this.#clock.now() < this.#until;
+    return monotonicNow(this.#clock) < this.#until;
   }
 
   /** A token that had just been renewed was rejected. Counts once per pause, however many calls saw it. */
   freshTokenRejected(): void {
     if (this.active) return;
-    this.#until = this.#clock.now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#level);
+    this.#until = monotonicNow(this.#clock) + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#level);
     this.#level += 1;
   }
 
   /** A token was accepted. */
   freshTokenAccepted(): void {
     this.#level = 0;
-    this.#until = 0;
+    this.#until = Number.NEGATIVE_INFINITY;
   }
 }

@@ -1,3 +1,4 @@
+import { sleep } from '../../clock.js';
 import { AuthenticationError, TokenRefreshError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
 import type { FlightReport, ObservedTokens } from './slot-observer.js';
@@ -66,6 +67,11 @@ export interface Renewed {
 const LEASE_MS = 5_000;
 /** Those who wait for another process look this often, in case its announcement is lost. */
 const POLL_MS = 250;
+/** A token with less left is as good as expired: the next one is there in a moment. */
+const SHORTEST_LIFE_MS = 1_000;
+const ASK_AGAIN_MS = 400;
+/** So that the last is asked for when the first has run out. */
+const MOST_ASKED = 4;
 /** Part of the polling time that jitter adds, so that a fleet does not look in step. */
 const POLL_JITTER = 0.5;
 
@@ -162,7 +168,8 @@ export class TokenRenewal {
     attempt: SlotAttempt,
   ): Promise<Renewed> {
     const { signal } = request;
-    const known = newest(request.current, stored);
+    const newestKnown = newest(request.current, stored);
+    const known = this.#shelf.shared ? newestKnown : withRefreshToken(newestKnown, request.current);
     const obtainedAt = this.#scope.clock.now();
     const token = await this.#obtain({ known, stored, lease }, request);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
@@ -184,26 +191,24 @@ export class TokenRenewal {
       : undefined;
   }
 
+  /** A token that has some time left: of one that is about to run out the next one is asked for, while the flight lasts. */
   async #obtain(redemption: RedemptionCase, { signal, report }: RenewalRequest): Promise<Token> {
-    const { owner, clock } = this.#scope;
+    const { clock } = this.#scope;
+    const known = redemption.known?.token;
     const candidate = this.#redemptions.candidate(redemption);
-    const token = await this.#work
-      .obtain(candidate, signal, () => this.#redemptions.redeem(redemption), report)
-      .catch(async (error: unknown) => {
-        if (error instanceof TokenRefreshError) await this.#redemptions.refused(redemption);
-        throw error;
-      });
-    if (!(token instanceof Token)) {
-      throw new AuthenticationError(
-        `Token request for ${owner} failed: the provider answered no Token. Return new Token({ … }).`,
-        {
-          code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
-        },
-      );
+    let askedAt = clock.now();
+    let token = notShortened(await this.#ask(candidate, redemption, signal, report), known);
+    // What a refresh token was spent for is taken as it is.
+    const mayAskAgain = this.#work.rerunnable !== false && token.refreshToken === undefined;
+    const mostAsked = mayAskAgain ? MOST_ASKED : 1;
+    for (let asked = 1; asked < mostAsked && isAboutToExpire(token, askedAt); asked += 1) {
+      await sleep(clock, ASK_AGAIN_MS, signal);
+      askedAt = clock.now();
+      token = notShortened(await this.#ask(undefined, redemption, signal, report), known);
     }
     if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
       throw new AuthenticationError(
-        `Token request for ${owner} failed: the token had expired when it arrived. Check the clocks.`,
+        `Token request for ${this.#scope.owner} failed: the token had expired when it arrived. Check the clocks.`,
         {
           code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
           transient: true,
@@ -212,6 +217,28 @@ export class TokenRenewal {
     }
     this.#redemptions.succeeded();
     return token;
+  }
+
+  async #ask(
+    previous: Token | undefined,
+    redemption: RedemptionCase,
+    signal: AbortSignal,
+    report: FlightReport,
+  ): Promise<Token> {
+    try {
+      const redeem: Redeem = () => this.#redemptions.redeem(redemption);
+      const token = await this.#work.obtain(previous, signal, redeem, report);
+      if (token instanceof Token) return token;
+    } catch (error) {
+      if (error instanceof TokenRefreshError) await this.#redemptions.refused(redemption);
+      throw error;
+    }
+    throw new AuthenticationError(
+      `Token request for ${this.#scope.owner} failed: the provider answered no Token. Return new Token({ … }).`,
+      {
+        code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+      },
+    );
   }
 
   #found(stored: ShelvedToken): Renewed {
@@ -239,5 +266,25 @@ export class TokenRenewal {
 
 function newest(a: ShelvedToken | undefined, b: ShelvedToken | undefined): ShelvedToken | undefined {
   if (a === undefined || b === undefined) return a ?? b;
-  return a.generation > b.generation ? a : b;
+  return a.generation >= b.generation ? a : b;
+}
+
+/** What is stored may have come without the refresh token that this process keeps to itself. */
+function withRefreshToken(known: ShelvedToken | undefined, own: ShelvedToken | undefined): ShelvedToken | undefined {
+  const same = known !== undefined && own?.token.fingerprint === known.token.fingerprint;
+  if (!same || known.token.refreshToken !== undefined || own.token.refreshToken === undefined) return known;
+  return { ...known, token: known.token.with({ refreshToken: own.token.refreshToken }) };
+}
+
+/** The same token again, with its lifetime rounded down or counted anew: nothing that is known of it gets less. */
+function notShortened(token: Token, known: Token | undefined): Token {
+  if (known?.fingerprint !== token.fingerprint || token.expiresAt === undefined) return token;
+  return known.expiresAt !== undefined && known.expiresAt <= token.expiresAt
+    ? token
+    : token.with({ expiresAt: known.expiresAt });
+}
+
+/** Whether the issuer gave a token less than a second, counted from the request. */
+function isAboutToExpire({ expiresAt }: Token, askedAt: number): boolean {
+  return expiresAt !== undefined && expiresAt - askedAt < SHORTEST_LIFE_MS;
 }

@@ -61,6 +61,7 @@ function start(store = new Store(), key: () => string = () => 'key') {
     key,
     clock,
     () => void (heard.times += 1),
+    true,
   );
   return { store, storage, shelf, heard };
 }

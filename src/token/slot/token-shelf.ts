@@ -26,6 +26,8 @@ export class TokenShelf {
   readonly #key: () => string | Promise<string>;
   readonly #clock: Clock;
   readonly #onChange: () => void;
+  /** Whether refresh tokens are shared even where no lock keeps two processes from sending the same one. */
+  readonly #sharesRefreshTokens: boolean;
   #writes: Promise<unknown> = Promise.resolve();
   #changes = 0;
   #closed = false;
@@ -38,11 +40,13 @@ export class TokenShelf {
     key: () => string | Promise<string>,
     clock: Clock,
     onChange: () => void,
+    sharesRefreshTokens = false,
   ) {
     this.#storage = storage;
     this.#key = key;
     this.#clock = clock;
     this.#onChange = onChange;
+    this.#sharesRefreshTokens = sharesRefreshTokens;
   }
 
   /** When what stands here is worth another look: never while every change is announced, or where there is no storage. */
@@ -174,7 +178,9 @@ export class TokenShelf {
   async #put(shelved: ShelvedToken): Promise<WriteOutcome> {
     const storage = this.#storage();
     if (storage === undefined) return 'failed';
-    const envelope = { ...shelved, token: Token.record(shelved.token) };
+    const shared = this.#sharesRefreshTokens || storage.locksFleet || storage.inProcess;
+    const token = shared ? shelved.token : shelved.token.with({ refreshToken: undefined });
+    const envelope = { ...shelved, token: Token.record(token) };
     return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(shelved));
   }
 

@@ -16,6 +16,10 @@ import type { Replacement, TokenHandle, TokenKind } from '../token-source.js';
 import type { Token } from '../token.js';
 import { ownOptions } from '../../own-options.js';
 
+/** How far a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
+const FIRST_AHEAD_MS = 1_000;
+const MOST_AHEAD_MS = 48 * 3_600_000;
+
 /**
  * The life of one token: one key, at most one flight.
  *
@@ -53,6 +57,7 @@ export class TokenSlot implements TokenHandle {
       () => work.key(),
       clock,
       () => this.#changedElsewhere(),
+      work.rerunnable === false,
     );
     this.#backoff = new SlotBackoff(scope, this.#shelf, ownOptions(work).endpoint);
     this.#observer = new SlotObserver(scope, work);
@@ -196,10 +201,18 @@ export class TokenSlot implements TokenHandle {
   /** Takes a token that came from elsewhere. */
   async set(token: Token): Promise<void> {
     this.#rejected = undefined;
-    const held = this.#heldOf(this.#renewal.shelve(token, this.#scope.clock.now(), this.#last));
-    this.#use(held);
-    await this.#shelf.put(held);
-    this.#shelf.announce();
+    const now = this.#scope.clock.now();
+    // The storage's clock may be ahead of ours, and what it orders writes by with it.
+    for (let aheadMs = 0; aheadMs <= MOST_AHEAD_MS; aheadMs = aheadMs * 2 || FIRST_AHEAD_MS) {
+      const held = this.#heldOf(this.#renewal.shelve(token, now, this.#last, now + aheadMs));
+      this.#use(held);
+      if ((await this.#shelf.put(held)) === 'superseded') continue;
+      this.#shelf.announce();
+      return;
+    }
+    throw new AuthenticationError(
+      `The token for ${this.#scope.owner} was not stored: storage has one from the future. Check the clocks.`,
+    );
   }
 
   /** Forgotten by its owner: listens no longer, and looks from time to time for whoever still has it. */
@@ -312,15 +325,21 @@ export class TokenSlot implements TokenHandle {
    * An announcement may have brought it meanwhile.
    */
   #acceptable(stored: ShelvedToken, replaced: HeldToken | undefined): boolean {
-    if (stored.rejected === true || stored.token.fingerprint === this.#rejected) return false;
+    if (!this.#believable(stored)) return false;
     return supersedes(stored, replaced) && this.#scope.clock.now() < this.#heldOf(stored).ages.leewayAt;
+  }
+
+  /** Not rejected, and nothing older than what this process has seen: a storage that was away may be behind. */
+  #believable(stored: ShelvedToken): boolean {
+    const isRejected = stored.rejected === true || stored.token.fingerprint === this.#rejected;
+    return !isRejected && (this.#last === undefined || stored.generation >= this.#last.generation);
   }
 
   /** A stored token in its leeway is held while a new one is asked for. */
   #takeUp(stored: ShelvedToken): HeldToken | undefined {
     const held = this.#heldOf(stored);
-    const usable = stored.rejected !== true && stored.token.fingerprint !== this.#rejected;
-    if (this.#held !== undefined || !usable || this.#scope.clock.now() >= held.ages.expiresAt) return undefined;
+    if (this.#held !== undefined || !this.#believable(stored) || this.#scope.clock.now() >= held.ages.expiresAt)
+      return undefined;
     this.#use(held);
     return held;
   }
