@@ -205,11 +205,11 @@ describe('an issuer that hands out the same token until it runs out', () => {
         (token) => token.accessToken === `token-${count}` || errors.push('an old token'),
         (error: unknown) => errors.push(error),
       );
-      let settled = false;
-      void work.finally(() => (settled = true));
+      const state = { settled: false };
+      void work.finally(() => (state.settled = true));
       await new Promise((resolve) => setImmediate(resolve));
       await clock.advance(137);
-      while (!settled) await clock.advance(100);
+      while (!state.settled) await clock.advance(100);
     }
     expect(errors).toEqual([]);
     expect(count).toBeGreaterThan(2);

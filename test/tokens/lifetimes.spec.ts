@@ -38,9 +38,9 @@ async function start(endpoint: TokenEndpointOptions, options: Partial<TokenManag
 
 /** Lets time pass until `work` has settled. */
 async function passing<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
-  let settled = false;
-  void work.finally(() => (settled = true));
-  while (!settled) {
+  const state = { settled: false };
+  void work.finally(() => (state.settled = true));
+  while (!state.settled) {
     await new Promise((resolve) => setTimeout(resolve, 1));
     await clock.advance(20);
   }
