@@ -5,9 +5,8 @@ import type { ForgeAuthEvent, Observers } from '../observer.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
-import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
+import { CacheManagerTokenStorage, DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
-import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
@@ -100,9 +99,9 @@ export class GuardedStorage {
     return !(this.lock instanceof InProcessTokenLock);
   }
 
-  /** Whether no other process sees what is kept. */
-  get inProcess(): boolean {
-    return this.#storage instanceof InMemoryTokenStorage;
+  /** Whether other processes see what is kept, and nothing keeps two of them from doing the same: a cache without a lock. */
+  get sharedWithoutLock(): boolean {
+    return !this.locksFleet && this.#storage instanceof CacheManagerTokenStorage;
   }
 
   /** Connects, and waits for that for a moment: one that cannot be reached yet may be when it is needed. */

@@ -61,7 +61,6 @@ function start(store = new Store(), key: () => string = () => 'key') {
     key,
     clock,
     () => void (heard.times += 1),
-    true,
   );
   return { store, storage, shelf, heard };
 }

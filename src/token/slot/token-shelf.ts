@@ -178,8 +178,8 @@ export class TokenShelf {
   async #put(shelved: ShelvedToken): Promise<WriteOutcome> {
     const storage = this.#storage();
     if (storage === undefined) return 'failed';
-    const shared = this.#sharesRefreshTokens || storage.locksFleet || storage.inProcess;
-    const token = shared ? shelved.token : shelved.token.with({ refreshToken: undefined });
+    const keptApart = storage.sharedWithoutLock && !this.#sharesRefreshTokens;
+    const token = keptApart ? shelved.token.with({ refreshToken: undefined }) : shelved.token;
     const envelope = { ...shelved, token: Token.record(token) };
     return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(shelved));
   }
