@@ -1,8 +1,8 @@
 import { interleave, median, ratio } from './measure.mjs';
 import { startProcess } from './process.mjs';
 
-const CALLS = 6_000;
-const ROUNDS = 11;
+const CALLS = 3_000;
+const ROUNDS = 7;
 /** Rounds until everything is compiled. */
 const WARM_UP_ROUNDS = 2;
 const BARE = 'bare';

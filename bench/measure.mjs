@@ -28,13 +28,29 @@ export function median(values) {
 export async function interleave(cases, rounds) {
   const names = Object.keys(cases);
   const measured = Object.fromEntries(names.map((name) => [name, []]));
-  for (let round = 0; round < rounds; round += 1) {
-    for (let turn = 0; turn < names.length; turn += 1) {
-      const name = names[(round + turn) % names.length];
-      measured[name].push(await cases[name]());
-    }
+  const startedAt = performance.now();
+  const total = rounds * names.length;
+  for (let done = 0; done < total; done += 1) {
+    const [round, turn] = [Math.floor(done / names.length), done % names.length];
+    const name = names[(round + turn) % names.length];
+    tell(name, round, rounds, done, total, performance.now() - startedAt);
+    measured[name].push(await cases[name]());
   }
   return measured;
+}
+
+let part = 'bench';
+
+/** Names the part that is measured from now on, for the lines that tell how far it is. */
+export function begin(name) {
+  part = name;
+  console.error(`${part}: starts`);
+}
+
+function tell(name, round, rounds, done, total, elapsedMs) {
+  const leftMs = done === 0 ? undefined : (elapsedMs / done) * (total - done);
+  const left = leftMs === undefined ? '' : `, ${Math.ceil(leftMs / 1_000)} s left of this series`;
+  console.error(`${part}: ${name}, round ${round + 1} of ${rounds}${left}`);
 }
 
 /** Median of the ratios of each round: both parts of one were measured under the same weather. */
