@@ -17,14 +17,25 @@ const commonjs = join(dist, 'cjs');
 /** Dependencies that `require()` cannot load everywhere, and the name of each in the bundle. */
 const BUNDLED = { 'openid-client': 'openidClient', jose: 'jose', dpop: 'dpop' };
 
+/** What runs within the Nest command, which knows CommonJS alone. */
+const SCHEMATICS = ['schematics/nest-add.schematic.js', 'schematics/service.schematic.js'];
+
+const options = { platform: 'node', target: 'es2023', logLevel: 'error' };
+// Jest's own loader knows no import(). Classes and functions have kept their names by then.
+const asCommonJs = { ...options, format: 'cjs', minify: true, supported: { 'dynamic-import': false } };
+
 rmSync(commonjs, { recursive: true, force: true });
 keepDeclarationsThatEntriesReach();
-
-const scripts = filesOf('.js').map((path) => join(dist, path));
-const options = { platform: 'node', target: 'es2023', outbase: dist, logLevel: 'error' };
-// Jest's own loader knows no import().
-const asCommonJs = { ...options, format: 'cjs', minifyWhitespace: true, supported: { 'dynamic-import': false } };
-await build({ ...asCommonJs, entryPoints: scripts, outdir: commonjs });
+const schematics = SCHEMATICS.map((path) => join(dist, path));
+await build({ ...asCommonJs, entryPoints: schematics, bundle: true, outbase: dist, outdir: commonjs });
+await bundleModules();
+const modules = filesOf('.js');
+await build({
+  ...asCommonJs,
+  entryPoints: modules.map((path) => join(dist, path)),
+  outbase: dist,
+  outdir: commonjs,
+});
 await build({
   ...asCommonJs,
   stdin: {
@@ -37,24 +48,24 @@ await build({
   legalComments: 'inline',
   outfile: join(commonjs, 'bundled.js'),
 });
-
-for (const path of filesOf('.js')) requireFromBundle(join(commonjs, path));
+for (const path of modules) requireFromBundle(join(commonjs, path));
 for (const path of filesOf('.d.ts')) {
   mkdirSync(dirname(join(commonjs, path)), { recursive: true });
   copyFileSync(join(dist, path), join(commonjs, path));
 }
 copyFileSync(join(root, 'src/schematics/collection.json'), join(commonjs, 'schematics/collection.json'));
 writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
-await bundleModules();
 
-/** A file costs an app a third of a millisecond at its start, and there are hundreds: each entry becomes one, and what they share another. */
+/**
+ * Makes one file of each entry, and others of what they share: a file costs an app a third of a millisecond at its
+ * start, and there are hundreds.
+ */
 async function bundleModules() {
   const entries = Object.values(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
     .map((conditions) => conditions.default?.default)
     .filter((path) => path !== undefined)
     .map((path) => resolve(root, path));
   const bundled = join(dist, 'bundled');
-  const chunkNames = 'chunks/[name]-[hash]';
   await build({
     ...options,
     format: 'esm',
@@ -63,8 +74,9 @@ async function bundleModules() {
     splitting: true,
     keepNames: true,
     packages: 'external',
+    outbase: dist,
     outdir: bundled,
-    chunkNames,
+    chunkNames: 'chunks/[name]-[hash]',
   });
   for (const path of filesOf('.js').filter((file) => !file.startsWith('bundled'))) rmSync(join(dist, path));
   cpSync(bundled, dist, { recursive: true });
