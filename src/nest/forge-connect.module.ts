@@ -53,7 +53,7 @@ interface Reply {
  * Three routes that connect an account of a user's: start, callback, disconnect. Works on Express and Fastify and keeps
  * no session: what belongs to a sign-in is in the module's storage, and who the user is, the app's guards know.
  *
- * - `GET <path>` sends the browser to the issuer; `?redirectTo=/x` is where it ends up, a path of the app's own.
+ * - `GET <path>` (and `<path>/start`) sends the browser to the issuer; `?redirectTo=/x` is where it ends up, a path of the app's own.
  * - `GET <path>/callback` (and `POST`, for `form_post`) ends the sign-in. One that somebody else has started is refused.
  * - `POST <path>/disconnect` revokes the user's token and forgets it.
  */
@@ -78,7 +78,7 @@ function controllerOf(options: ForgeConnectOptions): Type {
       this.#forge = forge;
     }
 
-    @Get()
+    @Get(['', 'start'])
     async start(@Req() request: ConnectRequest, @Res() reply: Reply): Promise<void> {
       const name = await this.#subjectOf(request);
       const wanted = request.query?.['redirectTo'];

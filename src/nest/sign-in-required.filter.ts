@@ -4,12 +4,12 @@ import { AuthenticationError } from '../errors.js';
 /** Options of {@link SignInRequiredFilter}. */
 export interface SignInRequiredFilterOptions {
   /**
-   * Where a browser is sent to sign in, for the service whose token is missing; undefined for none.
+   * Where a browser is sent to sign in: a path, or a function of the service whose token is missing; undefined for none.
    * Requests of scripts always get the problem document.
    */
   // The app knows its request: only it can type it.
   // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own filters
-  redirectTo?: (serviceName: string | undefined, request: any) => string | undefined;
+  redirectTo?: string | ((serviceName: string | undefined, request: any) => string | undefined);
 }
 
 /** Injection token of {@link SignInRequiredFilterOptions}, for a filter that Nest creates (`APP_FILTER`). */
@@ -51,7 +51,9 @@ export class SignInRequiredFilter implements ExceptionFilter<AuthenticationError
       return;
     }
     const request = http.getRequest<NavigatingRequest>();
-    const url = isNavigation(request) ? this.#options.redirectTo?.(error.serviceName, request) : undefined;
+    const { redirectTo } = this.#options;
+    const target = typeof redirectTo === 'function' ? redirectTo(error.serviceName, request) : redirectTo;
+    const url = isNavigation(request) ? target : undefined;
     if (url === undefined) sendJson(reply, 401, 'application/problem+json', problemOf(error));
     else reply.status(302).header('location', url).header('cache-control', 'no-store').send('');
   }

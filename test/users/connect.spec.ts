@@ -132,6 +132,11 @@ describe.each<Platform>(['express', 'fastify'])('connecting an account on %s', (
     });
   });
 
+  it('starts at /start, too', async () => {
+    await start(platform);
+    expect((await as('user-1', '/connect/calendar/start')).status).toBe(303);
+  });
+
   it('asks to sign in again when the refresh token is refused', async () => {
     await start(platform);
     await connect('user-1');
