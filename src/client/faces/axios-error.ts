@@ -34,7 +34,7 @@ function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [me
       ];
     }
     case 'FORGE_AUTH_TIMEOUT': {
-      const byConfig = typeof timeout === 'number' && timeout > 0 ? `timeout of ${timeout}ms exceeded` : error.message;
+      const byConfig = Number(timeout) > 0 ? `timeout of ${timeout}ms exceeded` : error.message;
       const code = transitional?.clarifyTimeoutError === true ? AxiosError.ETIMEDOUT : AxiosError.ECONNABORTED;
       return [timeoutErrorMessage ?? byConfig, code];
     }

@@ -55,16 +55,26 @@ export function requestOf(
     responseType: responseType === 'stream' ? 'stream' : 'arraybuffer',
     axios: transportSettings(config, unsent, below),
     ...(withheld.size === 0 ? undefined : { withheld }),
-    ...(typeof timeout === 'number' && timeout > 0 ? { timeoutMs: timeout } : undefined),
+    ...timeoutOf(timeout),
     ...(signal instanceof AbortSignal ? { signal } : undefined),
     ...(maxRedirects === undefined ? undefined : { maxRedirects }),
     ...(maxContentLength !== undefined && maxContentLength > -1 ? { maxContentLength } : undefined),
   };
 }
 
+/** A number, or a text that begins with one; none, and nothing of the service's, for zero. */
+function timeoutOf(timeout: unknown): { timeoutMs?: number } {
+  if (timeout === undefined || timeout === null) return {};
+  const timeoutMs = Number.parseInt(String(timeout), 10);
+  if (Number.isNaN(timeoutMs)) throw new InvalidRequestError('timeout must be a number of milliseconds.');
+  return timeoutMs > 0 ? { timeoutMs } : {};
+}
+
 /** As axios puts it together; what is below a base URL of the request's own is judged like any other absolute URL. */
 function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): string {
-  const { baseURL, url = '', allowAbsoluteUrls, params } = config;
+  const { baseURL, allowAbsoluteUrls, params } = config;
+  // A URL object is taken, though axios declares a text alone.
+  const url = String(config.url ?? '');
   const base =
     baseURL === undefined || baseURL === '' || baseURL === service.base?.given
       ? service.base

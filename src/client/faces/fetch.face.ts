@@ -56,6 +56,7 @@ export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): F
     try {
       const opened = open();
       const core = opened instanceof Promise ? await opened : opened;
+      if ((input as unknown) === undefined) throw new InvalidRequestError('fetch needs a URL or a Request.');
       const redirect = redirectOf(input, init);
       return await core.run(await requestOf(input, init, redirect), (request, answered) =>
         responseOf(request, answered, redirect, abandoned),

@@ -101,7 +101,7 @@ export class FetchedResponse implements Response {
   }
 
   get headers(): Headers {
-    return (this.#headers ??= headersOf(this.#parts.headers));
+    return (this.#headers ??= immutable(headersOf(this.#parts.headers)));
   }
 
   get body(): ReadableStream<Uint8Array> | null {
@@ -185,6 +185,17 @@ function headersOf(given: HttpHeaders): Headers {
   return headers;
 }
 
+function refuseChange(): never {
+  throw new TypeError('immutable');
+}
+
+/** As fetch has them: what a service said is not to be changed. */
+function immutable(headers: Headers): Headers {
+  for (const name of ['append', 'delete', 'set'])
+    Object.defineProperty(headers, name, { value: refuseChange, configurable: true });
+  return headers;
+}
+
 function ignore(): void {}
 
 /** What is left of a body that was read: a stream that nobody can read. */
@@ -212,7 +223,7 @@ function collect(body: Readable, scope: CallScope, maxBytes: number): Promise<Bu
     body.once('close', () => {
       if (!ended) reject(brokenOff(undefined, scope) as Error);
     });
-    if (body.destroyed) reject(brokenOff(body.errored, scope) as Error);
+    if (body.destroyed || scope.aborted) reject(brokenOff(body.errored, scope) as Error);
   });
 }
 
@@ -236,6 +247,8 @@ function webStreamOf(body: Readable, scope: CallScope): ReadableStream<Uint8Arra
       } catch (error) {
         throw brokenOff(error, scope);
       }
+      // A stream that was destroyed without an error ends, as if it were complete.
+      if (scope.aborted || !body.readableEnded) throw brokenOff(body.errored, scope);
       controller.close();
       controller.byobRequest?.respond(0);
     },

@@ -133,7 +133,11 @@ export class Hooks {
         const secrets = secretsOfCall(request);
         const { summary, frames } = ownCause(error, { reveal: this.#owner.revealCauses, secrets });
         const { serviceName, logger } = this.#owner;
-        logger.warn(`A hook of service "${serviceName}" failed, the call goes on: ${name}: ${summary}.${frames}`);
+        try {
+          logger.warn(`A hook of service "${serviceName}" failed, the call goes on: ${name}: ${summary}.${frames}`);
+        } catch {
+          // A logger that fails, fails no call.
+        }
       }
     }
   }

@@ -54,8 +54,12 @@ export function logLayer(options: ResolvedLogging, logger: ForgeLogger, clock: C
   const ids = new WeakMap<Call, string>();
   const write = (level: 'log' | 'warn', fields: Record<string, unknown>, end: string): void => {
     const line = lineOf(fields, end);
-    if (options.asObject) logger[level](new LogEntry(line, fields));
-    else logger[level](line, fields);
+    try {
+      if (options.asObject) logger[level](new LogEntry(line, fields));
+      else logger[level](line, fields);
+    } catch {
+      // A logger that fails, fails no call.
+    }
   };
   return async (request, next) => {
     const { call } = request;

@@ -42,14 +42,14 @@ export class OriginPolicy {
       );
     }
     try {
-      const url = new URL(origin);
+      const url = new URL(origin.includes('*') ? '' : origin);
       if (/^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '')
         return url.origin;
     } catch {
       // Told below.
     }
     throw new ConfigurationError(
-      `Service "${this.#serviceName}": allowedOrigins must list origins such as https://files.example, without a path.`,
+      `Service "${this.#serviceName}": allowedOrigins must list origins such as https://files.example, each by its whole name, without a path or a wildcard.`,
       { serviceName: this.#serviceName },
     );
   }
