@@ -103,7 +103,10 @@ function misspelt(name: string, known: readonly string[]): string | undefined {
         best = { name: candidate, distance };
     }
   }
-  return best?.name;
+  // Or the rest of the name is missing.
+  return (
+    best?.name ?? (letters.length < 5 ? undefined : known.find((candidate) => lettersOf(candidate).startsWith(letters)))
+  );
 }
 
 /** Letters inserted, left out, replaced, or exchanged with their neighbour (optimal string alignment). */

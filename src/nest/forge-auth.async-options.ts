@@ -1,8 +1,57 @@
 import type { Provider, Type } from '@nestjs/common';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeAuthOptions } from '../options/options.js';
-import type { AsyncOptions } from './forge-auth.module-options.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import type { NearbyOptions } from '../option-suggestion.js';
+import { ROOT_OPTIONS, SERVICE_OPTIONS } from '../options/service-rules.js';
+import type { AsyncOptions, ForgeAuthAsyncOptions, ForgeServiceAsyncOptions } from './forge-auth.module-options.js';
 import { nameService } from '../application/service-resolver.js';
+
+const ASYNC_RULES: OptionRules<AsyncOptions<unknown, unknown>> = Object.freeze({
+  imports: RULES.any, // Nest says more about it.
+  inject: { accepts: Array.isArray, what: 'a list of injection tokens' },
+  useFactory: { ...RULES.function, what: 'a function that makes options' },
+  useClass: { ...RULES.function, what: 'a class that makes options' },
+  useExisting: RULES.any,
+  extraProviders: { accepts: Array.isArray, what: 'a list of providers' },
+});
+
+const ROOT_ASYNC_RULES: OptionRules<ForgeAuthAsyncOptions> = Object.freeze({
+  ...ASYNC_RULES,
+  services: { ...RULES.texts, what: "a list of the services' names, such as ['orders']" },
+  isGlobal: RULES.switch,
+});
+
+const FEATURE_ASYNC_RULES: OptionRules<ForgeServiceAsyncOptions> = Object.freeze({
+  ...ASYNC_RULES,
+  name: RULES.text,
+  provideHttpService: RULES.switch,
+});
+
+/** What an option is that the factory has to make. */
+const ofFactory = (known: readonly string[]): NearbyOptions[] => [
+  { known, as: (name) => `useFactory: () => ({ ${name}: … })` },
+];
+
+const refuse = (problem: string): ConfigurationError => new ConfigurationError(problem);
+
+/** What is wrong at first sight with the options of `forRootAsync()`. @throws {ConfigurationError} */
+export function checkRootAsync(options: unknown): void {
+  const nearby = ofFactory(ROOT_OPTIONS);
+  checkOptions(options, ROOT_ASYNC_RULES, {
+    refuse: (problem) => refuse(`ForgeAuthModule.forRootAsync(): ${problem}`),
+    nearby,
+  });
+}
+
+/** What is wrong at first sight with the options of `forFeatureAsync()`. @throws {ConfigurationError} */
+export function checkFeatureAsync(options: unknown): void {
+  const name = (options as Partial<ForgeServiceAsyncOptions> | undefined)?.name;
+  const owner = typeof name === 'string' ? `Service "${name}"` : 'ForgeAuthModule.forFeatureAsync()';
+  const place = { refuse: (problem: string) => refuse(`${owner}: ${problem}`), nearby: ofFactory(SERVICE_OPTIONS) };
+  checkOptions(options, FEATURE_ASYNC_RULES, place);
+  if (name === undefined) throw refuse(`${owner}: name is missing. Give the service a name.`);
+}
 
 /** Injection tokens of options and of the class that makes them, private to one dynamic module. */
 const OPTIONS = 'FORGE_AUTH_OPTIONS';

@@ -2,7 +2,7 @@ import { HttpService } from '@nestjs/axios';
 import { type DynamicModule, type FactoryProvider, type InjectionToken, Module, type Provider } from '@nestjs/common';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
-import { asyncOptions, checkNames, describe } from './forge-auth.async-options.js';
+import { asyncOptions, checkFeatureAsync, checkNames, checkRootAsync, describe } from './forge-auth.async-options.js';
 import {
   getForgeClientToken,
   getTokenManagerToken,
@@ -64,6 +64,7 @@ export class ForgeAuthModule {
 
   /** As `forRoot`, with options that are made when the application starts. Names are given at once. */
   static forRootAsync(options: ForgeAuthAsyncOptions): DynamicModule {
+    checkRootAsync(options);
     const names = options.services ?? [];
     const made = asyncOptions<ForgeAuthOptionsFactory, ForgeAuthOptions>(options, 'createForgeAuthOptions', names);
     const declare = (registry: ForgeAuthRegistry, value: ForgeAuthOptions): void => {
@@ -92,6 +93,7 @@ export class ForgeAuthModule {
 
   /** As `forFeature`, with options that are made when the application starts. The name is given at once. */
   static forFeatureAsync(options: ForgeServiceAsyncOptions): DynamicModule {
+    checkFeatureAsync(options);
     const { name } = options;
     const made = asyncOptions<ForgeServiceOptionsFactory, ForgeServiceFactoryOptions>(
       options,

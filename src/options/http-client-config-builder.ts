@@ -105,6 +105,8 @@ export class HttpClientConfigBuilder {
     source: TokenManager | TokenProvider | TokenAuthOptions,
     options: Omit<TokenAuthOptions, 'provider' | 'tokenManager'> = {},
   ): this {
+    if (typeof source !== 'object' || source === null)
+      throw this.#refuse('withTokenAuth() needs a TokenManager, a token provider or token options.');
     const auth = { ...tokenOptionsOf(source), ...options } as TokenAuthOptions;
     const { excludedPaths, excludedPathPatterns, placement, headerName, ...rest } = auth;
     this.#excludedPaths.push(...(excludedPaths ?? []));

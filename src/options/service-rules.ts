@@ -102,6 +102,12 @@ const ROOT_RULES: OptionRules<ForgeAuthOptions & { isGlobal?: boolean }> = Objec
   isGlobal: RULES.switch,
 });
 
+/** Names of the options of a module. */
+export const ROOT_OPTIONS: readonly string[] = Object.keys(ROOT_RULES);
+
+/** Names of the options of a service. */
+export const SERVICE_OPTIONS: readonly string[] = Object.keys(SERVICE_RULES);
+
 /** Where options stand that are given to a service in error. */
 const NEAR_SERVICE = [
   { known: Object.keys(TOKEN_AUTH_RULES), as: (name: string) => `auth: { ${name}: … }` },

@@ -440,3 +440,101 @@ describe('a duration that looks like seconds is warned of', () => {
     expect(warnings).toEqual([expect.stringContaining(`${option} is`)]);
   });
 });
+
+describe('options of forRootAsync and forFeatureAsync', () => {
+  it.each([
+    ['factory', 'useFactory'],
+    ['injects', 'inject'],
+    ['providers', 'extraProviders'],
+    ['global', 'isGlobal'],
+    ['defaults', 'useFactory: () => ({ defaults'],
+  ])('forRootAsync refuses %s: it is %s', (written, meant) => {
+    const options = { services: ['orders'], useFactory: () => ({}), [written]: [] };
+    const forRootAsync = (): unknown => ForgeAuthModule.forRootAsync(options as never);
+    expect(forRootAsync).toThrow(`there is no option ${written}. Did you mean ${meant}`);
+  });
+
+  it.each([
+    ['import', 'imports'],
+    ['baseUrl', 'useFactory: () => ({ baseUrl'],
+    ['provideHttp', 'provideHttpService'],
+  ])('forFeatureAsync refuses %s: it is %s', (written, meant) => {
+    const options = { name: 'orders', useFactory: () => ({}), [written]: [] };
+    const forFeatureAsync = (): unknown => ForgeAuthModule.forFeatureAsync(options as never);
+    expect(forFeatureAsync).toThrow(`Service "orders": there is no option ${written}. Did you mean ${meant}`);
+  });
+});
+
+it('accepts every option that is documented', async () => {
+  const logger = recordingLogger();
+  const service: Required<Omit<ForgeServiceOptions, 'axios' | 'transport' | 'tls' | 'lock' | 'storage'>> = {
+    ...base,
+    auth: {
+      provider: new ClientCredentialsTokenProvider({
+        ...GRANT,
+        scope: ['read'],
+        audience: 'api',
+        resource: 'https://orders.example',
+        extraParams: { a: 'b' },
+        grantType: 'client_credentials',
+        authMethod: 'client_secret_post',
+        basicEncoding: 'raw',
+        http: { timeoutMs: 5_000, headers: { 'x-a': 'b' }, pool: { maxSockets: 4, keepAlive: true } },
+        allowInsecure: false,
+        retry: new SimpleRetryStrategy(),
+        onToken: () => undefined,
+        compliance: { tokenRequest: () => undefined },
+        revocationUrl: 'https://issuer.example/revoke',
+        introspectionUrl: 'https://issuer.example/introspect',
+      }),
+      retry: new SimpleAuthRetryStrategy({ maxRetries: 1, delayMs: 0, statuses: [401] }),
+      excludedPaths: new Set(['/a']),
+      excludedPathPatterns: ['/b/*'],
+      headerName: 'Authorization',
+      scheme: 'Bearer',
+      placement: 'header',
+      refreshWindowMs: 120_000,
+      expiryLeewayMs: 30_000,
+      defaultTtlMs: 60_000,
+      deadlineMs: 10_000,
+      nearCacheTtlMs: 5_000,
+      warmUp: false,
+    },
+    excludedPaths: ['/health'],
+    excludedPathPatterns: ['/public/*'],
+    headers: { 'x-tenant': 'acme' },
+    params: { version: 2 },
+    timeoutMs: 30_000,
+    totalTimeoutMs: 60_000,
+    retry: new ExponentialBackoffRetryStrategy({
+      maxRetries: 3,
+      baseDelayMs: 1_000,
+      maxDelayMs: 60_000,
+      multiplier: 2,
+    }),
+    hooks: { beforeRequest: [], afterResponse: [], onError: [] },
+    logging: { headers: true, body: ['state'], sensitiveKeys: ['pin'], asObject: true },
+    replaceCredential: false,
+    allowedOrigins: ['https://files.example'],
+    maxRedirects: 10,
+    maxContentLength: 1_000_000,
+    pool: { maxSockets: 16, keepAlive: true },
+    validateStatus: (status) => status < 400,
+    provideHttpService: false,
+  };
+  const root: Required<Omit<ForgeAuthRootOptions, 'lock'>> = {
+    services: [service],
+    defaults: { timeoutMs: 10_000 },
+    storage: new InMemoryTokenStorage({ max: 10 }),
+    encryption: { keys: [{ id: 'a', key: Buffer.alloc(32, 1) }] },
+    keyPrefix: 'forge-auth',
+    nearCacheTtlMs: 5_000,
+    shutdownGraceMs: 5_000,
+    requestContext: false,
+    revealCauses: false,
+    isGlobal: true,
+  };
+  const app = await boot({ imports: [ForgeAuthModule.forRoot(root)] }, { logger });
+  await app.close();
+  expect(logger.warnings).toEqual([]);
+});
