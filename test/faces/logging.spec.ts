@@ -24,7 +24,10 @@ describe('logging', () => {
   });
 
   it('writes one line for each attempt, with one request id and the fingerprint of each token', async () => {
-    const client = logging({ logging: true, retry: new SimpleRetryStrategy({ maxRetries: 1, delayMs: 1 }) });
+    // A kept connection that breaks is no attempt of its own.
+    const pool = { keepAlive: false };
+    const retry = new SimpleRetryStrategy({ maxRetries: 1, delayMs: 100 });
+    const client = logging({ logging: true, pool, retry });
     await client.get('/orders', { params: { q: 'hidden' } });
     service.tokens.revokeAll();
     service.api.answerNext('reset');
