@@ -43,6 +43,9 @@ const REGISTERED: ReadonlySet<string> = new Set([
   'invalid_user_code',
   'invalid_binding_message',
   'transaction_failed',
+  // RFC 7591
+  'invalid_redirect_uri',
+  'invalid_client_metadata',
 ]);
 
 /** What is told of an `error`: a registered code as it is, anything else as `unregistered_error`. */
