@@ -332,7 +332,10 @@ export class TokenSlot implements TokenHandle {
   /** Not rejected, and nothing older than what this process has seen: a storage that was away may be behind. */
   #believable(stored: ShelvedToken): boolean {
     const isRejected = stored.rejected === true || stored.token.fingerprint === this.#rejected;
-    return !isRejected && (this.#last === undefined || stored.generation >= this.#last.generation);
+    if (isRejected || this.#last === undefined) return !isRejected;
+    // A note of a redemption gives an old token a new generation.
+    const isOld = stored.redeeming !== undefined && stored.obtainedAt < this.#last.obtainedAt;
+    return !isOld && stored.generation >= this.#last.generation;
   }
 
   /** A stored token in its leeway is held while a new one is asked for. */
