@@ -1,3 +1,4 @@
+import { ownOptions } from '../../own-options.js';
 import { scopes } from '../../token/token-key.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { GrantOptions } from '../grant-options.js';
@@ -7,7 +8,9 @@ import type { GrantParameters } from './grant.js';
  * The form of a token request: the grant's own parameters, and what every grant asks with. What the call asks for takes
  * the place of what the service is configured with.
  */
-export function tokenParameters(own: GrantParameters, options: GrantOptions, request: TokenRequest): URLSearchParams {
+export function tokenParameters(own: GrantParameters, given: GrantOptions, asked: TokenRequest): URLSearchParams {
+  const options = ownOptions(given);
+  const request = ownOptions(asked);
   const { scope = options.scope, audience = options.audience, resource = options.resource } = request;
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(own)) {
