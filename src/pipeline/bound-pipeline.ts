@@ -194,6 +194,7 @@ export class BoundPipeline {
       {
         key: () => this.#keys.of(step.name),
         endpoint: undefined,
+        ttlMs: step.ttlMs,
         step: step.name,
         grantType: step.grantType,
         obtain: (previous, signal, redeem, report) =>

@@ -92,6 +92,7 @@ export class ProviderTokenSource implements TokenSource {
         rerunnable: declared(this.#provider, 'rerunnable') ?? true,
         isOwnFailure: (error) => !concernsPerson(error),
         endpoint: this.#endpoint,
+        ttlMs: undefined,
         grantType: this.#provider.grantType,
         perCall: requested !== NO_PARAMETERS,
         obtain: (previous, signal, redeem, report) =>

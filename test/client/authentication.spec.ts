@@ -173,7 +173,8 @@ describe('a service', () => {
         ),
     ],
   ])('is not called at all with %s', async (_name, auth) => {
-    const error = await rejection(wire.client(server, { auth: auth() }).get('/'));
+    const client = wire.client(server, { auth: auth() }, { revealCauses: false });
+    const error = await rejection(client.get('/'));
     expect(error).toBeInstanceOf(AuthenticationError);
     expect(error).toMatchObject({ serviceName: SERVICE });
     expectNoSecrets(renderError(error), [SECRET]);

@@ -218,7 +218,9 @@ describe('wrong configuration', () => {
   });
 });
 
-it('shows no secret of a step, whatever fails', async () => {
+it('shows no secret of a step in production, whatever fails', async () => {
+  const environment = process.env['NODE_ENV'];
+  process.env['NODE_ENV'] = 'production';
   const secrets = ['canary-client-secret', 'canary-password', 'canary-header-value', 'canary-token-value'];
   const capture = captureEverything();
   const shown: string[] = [];
@@ -257,6 +259,7 @@ it('shows no secret of a step, whatever fails', async () => {
       }
     }
   } finally {
+    process.env['NODE_ENV'] = environment;
     capture.stop();
   }
   expectNoSecrets(shown.join('\n') + capture.text(), secrets);

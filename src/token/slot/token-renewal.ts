@@ -14,6 +14,8 @@ import { Token } from '../token.js';
 export interface TokenWork extends ObservedTokens {
   /** The endpoint that is asked, where others ask it, too. */
   readonly endpoint: EndpointBackoff | undefined;
+  /** The app's own bound on a token's life, in milliseconds: asking again would not make it longer. */
+  readonly ttlMs: number | undefined;
   /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
   key(): string | Promise<string>;
   /** Whether a new token can be had without a person. @default true */
@@ -199,7 +201,8 @@ export class TokenRenewal {
     let askedAt = clock.now();
     let token = notShortened(await this.#ask(candidate, redemption, signal, report), known);
     // What a refresh token was spent for is taken as it is.
-    const mayAskAgain = this.#work.rerunnable !== false && token.refreshToken === undefined;
+    const { rerunnable = true, ttlMs = Number.POSITIVE_INFINITY } = this.#work;
+    const mayAskAgain = rerunnable && token.refreshToken === undefined && ttlMs >= SHORTEST_LIFE_MS;
     const mostAsked = mayAskAgain ? MOST_ASKED : 1;
     for (let asked = 1; asked < mostAsked && isAboutToExpire(token, askedAt); asked += 1) {
       await sleep(clock, ASK_AGAIN_MS, signal);
