@@ -202,11 +202,8 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     const { grant_type: given = this.grantType, ...parameters } = own;
     const grantType = String(given);
     const named = await this.issuer.resource();
-    const written = tokenParameters(
-      parameters,
-      { ...(named && { resource: named.resource }), ...this.#options },
-      request,
-    );
+    const options = named === undefined ? this.#options : ownOptions({ resource: named.resource, ...this.#options });
+    const written = tokenParameters(parameters, options, request);
     return requestToken(this.exchange(signal), grantType, written, mendsOf(this.issuer.compliance, grantType));
   }
 
