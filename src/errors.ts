@@ -1,5 +1,5 @@
 import { type Challenge, parseChallenges } from './challenges.js';
-import { RedactedCause } from './redact.js';
+import { RedactedCause } from './redaction/redact.js';
 
 /** Every code an error of this package can bear. Codes are stable; messages are not. */
 export type ForgeAuthErrorCode =

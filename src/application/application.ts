@@ -23,8 +23,8 @@ import { DocumentCache } from '../token/document-cache.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
-import { ownOptions } from '../own-options.js';
-import { revealsByDefault } from '../own-cause.js';
+import { ownOptions } from '../option-check/own-options.js';
+import { revealsByDefault } from '../redaction/own-cause.js';
 
 /**
  * The services of one application, and all state that belongs to them: clients, tokens, storage, discovery documents.

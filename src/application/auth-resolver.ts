@@ -2,11 +2,11 @@ import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
 import { CompositeAuth } from '../auth/composite.authenticator.js';
 import { createPathExclusion, type PathExclusion } from '../auth/path-exclusion.js';
 import { PLACEMENT_RULES, TokenAuth, type TokenAuthPlacement } from '../auth/token.authenticator.js';
-import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../option-check.js';
+import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../option-check/option-check.js';
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import type { ServiceContext } from './host.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 type AuthMember = Authenticator | TokenAuthOptions;
 

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type ForgeLogger, silentLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
@@ -10,7 +10,7 @@ import type { ForgeServiceOptions } from '../options/options.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** What a client outside Nest may share with others. */
 export interface ForgeClientOptions {

@@ -19,7 +19,7 @@ import { TokenManager } from '../token/token-manager.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** What a service has of its application. */
 export interface ServiceSurroundings extends ApplicationScope {

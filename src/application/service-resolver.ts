@@ -1,4 +1,4 @@
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 import type { AxiosRequestConfig } from 'axios';
 import type { Authenticator } from '../auth/authenticator.js';
 import { OriginPolicy } from '../client/layers/origin-policy.js';
@@ -6,7 +6,7 @@ import type { RequestHeaders } from '../client/request/request-config.js';
 import { isSendable } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
-import { type OptionPlace, warningsOf } from '../option-check.js';
+import { type OptionPlace, warningsOf } from '../option-check/option-check.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
 import { SERVICE_DEFAULTS } from '../options/defaults.js';
 import { resolveHooks } from '../options/hook-options.js';
@@ -18,7 +18,7 @@ import { AxiosTransport, type PoolOptions } from '../http/axios.transport.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import { prepareBaseUrl } from '../http/url.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
-import { noteSecret } from '../known-secrets.js';
+import { noteSecret } from '../redaction/known-secrets.js';
 
 /**
  * Checks a service's options and makes them complete.

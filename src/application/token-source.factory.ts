@@ -14,7 +14,7 @@ import { bindProvider, type TokenProvider } from '../token/token-provider.js';
 import { resolveTokenSettings } from '../token/token-settings.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /**
  * Binds the provider or pipeline of a service to its application: definitions have no state of their own.

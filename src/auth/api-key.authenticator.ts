@@ -1,9 +1,9 @@
-import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
 import { ConfigurationError } from '../errors.js';
 import { withQueryParam } from '../http/url.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { checkCredential, checkHeaderName, readCredential } from './credential.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link ApiKeyAuth}. */
 export interface ApiKeyAuthOptions {

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { readText } from './credential.js';
-import { noteSecret } from '../known-secrets.js';
+import { noteSecret } from '../redaction/known-secrets.js';
 
 /** HTTP Basic authentication, in UTF-8. @see [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617) */
 export class BasicAuth implements Authenticator {

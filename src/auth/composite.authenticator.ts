@@ -1,4 +1,4 @@
-import { checkOptions, definitionPlace, oneOf, type OptionRules } from '../option-check.js';
+import { checkOptions, definitionPlace, oneOf, type OptionRules } from '../option-check/option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
@@ -9,7 +9,7 @@ import {
   isAuthenticator,
 } from './authenticator.js';
 import { verdictOf } from './credential-verdict.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { isTaken } from './credential-headers.js';
 
 /** Options of {@link CompositeAuth}. */

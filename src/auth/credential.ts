@@ -1,6 +1,6 @@
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import type { CredentialSource } from './authenticator.js';
-import { noteSecret } from '../known-secrets.js';
+import { noteSecret } from '../redaction/known-secrets.js';
 
 /** @throws {ConfigurationError} unless `source` is a text that a header can carry, or a function */
 export function checkCredential(source: unknown, what: string): void {

@@ -1,6 +1,6 @@
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { checkOptions, hasMethods, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, hasMethods, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { TextSource } from '../providers/text-source.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';

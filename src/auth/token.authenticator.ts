@@ -7,7 +7,7 @@ import {
   oneOf,
   type OptionRules,
   RULES,
-} from '../option-check.js';
+} from '../option-check/option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
@@ -22,7 +22,7 @@ import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './a
 import { BearerPresenter } from './bearer.presenter.js';
 import { mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** How a token is put on requests. */
 export interface TokenAuthPlacement {

@@ -3,9 +3,9 @@ import { afterPatiently } from '../http/patient-timer.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 
-import { secretsOf } from '../known-secrets.js';
-import { ownCause } from '../own-cause.js';
-import { redactUrl } from '../redact.js';
+import { secretsOf } from '../redaction/known-secrets.js';
+import { ownCause } from '../redaction/own-cause.js';
+import { redactUrl } from '../redaction/redact.js';
 import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
 import { authLayer } from './layers/auth.layer.js';
 import { type CallRequest, discard, rejectionOf, secretsOfCall } from './request/call-request.js';
@@ -23,7 +23,7 @@ import type { ForgeRequest } from './request/request-config.js';
 import type { ResolvedService } from './resolved-service.js';
 import { retryLayer } from './layers/retry.layer.js';
 import { sendLayer } from './layers/send.layer.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** What becomes of an answer: a face's own kind of response, or an error. */
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;

@@ -1,10 +1,10 @@
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { InvalidRequestError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { CallScope } from './request/call-scope.js';
 import type { Follow } from './client-core.js';
 import type { ForgeRequest } from './request/request-config.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** How far a {@link ForgeHttpClient.requestMany} has come. */
 export interface RequestManyProgress<T = unknown> {

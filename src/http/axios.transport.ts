@@ -10,15 +10,15 @@ import {
   type InternalAxiosRequestConfig,
 } from 'axios';
 import { ConnectionError, ResponseParseError } from '../errors.js';
-import { type OptionRules, RULES } from '../option-check.js';
-import { redactUrl } from '../redact.js';
+import { type OptionRules, RULES } from '../option-check/option-check.js';
+import { redactUrl } from '../redaction/redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { networkError } from './network-error.js';
 import { typedStream } from './typed-stream.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
 import type { TlsSource } from './tls-options.js';
 import type { Transport } from './transport.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Settings of a whole client that an {@link AxiosTransport} takes over: agents, proxy, lookup, limits. */
 export interface AxiosTransportOptions {

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { inspect, type InspectOptions } from 'node:util';
 import { ResponseParseError } from '../errors.js';
-import { secretsOf } from '../known-secrets.js';
-import { redactHeaders, redactUrl } from '../redact.js';
+import { secretsOf } from '../redaction/known-secrets.js';
+import { redactHeaders, redactUrl } from '../redaction/redact.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http-request.js';
 import { RedactedRequest } from './redacted-request.js';
 

@@ -1,5 +1,5 @@
 import * as https from 'node:https';
-import { RedactedCause } from '../redact.js';
+import { RedactedCause } from '../redaction/redact.js';
 import { TlsError } from '../errors.js';
 import type { TlsOptions, TlsSource } from './tls-options.js';
 

@@ -1,16 +1,23 @@
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
-import { redactUrl, shownValue } from '../redact.js';
+import { redactUrl, shownValue } from '../redaction/redact.js';
 import { AxiosTransport, type AxiosTransportOptions, POOL_RULES } from './axios.transport.js';
 import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { bodySourceOf } from './request-body.js';
 import { afterPatiently } from './patient-timer.js';
 import { linkSignals } from './signals.js';
-import { isRecord, checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check.js';
+import {
+  isRecord,
+  checkOption,
+  checkOptions,
+  type OptionPlace,
+  type OptionRules,
+  RULES,
+} from '../option-check/option-check.js';
 import { checkTls, TLS_RULES } from './tls-options.js';
 import { checkResponse, type Transport } from './transport.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** How a token endpoint is reached. Nothing is inherited from the service the token is for. */
 export interface HttpRequesterOptions extends AxiosTransportOptions {

@@ -1,5 +1,5 @@
 import { ConnectionError, type ForgeAuthError, InvalidRequestError, ResponseParseError, TlsError } from '../errors.js';
-import { isErrorCode, RedactedCause, redactUrl } from '../redact.js';
+import { isErrorCode, RedactedCause, redactUrl } from '../redaction/redact.js';
 
 /** Codes of Node and OpenSSL that mean that a certificate or handshake was refused. */
 const TLS_CODE =

@@ -1,4 +1,4 @@
-import { redactHeaders, redactUrl } from '../redact.js';
+import { redactHeaders, redactUrl } from '../redaction/redact.js';
 import type { HttpRequest } from './http-request.js';
 
 /** What may be shown of a request: method, origin and path, and headers with every doubtful value masked. */

@@ -1,6 +1,6 @@
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { RedactedCause } from '../redact.js';
-import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check.js';
+import { RedactedCause } from '../redaction/redact.js';
+import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 
 /**
  * TLS of one party: a service, or a provider's token endpoint. Nothing is inherited between the two.

@@ -1,5 +1,5 @@
 import { ResponseParseError } from '../errors.js';
-import { redactUrl } from '../redact.js';
+import { redactUrl } from '../redaction/redact.js';
 import type { HttpRequest, HttpResponse } from './http-request.js';
 
 /**

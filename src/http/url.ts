@@ -1,5 +1,5 @@
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
-import { redactUrl } from '../redact.js';
+import { redactUrl } from '../redaction/redact.js';
 import { serializeParams, type QueryParams } from './query-params.js';
 
 /** A service's base URL, checked and normalised once. */

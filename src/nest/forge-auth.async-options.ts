@@ -1,8 +1,8 @@
 import type { Provider, Type } from '@nestjs/common';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeAuthOptions } from '../options/options.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
-import type { NearbyOptions } from '../option-suggestion.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import type { NearbyOptions } from '../option-check/option-suggestion.js';
 import { ROOT_OPTIONS, SERVICE_OPTIONS } from '../options/service-rules.js';
 import type { AsyncOptions, ForgeAuthAsyncOptions, ForgeServiceAsyncOptions } from './forge-auth.module-options.js';
 import { nameService } from '../application/service-resolver.js';

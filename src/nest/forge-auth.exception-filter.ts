@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import { type Observable, throwError } from 'rxjs';
 import { type ForgeAuthError, isForgeAuthError } from '../errors.js';
-import { checkOptions, definitionPlace, type OptionRules } from '../option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
 import { type ForgeAuthProblem, problemOf } from './forge-auth.problem.js';
 
 /** Options of {@link ForgeAuthExceptionFilter}. */

@@ -9,7 +9,7 @@ import type {
   ResponseHook,
 } from '../client/layers/hooks.layer.js';
 import type { ConfigurationError } from '../errors.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** A class that the app has, or that the module creates. */
 // oxlint-disable-next-line typescript/no-explicit-any -- what a constructor is given is the app's own

@@ -1,5 +1,5 @@
 import { isAuthenticator } from '../auth/authenticator.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions } from './options.js';
 
 /** Options that are objects of options themselves. */

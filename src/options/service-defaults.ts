@@ -5,7 +5,7 @@ import type { ConfigurationError } from '../errors.js';
 import { joinHooks } from './hook-options.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions } from './options.js';
 import type { QueryParams } from '../http/query-params.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 type Refuse = (problem: string) => ConfigurationError;
 

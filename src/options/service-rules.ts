@@ -2,7 +2,14 @@ import { ConfigurationError } from '../errors.js';
 import type { LoggingOptions } from '../client/layers/log.layer.js';
 import { POOL_RULES } from '../http/axios.transport.js';
 import { checkTls, TLS_RULES } from '../http/tls-options.js';
-import { checkOptions, isRecord, type OptionPlace, type OptionRule, type OptionRules, RULES } from '../option-check.js';
+import {
+  checkOptions,
+  isRecord,
+  type OptionPlace,
+  type OptionRule,
+  type OptionRules,
+  RULES,
+} from '../option-check/option-check.js';
 import { GRANT_RULES } from '../providers/grant-options.js';
 import type { HookOptions } from './hook-options.js';
 import type { ForgeAuthOptions, ForgeServiceDefaults, ForgeServiceOptions, RequestContextOptions } from './options.js';

@@ -7,7 +7,7 @@ import {
   type OptionPlace,
   type OptionRules,
   RULES,
-} from '../option-check.js';
+} from '../option-check/option-check.js';
 import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { GRANT_RULES } from '../providers/grant-options.js';
 import { TOKEN_SETTINGS_RULES } from '../token/token-settings.js';

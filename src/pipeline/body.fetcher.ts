@@ -1,4 +1,4 @@
-import { type OptionRules, RULES } from '../option-check.js';
+import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
@@ -7,7 +7,7 @@ import { emptyContext } from './fetch-context.js';
 import { FETCHER_RULES, HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link BodyTokenFetcher}. Fields may be dotted paths: `data.session.token`. */
 export interface BodyTokenFetcherOptions extends HttpTokenFetcherOptions {

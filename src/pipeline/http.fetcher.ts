@@ -1,6 +1,6 @@
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
-import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AxiosTransportOptions } from '../http/axios.transport.js';
 import { HttpRequester } from '../http/http-requester.js';
@@ -11,7 +11,7 @@ import { complianceResponse, readTokenAnswer } from '../providers/token-answer.j
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** A value, or a synchronous function of the tokens at hand that makes it for each request. */
 export type ContextValue<T> = T | ((context: FetchContext) => T);

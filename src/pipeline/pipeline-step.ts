@@ -1,5 +1,5 @@
-import { declared } from '../own-options.js';
-import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check.js';
+import { declared } from '../option-check/own-options.js';
+import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check/option-check.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
@@ -14,7 +14,7 @@ import { type StepContext, TokenWanted } from './fetch-context.js';
 import { fetcherIdentity } from './step-identity.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
-import { ownCause } from '../own-cause.js';
+import { ownCause } from '../redaction/own-cause.js';
 
 /** A step whose token comes from a grant or a provider of one's own. */
 export interface ProviderStep {

@@ -1,4 +1,4 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { SourceProvider } from '../token/source-provider.js';
@@ -6,7 +6,7 @@ import type { TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
 import { TokenFetchPipeline } from './token-fetch-pipeline.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link PipelineTokenProvider}. */
 export interface PipelineTokenProviderOptions {

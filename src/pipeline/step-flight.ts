@@ -2,7 +2,7 @@ import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { AuthenticationError } from '../errors.js';
 import { linkSignals } from '../http/signals.js';
-import { RedactedCause } from '../redact.js';
+import { RedactedCause } from '../redaction/redact.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { Redeem } from '../token/slot/redemption.js';
 import { tokenFailure } from '../token/token-failure.js';

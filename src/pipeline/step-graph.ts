@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.js';
-import { shownValue } from '../redact.js';
+import { shownValue } from '../redaction/redact.js';
 
 /** A step, as far as the graph is concerned. */
 export interface GraphStep {

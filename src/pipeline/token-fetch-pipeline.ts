@@ -1,4 +1,4 @@
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';
 import { untilAborted } from '../http/signals.js';
@@ -15,7 +15,7 @@ import { bindStep, type ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
 export type TokenFetcherType = new (...args: never[]) => TokenFetcher;

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import { checkRequesterOptions, type HttpRequesterOptions, REQUESTER_RULES } from '../http/http-requester.js';
 import { TLS_RULES } from '../http/tls-options.js';
-import { isRecord, checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { isRecord, checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import { TOKEN_SETTINGS_RULES } from '../token/token-settings.js';
 import type { Token } from '../token/token.js';

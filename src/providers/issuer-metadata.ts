@@ -2,7 +2,7 @@ import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
-import { redactUrl } from '../redact.js';
+import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import { assertSecureUrl } from './grant-options.js';
 import { isPassing } from './token-answer.js';

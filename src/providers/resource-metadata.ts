@@ -2,7 +2,7 @@ import { parseChallenges } from '../challenges.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
-import { redactUrl } from '../redact.js';
+import { redactUrl } from '../redaction/redact.js';
 import { isPassing } from './token-answer.js';
 
 /** What a protected resource says of itself. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Clock, withDeadline } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { fingerprintOf } from '../token/token-key.js';
-import { noteSecret } from '../known-secrets.js';
+import { noteSecret } from '../redaction/known-secrets.js';
 
 /** A text, a function that reads it, or a file that holds it (a mounted secret, a projected service account token). */
 export type TextSource = string | (() => string | Promise<string>) | { readonly file: string };

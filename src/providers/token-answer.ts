@@ -1,10 +1,10 @@
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { redactUrl } from '../redact.js';
+import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import type { ComplianceResponse } from './compliance.js';
 import { isError, registeredCode } from './error-codes.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Codes with which a server says that it cannot now, rather than that it will not. */
 const PASSING: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable', 'slow_down']);

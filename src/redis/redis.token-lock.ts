@@ -1,9 +1,9 @@
 import { ConfigurationError } from '../errors.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { LeaseRedisLock } from './lease.redis-lock.js';
 import type { RedisClient } from './redis-connection.js';
 import { type RedisTarget, redisTarget } from './redis-target.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link RedisTokenLock}. */
 export interface RedisTokenLockOptions {

@@ -1,7 +1,7 @@
 import { ExponentialBackoffRetryStrategy } from './exponential-backoff.retry.strategy.js';
 import { FailureCountCircuit, type FailureCountCircuitOptions } from './failure-count.circuit.js';
 import type { Circuit, CircuitContext, RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 import { STATUSES_RULE, statusSet } from './statuses.js';
 import { TRANSIENT_STATUSES } from './transient-failure.js';
 

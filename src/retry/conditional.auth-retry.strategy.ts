@@ -1,6 +1,6 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from './auth-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 
 /** Options of {@link ConditionalAuthRetryStrategy}. */
 export interface ConditionalAuthRetryStrategyOptions {

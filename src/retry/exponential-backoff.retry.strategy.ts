@@ -1,6 +1,6 @@
 import { exponentialDelayMs, type Backoff } from './backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 import { STATUSES_RULE, statusSet } from './statuses.js';
 import { isTransientFailure, TRANSIENT_STATUSES } from './transient-failure.js';
 

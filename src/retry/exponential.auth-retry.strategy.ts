@@ -1,7 +1,7 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
 import { exponentialDelayMs, type Backoff } from './backoff.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 
 /** Options of {@link ExponentialAuthRetryStrategy}. */
 export interface ExponentialAuthRetryStrategyOptions {

@@ -1,6 +1,6 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 import { STATUSES_RULE, statusSet } from './statuses.js';
 
 /** Options of {@link SimpleAuthRetryStrategy}. */

@@ -1,5 +1,5 @@
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 import { isNetworkFailure } from './transient-failure.js';
 
 /** Options of {@link SimpleRetryStrategy}. */

@@ -1,4 +1,4 @@
-import type { OptionPlace, OptionRule } from '../option-check.js';
+import type { OptionPlace, OptionRule } from '../option-check/option-check.js';
 
 /** Of an option that lists HTTP statuses. */
 export const STATUSES_RULE: OptionRule = Object.freeze({

@@ -1,4 +1,4 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { Cache } from 'cache-manager';
 import { systemClock, withDeadline } from '../clock.js';
 import { ConfigurationError, TimeoutError } from '../errors.js';
@@ -9,7 +9,7 @@ import { setIfNewer } from '../redis/redis-fence.js';
 import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
 import { sharedStoreOf, standsOnMemcached } from './shared-store.js';
 import type { TokenStorage } from './token-storage.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link CacheManagerTokenStorage}. */
 export interface CacheManagerTokenStorageOptions {

@@ -1,7 +1,7 @@
-import { checkOptions, isRecord, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, isRecord, type OptionRules, RULES } from '../option-check/option-check.js';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Encryption of stored tokens. */
 export interface EncryptionOptions {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.js';
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { TokenStorage } from './token-storage.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link InMemoryTokenStorage}. */
 export interface InMemoryTokenStorageOptions {

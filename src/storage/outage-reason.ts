@@ -1,5 +1,5 @@
 import { TimeoutError } from '../errors.js';
-import { RedactedCause } from '../redact.js';
+import { RedactedCause } from '../redaction/redact.js';
 
 /** Words that Redis begins a refusal with, and that an operator can act on. What follows them may quote anything. */
 const REFUSALS =

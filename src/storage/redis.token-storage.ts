@@ -1,4 +1,4 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import type { RedisClient } from '../redis/redis-connection.js';
 import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
@@ -6,7 +6,7 @@ import { RedisTokenSignal } from '../redis/redis.token-signal.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from '../redis/redis-fence.js';
 import type { TokenStorage } from './token-storage.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link RedisTokenStorage}. */
 export interface RedisTokenStorageOptions {

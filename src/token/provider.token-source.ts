@@ -8,7 +8,7 @@ import {
 import { HttpRequester } from '../http/http-requester.js';
 import type { Redeem, Redemption } from './slot/redemption.js';
 import type { FlightReport } from './slot/slot-observer.js';
-import { declared } from '../own-options.js';
+import { declared } from '../option-check/own-options.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
@@ -19,8 +19,8 @@ import { TokenSlot } from './slot/token-slot.js';
 import type { TokenHandle, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
-import { ownOptions } from '../own-options.js';
-import { ownCause } from '../own-cause.js';
+import { ownOptions } from '../option-check/own-options.js';
+import { ownCause } from '../redaction/own-cause.js';
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {

@@ -7,13 +7,13 @@ import { storageOf } from '../storage/get-set.token-storage.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
-import { type OptionRules, RULES } from '../option-check.js';
+import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { EndpointBackoffs } from './endpoint-backoffs.js';
 import { DocumentCache } from './document-cache.js';
 import type { ServiceScope } from './runtime.js';
 import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from './token-settings.js';
 import { silentEvents, type SlotEvents } from './slot/slot-events.js';
-import { revealsByDefault } from '../own-cause.js';
+import { revealsByDefault } from '../redaction/own-cause.js';
 
 /** What tokens outside a module are kept with. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {

@@ -6,7 +6,7 @@ import {
   ForgeAuthError,
   TimeoutError,
 } from '../errors.js';
-import { RedactedCause } from '../redact.js';
+import { RedactedCause } from '../redaction/redact.js';
 
 /** Whether trying the same thing again may help: the network, not a refusal. */
 export function isTransient(error: unknown): boolean {

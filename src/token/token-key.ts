@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TokenRequest } from './token-provider.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** What a storage key is made of. */
 export interface TokenKeyParts {

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { ClientClosedError, ConfigurationError, InvalidRequestError } from '../errors.js';
 import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { STANDALONE_RULES, standaloneScope, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { TokenHandle, TokenKind, TokenSource } from './token-source.js';
 import { SubjectTokens } from './subject-tokens.js';
 import type { Token } from './token.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link TokenManager}. Durations are in milliseconds. */
 export interface TokenManagerOptions extends StandaloneOptions {

@@ -1,6 +1,6 @@
-import { type OptionRules, RULES } from '../option-check.js';
+import { type OptionRules, RULES } from '../option-check/option-check.js';
 import type { RefreshWindows } from './slot/refresh-policy.js';
-import { ownOptions } from '../own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** How tokens are kept. Durations are in milliseconds. */
 export interface TokenSettings {

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { AuthenticationError } from '../errors.js';
 import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
-import { noteSecret } from '../known-secrets.js';
+import { noteSecret } from '../redaction/known-secrets.js';
 
 /** What a {@link Token} is made of. */
 export interface TokenInit {

@@ -5,7 +5,7 @@ import type { HttpHeaders, HttpRequest, HttpResponse } from '../http/http-reques
 import { networkError } from '../http/network-error.js';
 import type { Transport } from '../http/transport.js';
 import { typedStream } from '../http/typed-stream.js';
-import { redactUrl } from '../redact.js';
+import { redactUrl } from '../redaction/redact.js';
 import { collect } from './collecting-handler.js';
 import { decodeBody, decodeStream } from './content-coding.js';
 import { type Connections, connectionsOf, givenConnections } from './connections.js';

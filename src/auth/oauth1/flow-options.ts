@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { checkRequesterOptions, type HttpRequesterOptions } from '../../http/http-requester.js';
-import { checkOptions, oneOf, type OptionRules, RULES } from '../../option-check.js';
+import { checkOptions, oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { ForgeLogger } from '../../logger.js';
 import { assertSecureUrl } from '../../providers/grant-options.js';
 import type { EncryptionOptions } from '../../storage/encryption.js';

@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, sign } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
-import { isRecord } from '../../option-check.js';
+import { isRecord } from '../../option-check/option-check.js';
 
 /** The signature methods that are built in. */
 export type OAuth1SignatureMethodName =

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../errors.js';
-import { oneOf, type OptionRules, RULES } from '../../option-check.js';
+import { oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { KeySource } from '../../providers/signing-key.js';
 import { isFile, type TextSource } from '../../providers/text-source.js';
 import { ClientKey } from './client-key.js';

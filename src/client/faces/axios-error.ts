@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig, isCancel } from 'axios';
 import { ForgeAuthError, type HttpStatusError, TimeoutError } from '../../errors.js';
-import { REDACTED, redactHeaders, redactUrl } from '../../redact.js';
+import { REDACTED, redactHeaders, redactUrl } from '../../redaction/redact.js';
 import { SentRequest } from './sent-request.js';
 
 /** What axios would have rejected with, as far as it knows such a failure; our own error is its cause. */

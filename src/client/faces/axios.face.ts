@@ -8,7 +8,7 @@ import axios, {
 } from 'axios';
 import { HttpStatusError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
-import { redactUrl } from '../../redact.js';
+import { redactUrl } from '../../redaction/redact.js';
 import { isOriginalValidateStatus, pristineDefaults } from './axios-defaults.js';
 import { axiosErrorOf } from './axios-error.js';
 import { followerOf, requestOf } from './axios-request.js';

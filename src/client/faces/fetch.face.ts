@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { ForgeAuthError, InvalidRequestError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
-import { redactUrl } from '../../redact.js';
+import { redactUrl } from '../../redaction/redact.js';
 import { type CallRequest, discard } from '../request/call-request.js';
 import type { ClientCore } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
@@ -9,7 +9,7 @@ import { fetchBodyOf, requestBodyOf } from './fetch-body.js';
 import { AbandonedBodies, FetchedResponse } from './fetched-response.js';
 import { MAX_BYTES_IN_MEMORY } from '../request/request-builder.js';
 import type { RequestConfig } from '../request/request-config.js';
-import { ownOptions } from '../../own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 
 /** What a call through `fetch` may ask of this package, beside what `fetch` knows. */
 export type ForgeFetchOptions = Pick<

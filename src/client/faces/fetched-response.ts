@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import { ForgeAuthError, ResponseParseError } from '../../errors.js';
-import { RedactedCause, redactUrl } from '../../redact.js';
+import { RedactedCause, redactUrl } from '../../redaction/redact.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { CallScope } from '../request/call-scope.js';
 

@@ -1,8 +1,8 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check.js';
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check/option-check.js';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
 import type { HookedCall, RequestHook } from '../layers/hooks.layer.js';
-import { ownOptions } from '../../own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 
 /** Options of {@link CorrelationIdHook}. */
 export interface CorrelationIdHookOptions {

@@ -1,8 +1,8 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check.js';
+import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { HookedCall, ResponseHook } from '../layers/hooks.layer.js';
-import { ownOptions } from '../../own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 
 /** What a service last said about how much more it will take. */
 export interface RateLimit {

@@ -3,7 +3,7 @@ import type { ForgeLogger } from '../../logger.js';
 import { ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
-import { ownCause } from '../../own-cause.js';
+import { ownCause } from '../../redaction/own-cause.js';
 import { type Call, type CallRequest, discard, secretsOfCall } from '../request/call-request.js';
 import type { Layer } from './layer.js';
 import { headersOf } from '../request/request-headers.js';

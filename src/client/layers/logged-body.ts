@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { HttpHeaders } from '../../http/http-request.js';
-import { isSecret } from '../../known-secrets.js';
-import { REDACTED } from '../../redact.js';
+import { isSecret } from '../../redaction/known-secrets.js';
+import { REDACTED } from '../../redaction/redact.js';
 
 /** More of a body than this nobody reads in a log. */
 const MAX_CHARACTERS = 2_000;

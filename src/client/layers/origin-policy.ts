@@ -1,5 +1,5 @@
 import { ConfigurationError, OriginNotAllowedError } from '../../errors.js';
-import { redactUrl } from '../../redact.js';
+import { redactUrl } from '../../redaction/redact.js';
 import { originOf, type PreparedBase } from '../../http/url.js';
 
 /** Origins that may see a service's credential: its own, and those it names. */

@@ -2,7 +2,7 @@ import { credentialHeadersOf } from '../../auth/composite.authenticator.js';
 import { ForgeAuthError } from '../../errors.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
 import { originOf } from '../../http/url.js';
-import { redactUrl } from '../../redact.js';
+import { redactUrl } from '../../redaction/redact.js';
 import { type CallRequest, discard } from '../request/call-request.js';
 import type { Layer } from './layer.js';
 

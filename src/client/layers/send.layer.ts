@@ -8,9 +8,9 @@ import { frameBody } from '../../http/framed-body.js';
 import { afterPatiently } from '../../http/patient-timer.js';
 import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';
-import { secretsOf } from '../../known-secrets.js';
-import { ownCause } from '../../own-cause.js';
-import { redactUrl } from '../../redact.js';
+import { secretsOf } from '../../redaction/known-secrets.js';
+import { ownCause } from '../../redaction/own-cause.js';
+import { redactUrl } from '../../redaction/redact.js';
 import { isIdempotent } from '../request/call-request.js';
 import type { Layer, SentRequest } from './layer.js';
 

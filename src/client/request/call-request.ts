@@ -4,7 +4,7 @@ import type { BodySource } from '../../http/request-body.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { CallScope } from './call-scope.js';
 import type { SentCredentials } from '../layers/sent-credentials.js';
-import { secretsOf } from '../../known-secrets.js';
+import { secretsOf } from '../../redaction/known-secrets.js';
 
 /** What is known of one call, whatever attempts and hops it takes. */
 export interface Call {

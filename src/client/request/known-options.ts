@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '../../errors.js';
-import { suggestionFor } from '../../option-suggestion.js';
+import { suggestionFor } from '../../option-check/option-suggestion.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { ForgeRequest } from './request-config.js';
 

@@ -14,7 +14,7 @@ import type { ForgeRequest, RequestHeaders } from './request-config.js';
 import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
-import { shownValue } from '../../redact.js';
+import { shownValue } from '../../redaction/redact.js';
 
 /** More than any answer that an app holds in memory on purpose; a few hundred kilobytes of it may unpack to more. */
 export const MAX_BYTES_IN_MEMORY = 104_857_600;

@@ -1,4 +1,4 @@
-import { oneOf, type OptionRules, RULES } from '../../option-check.js';
+import { oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { SecretSource } from '../secret.js';
 import type { KeySource } from '../signing-key.js';
 import type { TextSource } from '../text-source.js';

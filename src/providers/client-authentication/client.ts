@@ -13,7 +13,7 @@ import { functionAuthentication } from './function.js';
 import { none } from './none.js';
 import { CLIENT_AUTHENTICATIONS, PREFERRED } from './registry.js';
 import { hasCertificate } from './tls-client-auth.js';
-import { shownValue } from '../../redact.js';
+import { shownValue } from '../../redaction/redact.js';
 
 /** What a server supports that lists nothing (RFC 8414 §2). */
 const UNLISTED = ['client_secret_basic'];

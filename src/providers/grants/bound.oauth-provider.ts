@@ -1,8 +1,8 @@
-import { ownOptions } from '../../own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { AuthenticationError, ConnectionError } from '../../errors.js';
 import { readTls } from '../../http/fresh-tls.agent.js';
 import type { HttpRequester } from '../../http/http-requester.js';
-import { RedactedCause } from '../../redact.js';
+import { RedactedCause } from '../../redaction/redact.js';
 import { isAnswered, isTransient } from '../../token/token-failure.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import type { ServiceScope } from '../../token/runtime.js';

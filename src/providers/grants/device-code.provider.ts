@@ -1,5 +1,5 @@
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
-import { type OptionRules, RULES } from '../../option-check.js';
+import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';

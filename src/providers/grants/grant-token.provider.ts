@@ -1,4 +1,4 @@
-import { type OptionRules, RULES } from '../../option-check.js';
+import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { ConfigurationError } from '../../errors.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import { slowFingerprintOf } from '../secret.js';

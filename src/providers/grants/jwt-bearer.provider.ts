@@ -1,4 +1,4 @@
-import { type OptionRules, RULES } from '../../option-check.js';
+import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { canonicalRequest, fingerprintOf, scopes } from '../../token/token-key.js';

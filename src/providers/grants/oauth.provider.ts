@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isRecord, type OptionRules } from '../../option-check.js';
+import { isRecord, type OptionRules } from '../../option-check/option-check.js';
 import type { TlsOptions } from '../../http/tls-options.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { standaloneScope } from '../../token/standalone.js';
@@ -9,7 +9,7 @@ import { BoundOAuthProvider, type BoundOAuthProviderParts } from './bound.oauth-
 import { opaqueOptions } from '../opaque-parts.js';
 import type { Grant } from './grant.js';
 import { checkGrantOptions, type GrantOptions } from '../grant-options.js';
-import { ownOptions } from '../../own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 
 /** A grant at an OAuth 2 token endpoint: a definition, bound to a service before it is used. */
 export abstract class OAuthTokenProvider<O extends GrantOptions> implements BindableTokenProvider {

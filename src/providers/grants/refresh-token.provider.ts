@@ -1,4 +1,4 @@
-import { type OptionRules, RULES } from '../../option-check.js';
+import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { TokenRefreshError } from '../../errors.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import { Secret, type SecretSource } from '../secret.js';

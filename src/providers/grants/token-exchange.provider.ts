@@ -1,4 +1,4 @@
-import { type OptionRules, RULES } from '../../option-check.js';
+import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';

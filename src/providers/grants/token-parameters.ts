@@ -1,4 +1,4 @@
-import { ownOptions } from '../../own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { scopes } from '../../token/token-key.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { GrantOptions } from '../grant-options.js';

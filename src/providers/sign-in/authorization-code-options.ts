@@ -1,4 +1,4 @@
-import { type OptionRules, RULES } from '../../option-check.js';
+import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
 
 /** Why the implicit flow is no option. */

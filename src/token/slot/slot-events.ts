@@ -1,5 +1,5 @@
 import type { ForgeLogger } from '../../logger.js';
-import { RedactedCause } from '../../redact.js';
+import { RedactedCause } from '../../redaction/redact.js';
 import type { Token } from '../token.js';
 
 /** What happens to the tokens of a slot. */

@@ -14,7 +14,7 @@ import { type RenewalRequest, TokenRenewal, type TokenWork } from './token-renew
 import { type ShelvedToken, TokenShelf } from './token-shelf.js';
 import type { Replacement, TokenHandle, TokenKind } from '../token-source.js';
 import type { Token } from '../token.js';
-import { ownOptions } from '../../own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 
 /** How far a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
 const FIRST_AHEAD_MS = 1_000;

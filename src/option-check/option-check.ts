@@ -1,4 +1,4 @@
-import { ConfigurationError, type InvalidRequestError } from './errors.js';
+import { ConfigurationError, type InvalidRequestError } from '../errors.js';
 import { ownOptions } from './own-options.js';
 import { nameMeant, type NearbyOptions, suggestionFor } from './option-suggestion.js';
 
