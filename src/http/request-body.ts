@@ -1,4 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
+import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
 import { InvalidRequestError } from '../errors.js';
 import type { HttpBody } from './http-request.js';
@@ -58,7 +59,7 @@ function openNow(data: unknown, contentType: string | undefined): OpenBody {
   if (data instanceof URLSearchParams) return { body: data.toString(), contentType: FORM_TYPE };
   if (Buffer.isBuffer(data)) return { body: data };
   if (ArrayBuffer.isView(data)) return { body: Buffer.from(data.buffer, data.byteOffset, data.byteLength) };
-  if (data instanceof ArrayBuffer) return { body: Buffer.from(data) };
+  if (isAnyArrayBuffer(data)) return { body: Buffer.from(data) };
   if (isNodeStream(data)) return { body: guarded(data instanceof Readable ? data : piped(data)) };
   if (data instanceof globalThis.ReadableStream) return { body: guarded(Readable.fromWeb(data as ReadableStream)) };
   if (contentType?.startsWith('application/x-www-form-urlencoded') === true && typeof data === 'object') {

@@ -54,7 +54,7 @@ export function resolveUrl(base: PreparedBase | undefined, url: string, params?:
   if (problem !== undefined) throw new InvalidRequestError(`The URL ${problem}${shown(url)}.`);
   const whole = withParams(join(base, asked), params);
   const parsed = parse(whole);
-  if (parsed === undefined) throw new InvalidRequestError('The URL is no valid URL.');
+  if (parsed === undefined) throw invalidUrl('The URL is no valid URL.');
   return parsed.href;
 }
 
@@ -117,7 +117,7 @@ function join(base: PreparedBase | undefined, url: string): string {
   if (HTTP_URL.test(url)) return url;
   if (base === undefined) {
     const path = url.split('?', 1)[0] ?? '';
-    throw new InvalidRequestError(`The URL "${path}" is relative, and the service has no base URL. Set its baseUrl.`);
+    throw invalidUrl(`The URL "${path}" is relative, and the service has no base URL. Set its baseUrl.`);
   }
   return url === '' ? base.href : `${base.origin}${base.path}/${url.replace(/^\/+/, '')}`;
 }
@@ -125,6 +125,12 @@ function join(base: PreparedBase | undefined, url: string): string {
 function withParams(url: string, params: QueryParams | undefined): string {
   const query = params ? serializeParams(params) : '';
   return query === '' ? url : url + (url.includes('?') ? '&' : '?') + query;
+}
+
+/** With the code that Node has for it. */
+function invalidUrl(message: string): InvalidRequestError {
+  const cause = Object.assign(new TypeError('Invalid URL'), { code: 'ERR_INVALID_URL' });
+  return new InvalidRequestError(message, { cause });
 }
 
 function parse(url: string): URL | undefined {

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { AxiosError } from 'axios';
 import { BearerAuth, createForgeClient, type ForgeHttpClient } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
@@ -9,6 +10,10 @@ let client: ForgeHttpClient;
 beforeAll(async () => {
   server = await startServer((request, response) => {
     if (request.path === '/hang') return;
+    if (request.path === '/utf-8') {
+      response.writeHead(302, { location: Buffer.from('/größe?q=日本').toString('latin1') });
+      return void response.end();
+    }
     response.writeHead(200, { 'x-two': 'b' });
     if (request.path === '/unfinished') response.write('first');
     else response.end('here');
@@ -37,9 +42,79 @@ describe('axiosRef', () => {
     await client.axiosRef.get(new URL(`${server.origin}/here?a=1`) as never);
     expect(server.requests.map(({ url }) => url)).toEqual(['/here?a=1']);
   });
+
+  it('leaves a header out that is null', async () => {
+    await client.axiosRef.get('/here', { headers: { 'User-Agent': null } as never });
+    expect(server.requests[0]?.headers).not.toHaveProperty('user-agent');
+  });
+
+  it.each(['http://[', 'http://127.0.0.1:99999/'])('says that %s is no URL', async (url) => {
+    await expect(client.axiosRef.get(url)).rejects.toMatchObject({
+      name: 'AxiosError',
+      code: AxiosError.ERR_INVALID_URL,
+    });
+  });
+
+  it('takes an absolute URL where there is no base that it could be below', async () => {
+    const free = createForgeClient({ name: 'peers', allowedOrigins: [server.origin] });
+    const { status } = await free.axiosRef.get(`${server.origin}/here`, { allowAbsoluteUrls: false });
+    expect(status).toBe(200);
+    await free.close();
+  });
+});
+
+it.each<[string, (bytes: ArrayBuffer) => Promise<unknown>]>([
+  ['client', (bytes) => client.post('/here', bytes)],
+  ['axiosRef', (bytes) => client.axiosRef.post('/here', bytes)],
+  ['fetch', (bytes) => client.fetch('/here', { method: 'POST', body: bytes })],
+])('%s sends the bytes of an ArrayBuffer of another realm', async (_face, send) => {
+  await send(runInNewContext('new Uint8Array([104, 105]).buffer') as ArrayBuffer);
+  expect(server.requests[0]?.body.toString()).toBe('hi');
 });
 
 describe('fetch', () => {
+  it('reads a Location in UTF-8', async () => {
+    const { url } = await client.fetch('/utf-8');
+    expect(url).toBe(new URL('/größe?q=日本', server.origin).href);
+  });
+
+  it.each<[string, RequestInit, Record<string, unknown>]>([
+    ['no coding of a range', { headers: { Range: 'bytes=0-1' } }, { 'accept-encoding': 'identity' }],
+    ['the values of a list as one', { headers: { 'X-List': ['a', 'b'] as never } }, { 'x-list': 'a,b' }],
+    [
+      'what no-store asks of caches',
+      { cache: 'no-store' } as object,
+      { pragma: 'no-cache', 'cache-control': 'no-cache' },
+    ],
+    ['what no-cache asks of caches', { cache: 'no-cache' } as object, { 'cache-control': 'max-age=0' }],
+    ['the origin of a referrer', { referrer: 'https://other.example/a?secret' }, { referer: 'https://other.example/' }],
+    ['no referrer', { referrer: '' }, { referer: undefined }],
+  ])('sends %s, as plain fetch does', async (_what, init, headers) => {
+    await globalThis.fetch(`${server.origin}/here`, init);
+    await client.fetch('/here', init);
+    const names = Object.keys(headers);
+    const sent = server.requests.map((request) =>
+      Object.fromEntries(names.map((name) => [name, request.headers[name]])),
+    );
+    expect(sent).toEqual([headers, headers]);
+  });
+
+  it('sends the same for a Request', async () => {
+    await client.fetch(
+      new Request(`${server.origin}/here`, { cache: 'no-store', headers: { range: 'bytes=0-1' } } as object),
+    );
+    expect(server.requests[0]?.headers).toMatchObject({ 'cache-control': 'no-cache', 'accept-encoding': 'identity' });
+  });
+
+  it.each<[string, RequestInit]>([
+    ['Host', { headers: { Host: 'other.example' } }],
+    ['a cache mode that there is not', { cache: 'xyz' } as object],
+    ['a referrer that is no URL', { referrer: '/rel' }],
+  ])('is refused with %s', async (_what, init) => {
+    await expect(client.fetch('/here', init)).rejects.toThrow(TypeError);
+    expect(server.requests).toEqual([]);
+  });
+
   it('is refused without a URL', async () => {
     await expect((client.fetch as (...nothing: unknown[]) => Promise<Response>)()).rejects.toThrow(TypeError);
     expect(server.requests).toEqual([]);

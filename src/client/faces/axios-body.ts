@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { isAnyArrayBuffer } from 'node:util/types';
 import { InvalidRequestError } from '../../errors.js';
 import type { BodySource, OpenBody } from '../../http/request-body.js';
 import { bodySourceOf } from '../../http/request-body.js';
@@ -19,7 +20,7 @@ export function axiosBodyOf(data: unknown): BodySource | undefined {
   // axios sends no body for any of these.
   if (data === undefined || data === null || data === '' || data === false || data === 0) return undefined;
   if (typeof data === 'string' || Buffer.isBuffer(data)) return replayable({ body: data });
-  if (data instanceof ArrayBuffer) return replayable({ body: Buffer.from(new Uint8Array(data)) });
+  if (isAnyArrayBuffer(data)) return replayable({ body: Buffer.from(new Uint8Array(data)) });
   if (isFormDataStream(data)) return formDataStream(data);
   if (data instanceof Blob) return blobBody(data);
   if (data instanceof FormData || data instanceof ReadableStream || isNodeStream(data)) {

@@ -1,3 +1,4 @@
+import { isAnyArrayBuffer } from 'node:util/types';
 import { type AxiosAdapter, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { InvalidRequestError } from '../../errors.js';
 import { prepareBaseUrl, resolveUrl } from '../../http/url.js';
@@ -80,7 +81,7 @@ function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): st
       ? service.base
       : prepareBaseUrl(baseURL, service.name);
   const absolute = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i.test(url);
-  const below = absolute && allowAbsoluteUrls === false ? `/${url}` : url;
+  const below = absolute && allowAbsoluteUrls === false && base !== undefined ? `/${url}` : url;
   const address = resolveUrl(base, below.split('#', 1)[0] ?? '');
   if (params === undefined || params === null) return address;
   const query = axiosQueryOf(config);
@@ -101,7 +102,7 @@ function headersOf(config: InternalAxiosRequestConfig): {
     if (value === false || value === null) {
       headers[name] = null;
       withheld.add(name.toLowerCase());
-      if (value === false) unsent[name] = false;
+      unsent[name] = false;
     } else headers[name] = Array.isArray(value) ? value.map(String) : String(value);
   }
   if (config.auth !== undefined && config.auth !== null) {
@@ -131,7 +132,7 @@ function transportSettings(
 function isTooLarge(data: unknown, maxBodyLength: number | undefined): boolean {
   if (maxBodyLength === undefined || maxBodyLength < 0) return false;
   if (typeof data === 'string' || Buffer.isBuffer(data)) return Buffer.byteLength(data) > maxBodyLength;
-  return data instanceof ArrayBuffer && data.byteLength > maxBodyLength;
+  return isAnyArrayBuffer(data) && data.byteLength > maxBodyLength;
 }
 
 /** Cancel tokens, and abort signals of other makes. */

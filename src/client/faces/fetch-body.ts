@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { isAnyArrayBuffer } from 'node:util/types';
 import { type BodySource, bodySourceOf } from '../../http/request-body.js';
 
 /** A body that came whole within this many bytes is kept, so that it can be sent again. */
@@ -14,7 +15,7 @@ export function fetchBodyOf(body: unknown): BodySource | undefined {
   const known =
     body instanceof FormData ||
     body instanceof Blob ||
-    body instanceof ArrayBuffer ||
+    isAnyArrayBuffer(body) ||
     body instanceof ReadableStream ||
     body instanceof Readable ||
     ArrayBuffer.isView(body);

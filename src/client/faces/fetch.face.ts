@@ -78,6 +78,8 @@ async function requestOf(
   init: ForgeRequestInit | undefined,
   redirect: RequestRedirect,
 ): Promise<FaceRequest> {
+  if (init?.headers !== undefined && Object.keys(headersOf(init.headers)).some((name) => name.toLowerCase() === 'host'))
+    throw new InvalidRequestError('Host must not be among the headers: it is the URL that names it.');
   const given = input instanceof Request && init !== undefined ? new Request(input, init) : input;
   const parts =
     given instanceof Request
@@ -99,14 +101,14 @@ async function partsOfRequest(request: Request): Promise<FaceRequest> {
   return {
     url: request.url,
     method: request.method,
-    headers: Object.fromEntries(request.headers),
+    headers: withImplied(Object.fromEntries(request.headers), request),
     body: await requestBodyOf(request.body),
     signal: request.signal,
   };
 }
 
 function partsOfInit(url: string, init: RequestInit): FaceRequest {
-  const { method = 'GET', body, signal, headers } = init;
+  const { method = 'GET', body, signal } = init;
   if (FORBIDDEN_METHOD.test(method)) throw new InvalidRequestError(`'${method}' HTTP method is unsupported.`);
   const hasBody = body !== undefined && body !== null;
   if (hasBody && /^(?:get|head)$/i.test(method)) {
@@ -120,7 +122,7 @@ function partsOfInit(url: string, init: RequestInit): FaceRequest {
   return {
     url,
     method,
-    ...(headers === undefined ? undefined : { headers: headersOf(headers) }),
+    ...headersAsked(url, init),
     body: fetchBodyOf(body),
     ...(signal === undefined || signal === null ? undefined : { signal }),
   };
@@ -129,7 +131,61 @@ function partsOfInit(url: string, init: RequestInit): FaceRequest {
 function headersOf(headers: NonNullable<RequestInit['headers']>): Record<string, string> {
   if (headers instanceof Headers) return Object.fromEntries(headers);
   if (Symbol.iterator in headers) return Object.fromEntries(new Headers(headers));
-  return headers as Record<string, string>;
+  return Object.fromEntries(
+    Object.entries(headers as Record<string, unknown>).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join() : value,
+    ]),
+  ) as Record<string, string>;
+}
+
+/** What Node's types leave out of what its `fetch` reads. */
+interface Asked {
+  readonly cache?: string;
+  readonly referrer?: string;
+}
+
+function headersAsked(url: string, init: RequestInit): { headers?: Record<string, string> } {
+  const headers = init.headers === undefined ? undefined : headersOf(init.headers);
+  const { cache, referrer } = init as Asked;
+  const names = Object.keys(headers ?? {});
+  if (cache === undefined && referrer === undefined && !names.some((name) => /^range$/i.test(name)))
+    return headers === undefined ? {} : { headers };
+  const implied = impliedBy(url, cache, referrer);
+  return { headers: withImplied(headers ?? {}, implied) };
+}
+
+/** The platform's own rules of what may be asked; its words may quote what was. */
+function impliedBy(url: string, cache: string | undefined, referrer: string | undefined): Asked & { url: string } {
+  const address = /^https?:/i.test(url) && URL.canParse(url) ? new URL(url).origin : 'http://localhost/';
+  const asked = { ...(cache !== undefined && { cache }), ...(referrer !== undefined && { referrer }) };
+  try {
+    return new Request(address, asked as RequestInit);
+  } catch {
+    throw new InvalidRequestError('cache or referrer is not one that fetch knows.');
+  }
+}
+
+/** The headers that `fetch` writes for what a request says of caches, of where it comes from, and of ranges. */
+function withImplied(
+  headers: Record<string, string>,
+  { cache, referrer = '', url }: Asked & { url: string },
+): Record<string, string> {
+  const written = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const implied: Record<string, string> = {};
+  if (cache === 'no-store' || cache === 'reload')
+    Object.assign(implied, { pragma: 'no-cache', 'cache-control': 'no-cache' });
+  if (cache === 'no-cache') implied['cache-control'] = 'max-age=0';
+  if (written.has('range')) implied['accept-encoding'] = 'identity';
+  if (/^https?:/.test(referrer)) implied['referer'] = refererOf(new URL(referrer), url);
+  const missing = Object.entries(implied).filter(([name]) => !written.has(name));
+  return { ...headers, ...Object.fromEntries(missing) };
+}
+
+/** Another origin is told the origin alone. */
+function refererOf(referrer: URL, url: string): string {
+  if (referrer.origin !== new URL(url).origin) return `${referrer.origin}/`;
+  return referrer.origin + referrer.pathname + referrer.search;
 }
 
 function responseOf(

@@ -8,6 +8,8 @@ import type { Layer } from './layer.js';
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /** What another origin may see of a request's headers: nothing that could be a credential. */
 const HARMLESS_ELSEWHERE: ReadonlySet<string> = new Set([
   'accept',
@@ -89,7 +91,7 @@ function targetOf(request: CallRequest, response: HttpResponse): string | undefi
   if (typeof location !== 'string') return undefined;
   let url: URL;
   try {
-    url = new URL(location, request.url);
+    url = new URL(asWritten(location), request.url);
   } catch {
     return undefined;
   }
@@ -100,6 +102,16 @@ function targetOf(request: CallRequest, response: HttpResponse): string | undefi
   // Where a credential cannot be taken out, the redirect is not followed.
   const clean = request.call.sentCredentials?.removeFrom(url, url.origin !== originOf(request.url)) ?? true;
   return clean ? url.href : undefined;
+}
+
+/** Headers come as Latin-1; what was UTF-8 is read as such, as `fetch` does. */
+function asWritten(location: string): string {
+  if (!/[\x80-\xFF]/.test(location) || !/^[\0-\xFF]*$/.test(location)) return location;
+  try {
+    return UTF8.decode(Buffer.from(location, 'latin1'));
+  } catch {
+    return location;
+  }
 }
 
 /** 303 asks for a GET; so, in practice, do 301 and 302 after a POST. */
