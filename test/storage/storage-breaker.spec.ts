@@ -83,10 +83,20 @@ it('forgets what had another cause', () => {
   expect([breaker.failing, breaker.admit()]).toEqual([false, 'call']);
 });
 
-it('is closed for no longer when the clock is set back', () => {
+it('is closed for no longer when the clock is set back', async () => {
   breaker.failed('call');
   clock.jump(-3_600_000);
+  expect(breaker.admit()).toBeUndefined();
+  await clock.advance(500);
   expect(breaker.admit()).toBe('probe');
+});
+
+it('is closed for no longer when a clock is set back that knows the time of day alone', () => {
+  const { random, after } = clock;
+  const ofDay = new StorageBreaker({ now: () => clock.now(), random, after });
+  ofDay.failed('call');
+  clock.jump(-3_600_000);
+  expect(ofDay.admit()).toBe('probe');
 });
 
 it('never has two probes under way, and is never closed for good, whatever happens', async () => {
