@@ -119,13 +119,22 @@ function picture(pipeline) {
   return svg;
 }
 
+/** Answers the question that stands in the dialog. */
+let answer;
+
 function confirmed(question) {
   const dialog = byId('confirm');
+  answer?.(false);
   byId('confirm-question').textContent = question;
   dialog.returnValue = 'cancel';
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener('close', () => resolve(dialog.returnValue === 'confirm'), { once: true }));
+  return new Promise((resolve) => (answer = resolve));
 }
+
+// The event comes a while after the dialog has closed, and the next question may stand in it by then.
+byId('confirm').addEventListener('close', ({ target }) => {
+  if (!target.open) answer?.(target.returnValue === 'confirm');
+});
 
 const ACTIONS = {
   renew: ['Renew', (name) => 'Obtain a new token for ' + name + ' now?', 'renewed'],
@@ -139,11 +148,11 @@ async function act(name, action) {
   const result = byId('result');
   result.textContent = name + ' …';
   try {
-    const answer = await fetch(base + '/services/' + encodeURIComponent(name) + '/' + action, {
+    const response = await fetch(base + '/services/' + encodeURIComponent(name) + '/' + action, {
       method: 'POST',
       headers: { 'X-CSRF-Token': meta('forge-csrf') },
     });
-    const { outcome, code, error } = await answer.json();
+    const { outcome, code, error } = await response.json();
     result.textContent = outcome === 'done' ? name + ': ' + done + '.' : name + ': failed (' + (code || error || outcome) + ').';
   } catch {
     result.textContent = name + ': the application does not answer.';
