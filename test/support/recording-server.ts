@@ -70,6 +70,8 @@ export async function startServer(handler: Handler, options: ServerOptions = {})
   const server = options.tls
     ? createHttpsServer({ ...certificate, ...(options.tls === true ? {} : options.tls) })
     : createHttpServer();
+  // A busy machine is no reason to close a connection that the client goes on using.
+  server.keepAliveTimeout = 60_000;
   server.on('connection', (socket) => {
     socket.unref();
     connections += 1;
