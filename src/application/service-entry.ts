@@ -145,6 +145,11 @@ export class ServiceEntry implements ServiceHandle {
     await Promise.all(this.#furtherManagers.map((manager) => manager.ready()));
   }
 
+  /** What its tokens are from, as far as it was opened; one that it shares with another service among them. */
+  get sources(): readonly TokenSource[] {
+    return [this.#manager, ...this.#furtherManagers].flatMap(({ source }) => source ?? []);
+  }
+
   /** Gets the tokens of a service that asks for it. */
   async warmUp(): Promise<void> {
     if (this.#tokenOptions?.warmUp === true) await this.#ownTokens.getToken();

@@ -47,7 +47,7 @@ export async function createTokenSource(
   };
   return isSourceProvider(provider)
     ? provider.createSource(scope)
-    : new ProviderTokenSource(scope, bindProvider(provider, scope));
+    : new ProviderTokenSource(scope, bindProvider(provider, scope), provider);
 }
 
 /** The pipeline that a source runs, if it runs one. */

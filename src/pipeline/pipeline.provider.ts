@@ -59,6 +59,6 @@ export class PipelineTokenProvider implements SourceProvider {
     const { standalone = false, events } = scope;
     const bound = standalone ? await this.pipeline.ready(scope) : await this.pipeline.bind(scope);
     bound.listen(events);
-    return new PipelineTokenSource(bound, this.#refreshFromStep);
+    return new PipelineTokenSource(bound, this.#refreshFromStep, this.pipeline);
   }
 }

@@ -1,19 +1,24 @@
 import { InvalidRequestError } from '../errors.js';
 import type { RefusingResources } from '../token/refusing-resources.js';
 import type { TokenRequest } from '../token/token-provider.js';
-import type { Replacement, TokenHandle, TokenSource } from '../token/token-source.js';
+import type { Replacement, TokenHandle, TokenOrigin, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
 
 /** A pipeline's result as a manager's tokens: nothing is kept twice. */
 export class PipelineTokenSource implements TokenSource, TokenHandle {
   readonly pipeline: BoundPipeline;
+  readonly origin: TokenOrigin;
   readonly #refreshFromStep: string | undefined;
 
-  /** @throws {ConfigurationError} when `refreshFromStep` is no step */
-  constructor(pipeline: BoundPipeline, refreshFromStep: string | undefined) {
+  /**
+   * @param definition the pipeline as the app wrote it
+   * @throws {ConfigurationError} when `refreshFromStep` is no step
+   */
+  constructor(pipeline: BoundPipeline, refreshFromStep: string | undefined, definition: object = pipeline) {
     if (refreshFromStep !== undefined) pipeline.graph.assertKnown(refreshFromStep);
     this.pipeline = pipeline;
+    this.origin = { definition, endpoint: undefined, identity: async () => undefined };
     this.#refreshFromStep = refreshFromStep;
   }
 

@@ -13,10 +13,10 @@ import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
 import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
-import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
+import type { BoundTokenProvider, TokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
-import type { TokenHandle, TokenSource } from './token-source.js';
+import type { TokenHandle, TokenOrigin, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 import { ownOptions } from '../option-check/own-options.js';
@@ -26,15 +26,18 @@ import { ownCause } from '../redaction/own-cause.js';
 export class ProviderTokenSource implements TokenSource {
   readonly #scope: ServiceScope;
   readonly #provider: BoundTokenProvider;
+  readonly #definition: TokenProvider;
   readonly #endpoint: EndpointBackoff;
   readonly #slots: SlotCache;
   readonly #default: TokenSlot;
   #http: HttpRequester | undefined;
 
-  constructor(scope: ServiceScope, provider: BoundTokenProvider) {
+  /** @param definition the provider as the app wrote it, where it was bound */
+  constructor(scope: ServiceScope, provider: BoundTokenProvider, definition: TokenProvider = provider) {
     const deadlineMs = declared(provider, 'deadlineMs') ?? scope.settings.deadlineMs;
     this.#scope = { ...scope, settings: { ...scope.settings, deadlineMs } };
     this.#provider = provider;
+    this.#definition = definition;
     this.#slots = new SlotCache(declared(provider, 'maxTokens'));
     const { keyPrefix, keyName } = scope;
     const identity = declared(provider, 'identity') ?? [];
@@ -65,6 +68,17 @@ export class ProviderTokenSource implements TokenSource {
   /** Whose tokens these are. */
   get provider(): BoundTokenProvider {
     return this.#provider;
+  }
+
+  get origin(): TokenOrigin {
+    const { name } = this.#provider.constructor;
+    const own = declared(this.#provider, 'identity');
+    const endpoint = declared(this.#provider, 'endpoint') ?? (own && [name, ...own]);
+    return {
+      definition: this.#definition,
+      endpoint: endpoint && fingerprintOf(endpoint),
+      identity: async () => (endpoint === undefined ? undefined : fingerprintOf(await this.#identity())),
+    };
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {
@@ -127,13 +141,14 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   async #key(request: string): Promise<string> {
-    const provider = this.#provider;
     const { keyPrefix, keyName } = this.#scope;
-    const identity = [
-      ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
-      ...(declared(provider, 'identity') ?? []),
-    ];
-    return tokenKey({ prefix: keyPrefix, serviceName: keyName, identity, request });
+    return tokenKey({ prefix: keyPrefix, serviceName: keyName, identity: await this.#identity(), request });
+  }
+
+  async #identity(): Promise<readonly string[]> {
+    const provider = this.#provider;
+    const parts = (await provider.keyParts?.()) ?? [provider.constructor.name];
+    return [...parts, ...(declared(provider, 'identity') ?? [])];
   }
 
   #context(request: TokenRequest, signal: AbortSignal): TokenRequestContext {

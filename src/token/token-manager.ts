@@ -202,5 +202,5 @@ function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSo
   if (isSourceProvider(provider)) return provider.createSource(scope);
   const bound = bindProvider(provider, scope);
   const anonymous = name === undefined && bound.keyParts === undefined && bound.identity === undefined;
-  return new ProviderTokenSource(anonymous ? { ...scope, keyName: randomUUID() } : scope, bound);
+  return new ProviderTokenSource(anonymous ? { ...scope, keyName: randomUUID() } : scope, bound, provider);
 }

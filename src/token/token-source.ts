@@ -48,6 +48,16 @@ export interface TokenHandle {
   forget(): Promise<void>;
 }
 
+/** What the tokens of a source are made from: two sources of one origin ask for the same token, each for itself. */
+export interface TokenOrigin {
+  /** The provider or pipeline, as the app wrote it. */
+  readonly definition: object;
+  /** What tells its endpoint and client apart; undefined where it is not told. */
+  readonly endpoint: string | undefined;
+  /** What tells its token from every other; undefined where it is not told. */
+  identity(): Promise<string | undefined>;
+}
+
 /** What a TokenManager stands on: a provider's tokens by key, or a pipeline. */
 export interface TokenSource {
   /**
@@ -61,5 +71,7 @@ export interface TokenSource {
   invalidate(rejected?: Token): Promise<void>;
   /** How its tokens are shown to a service, over where the service wants them. */
   presenter?(placement: TokenPresenter): TokenPresenter;
+  /** Left out where nothing is obtained: the tokens are somebody else's. */
+  readonly origin?: TokenOrigin;
   close(): Promise<void>;
 }
