@@ -41,6 +41,8 @@ async function warningsOf(...auths: TokenAuthOptions[]): Promise<readonly string
 const provider = (more: Partial<ClientCredentialsTokenProviderOptions> = {}): ClientCredentialsTokenProvider =>
   new ClientCredentialsTokenProvider({ tokenUrl: world.endpoint.url, ...CLIENT, ...more });
 
+const sealed = (): Promise<string> => Promise.reject(new Error('the vault is sealed'));
+
 /** Of the app's own; tells no identity. */
 class OwnProvider implements TokenProvider {
   async fetchToken(): Promise<Token> {
@@ -130,11 +132,7 @@ describe('services that ask for the same token, each for itself', () => {
     ],
     [
       'a secret that cannot be read yet',
-      () => {
-        const unread = (): ClientCredentialsTokenProvider =>
-          provider({ clientSecret: () => Promise.reject(new Error('the vault is sealed')) });
-        return [{ provider: unread() }, { provider: unread() }];
-      },
+      () => [{ provider: provider({ clientSecret: sealed }) }, { provider: provider({ clientSecret: sealed }) }],
     ],
   ])('are not named: %s', async (_what, auths) => {
     expect(await warningsOf(...auths())).toEqual([]);
@@ -158,8 +156,8 @@ describe('services that ask for the same token, each for itself', () => {
     const { endpoint } = world;
     const calls = async (): Promise<number> => {
       const before = endpoint.tokenRequests;
-      const clients = ['a', 'b'].map((name) => app!.get(ForgeAuthService, { strict: false }).client(name));
-      for (let turn = 0; turn < 10; turn += 1) for (const client of clients) await client.get('/');
+      const clients = ['a', 'b'].map((name) => app?.get(ForgeAuthService, { strict: false }).client(name));
+      for (let turn = 0; turn < 10; turn += 1) for (const client of clients) await client?.get('/');
       return endpoint.tokenRequests - before;
     };
     endpoint.configure({
@@ -170,7 +168,7 @@ describe('services that ask for the same token, each for itself', () => {
     });
     await warningsOf({ provider: provider() }, { provider: provider() });
     expect(await calls()).toBe(20);
-    await app!.close();
+    await app?.close();
     await warningsOf({ provider: provider() }, { tokenManager: 'a' });
     expect(await calls()).toBe(1);
   });
