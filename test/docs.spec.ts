@@ -21,7 +21,9 @@ declare global {
   const baseUrl: string, tokenUrl: string, clientId: string, clientSecret: string, tokenKey: string;
   const client: ForgeHttpClient, tokens: TokenManager;
   const metrics: { count(name: string): void };
-  const sign: (...parts: string[]) => string, readKey: () => Promise<string>;
+  const sign: (...parts: string[]) => string, readKey: () => Promise<string>, readAccountKey: () => Promise<string>;
+  const readCertificate: () => Promise<{ cert: string; key: string }>, callerToken: () => string | undefined;
+  const username: string, password: string, refreshToken: string;
   class AppModule {}
 }
 `;
