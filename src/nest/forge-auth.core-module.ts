@@ -7,8 +7,9 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { type AmbientContext, joinContext } from '../auth/caller.js';
+import { handledRequests } from './fastify-requests.js';
 import { ForgeAuthEvents } from './forge-auth.events.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import { ForgeAuthService } from './forge-auth.service.js';
@@ -26,20 +27,24 @@ const EVERY_PATH = '{*path}';
 export class ForgeAuthCoreModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #registry: ForgeAuthRegistry;
   readonly #modules: ModulesContainer;
+  readonly #http: HttpAdapterHost;
   #leave: (() => void)[] = [];
 
   constructor(
     @Inject(ForgeAuthRegistry) registry: ForgeAuthRegistry,
     @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(HttpAdapterHost) http: HttpAdapterHost,
   ) {
     this.#registry = registry;
     this.#modules = modules;
+    this.#http = http;
   }
 
   configure(consumer: MiddlewareConsumer): void {
     const { requestContext = false } = this.#registry.rootOptions;
     if (requestContext === false) return;
-    const context = new ForgeRequestContext(requestContext === true ? {} : requestContext);
+    const handled = handledRequests(this.#http.httpAdapter);
+    const context = new ForgeRequestContext(requestContext === true ? {} : requestContext, handled);
     consumer.apply(context.use.bind(context)).forRoutes(EVERY_PATH);
   }
 

@@ -1,8 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
-import { type Observable, throwError } from 'rxjs';
-import { type ForgeAuthError, isForgeAuthError } from '../errors.js';
+import type { ForgeAuthError } from '../errors.js';
 import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
 import { type ForgeAuthProblem, problemOf } from './forge-auth.problem.js';
+import { answerWithProblem, forgeAuthErrorOf, type ProblemAnswer } from './problem-answer.js';
 
 /** Options of {@link ForgeAuthExceptionFilter}. */
 export interface ForgeAuthExceptionFilterOptions {
@@ -17,26 +17,11 @@ const RULES_OF: OptionRules<ForgeAuthExceptionFilterOptions> = Object.freeze({
   },
 });
 
-/** What Express and Fastify have in common. */
-interface HttpReply {
-  readonly headersSent?: boolean;
-  readonly sent?: boolean;
-  status(status: number): HttpReply;
-  header(name: string, value: string): HttpReply;
-  send(body: string): unknown;
-}
-
 /** Every error of this package: of another copy of it, too, and those that stand behind an error of axios. */
 class AnyForgeAuthError {
   static [Symbol.hasInstance](error: unknown): boolean {
     return forgeAuthErrorOf(error) !== undefined;
   }
-}
-
-function forgeAuthErrorOf(error: unknown): ForgeAuthError | undefined {
-  if (isForgeAuthError(error)) return error;
-  const { cause } = (error ?? {}) as { cause?: unknown };
-  return isForgeAuthError(cause) ? cause : undefined;
 }
 
 /**
@@ -65,33 +50,15 @@ export class ForgeAuthExceptionFilter implements ExceptionFilter {
   }
 
   /** Answers a request; of GraphQL returns the error that its executor is to report, of a microservice a stream of it. */
-  catch(thrown: unknown, host: ArgumentsHost): Error | Observable<never> | void {
+  catch(thrown: unknown, host: ArgumentsHost): ProblemAnswer {
     const error = forgeAuthErrorOf(thrown) as ForgeAuthError;
-    const { problem, retryAfterSeconds } = problemOf(error, this.#passStatuses);
-    this.#log(error, problem);
-    const context: string = host.getType();
-    if (context === 'http') return answer(host.switchToHttp().getResponse<HttpReply>(), problem, retryAfterSeconds);
-    const more = retryAfterSeconds === undefined ? undefined : { retryAfter: retryAfterSeconds };
-    if (context === 'graphql') return graphqlError({ ...problem, ...more });
-    return throwError(() => ({ ...problem, ...more, message: problem.title }));
+    const answer = problemOf(error, this.#passStatuses);
+    this.#log(error, answer.problem);
+    return answerWithProblem(host, answer);
   }
 
   #log(error: ForgeAuthError, { status }: ForgeAuthProblem): void {
     if (status === 500) this.#logger.error(error.message, error.stack);
     else if (status > 500) this.#logger.warn(`Answered ${status}: ${error.message}`);
   }
-}
-
-function answer(reply: HttpReply, problem: ForgeAuthProblem, retryAfterSeconds: number | undefined): void {
-  // A body that is half sent cannot become another.
-  if (reply.headersSent === true || reply.sent === true) return;
-  if (retryAfterSeconds !== undefined) reply.header('Retry-After', String(retryAfterSeconds));
-  reply.status(problem.status).header('Content-Type', 'application/problem+json').send(JSON.stringify(problem));
-}
-
-/** An error that graphql-js reports with our `extensions`; it reads them of any error. */
-function graphqlError(extensions: ForgeAuthProblem): Error {
-  const error = Object.assign(new Error(extensions.title), { extensions });
-  delete error.stack;
-  return error;
 }

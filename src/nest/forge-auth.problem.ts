@@ -47,7 +47,7 @@ const STATUS_OF_UPSTREAM: Readonly<Record<number, number>> = Object.freeze({ 408
  */
 export function problemOf(
   error: ForgeAuthError,
-  passStatuses: ReadonlySet<number>,
+  passStatuses: ReadonlySet<number> = new Set(),
 ): { problem: ForgeAuthProblem; retryAfterSeconds: number | undefined } {
   const status = statusOf(error, passStatuses);
   const { code, serviceName } = error;
@@ -86,7 +86,7 @@ function detailOf(status: number, serviceName: string | undefined): string {
   const service = serviceName === undefined ? 'A service' : `The service "${serviceName}"`;
   switch (status) {
     case 401:
-      return 'The user must sign in again.';
+      return 'The user must sign in.';
     case 500:
       return 'The request to a service could not be made.';
     case 503:

@@ -19,10 +19,13 @@ const BEARER = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
  */
 export class ForgeRequestContext implements NestMiddleware {
   readonly #options: RequestContextOptions;
+  readonly #handled: (request: object) => unknown;
 
   // No decorator: Nest makes one without options where an app applies the class itself.
-  constructor(options: RequestContextOptions = {}) {
+  /** @param handled finds the request that guards and handlers see, where it is another one */
+  constructor(options: RequestContextOptions = {}, handled: (request: object) => unknown = (request) => request) {
     this.#options = options;
+    this.#handled = handled;
   }
 
   /** The caller's bearer token, without its scheme; undefined where there is none. */
@@ -56,7 +59,7 @@ export class ForgeRequestContext implements NestMiddleware {
   /** Answers the request on behalf of whoever sent it. */
   use(request: InboundRequest, _response: unknown, next: () => void): void {
     const { subject } = this.#options;
-    runAs(new Caller(bearerTokenOf(request), () => subject?.(request)), next);
+    runAs(new Caller(bearerTokenOf(request), () => subject?.(this.#handled(request))), next);
   }
 }
 

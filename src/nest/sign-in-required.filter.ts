@@ -1,5 +1,7 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger, Optional } from '@nestjs/common';
-import { AuthenticationError } from '../errors.js';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Optional } from '@nestjs/common';
+import { AuthenticationError, type ForgeAuthError } from '../errors.js';
+import { problemOf } from './forge-auth.problem.js';
+import { answerWithProblem, forgeAuthErrorOf, type HttpReply, type ProblemAnswer } from './problem-answer.js';
 
 /** Options of {@link SignInRequiredFilter}. */
 export interface SignInRequiredFilterOptions {
@@ -17,51 +19,53 @@ export const SIGN_IN_REQUIRED_OPTIONS = 'FORGE_AUTH_SIGN_IN_REQUIRED_OPTIONS';
 
 const CODES: ReadonlySet<string> = new Set(['FORGE_AUTH_AUTHORIZATION_REQUIRED', 'FORGE_AUTH_REFRESH_FAILED']);
 
-/** The part that Express's response and Fastify's reply have in common. */
-interface Reply {
-  status(code: number): Reply;
-  header(name: string, value: string): Reply;
-  send(body: string): unknown;
+/** Every error that says so: of another copy of this package, too, and those that stand behind an error of axios. */
+class SignInRequired {
+  static [Symbol.hasInstance](error: unknown): boolean {
+    return isCoded(forgeAuthErrorOf(error));
+  }
 }
 
 /**
  * Turns "this user must sign in" into an answer: a redirect to the sign-in for a browser that navigates, a 401 problem
- * document for everybody else. Every other `AuthenticationError` is answered as Nest answers what it does not know.
+ * document for everybody else on Express and Fastify, and the same members in the `extensions` of a GraphQL error or in
+ * the error of a microservice. Every other error is left to Nest, and to other filters.
  *
  * `app.useGlobalFilters(new SignInRequiredFilter({ redirectTo }))`, or `@UseFilters()`, or as `APP_FILTER`.
  * @see [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)
  */
-@Catch(AuthenticationError)
-export class SignInRequiredFilter implements ExceptionFilter<AuthenticationError> {
+@Catch(SignInRequired)
+export class SignInRequiredFilter implements ExceptionFilter {
   readonly #options: SignInRequiredFilterOptions;
-  readonly #logger = new Logger('ForgeAuth');
 
   constructor(@Optional() @Inject(SIGN_IN_REQUIRED_OPTIONS) options?: SignInRequiredFilterOptions) {
     this.#options = options ?? {};
   }
 
-  catch(error: AuthenticationError, host: ArgumentsHost): void {
-    // Queues, sockets and GraphQL have answers of their own.
-    if (host.getType() !== 'http') throw error;
-    const http = host.switchToHttp();
-    const reply = http.getResponse<Reply>();
-    if (!CODES.has(error.code)) {
-      this.#logger.error(error.message);
-      sendJson(reply, 500, 'application/json', { statusCode: 500, message: 'Internal server error' });
-      return;
-    }
-    const request = http.getRequest<NavigatingRequest>();
+  /** Answers a request; of GraphQL returns the error that its executor is to report, of a microservice a stream of it. */
+  catch(thrown: unknown, host: ArgumentsHost): ProblemAnswer {
+    const error = forgeAuthErrorOf(thrown) as ForgeAuthError;
+    const url = host.getType() === 'http' ? this.#signInOf(error, host.switchToHttp().getRequest()) : undefined;
+    if (url === undefined) return answerWithProblem(host, problemOf(error));
+    const reply = host.switchToHttp().getResponse<HttpReply>();
+    reply.status(302).header('location', url).header('cache-control', 'no-store').send('');
+  }
+
+  /** Where a browser that navigates is sent. */
+  #signInOf({ serviceName }: ForgeAuthError, request: NavigatingRequest): string | undefined {
     const { redirectTo } = this.#options;
-    const target = typeof redirectTo === 'function' ? redirectTo(error.serviceName, request) : redirectTo;
-    const url = isNavigation(request) ? target : undefined;
-    if (url === undefined) sendJson(reply, 401, 'application/problem+json', problemOf(error));
-    else reply.status(302).header('location', url).header('cache-control', 'no-store').send('');
+    if (!isNavigation(request)) return undefined;
+    return typeof redirectTo === 'function' ? redirectTo(serviceName, request) : redirectTo;
   }
 }
 
 /** Whether an error says that a user must sign in, for the first time or again. */
 export function isSignInRequired(error: unknown): error is AuthenticationError {
-  return error instanceof AuthenticationError && CODES.has(error.code);
+  return error instanceof AuthenticationError && isCoded(error);
+}
+
+function isCoded(error: ForgeAuthError | undefined): boolean {
+  return error !== undefined && CODES.has(error.code);
 }
 
 interface NavigatingRequest {
@@ -72,19 +76,4 @@ interface NavigatingRequest {
 /** A browser that shows what it gets: it can be sent elsewhere. */
 function isNavigation({ method, headers }: NavigatingRequest): boolean {
   return (method === 'GET' || method === 'HEAD') && String(headers['accept'] ?? '').includes('text/html');
-}
-
-function sendJson(reply: Reply, status: number, type: string, body: object): void {
-  reply.status(status).header('content-type', type).send(JSON.stringify(body));
-}
-
-function problemOf({ code, serviceName }: AuthenticationError): object {
-  return {
-    type: 'about:blank',
-    title: 'Sign-in required',
-    status: 401,
-    detail: 'The user must sign in to go on.',
-    code,
-    ...(serviceName === undefined ? undefined : { service: serviceName }),
-  };
 }

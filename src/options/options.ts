@@ -167,7 +167,7 @@ export interface ForgeAuthOptions {
 export interface RequestContextOptions {
   /**
    * Who the caller is, as the app names its users. Asked when the subject is needed, so that guards have run by then; it
-   * gets the request that a middleware gets (of Fastify the raw one).
+   * gets the request that guards and handlers get, Express's or Fastify's.
    */
   // The app knows what its guards put on a request: only it can type it.
   // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own middleware

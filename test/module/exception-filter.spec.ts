@@ -7,12 +7,14 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import {
   AuthenticationError,
+  AuthorizationCodeTokenProvider,
   CircuitBreakerRetryStrategy,
   ClientCredentialsTokenProvider,
   ConnectionError,
   ForgeAuthExceptionFilter,
   ForgeAuthModule,
   ForgeAuthService,
+  SignInRequiredFilter,
   TlsError,
   TokenRefreshError,
 } from 'nestjs-forge-auth';
@@ -63,6 +65,7 @@ function failures(forge: ForgeAuthService): Readonly<Record<string, () => Promis
     required: async () => {
       throw new AuthenticationError(`nobody signed in ${SECRET}`, { code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
     },
+    ofAxiosRequired: () => forge.client('calendar').axiosRef.get('/'),
     refresh: async () => {
       throw new TokenRefreshError(SECRET, { serviceName: 'orders' });
     },
@@ -95,6 +98,7 @@ const EXPECTED: [failure: string, status: number, code: string, retryAfter?: str
   ['noToken', 502, 'FORGE_AUTH_TOKEN_REQUEST_FAILED'],
   ['foreign', 500, 'FORGE_AUTH_ORIGIN_NOT_ALLOWED'],
   ['required', 401, 'FORGE_AUTH_AUTHORIZATION_REQUIRED'],
+  ['ofAxiosRequired', 401, 'FORGE_AUTH_AUTHORIZATION_REQUIRED'],
   ['refresh', 401, 'FORGE_AUTH_REFRESH_FAILED'],
   ['backoff', 503, 'FORGE_AUTH_BACKOFF', '3'],
   ['tls', 502, 'FORGE_AUTH_TLS'],
@@ -134,6 +138,19 @@ async function start(
 ): Promise<string> {
   const services = [
     { name: 'orders', baseUrl: api.origin },
+    {
+      name: 'calendar',
+      baseUrl: api.origin,
+      auth: {
+        provider: new AuthorizationCodeTokenProvider({
+          tokenUrl: 'http://127.0.0.1:1/token',
+          authorizationUrl: 'http://127.0.0.1:1/authorize',
+          clientId: 'client',
+          authMethod: 'none',
+          redirectUri: 'https://app.example/callback',
+        }),
+      },
+    },
     { name: 'nowhere', baseUrl: 'http://127.0.0.1:1' },
     {
       name: 'broken',
@@ -153,7 +170,7 @@ async function start(
     },
   ];
   const module = await Test.createTestingModule({
-    imports: [ForgeAuthModule.forRoot({ services }), ...(adapter instanceof ExpressAdapter ? [graphql] : [])],
+    imports: [ForgeAuthModule.forRoot({ services }), graphql],
     controllers: [Failing],
     providers: [FailingResolver, filter as never],
   })
@@ -178,6 +195,7 @@ describe.each([
       expect([failure, response.status]).toEqual([failure, status]);
       expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
       expect([failure, response.headers.get('retry-after')]).toEqual([failure, retryAfter ?? null]);
+      expect(response.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null);
       expect(JSON.parse(text)).toMatchObject({ type: 'about:blank', status, code, title: expect.any(String) });
       expect(text).not.toContain(SECRET);
       expect(text).not.toContain('127.0.0.1');
@@ -198,22 +216,48 @@ describe.each([
     const statuses = ['upstream404', 'upstream401'].map(async (how) => (await fetch(`${url}/fail/${how}`)).status);
     expect(await Promise.all(statuses)).toEqual([404, 502]);
   });
+
+  it('GraphQL reports them in the extensions of its errors', async () => {
+    const url = await start(adapter());
+    for (const [failure, status, code, retryAfter] of EXPECTED) {
+      const text = await query(url, failure);
+      const { data, errors } = JSON.parse(text);
+      expect(data).toEqual({ fail: null });
+      expect(errors[0].extensions).toMatchObject({ status, code });
+      expect(errors[0].extensions.retryAfter).toBe(retryAfter === undefined ? undefined : Number(retryAfter));
+      expect(text).not.toContain(SECRET);
+      expect(text).not.toContain('127.0.0.1');
+    }
+  });
+
+  it('SignInRequiredFilter alone answers who must sign in, and leaves other errors to Nest', async () => {
+    const url = await start(adapter(), recordingLogger(), { provide: APP_FILTER, useClass: SignInRequiredFilter });
+    const answers = async (failure: string): Promise<[Response, { errors: { extensions: object }[] }]> => {
+      const [overHttp, overGraphql] = [await fetch(`${url}/fail/${failure}`), await query(url, failure)];
+      return [overHttp, JSON.parse(overGraphql)];
+    };
+    for (const [failure, code] of [
+      ['required', 'FORGE_AUTH_AUTHORIZATION_REQUIRED'],
+      ['refresh', 'FORGE_AUTH_REFRESH_FAILED'],
+      ['ofAxiosRequired', 'FORGE_AUTH_AUTHORIZATION_REQUIRED'],
+    ] as const) {
+      const [response, { errors }] = await answers(failure);
+      expect(response.headers.get('www-authenticate')).toBe('Bearer');
+      expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      const problem = { type: 'about:blank', title: 'Unauthorized', status: 401, code };
+      expect([response.status, await response.json()]).toEqual([401, expect.objectContaining(problem)]);
+      expect(errors[0]?.extensions).toMatchObject(problem);
+    }
+    const [other] = await answers('timeout');
+    expect([other.status, await other.json()]).toEqual([500, { statusCode: 500, message: 'Internal server error' }]);
+  });
 });
 
-it('GraphQL reports them in the extensions of its errors', async () => {
-  const url = await start(new ExpressAdapter());
-  for (const [failure, status, code, retryAfter] of EXPECTED) {
-    const response = await fetch(`${url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: `{ fail(how: "${failure}") }` }),
-    });
-    const text = await response.text();
-    const { data, errors } = JSON.parse(text);
-    expect(data).toEqual({ fail: null });
-    expect(errors[0].extensions).toMatchObject({ status, code });
-    expect(errors[0].extensions.retryAfter).toBe(retryAfter === undefined ? undefined : Number(retryAfter));
-    expect(text).not.toContain(SECRET);
-    expect(text).not.toContain('127.0.0.1');
-  }
-});
+async function query(url: string, failure: string): Promise<string> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: `{ fail(how: "${failure}") }` }),
+  });
+  return response.text();
+}

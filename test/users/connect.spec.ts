@@ -121,12 +121,13 @@ describe.each<Platform>(['express', 'fastify'])('connecting an account on %s', (
     expect([undone.status, location(undone)]).toEqual([303, '/']);
     const again = await as('user-1', '/calendar');
     expect(again.status).toBe(401);
+    expect(again.headers.get('www-authenticate')).toBe('Bearer');
     expect(again.headers.get('content-type')).toContain('application/problem+json');
     expect(await again.json()).toEqual({
       type: 'about:blank',
-      title: 'Sign-in required',
+      title: 'Unauthorized',
       status: 401,
-      detail: 'The user must sign in to go on.',
+      detail: 'The user must sign in.',
       code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
       service: 'calendar',
     });

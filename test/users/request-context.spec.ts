@@ -16,7 +16,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { Field, GraphQLModule, ObjectType, Query as GraphQuery, Resolver } from '@nestjs/graphql';
+import { Field, GqlExecutionContext, GraphQLModule, ObjectType, Query as GraphQuery, Resolver } from '@nestjs/graphql';
 import {
   CallerTokenAuth,
   type ForgeAuthRootOptions,
@@ -75,18 +75,31 @@ class Orders {
   }
 }
 
+/** Knows the user of a GraphQL operation. */
+@Injectable()
+class GraphGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const { req } = GqlExecutionContext.create(context).getContext<{ req: { headers: object; user?: unknown } }>();
+    req.user = { id: (req.headers as Record<string, string>)['x-user'] };
+    return true;
+  }
+}
+
 @ObjectType()
 class Me {
   @Field(() => String, { nullable: true })
   token?: string;
+
+  @Field(() => String, { nullable: true })
+  subject?: string;
 }
 
 @Resolver(() => Me)
 class MeResolver {
   @GraphQuery(() => Me)
-  me(): Me {
-    const token = ForgeRequestContext.bearerToken();
-    return token === undefined ? {} : { token };
+  @UseGuards(GraphGuard)
+  me(): object {
+    return { token: ForgeRequestContext.bearerToken(), subject: ForgeRequestContext.subject() };
   }
 }
 
@@ -162,6 +175,33 @@ describe.each<Platform>(['express', 'fastify'])('the request context on %s', (pl
     expect(await answer.json()).toEqual({ token: 'token-of-alice', subject: null });
   });
 
+  it('knows the caller of a GraphQL query, and whom guards have found', async () => {
+    const driver = { driver: ApolloDriver, autoSchemaFile: true, path: '/graphql' } satisfies ApolloDriverConfig;
+    const { origin } = await start(
+      platform,
+      { imports: [GraphQLModule.forRoot<ApolloDriverConfig>(driver)], providers: [MeResolver] },
+      { requestContext: { subject: (request: { user?: { id: string } }) => request.user?.id } },
+    );
+    const answers = times(20, async (index) => {
+      const headers = { ...bearer(`user-${index}`), 'content-type': 'application/json' };
+      const body = JSON.stringify({ query: '{ me { token subject } }' });
+      return (await fetch(`${origin}/graphql`, { method: 'POST', headers, body })).json();
+    });
+    expect(await Promise.all(answers)).toEqual(
+      times(20, (index) => ({ data: { me: { token: `token-of-user-${index}`, subject: `user-${index}` } } })),
+    );
+  });
+
+  it('asks who the caller is when guards have run', async () => {
+    const { origin } = await start(
+      platform,
+      {},
+      { requestContext: { subject: (request: { user?: { id: string } }) => request.user?.id } },
+    );
+    const answer = await fetch(`${origin}/me`, { headers: bearer('alice') });
+    expect(await answer.json()).toEqual({ token: 'token-of-alice', subject: 'alice' });
+  });
+
   it.each([
     ['no header', undefined],
     ['another scheme', 'Basic YTpi'],
@@ -184,30 +224,6 @@ describe.each<Platform>(['express', 'fastify'])('the request context on %s', (pl
 });
 
 describe('the request context', () => {
-  it('knows the caller of a GraphQL query', async () => {
-    const driver = { driver: ApolloDriver, autoSchemaFile: true, path: '/graphql' } satisfies ApolloDriverConfig;
-    const { origin } = await start('express', {
-      imports: [GraphQLModule.forRoot<ApolloDriverConfig>(driver)],
-      providers: [MeResolver],
-    });
-    const headers = { ...bearer('alice'), 'content-type': 'application/json' };
-    const body = JSON.stringify({ query: '{ me { token } }' });
-    const answer = await fetch(`${origin}/graphql`, { method: 'POST', headers, body });
-    expect(await answer.json()).toEqual({ data: { me: { token: 'token-of-alice' } } });
-  });
-
-  it('asks who the caller is when guards have run', async () => {
-    const { origin } = await start(
-      'express',
-      {},
-      {
-        requestContext: { subject: (request: { user?: { id: string } }) => request.user?.id },
-      },
-    );
-    const answer = await fetch(`${origin}/me`, { headers: bearer('alice') });
-    expect(await answer.json()).toEqual({ token: 'token-of-alice', subject: 'alice' });
-  });
-
   it('runs work on behalf of a caller, and of nobody else', async () => {
     const seen = await Promise.all(
       times(100, (index) =>
