@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { CHROMIUM_ARGUMENTS, findChromium } from './browser.js';
+import { CHROMIUM_ARGUMENTS, findChromium } from '../support/chromium.js';
 import { type DashboardWorld, PLATFORMS, SECRET, startDashboard } from './world.js';
 
 const executablePath = findChromium();

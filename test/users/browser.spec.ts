@@ -1,28 +1,15 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type BrowserContext, chromium } from 'playwright-core';
 import { startWorld, type World } from '../../sample/upstream/world.js';
+import { CHROMIUM_ARGUMENTS, findChromium } from '../support/chromium.js';
 import { freePort } from '../support/free-port.js';
 import { recordingLogger } from '../tokens/world.js';
 
-const CHROMIUM = [
-  process.env['CHROMIUM_PATH'] ?? '',
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find(existsSync);
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+const CHROMIUM = findChromium();
 
 if (CHROMIUM === undefined)
   process.stderr.write('Skipped: the sample page in a browser. There is no Chromium: apt install chromium.\n');
@@ -46,7 +33,7 @@ withBrowser('the sample’s calendar page, in Chromium', () => {
     await app.listen(port, '127.0.0.1');
     browser = await chromium.launchPersistentContext(profile, {
       headless: true,
-      args: FLAGS,
+      args: CHROMIUM_ARGUMENTS,
       ...(CHROMIUM === undefined ? undefined : { executablePath: CHROMIUM }),
     });
   }, 120_000);
