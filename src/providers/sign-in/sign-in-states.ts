@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { openText, sealText } from '../../storage/sealed-text.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { fingerprintOf } from '../../token/token-key.js';
 
@@ -19,7 +19,7 @@ const USED = 'used';
 const LEASE_MS = 5_000;
 /** Sign-ins under way that could not be stored, and so are known to this process alone. */
 const MAX_LOCAL = 10_000;
-const INFO = 'nestjs-forge-auth sign-in state';
+const PURPOSE = 'sign-in state';
 
 /**
  * Sign-ins under way, in shared storage: any process may take the callback. Each is used once, within ten minutes.
@@ -41,7 +41,7 @@ export class SignInStates {
   async put(state: string, value: SignInState): Promise<void> {
     const key = this.#key(state);
     const until = this.#scope.clock.now() + TTL_MS;
-    const text = encrypt(state, JSON.stringify({ ...value, until }));
+    const text = sealText(JSON.stringify({ ...value, until }), state, PURPOSE);
     const outcome = await this.#scope.storage()?.writeText(key, text, TTL_MS);
     if (outcome === 'written') return;
     for (const [known, { until: end }] of this.#local) {
@@ -63,7 +63,7 @@ export class SignInStates {
       this.#local.delete(key);
       if (text === undefined || text === USED) return undefined;
       await storage?.writeText(key, USED, TTL_MS);
-      const { until, ...value } = decrypt(state, text) ?? { until: 0 };
+      const { until, ...value } = opened(state, text) ?? { until: 0 };
       return this.#scope.clock.now() < until ? (value as SignInState) : undefined;
     } finally {
       if (typeof lease === 'object') await lease.release().catch(() => undefined);
@@ -76,26 +76,8 @@ export class SignInStates {
   }
 }
 
-function keyOf(state: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', state, '', INFO, 32));
-}
-
-function encrypt(state: string, text: string): string {
-  const iv = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', keyOf(state), iv);
-  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
-}
-
 /** Undefined for what nobody of ours has written. */
-function decrypt(state: string, text: string): (SignInState & { until: number }) | undefined {
-  const bytes = Buffer.from(text, 'base64url');
-  if (bytes.length < 28) return undefined;
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', keyOf(state), bytes.subarray(0, 12));
-    decipher.setAuthTag(bytes.subarray(12, 28));
-    return JSON.parse(decipher.update(bytes.subarray(28), undefined, 'utf8') + decipher.final('utf8'));
-  } catch {
-    return undefined;
-  }
+function opened(state: string, text: string): (SignInState & { until: number }) | undefined {
+  const plain = openText(text, state, PURPOSE);
+  return plain === undefined ? undefined : (JSON.parse(plain) as SignInState & { until: number });
 }
