@@ -3,7 +3,7 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ClientCredentialsTokenProvider, type ForgeHttpClient, type TokenAuthOptions } from 'nestjs-forge-auth';
 import { Wire } from '../client/wire.js';
-import { send } from '../support/answer.js';
+import { json, send } from '../support/answer.js';
 import { type Api, startApi } from '../support/api.js';
 import type { Handler } from '../support/recording-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
@@ -78,5 +78,29 @@ describe('an MCP client over client.fetch', () => {
     const scopes = issuer.server.requests.map((request) => request.form().get('scope'));
     expect(scopes).toEqual([null, 'tools:now']);
     expect(api.tokens.at(-1)).toBe(issuer.issued[1]?.accessToken);
+  });
+
+  it('finds the issuer by what the server says of itself, and asks it for a token for that server', async () => {
+    const authorizationServer = await wire.server(({ path }, response) =>
+      path.startsWith('/.well-known/')
+        ? json(response, 200, { issuer: authorizationServer.origin, token_endpoint: issuer.url })
+        : json(response, 404, {}),
+    );
+    const metadata = `${api.origin}/metadata`;
+    api.configure({
+      respond({ path, headers }) {
+        if (path.startsWith('/.well-known/')) return { status: 404 };
+        if (path === '/metadata')
+          return { json: { resource: `${api.origin}/mcp`, authorization_servers: [authorizationServer.origin] } };
+        if (headers.authorization !== undefined) return undefined;
+        return { status: 401, headers: { 'www-authenticate': `Bearer resource_metadata="${metadata}"` } };
+      },
+    });
+    const provider = new ClientCredentialsTokenProvider({ issuer: 'from-resource', ...CLIENT, allowInsecure: true });
+    const found = wire.client({ origin: `${api.origin}/mcp` }, { auth: { provider } });
+    const connected = await Promise.all(Array.from({ length: 5 }, () => connect(found)));
+    await expect(connected[0]?.callTool({ name: 'now' })).resolves.toEqual(NOW);
+    expect(api.server.count('/metadata')).toBe(1);
+    expect(issuer.server.requests.map((request) => request.form().get('resource'))).toEqual([`${api.origin}/mcp`]);
   });
 });

@@ -1,11 +1,18 @@
+import { gql } from '@apollo/client';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { ClientCredentialsTokenProvider, type ForgeServiceOptions } from 'nestjs-forge-auth';
 import { Wire } from '../client/wire.js';
-import { json } from '../support/answer.js';
+import { json, send } from '../support/answer.js';
 import { type Api, startApi } from '../support/api.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { createApollo } from './clients/apollo.js';
+import { overClient, withoutSignature } from './clients/aws-request-handler.js';
+import { createElasticsearch } from './clients/elasticsearch.js';
+import { createDrive } from './clients/googleapis.js';
 import { createOctokit } from './clients/octokit.js';
 import { createOpenAi } from './clients/openai.js';
 import { createOrders } from './clients/openapi-fetch.js';
+import { getOrder } from './clients/orval-orders.js';
 import { createStripe } from './clients/stripe.js';
 
 const wire = new Wire();
@@ -15,7 +22,14 @@ let api: Api;
 beforeEach(async () => {
   issuer = wire.closeLater(await startTokenEndpoint());
   api = wire.closeLater(
-    await startApi(issuer, { handler: ({ path }, response) => json(response, 200, ANSWERS[path] ?? { id: 7 }) }),
+    await startApi(issuer, {
+      handler: ({ path }, response) => {
+        if (path === '/aws/') return send(response, 200, CALLER_IDENTITY, { 'content-type': 'text/xml' });
+        // The cluster's client talks to nothing else.
+        response.setHeader('x-elastic-product', 'Elasticsearch');
+        json(response, 200, ANSWERS[path] ?? { id: 7 });
+      },
+    }),
   );
 });
 afterEach(() => wire.close());
@@ -27,7 +41,13 @@ const ANSWERS: Record<string, unknown> = {
     choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'hello' } }],
   },
   '/v1/customers/7': { id: '7', object: 'customer' },
+  '/orders/_search': { took: 1, timed_out: false, hits: { total: 7, hits: [] } },
+  '/graphql': { data: { order: { __typename: 'Order', id: '7' } } },
 };
+
+const CALLER_IDENTITY = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <GetCallerIdentityResult><Account>7</Account></GetCallerIdentityResult>
+</GetCallerIdentityResponse>`;
 
 function client(options: Partial<ForgeServiceOptions> = {}) {
   const provider = new ClientCredentialsTokenProvider({ tokenUrl: issuer.url, ...CLIENT, allowInsecure: true });
@@ -66,9 +86,62 @@ const SDKS: readonly [name: string, call: () => () => Promise<unknown>][] = [
       return async () => (await orders.GET('/orders/{id}', { params: { path: { id: 7 } } })).data?.id === 7;
     },
   ],
+  [
+    'orval',
+    () => {
+      const service = client();
+      return async () => (await getOrder(7, service)).id === 7;
+    },
+  ],
+  [
+    'Elasticsearch',
+    () => {
+      const search = createElasticsearch(client(), api.origin);
+      return async () =>
+        (await search.search({ index: 'orders', query: { match: { article: 'lamp' } } })).hits.total === 7;
+    },
+  ],
+  [
+    'Apollo',
+    () => {
+      const apollo = createApollo(client(), `${api.origin}/graphql`);
+      const query = gql`
+        query Order {
+          order {
+            id
+          }
+        }
+      `;
+      const context = { queryDeduplication: false };
+      return async () =>
+        (await apollo.query<{ order: { id: string } }>({ query, context, fetchPolicy: 'no-cache' })).data?.order.id ===
+        '7';
+    },
+  ],
+  [
+    'googleapis',
+    () => {
+      const drive = createDrive(client(), `${api.origin}/`);
+      return async () => String((await drive.files.get({ fileId: '7' })).data.id) === '7';
+    },
+  ],
+  [
+    'AWS SDK',
+    () => {
+      const sts = new STSClient({
+        region: 'eu-central-1',
+        endpoint: `${api.origin}/aws`,
+        credentials: { accessKeyId: 'not-used', secretAccessKey: 'not-used' },
+        maxAttempts: 1,
+        requestHandler: overClient(client()),
+        signer: withoutSignature,
+      });
+      return async () => (await sts.send(new GetCallerIdentityCommand())).Account === '7';
+    },
+  ],
 ];
 
-describe.each(SDKS)('%s over client.fetch', (_name, start) => {
+describe.each(SDKS)('%s over our client', (_name, start) => {
   it('sends our token, requested once for ten calls at a time', async () => {
     const call = start();
     const answers = await Promise.all(Array.from({ length: 10 }, call));
