@@ -1,9 +1,10 @@
-import type { Configuration } from 'openid-client';
+import type { Configuration, ServerMetadata } from 'openid-client';
 import { AuthenticationError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import { tokenFailure } from '../token/token-failure.js';
 import type { Client } from './client-authentication/client.js';
+import type { ClientAuthEndpoint } from './client-authentication/client-authentication.js';
 import type { ComplianceResponse, MendedRequest, RequestMend, ResponseMend } from './compliance.js';
 import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
@@ -13,6 +14,8 @@ import { complianceResponse, readTokenAnswer } from './token-answer.js';
 export interface ExchangeRequest<T> {
   /** For messages: `Token request`. */
   readonly verb: string;
+  /** Which endpoint it is for, where that may want the client to authenticate in a way of its own. @default 'token' */
+  readonly endpoint?: ClientAuthEndpoint;
   /** Calls one function of `openid-client`, once. */
   readonly perform: (configuration: Configuration) => Promise<T>;
   readonly mendRequest?: RequestMend | undefined;
@@ -87,7 +90,7 @@ export class IssuerExchange {
     let seen: Omit<ExchangeResult<T>, 'result'> | undefined;
     // Loaded when first used: an app that needs no such issuer starts without it.
     const openid = await import('openid-client');
-    const configuration = await this.#configuration();
+    const configuration = await this.#configuration(request.endpoint);
     configuration[openid.customFetch] = async (url, options) => {
       try {
         seen = await this.#fetch(url, options as unknown as FetchOptions, request, what);
@@ -111,12 +114,11 @@ export class IssuerExchange {
     }
   }
 
-  async #configuration(): Promise<Configuration> {
+  async #configuration(endpoint: ClientAuthEndpoint | undefined): Promise<Configuration> {
     const { issuer, client } = this;
     const metadata = await issuer.metadata();
     const tokenEndpoint = metadata.token_endpoint ?? metadata.issuer;
-    const supported = issuer.discovers ? metadata.token_endpoint_auth_methods_supported : undefined;
-    const authentication = client.authentication(supported);
+    const authentication = client.authentication(issuer.discovers ? supportedBy(metadata) : undefined, endpoint);
     const { allowInsecureRequests, Configuration: ClientConfiguration } = await import('openid-client');
     const configuration = new ClientConfiguration(
       metadata,
@@ -167,6 +169,17 @@ export class IssuerExchange {
     this.dpop?.observe(url, response.headers as HttpHeaders);
     return response;
   }
+}
+
+/** What an issuer lists for each endpoint. @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2) */
+function supportedBy(metadata: ServerMetadata): Partial<Record<ClientAuthEndpoint, readonly string[]>> {
+  const endpoints: readonly ClientAuthEndpoint[] = ['token', 'revocation', 'introspection'];
+  return Object.fromEntries(
+    endpoints.flatMap((endpoint) => {
+      const listed: unknown = metadata[`${endpoint}_endpoint_auth_methods_supported`];
+      return Array.isArray(listed) ? [[endpoint, listed as string[]]] : [];
+    }),
+  );
 }
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {

@@ -49,6 +49,7 @@ export async function revokeToken(exchange: IssuerExchange, token: Token): Promi
   const hint = token.refreshToken === undefined ? 'access_token' : 'refresh_token';
   await exchange.send({
     verb: 'Revocation',
+    endpoint: 'revocation',
     perform: (configuration) => tokenRevocation(configuration, value, { token_type_hint: hint }),
     mendRequest: exchange.issuer.compliance.revokeRequest,
     mayBeEmpty: true,
@@ -61,6 +62,7 @@ export async function introspectToken(exchange: IssuerExchange, token: Token): P
   await exchange.issuer.endpoint('introspection_endpoint');
   const { answer } = await exchange.send({
     verb: 'Introspection',
+    endpoint: 'introspection',
     perform: (configuration) =>
       tokenIntrospection(configuration, token.accessToken, { token_type_hint: 'access_token' }),
     mendRequest: exchange.issuer.compliance.introspectRequest,

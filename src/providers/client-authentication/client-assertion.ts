@@ -112,6 +112,8 @@ function partsOf(
 function tokenOfAnother(token: TextSource, clientId: string, owner: string, clock: Clock) {
   return {
     name: 'private_key_jwt',
+    // Such lists are about keys of clients: many an issuer takes the assertions of another one and does not say so.
+    listed: 'maybe' as const,
     apply: async (request: ClientAuthRequest) =>
       writeAssertion(request, clientId, await readTextSource(`${owner}: clientAssertion.token`, token, clock)),
     keyParts: () => [sourceIdentity(token)],

@@ -24,7 +24,16 @@ export interface ClientAuthentication {
   reread?(): Promise<boolean>;
   /** Whether what it writes carries a time, and so depends on the clock. @default false */
   readonly timed?: boolean;
+  /**
+   * Whether issuers that take it list its name. `false`: it has none, so it is used whatever they list; `'maybe'`: it is
+   * used where nothing else that the options have is listed.
+   * @default true
+   */
+  readonly listed?: boolean | 'maybe';
 }
+
+/** Endpoints that a client may authenticate at in ways of their own. */
+export type ClientAuthEndpoint = 'token' | 'revocation' | 'introspection';
 
 /** What client authentications are made of. */
 export interface ClientMaterial {

@@ -70,6 +70,16 @@ export interface ClientOptions {
    */
   authMethod?: ClientAuthMethod | readonly ClientAuthMethod[];
   /**
+   * As `authMethod`, at the revocation endpoint.
+   * @default what the issuer lists; else as at the token endpoint
+   */
+  revocationAuthMethod?: ClientAuthMethod | readonly ClientAuthMethod[];
+  /**
+   * As `authMethod`, at the introspection endpoint.
+   * @default what the issuer lists; else as at the token endpoint
+   */
+  introspectionAuthMethod?: ClientAuthMethod | readonly ClientAuthMethod[];
+  /**
    * How id and secret are written in a Basic header: form-encoded first, as RFC 6749 §2.3.1 demands, or as they are, as
    * some issuers expect.
    * @default 'rfc6749'
@@ -95,5 +105,7 @@ export const CLIENT_RULES: OptionRules<ClientOptions> = Object.freeze({
   clientKey: RULES.any, // As the assertion, checked by its authentication.
   clientAssertion: RULES.record,
   authMethod: RULES.any,
+  revocationAuthMethod: RULES.any,
+  introspectionAuthMethod: RULES.any,
   basicEncoding: oneOf('rfc6749', 'raw'),
 });

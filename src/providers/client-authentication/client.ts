@@ -4,11 +4,12 @@ import { Secret } from '../secret.js';
 import { checkClientAssertion } from './client-assertion.js';
 import type {
   ClientAuthDefinition,
+  ClientAuthEndpoint,
   ClientAuthentication,
   ClientAuthOptions,
   ClientMaterial,
 } from './client-authentication.js';
-import type { ClientAuthMethod } from './client-options.js';
+import type { ClientAuthMethod, ClientOptions } from './client-options.js';
 import { functionAuthentication } from './function.js';
 import { none } from './none.js';
 import { CLIENT_AUTHENTICATIONS, PREFERRED } from './registry.js';
@@ -17,6 +18,12 @@ import { shownValue } from '../../redaction/redact.js';
 
 /** What a server supports that lists nothing (RFC 8414 §2). */
 const UNLISTED = ['client_secret_basic'];
+
+/** The options that say how to authenticate elsewhere than at the token endpoint. */
+const ELSEWHERE = Object.freeze({
+  revocation: 'revocationAuthMethod',
+  introspection: 'introspectionAuthMethod',
+} as const);
 
 /** Whether a method is worth asking a server for: one that is not listed has no name there. */
 const ALIASES: Readonly<Record<string, string>> = { body: 'client_secret_post', header: 'client_secret_basic' };
@@ -29,6 +36,8 @@ export class Client {
   readonly #secret: Secret | undefined;
   /** Ways that the options have the material for, in order of preference. */
   readonly #candidates: readonly ClientAuthentication[];
+  /** Those of endpoints that have ways of their own. */
+  readonly #elsewhere: ReadonlyMap<ClientAuthEndpoint, readonly ClientAuthentication[]>;
 
   /** @throws {ConfigurationError} when `authMethod` is unknown, or the material for it is missing */
   constructor(options: ClientAuthOptions, owner: string, clock: Clock = systemClock) {
@@ -39,31 +48,59 @@ export class Client {
     this.#secret = clientSecret === undefined ? undefined : new Secret(`${owner}: clientSecret`, clientSecret, clock);
     checkClientAssertion(options.clientAssertion, owner);
     const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
-    this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material);
+    this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material, 'authMethod');
+    this.#elsewhere = new Map(
+      Object.entries(ELSEWHERE).flatMap(([endpoint, option]) => {
+        const methods = options[option];
+        return methods === undefined
+          ? []
+          : [[endpoint as ClientAuthEndpoint, configured(methods, material, option)] as const];
+      }),
+    );
   }
 
   /**
-   * The way to use at a server.
-   * @param supported what the server lists in its metadata; undefined without discovery
+   * The way to use at an endpoint of a server.
+   * @param supported what the server lists for each endpoint in its metadata; undefined without discovery
    * @throws {ConfigurationError} when there is none that both sides know
    */
-  authentication(supported: readonly string[] | undefined): ClientAuthentication {
-    const [first] = this.#candidates;
-    const { issuer, authMethod } = this.#options;
-    const mayChoose = issuer !== undefined && (authMethod === undefined || Array.isArray(authMethod));
-    if (first !== undefined && (!mayChoose || first.name === 'none' || first.name === 'function')) return first;
-    const offered = supported ?? UNLISTED;
-    const chosen = this.#candidates.find(({ name }) => offered.includes(ALIASES[name] ?? name));
+  authentication(
+    supported: Partial<Record<ClientAuthEndpoint, readonly string[]>> | undefined,
+    endpoint: ClientAuthEndpoint = 'token',
+  ): ClientAuthentication {
+    const own = this.#elsewhere.get(endpoint);
+    if (own !== undefined)
+      return this.#choose(own, ELSEWHERE[endpoint as keyof typeof ELSEWHERE], supported?.[endpoint]);
+    const listed = endpoint === 'token' ? undefined : supported?.[endpoint];
+    const offered = listed && this.#mayChoose('authMethod') ? firstOf(this.#candidates, listed) : undefined;
+    return offered ?? this.#choose(this.#candidates, 'authMethod', supported?.token ?? (supported && UNLISTED));
+  }
+
+  /** @param offered what the server lists; undefined where it is not asked, or does not say */
+  #choose(
+    candidates: readonly ClientAuthentication[],
+    option: 'authMethod' | 'revocationAuthMethod' | 'introspectionAuthMethod',
+    offered: readonly string[] | undefined,
+  ): ClientAuthentication {
+    const [first] = candidates;
+    if (first !== undefined && (offered === undefined || !this.#mayChoose(option))) return first;
+    const chosen = firstOf(candidates, offered ?? []) ?? candidates.find(({ listed }) => listed === 'maybe');
     if (chosen !== undefined) return chosen;
-    const names = this.#candidates.map(({ name }) => name).join(', ');
+    const names = candidates.map(({ name }) => name).join(', ');
     throw new ConfigurationError(
-      `${this.#owner}: the issuer supports none of ${names}. Set authMethod to what it asks for.`,
+      `${this.#owner}: the issuer supports none of ${names}. Set ${option} to what it asks for.`,
     );
+  }
+
+  /** Whether the server's list decides: one method by name is the app's decision. */
+  #mayChoose(option: keyof ClientOptions): boolean {
+    const { issuer, [option]: given } = this.#options;
+    return issuer !== undefined && (given === undefined || Array.isArray(given));
   }
 
   /** Whether what it writes carries a time, and so depends on the clock. */
   get timed(): boolean {
-    return this.#candidates.some(({ timed }) => timed === true);
+    return this.#all.some(({ timed }) => timed === true);
   }
 
   /** @param withSecret whether the client secret is to be among them */
@@ -76,40 +113,48 @@ export class Client {
 
   /** Reads its credentials again. Returns whether one has changed. */
   async reread(): Promise<boolean> {
-    const changed = await Promise.all([
-      this.#secret?.reread(),
-      ...this.#candidates.map((candidate) => candidate.reread?.()),
-    ]);
+    const changed = await Promise.all([this.#secret?.reread(), ...this.#all.map((candidate) => candidate.reread?.())]);
     return changed.includes(true);
   }
+
+  get #all(): readonly ClientAuthentication[] {
+    return [...this.#candidates, ...[...this.#elsewhere.values()].flat()];
+  }
+}
+
+/** The first way that a server lists, or has no name for. */
+function firstOf(
+  candidates: readonly ClientAuthentication[],
+  offered: readonly string[],
+): ClientAuthentication | undefined {
+  return candidates.find(({ name, listed }) => listed === false || offered.includes(ALIASES[name] ?? name));
 }
 
 /** @throws {ConfigurationError} when a method is unknown, or the options have the material for none of them */
 function configured(
   methods: NonNullable<ClientAuthOptions['authMethod']>,
   material: ClientMaterial,
+  name: string,
 ): readonly ClientAuthentication[] {
   const { owner, options } = material;
   const missing: string[] = [];
   const usable = ([methods] as ClientAuthMethod[][]).flat(2).flatMap((method) => {
     if (typeof method === 'function') return [functionAuthentication(method, material)];
-    const definition = definitionOf(method, owner);
+    const definition = definitionOf(method, `${owner}: ${name}`);
     const option = definition.missing(options);
     if (option === undefined) return [definition.bind(material)];
-    missing.push(`authMethod ${method} needs a ${option}`);
+    missing.push(`${name} ${method} needs a ${option}`);
     return [];
   });
   if (usable.length > 0) return usable;
-  throw new ConfigurationError(`${owner}: ${missing.join(', ') || 'authMethod is an empty list'}.`);
+  throw new ConfigurationError(`${owner}: ${missing.join(', ') || `${name} is an empty list`}.`);
 }
 
-function definitionOf(method: unknown, owner: string): ClientAuthDefinition {
+function definitionOf(method: unknown, option: string): ClientAuthDefinition {
   const definition = CLIENT_AUTHENTICATIONS.find(({ name }) => name === method);
   if (definition !== undefined) return definition;
   const known = CLIENT_AUTHENTICATIONS.map(({ name }) => name).join(', ');
-  throw new ConfigurationError(
-    `${owner}: authMethod must be a function or one of ${known}, not ${shownValue(method)}.`,
-  );
+  throw new ConfigurationError(`${option} must be a function or one of ${known}, not ${shownValue(method)}.`);
 }
 
 /** What the options have the material for; a client that has none shows its id alone. */

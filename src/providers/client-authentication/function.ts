@@ -8,6 +8,7 @@ export function functionAuthentication(
 ): ClientAuthentication {
   return {
     name: 'function',
+    listed: false,
     apply: async (request) => write(request, { clientId, clientSecret: await secret?.read() }),
   };
 }

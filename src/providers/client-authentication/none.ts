@@ -6,6 +6,7 @@ export const none: ClientAuthDefinition = {
   missing: () => undefined,
   bind: ({ options: { clientId } }) => ({
     name: 'none',
+    listed: false,
     apply: ({ body }) => {
       if (clientId !== undefined) body.set('client_id', clientId);
     },
