@@ -204,8 +204,21 @@ export interface HttpStatusAnswer {
   data: unknown;
 }
 
+/** What had come of an answer when its body failed. */
+export interface AnswerHead {
+  status: number;
+  statusText?: string | undefined;
+  headers: Readonly<Record<string, string | string[]>>;
+}
+
+/** What an error of an answer's body can be made with. */
+export interface BodyErrorOptions extends ForgeAuthErrorOptions {
+  /** The answer whose body failed. */
+  answer?: AnswerHead | undefined;
+}
+
 /** What a {@link ConnectionError} can be made with. */
-export interface ConnectionErrorOptions extends ForgeAuthErrorOptions {
+export interface ConnectionErrorOptions extends BodyErrorOptions {
   /** Whether it is certain that nothing was sent (refused, not resolved). @default false */
   nothingSent?: boolean;
   /** Whether the connection was kept from an earlier request, and closed before a byte of the answer. @default false */
@@ -216,11 +229,18 @@ export interface ConnectionErrorOptions extends ForgeAuthErrorOptions {
 export class ConnectionError extends ForgeAuthError {
   readonly #nothingSent: boolean;
   readonly #staleConnection: boolean;
+  readonly #answer: AnswerHead | undefined;
 
   constructor(message: string, options: ConnectionErrorOptions = {}) {
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_CONNECTION' });
+    this.#answer = options.answer;
     this.#nothingSent = options.nothingSent ?? false;
     this.#staleConnection = options.staleConnection ?? false;
+  }
+
+  /** Status and headers of the answer, where the connection was closed amid its body. A getter: never printed. */
+  get answer(): AnswerHead | undefined {
+    return this.#answer;
   }
 
   /**
@@ -253,8 +273,16 @@ export class TlsError extends ForgeAuthError {
 
 /** The body is not what its label says, or larger than `maxContentLength`. */
 export class ResponseParseError extends ForgeAuthError {
-  constructor(message: string, options: ForgeAuthErrorOptions = {}) {
+  readonly #answer: AnswerHead | undefined;
+
+  constructor(message: string, options: BodyErrorOptions = {}) {
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_RESPONSE_PARSE' });
+    this.#answer = options.answer;
+  }
+
+  /** Status and headers of the answer whose body is broken, where they are known. A getter: never printed. */
+  get answer(): AnswerHead | undefined {
+    return this.#answer;
   }
 }
 

@@ -46,6 +46,8 @@ export {
   ClientClosedError,
   ConfigurationError,
   ConnectionError,
+  type AnswerHead,
+  type BodyErrorOptions,
   type ConnectionErrorOptions,
   ForgeAuthError,
   type ForgeAuthErrorCode,

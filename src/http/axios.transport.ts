@@ -4,15 +4,17 @@ import type { Readable } from 'node:stream';
 import {
   type AxiosAdapter,
   type AxiosRequestConfig,
+  type AxiosResponse,
   type CancelToken,
   type GenericAbortSignal,
   getAdapter,
   type InternalAxiosRequestConfig,
 } from 'axios';
-import { ConnectionError, ResponseParseError } from '../errors.js';
+import { type AnswerHead, ConnectionError, ForgeAuthError, ResponseParseError } from '../errors.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { redactUrl } from '../redaction/redact.js';
-import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
+import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
+import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
 import { networkError } from './network-error.js';
 import { typedStream } from './typed-stream.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
@@ -88,17 +90,24 @@ export class AxiosTransport implements Transport {
   async send(request: HttpRequest): Promise<HttpResponse> {
     const streaming = request.responseType === 'stream';
     const exchange = exchangeOf(request, (this.#prepared ??= this.#prepare()));
+    const decodes = exchange.adapter === HTTP_ADAPTER && exchange.decompress !== false;
+    // axios undoes one coding alone, and says no more which it was.
+    if (decodes) exchange.decompress = false;
+    let response: HttpResponse | undefined;
     try {
       const { status, statusText, headers, data } = await exchange.adapter(exchange);
-      return {
+      response = {
         status,
         statusText,
         headers: { ...headers } as HttpHeaders,
-        body: streaming ? streamOf(data as Readable, request, exchange) : toBuffer(data),
+        body: streaming ? (data as Readable) : toBuffer(data),
         url: request.url,
       };
+      if (decodes && isCoded(response.headers)) await decode(response, request.method, limitOf(exchange));
+      if (!Buffer.isBuffer(response.body)) response.body = streamOf(response, response.body, request, exchange);
+      return response;
     } catch (error) {
-      throw failure(error, request, exchange);
+      throw failure(error, request, exchange, response);
     }
   }
 
@@ -187,25 +196,50 @@ function toBuffer(data: unknown): Buffer {
 }
 
 /** Whoever reads the stream himself, and hands it to nobody, may have it as it is: passing it through is dear. */
-function streamOf(data: Readable, request: HttpRequest, exchange: AxiosRequestConfig): Readable {
-  if (request.axios?.['readHere'] === true && request.maxContentLength === undefined) return data;
-  return typedStream(data, (error) => failure(error, request, exchange));
+function streamOf(
+  response: HttpResponse,
+  body: Readable,
+  request: HttpRequest,
+  exchange: AxiosRequestConfig,
+): Readable {
+  if (request.axios?.['readHere'] === true && request.maxContentLength === undefined) return body;
+  return typedStream(body, (error) => failure(error, request, exchange, response));
+}
+
+function limitOf({ maxContentLength = -1 }: AxiosRequestConfig): number | undefined {
+  return maxContentLength > -1 ? maxContentLength : undefined;
 }
 
 /** The signal's reason where it aborted, else an error of our own. */
-function failure(error: unknown, request: HttpRequest, exchange: AxiosRequestConfig): unknown {
+function failure(
+  error: unknown,
+  request: HttpRequest,
+  exchange: AxiosRequestConfig,
+  answered: HttpResponse | undefined,
+): unknown {
   const { aborted, reason } = request.cancellation ?? request.signal ?? { aborted: false };
   if (aborted) return reason;
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (error instanceof ForgeAuthError) return error;
+  const { code, message, response } = (error ?? {}) as { code?: unknown; message?: unknown; response?: AxiosResponse };
   const where = `${request.method} ${redactUrl(request.url)}`;
   // axios has one code for all of these, and tells them apart by message alone.
-  if (code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength')) {
+  const tooLarge = code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength');
+  if (tooLarge || code === DECODED_TOO_LARGE) {
     return new ResponseParseError(`${where} answered more than ${exchange.maxContentLength} bytes.`, {
       code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
     });
   }
-  if (code === 'ERR_BAD_RESPONSE' && message === 'stream has been aborted') {
-    return new ConnectionError(`${where} failed: the connection was closed amid the answer.`, { cause: error });
+  const answer = answered === undefined ? answerOf(response) : headOf(answered);
+  const closed = code === 'ERR_BAD_RESPONSE' && message === 'stream has been aborted';
+  if (closed || code === CLOSED_AMID || (answered !== undefined && error === undefined)) {
+    return new ConnectionError(`${where} failed: the connection was closed amid the answer.`, { cause: error, answer });
   }
-  return networkError(request.method, request.url, error);
+  return networkError(request.method, request.url, error, { answer });
+}
+
+/** What axios tells of an answer whose body failed. */
+function answerOf(response: AxiosResponse | undefined): AnswerHead | undefined {
+  if (response === undefined) return undefined;
+  const { status, statusText, headers } = response;
+  return { status, statusText, headers: { ...headers } as HttpHeaders };
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { AnswerHead } from '../errors.js';
 import type { Cancellation } from './cancellation.js';
 
 /** Header names are lower-case. */
@@ -42,10 +43,17 @@ export interface HttpResponse {
   /** The reason phrase, where the transport knows it. */
   statusText?: string | undefined;
   headers: HttpHeaders;
+  /** What `content-encoding` said of a body that is decoded by now; the header itself is gone. */
+  contentCoding?: string;
   /** A Buffer, or a stream where `responseType` asked for one. Already decompressed. */
   body: Buffer | Readable;
   /** The URL that answered, with whatever an authenticator put into it. */
   url: string;
   /** The URL that answered, as it was asked for; left out where no redirect led elsewhere. */
   askedUrl?: string;
+}
+
+/** What is known of an answer when its body fails. */
+export function headOf({ status, statusText, headers }: HttpResponse): AnswerHead {
+  return { status, statusText, headers };
 }

@@ -1,4 +1,11 @@
-import { ConnectionError, type ForgeAuthError, InvalidRequestError, ResponseParseError, TlsError } from '../errors.js';
+import {
+  type AnswerHead,
+  ConnectionError,
+  type ForgeAuthError,
+  InvalidRequestError,
+  ResponseParseError,
+  TlsError,
+} from '../errors.js';
 import { isErrorCode, RedactedCause, redactUrl } from '../redaction/redact.js';
 
 /** Codes of Node and OpenSSL that mean that a certificate or handshake was refused. */
@@ -32,6 +39,8 @@ const BAD_INPUT: ReadonlySet<string> = new Set([
 interface NetworkErrorOptions {
   readonly onKeptConnection?: boolean | undefined;
   readonly cause?: unknown;
+  /** What had come of the answer. */
+  readonly answer?: AnswerHead | undefined;
 }
 
 /**
@@ -40,19 +49,20 @@ interface NetworkErrorOptions {
  * shown of it: of a transport of the app's own perhaps more
  */
 export function networkError(method: string, url: string, raw: unknown, how: NetworkErrorOptions = {}): ForgeAuthError {
-  const { onKeptConnection, cause = raw } = how;
+  const { onKeptConnection, cause = raw, answer } = how;
   const code = errorCode(raw) ?? '';
   const what = `${method} ${redactUrl(url)}`;
   if (TLS_CODE.test(code)) return new TlsError(`${what} failed: TLS refused (${code}).`, { cause });
   if (BAD_INPUT.has(code)) return new InvalidRequestError(`${what} cannot be sent as given (${code}).`, { cause });
-  if (code.startsWith('Z_') || code.startsWith('ERR__') || code === 'ERR_BAD_RESPONSE') {
-    return new ResponseParseError(`${what} answered a body that cannot be read (${code}).`, { cause });
+  if (/^(?:Z_|ERR__|ZSTD_)/.test(code) || code === 'ERR_BAD_RESPONSE') {
+    return new ResponseParseError(`${what} answered a body that cannot be read (${code}).`, { cause, answer });
   }
   const own = cause instanceof RedactedCause ? `: its transport threw ${cause.summary}` : '';
   const why = (code === '' ? 'connection failed' : `connection failed (${code})`) + own;
-  const staleConnection = CLOSED.has(code) && (onKeptConnection ?? isOnKeptConnection(raw));
+  const staleConnection = answer === undefined && CLOSED.has(code) && (onKeptConnection ?? isOnKeptConnection(raw));
   return new ConnectionError(`${what} failed: ${why}.`, {
     cause,
+    answer,
     nothingSent: NOTHING_SENT.has(code),
     staleConnection,
   });

@@ -115,7 +115,7 @@ class CollectingHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(this.#status === 0 ? error : withAnswer(error));
+    this.fail(this.#status === 0 ? error : this.#withAnswer(error));
   }
 
   #tooLarge(controller: Dispatcher.DispatchController): void {
@@ -123,9 +123,9 @@ class CollectingHandler implements Dispatcher.DispatchHandler {
     controller.abort(error);
     this.fail(error);
   }
-}
 
-/** An error after the answer had begun: whoever reads it must not take the connection for a stale one. */
-function withAnswer(error: Error): object {
-  return { code: (error as { code?: unknown }).code, name: error.name, response: true };
+  /** An error after the answer had begun: whoever reads it must not take the connection for a stale one. */
+  #withAnswer({ code, name }: Error & { code?: unknown }): object {
+    return { code, name, answer: { status: this.#status, statusText: this.#statusText, headers: this.#headers } };
+  }
 }

@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { ConfigurationError, ResponseParseError } from '../errors.js';
-import type { HttpHeaders, HttpRequest, HttpResponse } from '../http/http-request.js';
+import { type AnswerHead, ConfigurationError, ForgeAuthError, ResponseParseError } from '../errors.js';
+import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from '../http/content-coding.js';
+import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from '../http/http-request.js';
 import { networkError } from '../http/network-error.js';
 import type { Transport } from '../http/transport.js';
 import { typedStream } from '../http/typed-stream.js';
 import { redactUrl } from '../redaction/redact.js';
 import { collect } from './collecting-handler.js';
-import { decodeBody, decodeStream } from './content-coding.js';
 import { type Connections, connectionsOf, givenConnections } from './connections.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
 import { nodeHeaders } from './node-headers.js';
@@ -61,9 +61,9 @@ export class UndiciTransport implements Transport {
   }
 
   async #collect(request: HttpRequest, dispatcher: Dispatcher, limit: number | undefined): Promise<HttpResponse> {
-    const { status, statusText, headers, body } = await collect(dispatcher, optionsOf(request), request, limit);
-    const decoded = decodeBody(body, headers, request.method, status, limit);
-    return { status, statusText, headers, body: Buffer.isBuffer(decoded) ? decoded : await decoded, url: request.url };
+    const response = { ...(await collect(dispatcher, optionsOf(request), request, limit)), url: request.url };
+    if (isCoded(response.headers)) await this.#decode(response, request, limit);
+    return response;
   }
 
   async #stream(request: HttpRequest, dispatcher: Dispatcher, limit: number | undefined): Promise<HttpResponse> {
@@ -72,13 +72,24 @@ export class UndiciTransport implements Transport {
     const { statusCode: status, body } = answered;
     const headers = nodeHeaders(answered.headers as HttpHeaders);
     const statusText = (answered as { statusText?: string }).statusText;
-    const decoded = decodeStream(body as unknown as Readable, headers, request.method, status, limit);
-    const typed = typedStream(decoded, (error) => failure(error ?? CLOSED_AMID, request, limit, false));
-    return { status, statusText, headers, body: typed, url: request.url };
+    const response: HttpResponse = { status, statusText, headers, body: body as unknown as Readable, url: request.url };
+    await this.#decode(response, request, limit);
+    response.body = typedStream(response.body as Readable, (error) =>
+      failure(error ?? CLOSED, request, limit, false, headOf(response)),
+    );
+    return response;
+  }
+
+  async #decode(response: HttpResponse, request: HttpRequest, limit: number | undefined): Promise<void> {
+    try {
+      await decode(response, request.method, limit);
+    } catch (error) {
+      throw failure(error, request, limit, false, headOf(response));
+    }
   }
 }
 
-const CLOSED_AMID = Object.assign(new Error('closed amid the answer'), { code: 'UND_ERR_SOCKET' });
+const CLOSED = Object.freeze({ code: CLOSED_AMID });
 
 function isDispatcher(value: UndiciTransportOptions | Dispatcher): value is Dispatcher {
   return typeof (value as Partial<Dispatcher> | undefined)?.dispatch === 'function';
@@ -119,15 +130,23 @@ function optionsOf({ method, url, headers, body }: HttpRequest): Dispatcher.Requ
 }
 
 /** The reason of an abort, else an error of our own. */
-function failure(error: unknown, request: HttpRequest, limit: number | undefined, onKeptConnection: boolean): unknown {
+function failure(
+  error: unknown,
+  request: HttpRequest,
+  limit: number | undefined,
+  onKeptConnection: boolean,
+  answered?: AnswerHead,
+): unknown {
   const { aborted, reason } = request.cancellation ?? request.signal ?? { aborted: false };
   if (aborted) return reason;
-  const { code, response } = (error ?? {}) as { code?: unknown; response?: unknown };
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'ERR_BUFFER_TOO_LARGE')
+  if (error instanceof ForgeAuthError) return error;
+  const { code, answer = answered } = (error ?? {}) as { code?: unknown; answer?: AnswerHead };
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === DECODED_TOO_LARGE)
     return new ResponseParseError(`${request.method} ${redactUrl(request.url)} answered more than ${limit} bytes.`, {
       code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
     });
   return networkError(request.method, request.url, error, {
-    onKeptConnection: (onKeptConnection && response === undefined) || undefined,
+    onKeptConnection: (onKeptConnection && answer === undefined) || undefined,
+    answer,
   });
 }

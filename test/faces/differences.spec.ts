@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import axios, { type AxiosInstance, create } from 'axios';
+import axios, { type AxiosError, type AxiosInstance, create } from 'axios';
 import { BearerAuth, createForgeClient, ForgeAuthError, type ForgeHttpClient } from 'nestjs-forge-auth';
 import { markedTables } from '../support/docs.js';
 import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
@@ -34,6 +34,9 @@ const answer: Handler = (request, response) => {
   if (path === '/slow') return drip(response);
   if (path === '/large')
     return void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(LARGE)));
+  if (path === '/twice')
+    return void response.writeHead(200, { 'content-encoding': 'gzip, gzip' }).end(gzipSync(gzipSync('here')));
+  if (path === '/compress') return void response.writeHead(200, { 'content-encoding': 'compress' }).end('here');
   if (path === '/broken') return void response.writeHead(200).end('{"secret":');
   response.writeHead(path === '/teapot' ? 418 : 200).end('here');
 };
@@ -179,6 +182,18 @@ const ofAxios: Difference<AxiosInstance>[] = [
     },
     ['multipart/form-data; boundary=x', 'yes'],
     ['multipart/form-data; boundary=x', undefined],
+  ],
+  [
+    'a body that was coded more than once',
+    async (instance) => (await instance.get<string>('/twice')).data === 'here',
+    false,
+    true,
+  ],
+  [
+    '`Content-Encoding: compress`',
+    (instance) => instance.get('/compress').catch(({ code }: AxiosError) => code),
+    'Z_DATA_ERROR',
+    'here',
   ],
 ];
 

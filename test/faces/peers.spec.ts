@@ -1,9 +1,13 @@
 import { runInNewContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
 import { AxiosError } from 'axios';
 import { BearerAuth, createForgeClient, type ForgeHttpClient } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
 /** What the test suites of axios and of fetch found on the faces. */
+/** A byte more than is read whole. */
+const LARGE = gzipSync(Buffer.alloc(104_857_601));
+
 let server: RecordingServer;
 let client: ForgeHttpClient;
 
@@ -14,6 +18,13 @@ beforeAll(async () => {
       response.writeHead(302, { location: Buffer.from('/größe?q=日本').toString('latin1') });
       return void response.end();
     }
+    if (request.path === '/json') return void response.end('{"a":1}');
+    if (request.path === '/form')
+      return void response.writeHead(200, { 'content-type': 'application/x-www-form-urlencoded' }).end('a=1');
+    if (request.path === '/large')
+      return void response
+        .writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/x-www-form-urlencoded' })
+        .end(LARGE);
     response.writeHead(200, { 'x-two': 'b' });
     if (request.path === '/unfinished') response.write('first');
     else response.end('here');
@@ -130,6 +141,57 @@ describe('fetch', () => {
     for (const change of [() => headers.set('a', '1'), () => headers.append('a', '1'), () => headers.delete('x-two')])
       expect(change).toThrow(TypeError);
     expect(headers.get('x-two')).toBe('b');
+  });
+
+  it('refuses a Request that names a Host', async () => {
+    const request = new Request(`${server.origin}/here`, { headers: { Host: 'other.example' } });
+    await expect(client.fetch(request)).rejects.toThrow(TypeError);
+    expect(server.requests).toEqual([]);
+  });
+
+  it('answers a Response to the platform, too', async () => {
+    const read = async (name: 'text' | 'json' | 'arrayBuffer' | 'blob' | 'formData'): Promise<unknown> => {
+      const path = name === 'json' ? '/json' : name === 'formData' ? '/form' : '/here';
+      const response = await client.fetch(path);
+      const result: unknown = await (Response.prototype[name] as () => Promise<unknown>).call(response);
+      expect(response.bodyUsed).toBe(true);
+      await expect(response.text()).rejects.toThrow(TypeError);
+      return result;
+    };
+    expect(await read('text')).toBe('here');
+    expect(await read('json')).toEqual({ a: 1 });
+    expect(Buffer.from((await read('arrayBuffer')) as ArrayBuffer).toString()).toBe('here');
+    expect(await ((await read('blob')) as Blob).text()).toBe('here');
+    expect(Array.from((await read('formData')) as FormData)).toEqual([['a', '1']]);
+    const response = await client.fetch('/here');
+    expect(await Response.prototype.clone.call(response).text()).toBe('here');
+    expect(await response.text()).toBe('here');
+    await expect(Response.prototype.text.call(response)).rejects.toMatchObject({ name: 'TypeError' });
+  });
+
+  it('answers a body that was read as the platform does', async () => {
+    const read = await client.fetch('/here');
+    await read.text();
+    expect([read.bodyUsed, read.body?.locked]).toEqual([true, true]);
+    expect(() => read.clone()).toThrow(TypeError);
+    const held = await client.fetch('/here');
+    const reader = held.body?.getReader();
+    await expect(held.text()).rejects.toThrow(TypeError);
+    expect(() => held.clone()).toThrow(TypeError);
+    await reader?.cancel();
+  });
+
+  it.each<[string, (response: Response) => Promise<unknown>]>([
+    ['text()', (response) => response.text()],
+    ['blob()', (response) => response.blob()],
+    ['formData()', (response) => response.formData()],
+    ['a clone', (response) => response.clone().text()],
+    ['Response.prototype.text', (response) => Response.prototype.text.call(response)],
+  ])('gives up a body beyond the limit that is read whole by %s', async (_way, read) => {
+    const tight = createForgeClient({ name: 'tight', baseUrl: server.origin });
+    const response = await tight.fetch('/large');
+    await expect(read(response)).rejects.toMatchObject({ cause: { code: 'FORGE_AUTH_RESPONSE_TOO_LARGE' } });
+    await tight.close();
   });
 
   it.each<[string, (response: Response) => Promise<unknown>]>([

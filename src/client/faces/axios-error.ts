@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig, isCancel } from 'axios';
-import { ForgeAuthError, type HttpStatusError, TimeoutError } from '../../errors.js';
+import { type ConnectionError, ForgeAuthError, type HttpStatusError, TimeoutError } from '../../errors.js';
 import { REDACTED, redactHeaders, redactUrl } from '../../redaction/redact.js';
 import { SentRequest } from './sent-request.js';
 
@@ -18,7 +18,7 @@ export function axiosErrorOf(
   }
   if (!(error instanceof ForgeAuthError)) return error;
   const [message, code] = wordsOf(error, config);
-  const request = rejected === undefined ? sentRequestOf(error, config) : (rejected.request as object);
+  const request = rejected === undefined ? requestOf(error, config) : (rejected.request as object);
   return withParts(new AxiosError(message, code), { config, request, response: rejected, cause: error });
 }
 
@@ -39,6 +39,8 @@ function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [me
       return [timeoutErrorMessage ?? byConfig, code];
     }
     case 'FORGE_AUTH_CONNECTION':
+      if ((error as ConnectionError).answer !== undefined)
+        return ['stream has been aborted', AxiosError.ERR_BAD_RESPONSE];
       return [error.message, codeOfCause(error) ?? AxiosError.ERR_NETWORK];
     case 'FORGE_AUTH_TLS':
       return [error.message, codeOfCause(error) ?? error.code];
@@ -66,17 +68,18 @@ function codeOfCause({ cause }: ForgeAuthError): string | undefined {
 }
 
 /** Code tells "no answer" from "not sent" by whether there is a request. */
-function sentRequestOf(
-  error: ForgeAuthError,
-  { method, url, baseURL }: InternalAxiosRequestConfig,
-): object | undefined {
+function requestOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): SentRequest | undefined {
   const sent = [
     'FORGE_AUTH_CONNECTION',
     'FORGE_AUTH_TLS',
     'FORGE_AUTH_RESPONSE_PARSE',
     'FORGE_AUTH_RESPONSE_TOO_LARGE',
   ];
-  if (!sent.includes(error.code) && !(error instanceof TimeoutError)) return undefined;
+  return sent.includes(error.code) || error instanceof TimeoutError ? sentRequestOf(config) : undefined;
+}
+
+/** What stands for the request that a config asked for. */
+export function sentRequestOf({ method, url, baseURL }: InternalAxiosRequestConfig): SentRequest | undefined {
   try {
     return new SentRequest((method ?? 'get').toUpperCase(), new URL(url ?? '', baseURL).href);
   } catch {

@@ -6,11 +6,11 @@ import axios, {
   type AxiosResponse,
   type InternalAxiosRequestConfig,
 } from 'axios';
-import { HttpStatusError } from '../../errors.js';
+import { ConnectionError, HttpStatusError, ResponseParseError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
 import { redactUrl } from '../../redaction/redact.js';
 import { isOriginalValidateStatus, pristineDefaults } from './axios-defaults.js';
-import { axiosErrorOf } from './axios-error.js';
+import { axiosErrorOf, sentRequestOf } from './axios-error.js';
 import { followerOf, requestOf } from './axios-request.js';
 import { type CallRequest, rejectionOf } from '../request/call-request.js';
 import type { ClientCore } from '../client-core.js';
@@ -91,8 +91,18 @@ async function exchange(
       followerOf(config),
     );
   } catch (error) {
-    throw axiosErrorOf(error, config, rejected);
+    throw axiosErrorOf(error, config, rejected ?? brokenAnswer(error, config));
   }
+}
+
+/** The answer whose body failed: axios shows it, without data. */
+function brokenAnswer(error: unknown, config: InternalAxiosRequestConfig): AxiosResponse | undefined {
+  if (!(error instanceof ConnectionError || error instanceof ResponseParseError)) return undefined;
+  const { answer } = error;
+  if (answer === undefined) return undefined;
+  const { status, statusText = STATUS_CODES[status] ?? '', headers } = answer;
+  const request = sentRequestOf(config);
+  return { data: undefined, status, statusText, headers: Object.assign(new AxiosHeaders(), headers), config, request };
 }
 
 function responseOf(config: InternalAxiosRequestConfig, request: CallRequest, answered: HttpResponse): AxiosResponse {

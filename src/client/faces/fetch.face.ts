@@ -5,8 +5,9 @@ import { redactUrl } from '../../redaction/redact.js';
 import { type CallRequest, discard } from '../request/call-request.js';
 import type { ClientCore } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
-import { fetchBodyOf, requestBodyOf } from './fetch-body.js';
-import { AbandonedBodies, FetchedResponse } from './fetched-response.js';
+import { fetchBodyOf, requestBodyOf } from './fetch-request-body.js';
+import { AbandonedBodies } from './abandoned-bodies.js';
+import { FetchedResponse } from './fetched-response.js';
 import { MAX_BYTES_IN_MEMORY } from '../request/request-builder.js';
 import type { RequestConfig } from '../request/request-config.js';
 import { ownOptions } from '../../option-check/own-options.js';
@@ -78,13 +79,13 @@ async function requestOf(
   init: ForgeRequestInit | undefined,
   redirect: RequestRedirect,
 ): Promise<FaceRequest> {
-  if (init?.headers !== undefined && Object.keys(headersOf(init.headers)).some((name) => name.toLowerCase() === 'host'))
-    throw new InvalidRequestError('Host must not be among the headers: it is the URL that names it.');
   const given = input instanceof Request && init !== undefined ? new Request(input, init) : input;
   const parts =
     given instanceof Request
       ? await partsOfRequest(given)
       : partsOfInit(String(given), init ?? ownOptions<ForgeRequestInit>({}));
+  if (parts.headers !== undefined && Object.keys(parts.headers).some((name) => /^host$/i.test(name)))
+    throw new InvalidRequestError('Host must not be among the headers: it is the URL that names it.');
   if (init?.integrity)
     throw new InvalidRequestError('integrity is not checked here: leave it out, and check the body.');
   return {
@@ -194,7 +195,7 @@ function responseOf(
   redirect: RequestRedirect,
   abandoned: AbandonedBodies,
 ): Response {
-  const { status, statusText, headers, askedUrl } = answered;
+  const { status, statusText, headers, contentCoding, askedUrl } = answered;
   if (redirect !== 'manual' && REDIRECTS.has(status) && headers['location'] !== undefined) {
     discard(answered);
     const why = redirect === 'error' ? 'which the request does not allow' : 'which cannot be followed';
@@ -208,7 +209,7 @@ function responseOf(
   return new FetchedResponse({
     status,
     statusText,
-    headers,
+    headers: contentCoding === undefined ? headers : { ...headers, 'content-encoding': contentCoding },
     body: empty ? null : body,
     url: askedUrl ?? request.url,
     redirected: askedUrl !== undefined,

@@ -1,10 +1,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
-import { ForgeAuthError, ResponseParseError } from '../../errors.js';
-import { RedactedCause, redactUrl } from '../../redaction/redact.js';
+import { redactUrl } from '../../redaction/redact.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { CallScope } from '../request/call-scope.js';
+import type { AbandonedBodies } from './abandoned-bodies.js';
+import { collectStream, FetchedBody } from './fetched-body.js';
 
 /** What a {@link FetchedResponse} is made of. */
 export interface FetchedParts {
@@ -23,61 +24,43 @@ export interface FetchedParts {
 
 const UNUSABLE = 'Body is unusable: Body has already been read';
 
-/**
- * Frees the connections of answers whose bodies nobody reads, when the answers themselves are garbage. Most bodies are
- * read at once; watching is dear, so only those are watched that are still unread a turn later.
- */
-export class AbandonedBodies {
-  readonly #registry = new FinalizationRegistry<WeakRef<Readable>>((body) => body.deref()?.destroy());
-  #fresh: FetchedResponse[] = [];
+/** The platform's own Response, whose accessors are declared as properties, which no class may override. */
+const Native = Response as unknown as new (body: Bytes | null, init: ResponseInit) => object;
+type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
+const nativeBody = getterOf('body') as (this: Response) => Bytes | null;
+const nativeBodyUsed = getterOf('bodyUsed') as (this: Response) => boolean;
+const nativeClone = Reflect.get(Response.prototype, 'clone') as (this: Response) => Response;
 
-  /** Watches the body of an answer that was just made. */
-  watch(response: FetchedResponse): void {
-    if (this.#fresh.push(response) === 1) setImmediate(() => this.#watchUnread());
-  }
-
-  #watchUnread(): void {
-    const fresh = this.#fresh;
-    this.#fresh = [];
-    for (const response of fresh) {
-      const body = FetchedResponse.unreadBodyOf(response);
-      if (body !== undefined) this.#registry.register(response, new WeakRef(body));
-    }
-  }
+function getterOf(name: keyof Response): unknown {
+  return Reflect.getOwnPropertyDescriptor(Response.prototype, name)?.get;
 }
 
 /**
- * A `Response` whose body is read straight from Node's stream. Making a web stream of it costs more than the request
- * itself, so that is left until somebody asks for `body`, `clone()` or `formData()`.
+ * A `Response` in all that the platform's own methods ask of one. Its body is read straight from Node's stream where it
+ * can be: reading a web stream costs about as much as the request itself.
  */
-export class FetchedResponse implements Response {
-  static {
-    // `instanceof Response` holds, without the constructor's work: nothing of it is used.
-    Object.setPrototypeOf(FetchedResponse.prototype, Response.prototype);
-  }
-
+export class FetchedResponse extends Native implements Response {
   readonly #parts: FetchedParts;
+  /** Undefined for a clone, and where there is none. */
+  readonly #body: FetchedBody | undefined;
   #headers: Headers | undefined;
-  /** Takes over everything about the body as soon as somebody wants it as a web stream. */
-  #native: Response | undefined;
   #used = false;
 
-  constructor(parts: FetchedParts, native?: Response) {
+  /** @param branch of the body, for a clone */
+  constructor(parts: FetchedParts, branch?: Bytes | null) {
+    const { body: source, scope, maxBytes, abandoned } = parts;
+    const body = source === null || branch !== undefined ? undefined : new FetchedBody(source, scope, maxBytes);
+    super(body?.stream ?? branch ?? null, initOf(parts));
     this.#parts = parts;
-    this.#native = native;
-    if (parts.body === null || native !== undefined) return;
-    // Whoever reads it sees it fail; while nobody does, the process must not.
-    parts.body.on('error', ignore);
-    parts.abandoned.watch(this);
-  }
-
-  /** The body that nobody has asked for yet. */
-  static unreadBodyOf(response: FetchedResponse): Readable | undefined {
-    return response.#used || response.#native !== undefined ? undefined : (response.#parts.body ?? undefined);
+    this.#body = body;
+    if (body === undefined) return;
+    body.owner = this;
+    abandoned.watch(this, body);
   }
 
   get status(): number {
-    return this.#parts.status;
+    // The platform's own constructor asks before there is one.
+    return #parts in this ? this.#parts.status : 200;
   }
 
   get ok(): boolean {
@@ -104,17 +87,16 @@ export class FetchedResponse implements Response {
     return (this.#headers ??= immutable(headersOf(this.#parts.headers)));
   }
 
-  get body(): ReadableStream<Uint8Array> | null {
-    if (this.#parts.body === null) return null;
-    return this.#used ? usedUp() : this.#asNative().body;
+  get body(): Bytes | null {
+    this.#body?.lift();
+    return nativeBody.call(this);
   }
 
   get bodyUsed(): boolean {
-    return this.#native?.bodyUsed ?? this.#used;
+    return this.#used || nativeBodyUsed.call(this);
   }
 
   async text(): Promise<string> {
-    if (this.#native !== undefined) return this.#native.text();
     const text = (await this.#read()).toString('utf8');
     return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   }
@@ -130,38 +112,28 @@ export class FetchedResponse implements Response {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    if (this.#native !== undefined) return this.#native.arrayBuffer();
     return new Uint8Array(await this.#read()).buffer;
   }
 
   /** Not on every Node that we support. */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await this.arrayBuffer());
+    return new Uint8Array(await this.#read());
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await this.arrayBuffer()], { type: this.headers.get('content-type') ?? '' });
+    return new Blob([new Uint8Array(await this.#read())], { type: this.headers.get('content-type') ?? '' });
   }
 
   async formData(): Promise<FormData> {
-    if (this.#used) throw new TypeError(UNUSABLE);
-    return this.#asNative().formData();
+    const whole = new Response(new Uint8Array(await this.#read()), initOf(this.#parts));
+    return whole.formData();
   }
 
   clone(): FetchedResponse {
-    if (this.bodyUsed) throw new TypeError('Response.clone: Body has already been consumed.');
-    return new FetchedResponse(this.#parts, this.#asNative().clone());
-  }
-
-  #asNative(): Response {
-    if (this.#native !== undefined) return this.#native;
-    const { body, headers, scope } = this.#parts;
-    const contentType = headers['content-type'];
-    const native = new Response(body === null ? null : webStreamOf(body, scope), {
-      headers: typeof contentType === 'string' ? { 'content-type': contentType } : {},
-    });
-    this.#native = native;
-    return native;
+    if (this.bodyUsed || nativeBody.call(this)?.locked === true)
+      throw new TypeError('Response.clone: Body has already been consumed.');
+    this.#body?.lift();
+    return new FetchedResponse(this.#parts, nativeClone.call(this).body as Bytes | null);
   }
 
   [inspect.custom](): string {
@@ -169,12 +141,25 @@ export class FetchedResponse implements Response {
   }
 
   async #read(): Promise<Buffer> {
-    const { body, scope, maxBytes } = this.#parts;
-    if (body === null) return Buffer.alloc(0);
-    if (this.#used) throw new TypeError(UNUSABLE);
+    const stream = nativeBody.call(this);
+    if (stream === null) return Buffer.alloc(0);
+    if (this.bodyUsed || stream.locked) throw new TypeError(UNUSABLE);
     this.#used = true;
-    return collect(body, scope, maxBytes);
+    // Whoever has cloned it reads a branch.
+    if (this.#body === undefined || this.#body.stream !== stream) return collectStream(stream, this.#parts.maxBytes);
+    // For whoever asks the platform's own methods, too, it is read.
+    stream.getReader();
+    return this.#body.collect();
   }
+}
+
+/** What the platform's own methods read of a Response; it takes no status below 200, and none above 599. */
+function initOf({ status, headers }: FetchedParts): ResponseInit {
+  const contentType = headers['content-type'];
+  return {
+    ...(status >= 200 && status <= 599 && { status }),
+    ...(typeof contentType === 'string' && { headers: { 'content-type': contentType } }),
+  };
 }
 
 function headersOf(given: HttpHeaders): Headers {
@@ -194,73 +179,4 @@ function immutable(headers: Headers): Headers {
   for (const name of ['append', 'delete', 'set'])
     Object.defineProperty(headers, name, { value: refuseChange, configurable: true });
   return headers;
-}
-
-function ignore(): void {}
-
-/** What is left of a body that was read: a stream that nobody can read. */
-function usedUp(): ReadableStream<Uint8Array> {
-  const stream = new ReadableStream<Uint8Array>();
-  stream.getReader();
-  return stream;
-}
-
-function collect(body: Readable, scope: CallScope, maxBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let ended = false;
-    let size = 0;
-    body.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > maxBytes) body.destroy(tooLarge(maxBytes));
-    });
-    body.once('end', () => {
-      ended = true;
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
-    });
-    body.once('error', (error) => reject(brokenOff(error, scope) as Error));
-    body.once('close', () => {
-      if (!ended) reject(brokenOff(undefined, scope) as Error);
-    });
-    if (body.destroyed || scope.aborted) reject(brokenOff(body.errored, scope) as Error);
-  });
-}
-
-function tooLarge(maxBytes: number): ResponseParseError {
-  return new ResponseParseError(`The body of an answer is larger than ${maxBytes} bytes.`, {
-    code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
-  });
-}
-
-function webStreamOf(body: Readable, scope: CallScope): ReadableStream<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  return new ReadableStream({
-    type: 'bytes',
-    async pull(controller) {
-      try {
-        const { done, value } = await chunks.next();
-        if (done !== true) {
-          controller.enqueue(new Uint8Array(value));
-          return;
-        }
-      } catch (error) {
-        throw brokenOff(error, scope);
-      }
-      // A stream that was destroyed without an error ends, as if it were complete.
-      if (scope.aborted || !body.readableEnded) throw brokenOff(body.errored, scope);
-      controller.close();
-      controller.byobRequest?.respond(0);
-    },
-    cancel() {
-      body.destroy();
-    },
-  });
-}
-
-/** What reading rejects with: the caller's own reason where it gave up, else what `fetch` says of a broken body. */
-function brokenOff(error: unknown, scope: CallScope): unknown {
-  if (scope.aborted) return scope.reason;
-  if (error === undefined || error === null) return new TypeError('terminated');
-  return new TypeError('terminated', { cause: error instanceof ForgeAuthError ? error : new RedactedCause(error) });
 }

@@ -1,0 +1,45 @@
+import { Transform } from 'node:stream';
+import * as zlib from 'node:zlib';
+
+/**
+ * Undoes `deflate`. The name means a zlib wrapper (RFC 1950); some servers send the bare stream (RFC 1951): the first byte
+ * tells.
+ */
+export class Inflating extends Transform {
+  readonly #options: zlib.ZlibOptions;
+  #inflate: zlib.Inflate | zlib.InflateRaw | undefined;
+
+  constructor(options: zlib.ZlibOptions) {
+    super();
+    this.#options = options;
+  }
+
+  /** Whether a body begins as a zlib wrapper does. */
+  static isWrapped(body: Buffer): boolean {
+    return ((body[0] ?? 0) & 0x0f) === 0x08;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#inflate ??= this.#begin(chunk);
+    this.#inflate.write(chunk, done);
+  }
+
+  override _flush(done: () => void): void {
+    if (this.#inflate === undefined) return done();
+    this.#inflate.once('end', done);
+    this.#inflate.end();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#inflate?.destroy();
+    done(error);
+  }
+
+  #begin(chunk: Buffer): zlib.Inflate | zlib.InflateRaw {
+    const options = this.#options;
+    const inflate = Inflating.isWrapped(chunk) ? zlib.createInflate(options) : zlib.createInflateRaw(options);
+    inflate.on('data', (data: Buffer) => this.push(data));
+    inflate.once('error', (error) => this.destroy(error));
+    return inflate;
+  }
+}
