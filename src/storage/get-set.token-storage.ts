@@ -1,4 +1,10 @@
+import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
+import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
+import { isRedisClient } from '../redis/redis-connection.js';
+import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
 import { sharedStoreOf } from './shared-store.js';
 import type { GetSet, TokenStorage } from './token-storage.js';
 
@@ -11,8 +17,13 @@ import type { GetSet, TokenStorage } from './token-storage.js';
 export class GetSetTokenStorage implements TokenStorage {
   readonly #target: GetSet & { delete?: unknown };
 
+  readonly shared: boolean;
+  readonly #redis: RedisTarget | undefined;
+
   constructor(target: GetSet) {
     this.#target = target;
+    this.shared = !(target instanceof Map);
+    this.#redis = isRedisClient(target) ? redisTarget(target, undefined) : undefined;
   }
 
   async get(key: string): Promise<string | Uint8Array | null | undefined> {
@@ -29,6 +40,27 @@ export class GetSetTokenStorage implements TokenStorage {
     // Overwritten where the object cannot delete: what is no envelope is read as a miss.
     await (typeof remove === 'function' ? remove.call(this.#target, key) : this.#target.set(key, ''));
   }
+
+  /** On a Redis for all its processes, on a Map for all who keep their tokens there. */
+  createLock(clock: Clock): TokenLock | undefined {
+    if (this.#redis !== undefined) return new LeaseRedisLock(this.#redis);
+    return this.shared ? undefined : lockOfMap(this.#target, clock);
+  }
+
+  async release(): Promise<void> {
+    await this.#redis?.release?.();
+  }
+}
+
+/** The locks of the app's own Maps: each is its Map's, and goes with it. */
+const LOCKS_OF_MAPS = new WeakMap<object, TokenLock>();
+
+function lockOfMap(map: object, clock: Clock): TokenLock {
+  const known = LOCKS_OF_MAPS.get(map);
+  if (known !== undefined) return known;
+  const lock = new InProcessTokenLock(clock);
+  LOCKS_OF_MAPS.set(map, lock);
+  return lock;
 }
 
 /**

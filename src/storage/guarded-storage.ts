@@ -5,7 +5,7 @@ import type { ForgeAuthEvent, Observers } from '../observer.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
-import { CacheManagerTokenStorage, DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
+import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
 import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
@@ -84,7 +84,7 @@ export class GuardedStorage {
     this.#logger = logger;
     this.#observer = observer;
     this.#encryption = encryption;
-    this.lock = lock ?? storage.createLock?.() ?? new InProcessTokenLock(clock);
+    this.lock = lock ?? storage.createLock?.(clock) ?? new InProcessTokenLock(clock);
     this.#lockIsApart = lock !== undefined;
     const signal = storage.createSignal?.();
     this.announcements = signal && new Announcements(signal, clock, () => this.failing);
@@ -99,9 +99,9 @@ export class GuardedStorage {
     return !(this.lock instanceof InProcessTokenLock);
   }
 
-  /** Whether other processes see what is kept, and nothing keeps two of them from doing the same: a cache without a lock. */
+  /** Whether other processes see what is kept, and nothing keeps two of them from doing the same. */
   get sharedWithoutLock(): boolean {
-    return !this.locksFleet && this.#storage instanceof CacheManagerTokenStorage;
+    return !this.locksFleet && this.#storage.shared !== false;
   }
 
   /** Connects, and waits for that for a moment: one that cannot be reached yet may be when it is needed. */

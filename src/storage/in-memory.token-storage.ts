@@ -1,5 +1,7 @@
 import { type Clock, systemClock } from '../clock.js';
 import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
+import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
+import type { TokenLock } from '../lock/token-lock.js';
 import type { TokenStorage } from './token-storage.js';
 import { ownOptions } from '../option-check/own-options.js';
 
@@ -25,6 +27,8 @@ interface Entry {
 
 /** Tokens in this process only: least recently used first out, no timer per token. */
 export class InMemoryTokenStorage implements TokenStorage {
+  readonly shared = false;
+  #lock: TokenLock | undefined;
   readonly #entries = new Map<string, Entry>();
   readonly #max: number;
   readonly #clock: Clock;
@@ -60,5 +64,10 @@ export class InMemoryTokenStorage implements TokenStorage {
 
   async delete(key: string): Promise<void> {
     this.#entries.delete(key);
+  }
+
+  /** One lock for all who keep their tokens here. */
+  createLock(clock: Clock): TokenLock {
+    return (this.#lock ??= new InProcessTokenLock(clock));
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 
 /**
@@ -18,8 +19,13 @@ export interface TokenStorage {
   setIfNewer?(key: string, value: string, ttlMs: number, generation: number): Promise<boolean>;
   /** Longest time that one call may take, in milliseconds. @default 250 */
   readonly deadlineMs?: number;
-  /** A lock on the same store, where it can have one: then one process of a fleet asks for a token, not each. */
-  createLock?(): TokenLock | undefined;
+  /** Whether other processes see what is kept. @default true */
+  readonly shared?: boolean;
+  /**
+   * A lock on the same store, where it can have one: then one process of a fleet asks for a token, not each.
+   * @param clock the time of whoever asks
+   */
+  createLock?(clock: Clock): TokenLock | undefined;
   /** Announcements on the same store, where it can make them: then a change elsewhere is seen at once. */
   createSignal?(): TokenSignal | undefined;
   /** Connects, where that takes time: called at the start of an application, so that its first callers need not wait. */

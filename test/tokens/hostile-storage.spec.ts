@@ -1,6 +1,9 @@
+import { Redis } from 'ioredis';
 import {
   BodyTokenFetcher,
   CacheManagerTokenStorage,
+  type GetSet,
+  InMemoryTokenStorage,
   NoRetryStrategy,
   Token,
   TokenFetchPipeline,
@@ -10,6 +13,7 @@ import {
 } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { recordingLogger, rejection, World } from './world.js';
 
 const world = new World();
@@ -89,6 +93,53 @@ describe('one-time refresh tokens', () => {
     }
     expect(world.endpoint.refreshTokenReuses).toBe(0);
     expect(world.endpoint.grantTypes).toContain('refresh_token');
+  });
+});
+
+describe('one-time refresh tokens of two managers on one storage of the app', () => {
+  let redis: RedisServer;
+  const clients: Redis[] = [];
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.disconnect();
+  });
+  afterAll(() => redis.stop());
+
+  const raw = (): Redis => {
+    const client = new Redis(redis.url);
+    clients.push(client);
+    return client;
+  };
+  const foreign = (): GetSet => {
+    const values = new Map<string, string>();
+    return { get: (key) => values.get(key), set: (key, value) => values.set(key, value) };
+  };
+  const twice = <T>(storage: T): T[] => [storage, storage];
+
+  it.each<[string, storages: () => (GetSet | TokenStorage)[], shared: boolean]>([
+    ['a { get, set } without a lock', () => twice(foreign()), false],
+    ['a TokenStorage without a lock', () => twice(new Shared()), false],
+    ['a Map', () => twice(new Map<string, string>()), true],
+    ['memory', () => twice(new InMemoryTokenStorage()), true],
+    ['raw ioredis clients', () => [raw(), raw()], true],
+  ])('are sent once each on %s', async (_what, storages, shared) => {
+    await world.start({ refreshTokens: 'rotate' });
+    const [one, other] = storages().map((storage) => world.manager({ storage, provider: world.passwordProvider() }));
+    const both = [one, other].filter((manager) => manager !== undefined);
+    for (let turn = 0; turn < 5; turn += 1) {
+      await Promise.all(both.map((manager) => manager.getToken()));
+      world.endpoint.revokeAll();
+      await Promise.all(both.map((manager) => manager.forceRefresh()));
+      await both[turn % 2]?.invalidate();
+    }
+    expect(world.endpoint.refreshTokenReuses).toBe(0);
+    expect(world.endpoint.grantTypes).toContain('refresh_token');
+    // Two processes that share a refresh token sign in once.
+    const signIns = world.endpoint.grantTypes.filter((grant) => grant === 'password').length;
+    if (shared) expect(signIns).toBe(1);
+    else expect(signIns).toBeGreaterThan(1);
   });
 });
 

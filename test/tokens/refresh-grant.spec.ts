@@ -7,6 +7,7 @@ import {
   type TokenManager,
   type TokenProvider,
 } from 'nestjs-forge-auth';
+import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import type { TokenEndpointOptions } from '../support/token-endpoint.js';
 import { rejection, times, World } from './world.js';
@@ -72,7 +73,8 @@ describe('a refresh token', () => {
       inTime.push([...written.values()].some((text) => text.includes(issued?.refreshToken ?? 'none')));
       res.writeHead(issued === world.endpoint.issued.at(0) && inTime.length > 1 ? 401 : 200).end();
     };
-    const client = world.client({ auth: { provider: world.passwordProvider() }, storage: slow });
+    const { lock } = new OneStore();
+    const client = world.client({ auth: { provider: world.passwordProvider() }, storage: slow, lock });
     await client.get('/');
     await client.get('/');
     expect(world.endpoint.grantTypes).toEqual(['password', 'refresh_token']);
