@@ -4,6 +4,7 @@ import { systemClock, withDeadline } from '../clock.js';
 import { ConfigurationError, TimeoutError } from '../errors.js';
 import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import { RedisTokenSignal } from '../redis/redis.token-signal.js';
+import { readValue } from '../redis/read-value.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from '../redis/redis-fence.js';
 import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
@@ -133,7 +134,7 @@ function isStore(value: unknown): value is Store {
 }
 
 async function read(redis: RedisOfCache, key: string): Promise<unknown> {
-  return redis.deserialize(await command(redis, 'GET', key));
+  return redis.deserialize(await readValue(redis.target, key));
 }
 
 async function write(redis: RedisOfCache, key: string, value: string, ttlMs: number | undefined): Promise<unknown> {

@@ -3,6 +3,7 @@ import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import type { RedisClient } from '../redis/redis-connection.js';
 import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
 import { RedisTokenSignal } from '../redis/redis.token-signal.js';
+import { readValue } from '../redis/read-value.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from '../redis/redis-fence.js';
 import type { TokenStorage } from './token-storage.js';
@@ -37,9 +38,8 @@ export class RedisTokenStorage implements TokenStorage {
     if (options.deadlineMs !== undefined) this.deadlineMs = options.deadlineMs;
   }
 
-  async get(key: string): Promise<string | null> {
-    const value = await this.#command('GET', key);
-    return value === null || value === undefined ? null : String(value);
+  get(key: string): Promise<string | undefined> {
+    return readValue(this.#target, key);
   }
 
   async set(key: string, value: string, ttlMs?: number): Promise<void> {

@@ -12,7 +12,7 @@ const PATIENCE_MS = 30_000;
 /** Tokens that nobody has yet, for each round of cold calls. */
 const COLD = 10;
 /** What a token's life takes of Redis. */
-const USED = ['get', 'set', 'del', 'eval', 'publish'];
+const USED = ['getrange', 'set', 'del', 'eval', 'publish'];
 
 const GUIDE = new URL('../../docs/how-to/fleets.md', import.meta.url);
 
@@ -147,6 +147,11 @@ function replaced(command: string, ...values: string[]): Spoil {
     await redis.command(command, key, ...values);
   };
 }
+
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+/** The name of an extra field, as the JSON around it writes quotes. */
+const slashed = (value: string): string => (value.includes('\\"') ? '\\"extra\\"' : '"extra"');
 
 /** The token is gone, and what stands beside it is spoilt. */
 function beside(name: string, spoil: Spoil): Spoil {
@@ -332,6 +337,18 @@ describe.each(WAYS)('%s', (_way, way) => {
       ['a hash for a generation', beside('generation', replaced('HSET', 'field', 'value'))],
       ['a word for a generation', beside('generation', text('later'))],
       ['a generation without end', beside('generation', text('inf'))],
+      ['the last generation that a number can hold', beside('generation', text(String(2 ** 53 - 1)))],
+      ['a lock for a day', beside('lock', (key) => redis.command('SET', key, 'x', 'PX', 86_400_000))],
+      [
+        'a token with the last generation',
+        edited((value) => value.replace(/(\\?"generation\\?":)\d+/, `$1${2 ** 53 - 1}`)),
+      ],
+      ['an endless nesting', text(nested(200_000))],
+      [
+        'a token with an endless nesting',
+        edited((value) => value.replace(/(\\?"token\\?":\{)/, `$1${slashed(value)}: ${nested(200_000)},`)),
+      ],
+      ['200 MB', replaced('SETRANGE', String(200 * 1_048_576), 'x')],
     ])('%s asks once, and mends it for the others', async (_what, spoil) => {
       await (await join(way)).client.get('/orders');
       await spoil(await tokenKey());
