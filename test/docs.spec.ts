@@ -69,7 +69,7 @@ function compile(): ts.Program {
 function asModule(text: string): string {
   const ownNames = readFileSync(entry, 'utf8').replaceAll(/from '[^']*'|\btype\b|\bexport\b/g, '');
   const own = new Set(
-    Array.from(text.matchAll(/^import \{([^}]*)\}/gms), ([, names = '']) => names.match(/\w+/g) ?? []).flat(),
+    Array.from(text.matchAll(/^import (?:type )?\{([^}]*)\}/gms), ([, names = '']) => names.match(/\w+/g) ?? []).flat(),
   );
   const homes = { ...HOMES, 'nestjs-forge-auth': ownNames.match(/\w+/g) ?? [] };
   const imports = Object.entries(homes).flatMap(([home, names]) => {
