@@ -14,6 +14,7 @@ export interface SignInProvider extends TokenProvider {
   userInfo(token: Token): Promise<Claims>;
   logoutUrl(options?: LogoutUrlOptions): Promise<string>;
   handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }>;
+  handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }>;
 }
 
 /** Opens a service, and returns the provider of its tokens. */
@@ -50,6 +51,10 @@ export class ServiceTokenProvider implements SignInProvider {
 
   handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
     return this.#with('handleLogoutToken', (provider) => provider.handleLogoutToken(jwt));
+  }
+
+  handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }> {
+    return this.#with('handleFrontChannelLogout', (provider) => provider.handleFrontChannelLogout(url));
   }
 
   async fetchToken(context?: TokenRequestContext): Promise<Token> {

@@ -83,7 +83,7 @@ export class PipelineTokenSource implements TokenSource, TokenHandle {
     return this.pipeline.result.has();
   }
 
-  forget(): Promise<void> {
+  forget(): Promise<boolean> {
     return this.pipeline.result.forget();
   }
 

@@ -45,7 +45,11 @@ export class ForeignTokenSource implements TokenSource {
       revoke: async (token) => manager.revoke?.({ ...request, ...(token === undefined ? undefined : { token }) }),
       introspect: async () => manager.introspect?.(request) ?? {},
       has: async () => manager.peek?.(request) !== undefined,
-      forget: async () => manager.invalidate?.(undefined, request),
+      forget: async () => {
+        const known = manager.peek?.(request) !== undefined;
+        await manager.invalidate?.(undefined, request);
+        return known;
+      },
     };
   }
 

@@ -44,7 +44,7 @@ export class SubjectTokens {
   }
 
   /** Forgets the user's token in every process. The issuer hears nothing of it. */
-  forget(): Promise<void> {
-    return this.#with((handle) => handle.forget());
+  async forget(): Promise<void> {
+    await this.#with((handle) => handle.forget());
   }
 }

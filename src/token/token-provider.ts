@@ -68,8 +68,8 @@ export interface TokenProvider {
 export interface KeptTokens {
   for(request?: TokenRequest): {
     set(token: Token): Promise<void>;
-    /** Drops the token in every process. */
-    forget(): Promise<void>;
+    /** Drops the token in every process, if it is one of those that are meant. Returns whether it was. */
+    forget(which?: (token: Token) => boolean): Promise<boolean>;
   };
 }
 

@@ -44,8 +44,12 @@ export interface TokenHandle {
   introspect(): Promise<Record<string, unknown>>;
   /** Whether there is a token that is valid or can be refreshed, here or in storage. */
   has(): Promise<boolean>;
-  /** Drops the token, its refresh token, too, in every process; the issuer hears nothing of it. */
-  forget(): Promise<void>;
+  /**
+   * Drops the token, its refresh token, too, in every process; the issuer hears nothing of it.
+   * @param which left out, whatever token there is
+   * @returns whether there was one
+   */
+  forget(which?: (token: Token) => boolean): Promise<boolean>;
 }
 
 /** What the tokens of a source are made from: two sources of one origin ask for the same token, each for itself. */

@@ -203,6 +203,38 @@ describe('a logout at the issuer', () => {
     expect(JSON.stringify([...storage.keys()])).not.toMatch(/user-1|alice|session-of-bob/);
   });
 
+  it('leaves the token of another account that the same user has connected since', async () => {
+    const { provider, tokens } = await start();
+    await signIn(provider);
+    idToken = (of) => sign(key, claims({ nonce: of, sub: 'bob', sid: 'session-of-bob' }));
+    await signIn(provider);
+    expect(await provider.handleLogoutToken(await logoutToken())).toEqual({ subjects: [] });
+    expect(await tokens.forSubject('user-1').has()).toBe(true);
+    expect(await provider.handleLogoutToken(await logoutToken({ jti: 'two', sub: 'bob' }))).toEqual({
+      subjects: ['user-1'],
+    });
+  });
+
+  it.each([
+    ['another issuer', (of: string) => `?iss=https%3A%2F%2Fevil.example&sid=s1&of=${of}`],
+    ['no issuer', () => '?sid=s1'],
+    ['two issuers', (of: string) => `?iss=${of}&iss=https%3A%2F%2Fevil.example&sid=s1`],
+    ['no session', (of: string) => `?iss=${of}`],
+    ['two sessions', (of: string) => `?iss=${of}&sid=s1&sid=s2`],
+    ['an issuer that differs in a slash', (of: string) => `?iss=${of}%2F&sid=s1`],
+  ])('in the browser with %s ends nothing', async (_what, query) => {
+    const { provider, tokens } = await start();
+    idToken = (of) => sign(key, claims({ nonce: of, sid: 's1' }));
+    await signIn(provider);
+    const url = `https://app.example/logout${query(encodeURIComponent(issuer.origin))}`;
+    const error = await rejection(provider.handleFrontChannelLogout(url));
+    expect(error).toMatchObject({ name: 'AuthenticationError', code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
+    expect(await tokens.forSubject('user-1').has()).toBe(true);
+    const valid = new URLSearchParams({ iss: issuer.origin, sid: 's1' });
+    expect(await provider.handleFrontChannelLogout(valid)).toEqual({ subjects: ['user-1'] });
+    expect(await tokens.forSubject('user-1').has()).toBe(false);
+  });
+
   it('ends nothing when it is delivered again, or is not valid', async () => {
     const { provider, tokens } = await start();
     await signIn(provider);

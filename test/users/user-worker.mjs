@@ -1,19 +1,14 @@
-// One process of a fleet that calls a service for many users. Driven by messages from fleet.spec.ts.
+// One process of a fleet that people sign in to, and that calls a service for them. Driven by messages: see user-fleet.ts.
 import 'reflect-metadata';
 import { createKeyv } from '@keyv/redis';
 import { CacheModule } from '@nestjs/cache-manager';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-const { entry, redisUrl, apiUrl, tokenUrl, client } = JSON.parse(process.env.USER_WORKER);
+const { entry, redisUrl, apiUrl, provider: signInOptions } = JSON.parse(process.env.USER_WORKER);
 const { AuthorizationCodeTokenProvider, ForgeAuthModule, ForgeAuthService, Token } = await import(entry);
 
-const provider = new AuthorizationCodeTokenProvider({
-  tokenUrl,
-  authorizationUrl: tokenUrl,
-  ...client,
-  redirectUri: 'https://app.example/callback',
-});
+const provider = new AuthorizationCodeTokenProvider(signInOptions);
 class App {}
 Module({
   imports: [
@@ -22,7 +17,9 @@ Module({
   ],
 })(App);
 const app = await NestFactory.createApplicationContext(App, { logger: false });
-const calendar = app.get(ForgeAuthService).client('calendar');
+const forge = app.get(ForgeAuthService);
+const calendar = forge.client('calendar');
+const signIn = forge.provider('calendar');
 
 const commands = {
   /** Takes a token of each user, as a sign-in would have brought it. */
@@ -45,6 +42,16 @@ const commands = {
     await Promise.all(Array.from({ length: 20 }, work));
     return failures;
   },
+  start: (asked) => signIn.authorizationUrl(asked),
+  /** Ends a sign-in, and tells whose it was. */
+  async finish({ callback }) {
+    const { subject, claims } = await signIn.handleCallback(callback);
+    return { subject, claims };
+  },
+  call: async ({ subject }) => (await calendar.get('/events', { auth: { subject } })).status,
+  has: ({ subject }) => calendar.tokens.forSubject(subject).has(),
+  logout: ({ token, url }) =>
+    url === undefined ? signIn.handleLogoutToken(token) : signIn.handleFrontChannelLogout(url),
   async close() {
     await app.close();
     process.disconnect();
@@ -55,7 +62,7 @@ process.on('message', async ({ id, command, ...options }) => {
   try {
     process.send({ id, value: await commands[command](options) });
   } catch (error) {
-    process.send?.({ id, error: String(error) });
+    process.send?.({ id, error: `${error.code ?? ''} ${error}` });
   }
 });
 process.send({ id: 0 });

@@ -65,6 +65,16 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
     return this.#bound.handleLogoutToken(jwt);
   }
 
+  /**
+   * Takes the request that the issuer has the browser make to the app's `frontchannel_logout_uri`: drops the tokens of
+   * the session that it names, in every process.
+   * @param url the URL that the browser requested, with `iss` and `sid`
+   * @throws {AuthenticationError} FORGE_AUTH_ID_TOKEN_INVALID when it is of another issuer, or names no session
+   */
+  handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }> {
+    return this.#bound.handleFrontChannelLogout(url);
+  }
+
   protected grantOf(options: AuthorizationCodeTokenProviderOptions, owner: string): Grant {
     const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
     if (options.redirectUri === undefined)

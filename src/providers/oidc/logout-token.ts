@@ -1,15 +1,13 @@
+import type { LogoutNotice } from './logout-request.js';
 import { type Claims, type ExpectedParties, refused, verifyClaims } from './signed-claims.js';
 
 const WHAT = 'logout token';
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
-/** Whose tokens a logout ends: those of a subject, or of one session. */
-export interface LogoutClaims {
+/** What a logout token says. */
+export interface LogoutClaims extends LogoutNotice {
   /** Names the token: one that comes again ends nothing new. */
   readonly id: string;
-  readonly subject: string | undefined;
-  readonly sessionId: string | undefined;
-  readonly claims: Claims;
 }
 
 /**
@@ -29,7 +27,7 @@ export async function validateLogoutToken(jwt: unknown, expected: ExpectedPartie
   if (typeof jti !== 'string' || jti === '') throw refused(WHAT, 'it has no jti');
   const [subject, sessionId] = [textOf(sub), textOf(sid)];
   if (subject === undefined && sessionId === undefined) throw refused(WHAT, 'it names neither sub nor sid');
-  return { id: jti, subject, sessionId, claims };
+  return { id: jti, issuer: expected.issuer, subject, sessionId };
 }
 
 function textOf(value: unknown): string | undefined {

@@ -95,10 +95,15 @@ export class OpenIdConnect {
     return url.href;
   }
 
+  /** How the issuer names itself in what it signs. */
+  async issuerOfClaims(): Promise<string> {
+    return this.#options.idTokenIssuer ?? (await this.#issuer.metadata()).issuer;
+  }
+
   async #parties(signal: AbortSignal): Promise<ExpectedParties> {
-    const { idTokenIssuer, idTokenAlgorithms = ASYMMETRIC_ALGORITHMS, clockToleranceMs } = this.#options;
+    const { idTokenAlgorithms = ASYMMETRIC_ALGORITHMS, clockToleranceMs } = this.#options;
     return {
-      issuer: idTokenIssuer ?? (await this.#issuer.metadata()).issuer,
+      issuer: await this.issuerOfClaims(),
       clientId: this.#options.clientId as string,
       keys: this.#keys,
       algorithms: idTokenAlgorithms,

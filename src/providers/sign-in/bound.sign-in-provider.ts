@@ -3,7 +3,9 @@ import type { KeptTokens, TokenRequestContext } from '../../token/token-provider
 import type { Token } from '../../token/token.js';
 import { BoundOAuthProvider, type BoundOAuthProviderParts } from '../grants/bound.oauth-provider.js';
 import type { LogoutUrlOptions } from '../oidc/openid-connect.js';
+import { type LogoutNotice, readLogoutRequest } from '../oidc/logout-request.js';
 import type { Claims } from '../oidc/signed-claims.js';
+import { type CallbackSource, parametersOf } from './callback.js';
 import { SubjectIndex } from './subject-index.js';
 
 /** A logout token that was delivered again within this time ends nothing: its `exp` is a matter of minutes. */
@@ -33,14 +35,31 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     return this.openid.logoutUrl(options);
   }
 
-  /** Drops the tokens of whoever has logged out at the issuer. */
+  /** Drops the tokens of whoever has logged out, as the issuer tells us itself. */
   async handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
     if (typeof jwt !== 'string') throw new InvalidRequestError('handleLogoutToken: the logout token must be a text.');
-    const { id, subject, sessionId, claims } = await this.openid.logoutClaims(jwt, this.standalone().signal);
-    if (!(await this.#subjects.once(`${String(claims['iss'])} ${id}`, LOGOUT_MEMORY_MS))) return { subjects: [] };
-    const subjects = await this.#subjects.find(claims['iss'], subject, sessionId);
-    await Promise.all(subjects.map((name) => this.#tokens?.for({ subject: name }).forget()));
+    const { id, issuer, ...whose } = await this.openid.logoutClaims(jwt, this.standalone().signal);
+    const delivery = `${issuer} ${id}`;
+    if (await this.#subjects.isNoted(delivery)) return { subjects: [] };
+    const subjects = await this.#end({ issuer, ...whose });
+    // Last: a delivery that failed halfway is repeated by the issuer, and must end the rest then.
+    await this.#subjects.note(delivery, LOGOUT_MEMORY_MS);
     return { subjects };
+  }
+
+  /** Drops the tokens of a session that has ended, as the person's browser tells. */
+  async handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }> {
+    const issuer = await this.openid.issuerOfClaims();
+    return { subjects: await this.#end(readLogoutRequest(parametersOf(url), issuer)) };
+  }
+
+  /** Drops the tokens that are of a person or a session now: the app's name may stand for another account since. */
+  async #end({ issuer, subject, sessionId }: LogoutNotice): Promise<readonly string[]> {
+    const concerned = ({ claims }: Token): boolean =>
+      claims?.['iss'] === issuer && (subject === undefined ? claims['sid'] === sessionId : claims['sub'] === subject);
+    const names = await this.#subjects.find(issuer, subject, sessionId);
+    const ended = await Promise.all(names.map((name) => this.#tokens?.for({ subject: name }).forget(concerned)));
+    return names.filter((_name, index) => ended[index] === true);
   }
 
   /** Stores what came of a sign-in, where there is a place for it. */

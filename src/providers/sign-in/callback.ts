@@ -78,7 +78,8 @@ export function signInFailed(why: string, error?: string): AuthenticationError {
   });
 }
 
-function parametersOf(source: CallbackSource): URLSearchParams {
+/** The parameters of a URL that a browser requested, or of a form that it posted. */
+export function parametersOf(source: CallbackSource): URLSearchParams {
   if (source instanceof URLSearchParams) return source;
   const text = String(source).split('#', 1)[0] ?? '';
   return new URLSearchParams(text.includes('?') ? text.slice(text.indexOf('?') + 1) : '');

@@ -30,13 +30,13 @@ export class SubjectIndex {
     return key === undefined ? [] : this.#read(key);
   }
 
-  /** Whether something is done for the first time in `ttlMs`. */
-  async once(id: string, ttlMs: number): Promise<boolean> {
-    const key = this.#key('jti', '', id) as string;
-    const storage = this.#scope.storage();
-    if ((await storage?.readText(key)) !== undefined) return false;
-    await storage?.writeText(key, '1', ttlMs);
-    return true;
+  /** Remembers for `ttlMs` that a logout token was delivered. */
+  async note(delivery: string, ttlMs: number): Promise<void> {
+    await this.#scope.storage()?.writeText(this.#delivery(delivery), '1', ttlMs);
+  }
+
+  async isNoted(delivery: string): Promise<boolean> {
+    return (await this.#scope.storage()?.readText(this.#delivery(delivery))) !== undefined;
   }
 
   async #read(key: string): Promise<string[]> {
@@ -46,6 +46,10 @@ export class SubjectIndex {
     } catch {
       return [];
     }
+  }
+
+  #delivery(id: string): string {
+    return this.#key('jti', '', id) as string;
   }
 
   #key(kind: string, issuer: unknown, name: unknown): string | undefined {

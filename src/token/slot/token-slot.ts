@@ -181,9 +181,11 @@ export class TokenSlot implements TokenHandle {
     return (await this.#known()) !== undefined;
   }
 
-  async forget(): Promise<void> {
+  async forget(which: (token: Token) => boolean = () => true): Promise<boolean> {
     const token = await this.#known();
-    if (token !== undefined) await this.#forget(token, true);
+    if (token === undefined || !which(token)) return false;
+    await this.#forget(token, true);
+    return true;
   }
 
   async #forget(token: Token, whole: boolean): Promise<void> {

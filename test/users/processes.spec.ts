@@ -1,0 +1,123 @@
+import type { ClientMetadata } from 'oidc-provider';
+import { type Api, startApi } from '../support/api.js';
+import { quietly } from '../support/quietly.js';
+import { type RecordingServer, startServer } from '../support/recording-server.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { rejection, until } from '../tokens/world.js';
+import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
+import { UserProcess } from './user-fleet.js';
+
+let redis: RedisServer;
+let issuer: PeopleServer;
+let api: Api;
+/** Where the issuer tells of logouts. */
+let logouts: RecordingServer;
+let first: UserProcess;
+let second: UserProcess;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  logouts = await startServer((_request, response) => void response.end());
+  const client = { backchannel_logout_uri: `${logouts.origin}/logout`, backchannel_logout_session_required: true };
+  issuer = await startPeopleServer({
+    features: { backchannelLogout: { enabled: true } },
+    client: client as Partial<ClientMetadata>,
+  });
+  api = await startApi(issuer);
+}, 120_000);
+
+beforeEach(async () => {
+  [first, second] = (await start(2)) as [UserProcess, UserProcess];
+}, 120_000);
+
+afterEach(() => {
+  for (const one of [first, second]) one.kill();
+});
+
+afterAll(async () => {
+  await api.close();
+  await issuer.close();
+  await logouts.close();
+  await redis.stop();
+});
+
+function start(count: number): Promise<UserProcess[]> {
+  const scope = 'openid offline_access read';
+  const provider = { issuer: issuer.issuer, ...APP, scope, prompt: 'consent' };
+  return UserProcess.start(count, { redisUrl: redis.url, apiUrl: api.origin, provider });
+}
+
+/** Starts in one process, ends in another. */
+async function signIn(subject: string, hint: string): Promise<Record<string, unknown>> {
+  const { url } = await first.startSignIn(subject, hint);
+  const { claims = {} } = await second.finishSignIn(await issuer.visit(url));
+  return claims;
+}
+
+/** What a client of `oidc-provider` can do beyond its types. */
+interface LogsOut {
+  backchannelLogout(sub: string, sid: unknown): Promise<void>;
+}
+
+const logoutUrl = (parameters: object): string =>
+  `/logout?${new URLSearchParams(parameters as Record<string, string>).toString()}`;
+
+const have = (subject: string): Promise<boolean[]> => Promise.all([first, second].map((one) => one.has(subject)));
+
+it('a sign-in starts in one process and ends in another, once', async () => {
+  const { url } = await first.startSignIn('user-1', 'alice');
+  const callback = await issuer.visit(url);
+  expect(await second.finishSignIn(callback)).toMatchObject({ subject: 'user-1', claims: { sub: 'alice' } });
+  for (const one of [first, second]) expect(await one.call('user-1')).toBe(200);
+  for (const one of [first, second])
+    expect(String(await rejection(one.finishSignIn(callback)))).toContain('FORGE_AUTH_SIGN_IN_FAILED');
+});
+
+it('a process that is killed between code and token leaves nothing half stored: the user starts again', async () => {
+  const { url } = await first.startSignIn('user-2', 'bob');
+  const callback = await issuer.visit(url);
+  issuer.hold();
+  void first.finishSignIn(callback);
+  await until(() => issuer.held === 1, 'the token request');
+  first.kill();
+  expect(await second.has('user-2')).toBe(false);
+  issuer.release();
+  expect(String(await rejection(second.call('user-2')))).toContain('FORGE_AUTH_AUTHORIZATION_REQUIRED');
+  // The state is used up: whoever saw the callback cannot finish it.
+  expect(String(await rejection(second.finishSignIn(callback)))).toContain('FORGE_AUTH_SIGN_IN_FAILED');
+  [first] = (await start(1)) as [UserProcess];
+  expect(await first.has('user-2')).toBe(false);
+  await signIn('user-2', 'bob');
+  for (const one of [first, second]) expect(await one.call('user-2')).toBe(200);
+}, 60_000);
+
+it('a logout that the issuer tells of itself drops the tokens of its subject in every process, and of nobody else', async () => {
+  const { sid } = await signIn('user-3', 'carol');
+  await signIn('user-4', 'dave');
+  for (const one of [first, second]) expect([await one.call('user-3'), await one.call('user-4')]).toEqual([200, 200]);
+  const client = (await issuer.provider.Client.find(APP.clientId)) as unknown as LogsOut;
+  await quietly('oidc-provider ', () => client.backchannelLogout('carol', sid));
+  const token = logouts.requests.at(-1)?.form().get('logout_token') ?? '';
+  expect(await first.logout({ token })).toEqual({ subjects: ['user-3'] });
+  expect(await have('user-3')).toEqual([false, false]);
+  expect(await have('user-4')).toEqual([true, true]);
+  for (const one of [first, second])
+    expect(String(await rejection(one.call('user-3')))).toContain('FORGE_AUTH_AUTHORIZATION_REQUIRED');
+}, 60_000);
+
+it('a logout in the browser drops the tokens of its session in every process, and of no other', async () => {
+  const { sid } = await signIn('user-5', 'erin');
+  await signIn('user-6', 'frank');
+  const session = String(sid);
+  for (const wrong of [{ iss: 'https://evil.example', sid: session }, { sid: session }, { iss: issuer.issuer }])
+    expect(String(await rejection(first.logout({ url: logoutUrl(wrong) })))).toContain('FORGE_AUTH_ID_TOKEN_INVALID');
+  expect(await first.logout({ url: logoutUrl({ iss: issuer.issuer, sid: 'unknown' }) })).toEqual({ subjects: [] });
+  expect(await have('user-5')).toEqual([true, true]);
+  expect(await second.logout({ url: logoutUrl({ iss: issuer.issuer, sid: session }) })).toEqual({
+    subjects: ['user-5'],
+  });
+  expect([await have('user-5'), await have('user-6')]).toEqual([
+    [false, false],
+    [true, true],
+  ]);
+}, 60_000);

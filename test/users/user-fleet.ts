@@ -1,0 +1,82 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { AuthorizationCodeTokenProviderOptions, StartedSignIn } from 'nestjs-forge-auth';
+import { builtPackage } from '../support/built-package.js';
+import { times } from '../tokens/world.js';
+
+const SCRIPT = fileURLToPath(new URL('user-worker.mjs', import.meta.url));
+
+/** What the processes of a fleet are told. */
+export interface UserFleetOptions {
+  redisUrl: string;
+  apiUrl: string;
+  provider: AuthorizationCodeTokenProviderOptions;
+}
+
+/** A real process that runs a Nest app which people sign in to. */
+export class UserProcess {
+  readonly #child: ChildProcess;
+  readonly #answers = new Map<number, (answer: { value?: unknown; error?: string }) => void>();
+  #lastId = 0;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on('message', (message: { id: number; value?: unknown; error?: string }) => {
+      this.#answers.get(message.id)?.(message);
+      this.#answers.delete(message.id);
+    });
+  }
+
+  /** Starts processes, and waits until their apps run. */
+  static async start(count: number, options: UserFleetOptions): Promise<UserProcess[]> {
+    const USER_WORKER = JSON.stringify({ entry: await builtPackage(), ...options });
+    const children = times(count, () => fork(SCRIPT, { env: { ...process.env, NODE_OPTIONS: '', USER_WORKER } }));
+    await Promise.all(children.map((child) => once(child, 'message')));
+    return children.map((child) => new UserProcess(child));
+  }
+
+  /** Stores tokens of users, as they came from the issuer. */
+  take(tokens: Record<string, unknown>): Promise<void> {
+    return this.#ask('take', { tokens });
+  }
+
+  /** Calls once for each user, and returns what failed. */
+  round(subjects: readonly string[]): Promise<string[]> {
+    return this.#ask('round', { subjects });
+  }
+
+  startSignIn(subject: string, loginHint: string): Promise<StartedSignIn> {
+    return this.#ask('start', { subject, loginHint });
+  }
+
+  finishSignIn(callback: string): Promise<{ subject: string; claims?: Record<string, unknown> }> {
+    return this.#ask('finish', { callback });
+  }
+
+  /** Calls for a user, and returns the status. */
+  call(subject: string): Promise<number> {
+    return this.#ask('call', { subject });
+  }
+
+  has(subject: string): Promise<boolean> {
+    return this.#ask('has', { subject });
+  }
+
+  logout(notice: { token: string } | { url: string }): Promise<{ subjects: string[] }> {
+    return this.#ask('logout', notice);
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  async #ask<T>(command: string, options: object): Promise<T> {
+    const id = (this.#lastId += 1);
+    const answered = new Promise<{ value?: unknown; error?: string }>((resolve) => this.#answers.set(id, resolve));
+    this.#child.send({ id, command, ...options });
+    const { value, error } = await answered;
+    if (error !== undefined) throw new Error(error);
+    return value as T;
+  }
+}
