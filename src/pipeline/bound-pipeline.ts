@@ -140,8 +140,10 @@ export class BoundPipeline {
   }
 
   async close(): Promise<void> {
+    const last = new Map(this.graph.names.map((name) => [name, this.#slot(name).last]));
     for (const slot of this.#slots.values()) slot.close();
-    await Promise.all([...[...this.#steps.values()].map((step) => step.close?.()), this.#scope.onClose?.()]);
+    await Promise.all([...this.#steps.values()].map((step) => step.close?.(last.get(step.name))));
+    await this.#scope.onClose?.();
   }
 
   /** Another process may have renewed everything already: then upstream steps are left alone. */

@@ -7,7 +7,8 @@ import { obtainFrom } from '../token/provider.token-source.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { Redeem } from '../token/slot/redemption.js';
 import type { ServiceScope } from '../token/runtime.js';
-import { bindProvider, type TokenProvider } from '../token/token-provider.js';
+import { revokeAll, revokesAtClose } from '../token/revocation-at-close.js';
+import { bindProvider, type TokenProvider, type TokenRequestContext } from '../token/token-provider.js';
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';
 import { type StepContext, TokenWanted } from './fetch-context.js';
@@ -55,7 +56,8 @@ export interface PipelineStep {
   /** One fetch, with its retries. @throws {TokenWanted} when the token of an indirect dependency is asked for */
   obtain(request: StepRequest): Promise<Token>;
   onFetchError?(error: unknown, context: FetchContext): void | Promise<void>;
-  close?(): void | Promise<void>;
+  /** @param last the step's last token, where it is good for anything: it may have to be revoked */
+  close?(last: Token | undefined): void | Promise<void>;
 }
 
 /** Whom steps are bound to. */
@@ -120,6 +122,15 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
   const { clock, logger, serviceName } = scope;
   const provider = bindProvider(step.provider, scope);
   const http = declared(provider, 'http') ?? new HttpRequester({}, clock);
+  const contextOf = (signal: AbortSignal, deadline: number): TokenRequestContext => ({
+    http,
+    signal,
+    deadline,
+    clock,
+    logger,
+    request: {},
+    ...(serviceName === undefined ? undefined : { serviceName }),
+  });
   return {
     name: step.name,
     dependsOn: step.dependsOn ?? [],
@@ -133,22 +144,17 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     ],
     obtain: async ({ previous, signal, deadline, redeem, report }) => {
       const requestedAt = clock.now();
-      const context = {
-        http,
-        signal,
-        deadline,
-        clock,
-        logger,
-        request: {},
-        ...(serviceName === undefined ? undefined : { serviceName }),
-      };
       return withTtl(
-        await obtainFrom(provider, previous, context, redeem, report, scope.revealCauses),
+        await obtainFrom(provider, previous, contextOf(signal, deadline), redeem, report, scope.revealCauses),
         step.ttlMs,
         requestedAt,
       );
     },
-    close: async () => {
+    close: async (last) => {
+      if (last !== undefined && revokesAtClose(provider, scope))
+        await revokeAll(provider, [last], scope, (signal) =>
+          contextOf(signal, clock.now() + scope.settings.deadlineMs),
+        );
       await Promise.all([provider.close?.(), http.close()]);
     },
   };

@@ -34,6 +34,13 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   http?: HttpRequesterOptions;
   /** Allows a plain-http endpoint that is not on this machine. @default false */
   allowInsecure?: boolean;
+  /**
+   * Whether tokens are revoked when the application closes. Never those that other processes may go on with: what is kept
+   * in a shared storage stays good.
+   * @default false
+   * @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)
+   */
+  revokeOnClose?: boolean;
   /** When a token request is sent again, within the deadline of its flight. @default transient failures, 3 attempts */
   retry?: RequestRetryStrategy;
   /**
@@ -89,6 +96,7 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
   grantType: RULES.text,
   http: RULES.record,
   allowInsecure: RULES.switch,
+  revokeOnClose: RULES.switch,
   retry: RULES.requestRetry,
   onToken: RULES.function,
   clockToleranceMs: RULES.delayMs,
@@ -137,6 +145,10 @@ export function checkGrantOptions<Options extends GrantOptions>(
       `${owner}: give either tokenUrl or issuer${tokenUrl === undefined ? '' : ', not both'}.`,
     );
   }
+  if (options.revokeOnClose === true && issuer === undefined && options.revocationUrl === undefined)
+    throw new ConfigurationError(
+      `${owner}: revokeOnClose needs to know where to revoke. Give revocationUrl, or issuer in place of tokenUrl.`,
+    );
   if (!clientIsOptional || options.clientId !== undefined) checkText(options.clientId, `${owner}: clientId`);
   checkSecret(options.clientSecret, `${owner}: clientSecret`);
   for (const name of ['issuer' as const, ...ENDPOINT_OPTIONS.map(([option]) => option)]) {

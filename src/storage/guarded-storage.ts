@@ -7,6 +7,7 @@ import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
+import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
@@ -80,6 +81,7 @@ export class GuardedStorage {
 
   constructor(storage: TokenStorage, { clock, logger, observer, encryption, lock }: GuardedStorageOptions) {
     this.#storage = storage;
+    if (storage instanceof InMemoryTokenStorage) storage.users += 1;
     this.#clock = clock;
     this.#logger = logger;
     this.#observer = observer;
@@ -102,6 +104,16 @@ export class GuardedStorage {
   /** Whether other processes see what is kept, and nothing keeps two of them from doing the same. */
   get sharedWithoutLock(): boolean {
     return !this.locksFleet && this.#storage.shared !== false;
+  }
+
+  /** Whether what is kept never leaves this process. */
+  get inProcess(): boolean {
+    return this.#storage instanceof InMemoryTokenStorage;
+  }
+
+  /** Whether nobody else, in this process or another, sees what is kept. */
+  get unshared(): boolean {
+    return this.#storage instanceof InMemoryTokenStorage && this.#storage.users === 1;
   }
 
   /** Connects, and waits for that for a moment: one that cannot be reached yet may be when it is needed. */
@@ -196,6 +208,7 @@ export class GuardedStorage {
     await Promise.all(this.#calls);
     await this.announcements?.close();
     await this.#storage.release?.().catch(() => undefined);
+    if (this.#storage instanceof InMemoryTokenStorage) this.#storage.users -= 1;
   }
 
   /** What cannot be read is somebody else's: a miss, and written over. */

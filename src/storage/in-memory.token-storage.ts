@@ -31,6 +31,11 @@ export class InMemoryTokenStorage implements TokenStorage {
   #lock: TokenLock | undefined;
   readonly #entries = new Map<string, Entry>();
   readonly #max: number;
+  /**
+   * How many applications and managers keep tokens in it.
+   * @internal
+   */
+  users = 0;
   readonly #clock: Clock;
 
   constructor(given: InMemoryTokenStorageOptions = {}) {

@@ -14,6 +14,7 @@ import type { ServiceScope } from './runtime.js';
 import { isAnswered, isTransient } from './token-failure.js';
 import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
+import { revokeAll, revokesAtClose } from './revocation-at-close.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
 import type { TokenHandle, TokenOrigin, TokenSource } from './token-source.js';
@@ -86,8 +87,11 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   async close(): Promise<void> {
-    for (const slot of [this.#default, ...this.#slots.values()]) slot.close();
+    const slots = [this.#default, ...this.#slots.values()];
+    const tokens = revokesAtClose(this.#provider, this.#scope) ? slots.flatMap((slot) => slot.last ?? []) : [];
+    for (const slot of slots) slot.close();
     this.#slots.clear();
+    if (tokens.length > 0) await revokeAll(this.#provider, tokens, this.#scope, (signal) => this.#context({}, signal));
     await Promise.all([this.#provider.close?.(), this.#http?.close(), this.#scope.onClose?.()]);
   }
 

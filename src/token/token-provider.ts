@@ -105,6 +105,13 @@ export interface BoundTokenProvider extends TokenProvider {
   /** Revokes the refresh token where there is one, else the access token. */
   revokeToken?(token: Token, context: TokenRequestContext): Promise<void>;
   introspectToken?(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>>;
+  /**
+   * Revokes a token that ends with this process; undefined where the app does not wish it. Never asked about a token
+   * that another process may use, unless {@link ownKey} says that none can.
+   */
+  readonly revokeAtClose?: ((token: Token, context: TokenRequestContext) => Promise<void>) | undefined;
+  /** Whether its tokens have a key that no other process knows, wherever they are stored. @default false */
+  readonly ownKey?: boolean;
   /** Takes over where its tokens are kept: a provider that a person signs in to stores what came of it. */
   attach?(tokens: KeptTokens): void;
   close?(): void | Promise<void>;

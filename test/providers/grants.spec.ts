@@ -7,6 +7,7 @@ import { decodeProtectedHeader, jwtVerify } from 'jose';
 import {
   type AuthenticationError,
   GrantTokenProvider,
+  InMemoryTokenStorage,
   JwtBearerTokenProvider,
   type JwtBearerTokenProviderOptions,
   RefreshTokenProvider,
@@ -321,6 +322,14 @@ describe('what no key can hold', () => {
     await world.manager({ provider: hooked('globex'), storage }).getToken();
     expect(world.endpoint.server.requests.map(({ headers }) => headers['x-tenant'])).toEqual(['acme', 'globex']);
     expect(logger.lines.filter((line) => /compliance\.tokenRequest.*identity/.test(line))).toHaveLength(1);
+  });
+
+  it('says nothing where no other process could have it', async () => {
+    await world.start();
+    const logger = recordingLogger();
+    await world.manager({ provider: hooked('acme'), logger }).getToken();
+    await world.manager({ provider: hooked('acme'), logger, storage: new InMemoryTokenStorage() }).getToken();
+    expect(logger.lines).toEqual([]);
   });
 
   it('shares it under an identity', async () => {

@@ -33,6 +33,8 @@ export interface BoundOAuthProviderParts {
   readonly owner: string;
   /** What else tells its tokens apart from those of another one with the same options. */
   readonly identity: readonly string[];
+  /** Whether no other process knows that identity. @default false */
+  readonly ownIdentity?: boolean;
 }
 
 /** A grant, a client and an issuer, bound to one service of one application. */
@@ -46,13 +48,15 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly #grant: Grant;
   readonly #environment: ServiceScope;
   readonly #identity: readonly string[];
+  readonly #ownIdentity: boolean;
   readonly #retry: TokenRequestRetry;
 
-  constructor({ options, grant, environment, owner, identity }: BoundOAuthProviderParts) {
+  constructor({ options, grant, environment, owner, identity, ownIdentity = false }: BoundOAuthProviderParts) {
     this.#options = options;
     this.#grant = ownOptions(grant);
     this.#environment = environment;
     this.#identity = identity;
+    this.#ownIdentity = ownIdentity;
     this.issuer = new Issuer(options, environment, owner);
     this.client = new Client(options, owner, environment.clock);
     this.openid = new OpenIdConnect(this.issuer, options, environment.clock);
@@ -107,6 +111,18 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   async revokeToken(token: Token, context: TokenRequestContext): Promise<void> {
     await revokeToken(this.exchange(context.signal), token);
+  }
+
+  get revokeAtClose(): BoundTokenProvider['revokeAtClose'] {
+    if (this.#options.revokeOnClose !== true) return undefined;
+    const keeps = this.#grant.keepsRefreshToken === true;
+    return (token, context) => this.revokeToken(keeps ? token.with({ refreshToken: undefined }) : token, context);
+  }
+
+  /** Told apart by what this process alone knows: a name of its own, a key that it made. */
+  get ownKey(): boolean {
+    const { dpop } = this.#options;
+    return this.#ownIdentity || dpop === true || (dpop !== undefined && dpop.key === undefined);
   }
 
   async introspectToken(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>> {

@@ -74,6 +74,11 @@ export interface Grant {
    * this process, unless `identity` tells it apart.
    */
   readonly unknown?: string;
+  /**
+   * Whether its refresh token is what the app was configured with, and is needed at the next start.
+   * @default false
+   */
+  readonly keepsRefreshToken?: boolean;
   /** Told of a refresh token that was redeemed for another one, or refused. */
   onRedeemed?(refreshToken: string): void;
   /** Whether a refused request may succeed once the issuer's clock is known: its parameters carry a time. @default false */

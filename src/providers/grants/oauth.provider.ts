@@ -69,18 +69,20 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     }
     const grant = this.grantOf(this.#options, owner);
     const identity = this.#identityOf(grant, environment, owner);
-    return this.boundOf({ options: this.#options, grant, environment, owner, identity });
+    const ownIdentity = identity.includes(this.#local);
+    return this.boundOf({ options: this.#options, grant, environment, owner, identity, ownIdentity });
   }
 
   /** What else is in the key: a token that nobody can tell apart from another stays in this process. */
-  #identityOf(grant: Grant, { logger }: ServiceScope, owner: string): readonly string[] {
+  #identityOf(grant: Grant, { logger, storage }: ServiceScope, owner: string): readonly string[] {
     const { identity } = this.#options;
     if (identity !== undefined) return [identity].flat();
     const opaque = opaqueOptions(this.#options, grant.unknown);
     if (opaque.length === 0) return [];
-    logger.log(
-      `${owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,
-    );
+    if (storage()?.inProcess !== true)
+      logger.log(
+        `${owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,
+      );
     return [this.#local];
   }
 

@@ -39,6 +39,7 @@ export class RefreshTokenProvider extends OAuthTokenProvider<RefreshTokenProvide
       grantType: 'refresh_token',
       rerunnable: false,
       secretInKey: false,
+      keepsRefreshToken: true,
       parameters: async ({ issuer }) => {
         const refreshToken = await secret.read();
         if (refreshToken !== sent) spent = false;

@@ -99,6 +99,11 @@ export class TokenSlot implements TokenHandle {
     return this.#held;
   }
 
+  /** The last token known here, while it or its refresh token is good for anything; nothing is fetched. */
+  get last(): Token | undefined {
+    return this.#usable(this.#held ?? this.#last);
+  }
+
   /** Takes over what another process has stored, if it is newer than what was rejected here. */
   async adoptStored(): Promise<boolean> {
     const stored = await this.#shelf.read();
@@ -230,6 +235,7 @@ export class TokenSlot implements TokenHandle {
     const reason = closedFailure(this.#scope);
     this.#flights.abort(reason);
     this.#held = undefined;
+    this.#last = undefined;
     this.#shelf.close();
   }
 
@@ -238,6 +244,10 @@ export class TokenSlot implements TokenHandle {
     const stored = await this.#shelf.read();
     const own = this.#held ?? this.#last;
     const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
+    return this.#usable(last);
+  }
+
+  #usable(last: ShelvedToken | undefined): Token | undefined {
     if (last === undefined) return undefined;
     const usable = last.rejected !== true && this.#scope.clock.now() < (last.token.expiresAt ?? Infinity);
     return usable || last.token.refreshToken !== undefined ? last.token : undefined;
