@@ -11,7 +11,7 @@ import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
-import type { TokenStorage } from './token-storage.js';
+import type { StoredValueOptions, TokenStorage } from './token-storage.js';
 
 /** What became of a write. */
 export type WriteOutcome = 'written' | 'superseded' | 'failed';
@@ -23,6 +23,11 @@ type StorageOutcome = StorageEvent['outcome'];
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
 /** No token comes near it: what is larger was not written by us. */
 const LONGEST_TEXT = 1_048_576;
+
+/** What is written beside a text. */
+interface WriteOptions extends StoredValueOptions {
+  generation?: number;
+}
 
 /** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
 export type Admission = Lease | 'held' | 'down';
@@ -174,8 +179,13 @@ export class GuardedStorage {
   }
 
   /** Writes, unless the storage knows of something newer. @param ttlMs rounded to whole milliseconds, one at least */
-  async write(key: string, envelope: TokenEnvelope, ttlMs: number): Promise<WriteOutcome> {
-    return this.writeText(key, encodeEnvelope(envelope), ttlMs, envelope.generation);
+  async write(
+    key: string,
+    envelope: TokenEnvelope,
+    ttlMs: number,
+    options: StoredValueOptions = {},
+  ): Promise<WriteOutcome> {
+    return this.writeText(key, encodeEnvelope(envelope), ttlMs, { ...options, generation: envelope.generation });
   }
 
   /** A text under `key`. */
@@ -187,15 +197,22 @@ export class GuardedStorage {
     return this.#encryption.decrypt(key, text);
   }
 
-  /** @param generation left out, whatever stands there is replaced */
-  async writeText(key: string, text: string, ttlMs: number, generation?: number): Promise<WriteOutcome> {
+  /** Writes a text; without a generation, whatever stands there is replaced. */
+  async writeText(
+    key: string,
+    text: string,
+    ttlMs: number,
+    { generation, irreplaceable = false }: WriteOptions = {},
+  ): Promise<WriteOutcome> {
     const value = this.#encryption?.encrypt(key, text) ?? text;
     const ttl = Math.min(LONGEST_TTL_MS, Math.max(1, Math.floor(ttlMs)));
     const written = await this.#call('set', this.#writes, async () => {
       if (generation !== undefined && this.#storage.setIfNewer !== undefined) {
         return this.#storage.setIfNewer(key, value, ttl, generation);
       }
-      await this.#storage.set(key, value, ttl);
+      await (irreplaceable
+        ? this.#storage.set(key, value, ttl, { irreplaceable })
+        : this.#storage.set(key, value, ttl));
       return true;
     });
     if (written === undefined) return 'failed';

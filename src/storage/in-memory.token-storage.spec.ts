@@ -41,6 +41,25 @@ describe('InMemoryTokenStorage', () => {
     expect(storage.size).toBe(3);
   });
 
+  it('drops nothing that cannot be had again, until it has run out', async () => {
+    const { time, storage } = start(3);
+    for (let index = 0; index < 10; index += 1)
+      await storage.set(`user-${index}`, 'refresh', 1_000, { irreplaceable: true });
+    for (let index = 0; index < 10; index += 1) await storage.set(`other-${index}`, 'value', 1_000);
+    expect(storage.size).toBe(13);
+    for (let index = 0; index < 10; index += 1) expect(await storage.get(`user-${index}`)).toBe('refresh');
+    await storage.set('user-0', 'replaceable', 1_000);
+    for (const key of ['a', 'b', 'c']) await storage.set(key, 'value', 1_000);
+    expect(await storage.get('user-0')).toBeUndefined();
+    await storage.delete('user-1');
+    expect(await storage.get('user-1')).toBeUndefined();
+    time.now += 1_000;
+    for (let index = 0; index < 20; index += 1)
+      await storage.set(`later-${index}`, 'refresh', 1_000, { irreplaceable: true });
+    expect(storage.size).toBe(23);
+    expect(await storage.get('user-2')).toBeUndefined();
+  });
+
   it('holds 10,000 values unless told otherwise', async () => {
     const { storage } = start();
     for (let index = 0; index < 10_050; index += 1) await storage.set(`key-${index}`, 'value');

@@ -2,12 +2,16 @@ import { type Clock, systemClock } from '../clock.js';
 import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
-import type { TokenStorage } from './token-storage.js';
+import type { StoredValueOptions, TokenStorage } from './token-storage.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link InMemoryTokenStorage}. */
 export interface InMemoryTokenStorageOptions {
-  /** Entries kept; the least recently used one goes first. @default 10_000 */
+  /**
+   * Entries kept; the least recently used one goes first. What cannot be had again without a person, such as users'
+   * refresh tokens, is kept beyond it until it runs out.
+   * @default 10_000
+   */
   max?: number;
   clock?: Clock;
 }
@@ -25,11 +29,16 @@ interface Entry {
   readonly expiresAt: number;
 }
 
+/** Entries looked at when one is kept beyond the bound: a few, so that what has run out goes in time. */
+const SWEPT_AT_ONCE = 2;
+
 /** Tokens in this process only: least recently used first out, no timer per token. */
 export class InMemoryTokenStorage implements TokenStorage {
   readonly shared = false;
   #lock: TokenLock | undefined;
   readonly #entries = new Map<string, Entry>();
+  /** Apart from the others: nothing of them is dropped before its time. */
+  readonly #irreplaceable = new Map<string, Entry>();
   readonly #max: number;
   /**
    * How many applications and managers keep tokens in it.
@@ -47,21 +56,28 @@ export class InMemoryTokenStorage implements TokenStorage {
 
   /** Entries held now, those included that have run out and were not asked for since. */
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.size + this.#irreplaceable.size;
   }
 
   async get(key: string): Promise<string | undefined> {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    if (entry.expiresAt <= this.#clock.now()) return undefined;
-    this.#entries.set(key, entry);
-    return entry.value;
+    const entries = this.#irreplaceable.has(key) ? this.#irreplaceable : this.#entries;
+    return this.#touch(entries, key)?.value;
   }
 
-  async set(key: string, value: string, ttlMs?: number): Promise<void> {
-    this.#entries.delete(key);
-    this.#entries.set(key, { value, expiresAt: this.#clock.now() + (ttlMs ?? Number.POSITIVE_INFINITY) });
+  async set(
+    key: string,
+    value: string,
+    ttlMs?: number,
+    { irreplaceable = false }: StoredValueOptions = {},
+  ): Promise<void> {
+    await this.delete(key);
+    const entry = { value, expiresAt: this.#clock.now() + (ttlMs ?? Number.POSITIVE_INFINITY) };
+    if (irreplaceable) {
+      this.#sweep();
+      this.#irreplaceable.set(key, entry);
+      return;
+    }
+    this.#entries.set(key, entry);
     if (this.#entries.size <= this.#max) return;
     const oldest = this.#entries.keys().next();
     if (oldest.done !== true) this.#entries.delete(oldest.value);
@@ -69,6 +85,24 @@ export class InMemoryTokenStorage implements TokenStorage {
 
   async delete(key: string): Promise<void> {
     this.#entries.delete(key);
+    this.#irreplaceable.delete(key);
+  }
+
+  /** Drops what has run out of the few that were looked at longest ago. */
+  #sweep(): void {
+    for (let swept = 0; swept < SWEPT_AT_ONCE; swept += 1) {
+      const oldest = this.#irreplaceable.keys().next();
+      if (oldest.done !== true) this.#touch(this.#irreplaceable, oldest.value);
+    }
+  }
+
+  /** The entry, now the last one used; dropped where it has run out. */
+  #touch(entries: Map<string, Entry>, key: string): Entry | undefined {
+    const entry = entries.get(key);
+    entries.delete(key);
+    if (entry === undefined || entry.expiresAt <= this.#clock.now()) return undefined;
+    entries.set(key, entry);
+    return entry;
   }
 
   /** One lock for all who keep their tokens here. */

@@ -1,6 +1,12 @@
 import type { Clock } from '../clock.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 
+/** What a storage is told of a value that it is to keep. */
+export interface StoredValueOptions {
+  /** It cannot be had again without a person, such as a user's refresh token: a store with bounds drops others first. */
+  irreplaceable?: boolean;
+}
+
 /**
  * Where tokens are kept beyond one process's memory.
  *
@@ -9,8 +15,11 @@ import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
  */
 export interface TokenStorage {
   get(key: string): Promise<string | Uint8Array | null | undefined>;
-  /** @param ttlMs whole milliseconds above zero after which the value may be dropped; left out, it is kept */
-  set(key: string, value: string, ttlMs?: number): Promise<unknown>;
+  /**
+   * @param ttlMs whole milliseconds above zero after which the value may be dropped; left out, it is kept
+   * @param options given where there is something to tell
+   */
+  set(key: string, value: string, ttlMs?: number, options?: StoredValueOptions): Promise<unknown>;
   delete?(key: string): Promise<unknown>;
   /**
    * Writes only if nothing of a later generation has been written.

@@ -82,7 +82,9 @@ export class UserTokens {
 
   async #write(key: string, token: OAuth1Token | undefined): Promise<void> {
     const text = token === undefined ? FORGOTTEN : JSON.stringify([token.token, token.tokenSecret]);
-    const outcome = await this.#options.storage.writeText(key, text, token === undefined ? FORGOTTEN_MS : TTL_MS);
+    const irreplaceable = token !== undefined;
+    const ttlMs = irreplaceable ? TTL_MS : FORGOTTEN_MS;
+    const outcome = await this.#options.storage.writeText(key, text, ttlMs, { irreplaceable });
     this.#know(key, token, outcome === 'written');
   }
 

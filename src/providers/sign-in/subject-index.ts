@@ -19,7 +19,7 @@ export class SubjectIndex {
       [this.#key('sub', iss, sub), this.#key('sid', iss, sid)].map(async (key) => {
         if (key === undefined) return;
         const subjects = new Set([...(await this.#read(key)), subject]);
-        await this.#scope.storage()?.writeText(key, JSON.stringify([...subjects]), TTL_MS);
+        await this.#scope.storage()?.writeText(key, JSON.stringify([...subjects]), TTL_MS, { irreplaceable: true });
       }),
     );
   }

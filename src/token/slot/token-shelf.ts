@@ -26,8 +26,11 @@ export class TokenShelf {
   readonly #key: () => string | Promise<string>;
   readonly #clock: Clock;
   readonly #onChange: () => void;
-  /** Whether refresh tokens are shared even where no lock keeps two processes from sending the same one. */
-  readonly #sharesRefreshTokens: boolean;
+  /**
+   * Whether its refresh token cannot be had again without a person: it is shared even where no lock keeps two processes
+   * from sending the same one, and kept where there is no room for everything.
+   */
+  readonly #irreplaceable: boolean;
   #writes: Promise<unknown> = Promise.resolve();
   #changes = 0;
   #closed = false;
@@ -40,13 +43,13 @@ export class TokenShelf {
     key: () => string | Promise<string>,
     clock: Clock,
     onChange: () => void,
-    sharesRefreshTokens = false,
+    irreplaceable = false,
   ) {
     this.#storage = storage;
     this.#key = key;
     this.#clock = clock;
     this.#onChange = onChange;
-    this.#sharesRefreshTokens = sharesRefreshTokens;
+    this.#irreplaceable = irreplaceable;
   }
 
   /** When what stands here is worth another look: never while every change is announced, or where there is no storage. */
@@ -178,10 +181,11 @@ export class TokenShelf {
   async #put(shelved: ShelvedToken): Promise<WriteOutcome> {
     const storage = this.#storage();
     if (storage === undefined) return 'failed';
-    const keptApart = storage.sharedWithoutLock && !this.#sharesRefreshTokens;
+    const keptApart = storage.sharedWithoutLock && !this.#irreplaceable;
     const token = keptApart ? shelved.token.with({ refreshToken: undefined }) : shelved.token;
     const envelope = { ...shelved, token: Token.record(token) };
-    return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(shelved));
+    const irreplaceable = this.#irreplaceable && token.refreshToken !== undefined;
+    return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(shelved), { irreplaceable });
   }
 
   #write<T>(work: () => Promise<T>): Promise<T> {
