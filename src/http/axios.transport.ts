@@ -15,6 +15,7 @@ import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { redactUrl } from '../redaction/redact.js';
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
+import { exchangePlainly, isPlain, isPlainRequest, type PlainAgents, type PlainAnswer } from './plain-exchange.js';
 import { networkError } from './network-error.js';
 import { typedStream } from './typed-stream.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
@@ -80,7 +81,7 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
 export class AxiosTransport implements Transport {
   readonly #options: AxiosTransportOptions;
   readonly takesCancellation = true;
-  #prepared: Exchange | undefined;
+  #prepared: Prepared | undefined;
   #ownAgents: http.Agent[] = [];
 
   constructor(options: AxiosTransportOptions = {}) {
@@ -88,26 +89,26 @@ export class AxiosTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const streaming = request.responseType === 'stream';
-    const exchange = exchangeOf(request, (this.#prepared ??= this.#prepare()));
-    const decodes = exchange.adapter === HTTP_ADAPTER && exchange.decompress !== false;
-    // axios undoes one coding alone, and says no more which it was.
-    if (decodes) exchange.decompress = false;
+    const prepared = (this.#prepared ??= this.#prepare());
+    const limit = request.maxContentLength ?? prepared.limit;
     let response: HttpResponse | undefined;
     try {
-      const { status, statusText, headers, data } = await exchange.adapter(exchange);
+      const { status, statusText, headers, data, decodes } =
+        prepared.isPlain && isPlainRequest(request, limit)
+          ? await exchangePlainly(request, prepared.agents, limit)
+          : await throughAdapter(exchangeOf(request, prepared.exchange));
       response = {
         status,
         statusText,
         headers: { ...headers } as HttpHeaders,
-        body: streaming ? (data as Readable) : toBuffer(data),
+        body: request.responseType === 'stream' ? (data as Readable) : toBuffer(data),
         url: request.url,
       };
-      if (decodes && isCoded(response.headers)) await decode(response, request.method, limitOf(exchange));
-      if (!Buffer.isBuffer(response.body)) response.body = streamOf(response, response.body, request, exchange);
+      if (decodes && isCoded(response.headers)) await decode(response, request.method, limit);
+      if (!Buffer.isBuffer(response.body)) response.body = streamOf(response, response.body, request, limit);
       return response;
     } catch (error) {
-      throw failure(error, request, exchange, response);
+      throw failure(error, request, limit, response);
     }
   }
 
@@ -117,14 +118,19 @@ export class AxiosTransport implements Transport {
     this.#prepared = undefined;
   }
 
-  #prepare(): Exchange {
+  #prepare(): Prepared {
     const { axios, tls, pool } = this.#options;
     const given = ownOptions(axios);
     const config = { ...given, ...PER_REQUEST } as unknown as Exchange;
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
     config.httpsAgent = given.httpsAgent ?? this.#own(httpsAgent({ ...KEEP_ALIVE, ...pool }, tls));
     config.adapter = getAdapter(given.adapter ?? 'http');
-    return config;
+    return {
+      exchange: config,
+      isPlain: config.adapter === HTTP_ADAPTER && isPlain(given),
+      agents: { http: config.httpAgent, https: config.httpsAgent },
+      limit: limitOf(given),
+    };
   }
 
   #own<A extends http.Agent>(agent: A): A {
@@ -142,7 +148,24 @@ interface Exchange extends InternalAxiosRequestConfig {
   adapter: AxiosAdapter;
 }
 
+/** What is made once for all requests. */
+interface Prepared {
+  readonly exchange: Exchange;
+  /** Whether requests that ask nothing more go over Node's own client. */
+  readonly isPlain: boolean;
+  readonly agents: PlainAgents;
+  readonly limit: number | undefined;
+}
+
 const HTTP_ADAPTER = getAdapter('http');
+
+/** axios undoes one coding alone, and says no more which it was. */
+async function throughAdapter(exchange: Exchange): Promise<PlainAnswer> {
+  const decodes = exchange.adapter === HTTP_ADAPTER && exchange.decompress !== false;
+  if (decodes) exchange.decompress = false;
+  const { status, statusText, headers, data } = await exchange.adapter(exchange);
+  return { status, statusText, headers, data: data as unknown, decodes };
+}
 
 /** All that differs between requests stands in the prepared config already: filling it in is cheaper than adding to it. */
 function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
@@ -196,16 +219,12 @@ function toBuffer(data: unknown): Buffer {
 }
 
 /** Whoever reads the stream himself, and hands it to nobody, may have it as it is: passing it through is dear. */
-function streamOf(
-  response: HttpResponse,
-  body: Readable,
-  request: HttpRequest,
-  exchange: AxiosRequestConfig,
-): Readable {
+function streamOf(response: HttpResponse, body: Readable, request: HttpRequest, limit: number | undefined): Readable {
   if (request.axios?.['readHere'] === true && request.maxContentLength === undefined) return body;
-  return typedStream(body, (error) => failure(error, request, exchange, response));
+  return typedStream(body, (error) => failure(error, request, limit, response));
 }
 
+/** axios says -1 for none. */
 function limitOf({ maxContentLength = -1 }: AxiosRequestConfig): number | undefined {
   return maxContentLength > -1 ? maxContentLength : undefined;
 }
@@ -214,7 +233,7 @@ function limitOf({ maxContentLength = -1 }: AxiosRequestConfig): number | undefi
 function failure(
   error: unknown,
   request: HttpRequest,
-  exchange: AxiosRequestConfig,
+  limit: number | undefined,
   answered: HttpResponse | undefined,
 ): unknown {
   const { aborted, reason } = request.cancellation ?? request.signal ?? { aborted: false };
@@ -225,7 +244,7 @@ function failure(
   // axios has one code for all of these, and tells them apart by message alone.
   const tooLarge = code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength');
   if (tooLarge || code === DECODED_TOO_LARGE) {
-    return new ResponseParseError(`${where} answered more than ${exchange.maxContentLength} bytes.`, {
+    return new ResponseParseError(`${where} answered more than ${limit} bytes.`, {
       code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
     });
   }

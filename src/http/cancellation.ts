@@ -51,3 +51,30 @@ export class Cancellation {
     for (const listener of listeners) listener?.(reason);
   }
 }
+
+/** Something that may be called off, at little cost or as a signal alone. */
+interface Abortable {
+  readonly cancellation?: Cancellation | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs `listener` when a request is called off; at once, if that has been. Returns a function that takes it back;
+ * undefined where nobody can call it off. Reads the signal only where there is nothing else: it may be made for it.
+ */
+export function whenAborted(request: Abortable, listener: (reason: unknown) => void): (() => void) | undefined {
+  const { cancellation } = request;
+  if (cancellation !== undefined) {
+    cancellation.subscribe(listener);
+    return () => cancellation.unsubscribe(listener);
+  }
+  const { signal } = request;
+  if (signal === undefined) return undefined;
+  if (signal.aborted) {
+    listener(signal.reason);
+    return undefined;
+  }
+  const onAbort = (): void => listener(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  return () => signal.removeEventListener('abort', onAbort);
+}

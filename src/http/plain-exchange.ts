@@ -1,0 +1,231 @@
+import http, { type Agent, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import https from 'node:https';
+import { Readable } from 'node:stream';
+import axios, { type AxiosRequestConfig, type AxiosResponse } from 'axios';
+import { whenAborted } from './cancellation.js';
+import type { HttpHeaders, HttpRequest } from './http-request.js';
+
+/** What is read of an answer of axios's adapter. */
+export interface PlainAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: AxiosResponse['headers'];
+  /** Bytes, or a stream. */
+  readonly data: unknown;
+  /** Whether codings that the headers name are still to be undone. */
+  readonly decodes: boolean;
+}
+
+/** As axios sends them. */
+const DEFAULT_HEADERS = Object.freeze({
+  // oxlint-disable-next-line import/no-named-as-default-member -- axios's types have no export `VERSION`
+  'user-agent': `axios/${axios.VERSION}`,
+  'accept-encoding': 'gzip, compress, deflate, br',
+});
+
+/**
+ * Named, because Node copies options into an object that inherits: what anybody has written to `Object.prototype` would
+ * be read as one of these.
+ */
+const NOT_INHERITED = Object.freeze({
+  auth: undefined,
+  createConnection: undefined,
+  defaultPort: undefined,
+  family: undefined,
+  insecureHTTPParser: false,
+  localAddress: undefined,
+  lookup: undefined,
+  maxHeaderSize: undefined,
+  setHost: undefined,
+  signal: undefined,
+  socketPath: undefined,
+  timeout: undefined,
+  uniqueHeaders: undefined,
+});
+
+/** Settings of a whole client without which, or with which alone, nothing of axios's adapter is needed. */
+const INERT: ReadonlySet<string> = new Set([
+  'adapter',
+  'auth',
+  'baseURL',
+  'beforeRedirect',
+  'cancelToken',
+  'data',
+  'env',
+  'headers',
+  'httpAgent',
+  'httpsAgent',
+  'maxContentLength',
+  'maxRedirects',
+  'method',
+  'params',
+  'proxy',
+  'responseType',
+  'signal',
+  'timeout',
+  'transformRequest',
+  'transformResponse',
+  'url',
+  'validateStatus',
+  'xsrfCookieName',
+  'xsrfHeaderName',
+]);
+
+/** An address as `URL` writes it, with a path. */
+const PLAIN_URL = /^https?:\/\/[^/?#@\\]+\/[\x21-\x22\x24-\x7e]*(?<!\?)$/;
+
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]);
+
+/** Whether requests of a client with these settings, in this environment, need nothing of axios's adapter. */
+export function isPlain(given: AxiosRequestConfig): boolean {
+  const settings = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (settings.some(([name]) => !INERT.has(name))) return false;
+  if (given.proxy === undefined) return PROXY_VARIABLES.every((name) => (process.env[name] ?? '') === '');
+  // Node's own agents may know of a proxy, too.
+  return given.proxy === false && given.httpAgent === undefined && given.httpsAgent === undefined;
+}
+
+/** Whether one request asks for nothing of axios's adapter. A URL that Node would not take as it is, axios mends. */
+export function isPlainRequest(request: HttpRequest, limit: number | undefined): boolean {
+  const { axios: settings, body, freshConnection, responseType, url } = request;
+  if (settings !== undefined && settings['readHere'] !== true) return false;
+  if (freshConnection === true || body instanceof Readable) return false;
+  if (responseType === 'stream' && limit !== undefined) return false;
+  return PLAIN_URL.test(url);
+}
+
+/** Agents of http and https. */
+export interface PlainAgents {
+  readonly http: Agent;
+  readonly https: Agent;
+}
+
+/**
+ * Sends one request over Node's own client, and returns what axios's adapter would, not yet decoded: for what that asks
+ * nothing more of it, at half of what a request costs there.
+ * @param limit of the body's bytes, as they come over the wire
+ */
+export function exchangePlainly(
+  request: HttpRequest,
+  agents: PlainAgents,
+  limit: number | undefined,
+): Promise<PlainAnswer> {
+  return new Promise((resolve, reject) => new PlainExchange(request, limit, resolve, reject).start(agents));
+}
+
+class PlainExchange {
+  readonly #request: HttpRequest;
+  readonly #limit: number;
+  readonly #resolve: (answer: PlainAnswer) => void;
+  readonly #reject: (reason: unknown) => void;
+  #sent: ClientRequest | undefined;
+  #answer: PlainAnswer | undefined;
+  #body: IncomingMessage | undefined;
+  #unfollow: (() => void) | undefined;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(
+    request: HttpRequest,
+    limit: number | undefined,
+    resolve: (answer: PlainAnswer) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#request = request;
+    this.#limit = limit ?? Number.POSITIVE_INFINITY;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(agents: PlainAgents): void {
+    const { method, url, headers, body } = this.#request;
+    const secure = url.startsWith('https:');
+    const pathAt = url.indexOf('/', 8);
+    const options: https.RequestOptions = {
+      ...NOT_INHERITED,
+      ...addressOf(url.slice(secure ? 8 : 7, pathAt)),
+      agent: secure ? agents.https : agents.http,
+      method,
+      path: url.slice(pathAt),
+      headers: headersOf(headers, body),
+    };
+    const sent = (secure ? https : http).request(options, (answered) => this.#answered(answered));
+    this.#sent = sent;
+    sent.on('error', (error) => this.#fail(error));
+    this.#unfollow = whenAborted(this.#request, (reason) => this.#abort(reason));
+    // Of a text, Node would write the headers in its encoding, too: beyond ASCII they would be others.
+    sent.end(typeof body === 'string' ? Buffer.from(body) : body);
+  }
+
+  #answered(message: IncomingMessage): void {
+    this.#body = message;
+    this.#answer = {
+      status: message.statusCode ?? 0,
+      statusText: message.statusMessage ?? '',
+      headers: message.headers as AxiosResponse['headers'],
+      data: message,
+      decodes: true,
+    };
+    if (this.#request.responseType === 'stream') {
+      message.once('close', () => this.#unfollow?.());
+      this.#resolve(this.#answer);
+      return;
+    }
+    message.on('data', (chunk: Buffer) => this.#collect(chunk));
+    message.on('error', () => this.#fail(badResponse('stream has been aborted')));
+    message.on('end', () => this.#end());
+  }
+
+  #collect(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size <= this.#limit) return;
+    this.#fail(badResponse(`maxContentLength size of ${this.#limit} exceeded`));
+    this.#body?.destroy();
+  }
+
+  #end(): void {
+    const answer = this.#answer as PlainAnswer;
+    const data = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
+    this.#unfollow?.();
+    this.#resolve({ ...answer, data });
+  }
+
+  #abort(reason: unknown): void {
+    this.#reject(reason);
+    if (this.#body === undefined) this.#sent?.destroy();
+    else this.#body.destroy(reason as Error);
+  }
+
+  /** Whoever reads the error learns what was sent, and what there was of an answer: as axios has it. */
+  #fail(error: Error): void {
+    this.#unfollow?.();
+    this.#reject(Object.assign(error, { request: this.#sent, response: this.#answer }));
+  }
+}
+
+/** In the words of axios, which has one code for these. */
+function badResponse(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_BAD_RESPONSE' });
+}
+
+function headersOf(given: HttpHeaders, body: HttpRequest['body']): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = { ...DEFAULT_HEADERS };
+  if (body !== undefined) headers['content-length'] = Buffer.byteLength(body as string);
+  for (const name of Object.keys(given)) {
+    const value = given[name] as HttpHeaders[string] | undefined;
+    // What an app's own authenticator has taken off so.
+    if (value !== undefined && value !== null) headers[name] = value;
+  }
+  return headers;
+}
+
+/** Host and port of an authority: `[::1]:8080`. */
+function addressOf(authority: string): { hostname: string; port: string } {
+  const portAt = authority.indexOf(':', authority.lastIndexOf(']') + 1);
+  const host = portAt < 0 ? authority : authority.slice(0, portAt);
+  return {
+    hostname: host.startsWith('[') ? host.slice(1, -1) : host,
+    port: portAt < 0 ? '' : authority.slice(portAt + 1),
+  };
+}
