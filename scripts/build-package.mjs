@@ -78,9 +78,31 @@ async function bundleModules() {
     outdir: bundled,
     chunkNames: 'chunks/[name]-[hash]',
   });
+  nameClassesAlone(bundled);
   for (const path of filesOf('.js').filter((file) => !file.startsWith('bundled'))) rmSync(join(dist, path));
   cpSync(bundled, dist, { recursive: true });
   rmSync(bundled, { recursive: true });
+}
+
+/**
+ * Keeps the names of classes, which Nest and errors show, and lets those of functions go: esbuild would have them named
+ * each time that they are made, several of them on every call.
+ */
+function nameClassesAlone(folder) {
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.js'),
+  )) {
+    const file = join(folder, path);
+    const text = readFileSync(file, 'utf8')
+      .replaceAll(
+        /(static \{\s*)__name\(this, ("[^"]+")\)/g,
+        '$1Object.defineProperty(this, "name", { value: $2, configurable: true })',
+      )
+      .replace(/var __name = \(target, value\) => __defProp\([^;]+;/, 'var __name = (target) => target;');
+    if (/__name\(this|__defProp\(target, "name"/.test(text))
+      throw new Error(`${path}: a name was left to be set on every call`);
+    writeFileSync(file, text);
+  }
 }
 
 /** Files of dist, by path below it. */

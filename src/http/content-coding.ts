@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { type Readable, Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { ResponseParseError } from '../errors.js';
@@ -30,7 +31,11 @@ const whole =
   (body: Buffer, limit: number | undefined): Promise<Buffer> =>
     new Promise((resolve, reject) => {
       const done = (error: Error | null, result: Buffer): void => (error === null ? resolve(result) : reject(error));
-      decoder(body, limit === undefined ? options : { ...options, maxOutputLength: limit }, done);
+      decoder(
+        body,
+        limit === undefined || limit > constants.MAX_LENGTH ? options : { ...options, maxOutputLength: limit },
+        done,
+      );
     });
 
 /** What is there of a body that breaks off is handed over, as browsers do: many servers forget the last bytes. */
