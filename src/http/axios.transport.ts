@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Readable } from 'node:stream';
-import {
+import axios, {
   type AxiosAdapter,
   type AxiosRequestConfig,
   type AxiosResponse,
@@ -15,7 +15,7 @@ import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { redactUrl } from '../redaction/redact.js';
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
-import { exchangePlainly, isPlain, isPlainRequest, type PlainAgents, type PlainAnswer } from './plain-exchange.js';
+import { exchangePlainly, isPlain, isPlainRequest, type PlainSettings, type PlainAnswer } from './plain-exchange.js';
 import { networkError } from './network-error.js';
 import { typedStream } from './typed-stream.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
@@ -97,7 +97,7 @@ export class AxiosTransport implements Transport {
     try {
       const { status, statusText, headers, data, decodes } =
         prepared.isPlain && isPlainRequest(request, limit)
-          ? await exchangePlainly(request, prepared.agents, limit)
+          ? await exchangePlainly(request, prepared.settings, limit)
           : await throughAdapter(exchangeOf(request, prepared.exchange));
       response = {
         status,
@@ -121,8 +121,8 @@ export class AxiosTransport implements Transport {
   }
 
   #prepare(): Prepared {
-    const { axios, tls, pool } = this.#options;
-    const given = ownOptions(axios);
+    const { axios: settings, tls, pool } = this.#options;
+    const given = ownOptions(settings);
     const config = { ...given, ...PER_REQUEST } as unknown as Exchange;
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
     config.httpsAgent = given.httpsAgent ?? this.#own(httpsAgent({ ...KEEP_ALIVE, ...pool }, tls));
@@ -130,7 +130,7 @@ export class AxiosTransport implements Transport {
     return {
       exchange: config,
       isPlain: config.adapter === HTTP_ADAPTER && isPlain(given),
-      agents: { http: config.httpAgent, https: config.httpsAgent },
+      settings: { httpAgent: config.httpAgent, httpsAgent: config.httpsAgent, headers: DEFAULT_HEADERS },
       limit: limitOf(given),
     };
   }
@@ -155,9 +155,16 @@ interface Prepared {
   readonly exchange: Exchange;
   /** Whether requests that ask nothing more go over Node's own client. */
   readonly isPlain: boolean;
-  readonly agents: PlainAgents;
+  readonly settings: PlainSettings;
   readonly limit: number | undefined;
 }
+
+/** As axios's adapter sends them. */
+const DEFAULT_HEADERS = Object.freeze({
+  // oxlint-disable-next-line import/no-named-as-default-member -- axios's types have no export `VERSION`
+  'user-agent': `axios/${axios.VERSION}`,
+  'accept-encoding': 'gzip, compress, deflate, br',
+});
 
 const HTTP_ADAPTER = getAdapter('http');
 

@@ -1,7 +1,7 @@
 import http, { type Agent, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { Readable } from 'node:stream';
-import axios, { type AxiosRequestConfig, type AxiosResponse } from 'axios';
+import type { AxiosRequestConfig, AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
 import type { HttpHeaders, HttpRequest } from './http-request.js';
 
@@ -15,13 +15,6 @@ export interface PlainAnswer {
   /** Whether codings that the headers name are still to be undone. */
   readonly decodes: boolean;
 }
-
-/** As axios sends them. */
-const DEFAULT_HEADERS = Object.freeze({
-  // oxlint-disable-next-line import/no-named-as-default-member -- axios's types have no export `VERSION`
-  'user-agent': `axios/${axios.VERSION}`,
-  'accept-encoding': 'gzip, compress, deflate, br',
-});
 
 /**
  * Named, because Node copies options into an object that inherits: what anybody has written to `Object.prototype` would
@@ -94,10 +87,12 @@ export function isPlainRequest(request: HttpRequest, limit: number | undefined):
   return PLAIN_URL.test(url);
 }
 
-/** Agents of http and https. */
-export interface PlainAgents {
-  readonly http: Agent;
-  readonly https: Agent;
+/** What requests of one client go out with. */
+export interface PlainSettings {
+  readonly httpAgent: Agent;
+  readonly httpsAgent: Agent;
+  /** Sent where a request has none of that name. */
+  readonly headers: Readonly<HttpHeaders>;
 }
 
 /**
@@ -107,10 +102,10 @@ export interface PlainAgents {
  */
 export function exchangePlainly(
   request: HttpRequest,
-  agents: PlainAgents,
+  settings: PlainSettings,
   limit: number | undefined,
 ): Promise<PlainAnswer> {
-  return new Promise((resolve, reject) => new PlainExchange(request, limit, resolve, reject).start(agents));
+  return new Promise((resolve, reject) => new PlainExchange(request, limit, resolve, reject).start(settings));
 }
 
 class PlainExchange {
@@ -137,17 +132,17 @@ class PlainExchange {
     this.#reject = reject;
   }
 
-  start(agents: PlainAgents): void {
+  start(settings: PlainSettings): void {
     const { method, url, headers, body } = this.#request;
     const secure = url.startsWith('https:');
     const pathAt = url.indexOf('/', 8);
     const options: https.RequestOptions = {
       ...NOT_INHERITED,
       ...addressOf(url.slice(secure ? 8 : 7, pathAt)),
-      agent: secure ? agents.https : agents.http,
+      agent: secure ? settings.httpsAgent : settings.httpAgent,
       method,
       path: url.slice(pathAt),
-      headers: headersOf(headers, body),
+      headers: headersOf(settings.headers, headers, body),
     };
     const sent = (secure ? https : http).request(options, (answered) => this.#answered(answered));
     this.#sent = sent;
@@ -209,8 +204,12 @@ function badResponse(message: string): Error {
   return Object.assign(new Error(message), { code: 'ERR_BAD_RESPONSE' });
 }
 
-function headersOf(given: HttpHeaders, body: HttpRequest['body']): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = { ...DEFAULT_HEADERS };
+function headersOf(
+  defaults: Readonly<HttpHeaders>,
+  given: HttpHeaders,
+  body: HttpRequest['body'],
+): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = { ...defaults };
   if (body !== undefined) headers['content-length'] = Buffer.byteLength(body as string);
   for (const name of Object.keys(given)) {
     const value = given[name] as HttpHeaders[string] | undefined;
