@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import type { RedisClient } from '../redis/redis-connection.js';
@@ -54,8 +55,8 @@ export class RedisTokenStorage implements TokenStorage {
     return setIfNewer(this.#target, key, value, ttlMs, generation);
   }
 
-  createLock(): TokenLock {
-    return new LeaseRedisLock(this.#target, this.deadlineMs);
+  createLock(clock?: Clock): TokenLock {
+    return new LeaseRedisLock(this.#target, this.deadlineMs, clock);
   }
 
   createSignal(): TokenSignal {
