@@ -33,6 +33,7 @@ for (const processes of sizes.length > 0 ? sizes : [1_000, 10_000]) {
       'commands a second': Math.round(load.perSecond * 10) / 10,
       'in the busiest second': load.peak,
       'for each process': Math.round((load.commands / processes) * 100) / 100,
+      messages: load.messages,
       'token requests': load.tokenRequests,
       commands: Object.entries(load.byCommand)
         .map(([name, count]) => `${name} ${count}`)

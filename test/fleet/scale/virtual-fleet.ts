@@ -2,8 +2,8 @@ import { RedisTokenStorage, Token, TokenManager } from 'nestjs-forge-auth';
 import { VirtualClock } from './virtual-clock.js';
 import { VirtualRedis } from './virtual-redis.js';
 
-/** A token lives an hour, and is asked for again in the last two minutes. */
-const TOKEN_LIFE_MS = 3_600_000;
+/** A token lives a quarter of an hour, and is asked for again in the last two minutes. */
+const TOKEN_LIFE_MS = 900_000;
 /** How long the issuer takes. */
 const ISSUE_MS = 50;
 /** Each process makes a call so often, at a moment of its own. */
@@ -16,6 +16,8 @@ export interface Load {
   readonly perSecond: number;
   /** The most in one second. */
   readonly peak: number;
+  /** Messages handed to subscribers. */
+  readonly messages: number;
   readonly tokenRequests: number;
   readonly byCommand: Readonly<Record<string, number>>;
 }
@@ -59,6 +61,7 @@ export class VirtualFleet {
       commands: total,
       perSecond: total / seconds,
       peak,
+      messages: this.redis.messages,
       tokenRequests: this.#tokenRequests,
       byCommand,
     };

@@ -20,6 +20,8 @@ export class VirtualRedis {
   readonly #subscribers = new Map<string, Set<VirtualClient>>();
   readonly #clients = new Set<VirtualClient>();
   readonly #seconds = new Map<number, number>();
+  /** Messages handed to subscribers since `reset()`. */
+  messages = 0;
   up = true;
 
   constructor(clock: VirtualClock) {
@@ -35,6 +37,7 @@ export class VirtualRedis {
 
   reset(): void {
     this.commands.clear();
+    this.messages = 0;
     this.#seconds.clear();
   }
 
@@ -78,8 +81,10 @@ export class VirtualRedis {
       case 'DEL':
         return this.#entries.delete(key) ? 1 : 0;
       case 'PUBLISH':
-        for (const subscriber of this.#subscribers.get(key) ?? [])
+        for (const subscriber of this.#subscribers.get(key) ?? []) {
+          this.messages += 1;
           this.clock.after(HALF_TRIP_MS, () => subscriber.emit('message', key, value));
+        }
         return 1;
       case 'SUBSCRIBE': {
         const subscribers = this.#subscribers.get(key) ?? new Set();

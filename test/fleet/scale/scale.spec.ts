@@ -1,0 +1,33 @@
+import { loadsOf, type Load } from './virtual-fleet.js';
+
+/** What may differ by chance: who happens to be under way when something happens. */
+const LEEWAY = 1.25;
+
+describe('one Redis', () => {
+  let small: Record<string, Load>;
+  let large: Record<string, Load>;
+  beforeAll(async () => {
+    small = await loadsOf(20);
+    large = await loadsOf(200);
+  });
+
+  it('is asked nothing while a token is good', () => {
+    expect(large['steady']).toMatchObject({ commands: 0, tokenRequests: 0 });
+  });
+
+  it.each(['rotation', 'revocation', 'restart'])(
+    'is asked no more by each process of a larger fleet at a %s',
+    (what) => {
+      const each = (loads: Record<string, Load>, processes: number): number => (loads[what]?.commands ?? 0) / processes;
+      expect(each(large, 200)).toBeGreaterThan(0);
+      expect(each(large, 200)).toBeLessThanOrEqual(each(small, 20) * LEEWAY);
+    },
+  );
+
+  it('sees one token request at a rotation, one at a revocation, and none at a restart', () => {
+    const requests = Object.fromEntries(
+      Object.entries(large).map(([what, { tokenRequests }]) => [what, tokenRequests]),
+    );
+    expect(requests).toEqual({ steady: 0, rotation: 1, revocation: 1, restart: 0 });
+  });
+});
