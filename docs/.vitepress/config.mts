@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { defineConfig, type DefaultTheme } from 'vitepress';
+import { defineConfig, type DefaultTheme, type MarkdownRenderer } from 'vitepress';
 
 /** The sidebar is the front page's own list: a page stands in one place only. */
 function sidebar(): DefaultTheme.SidebarItem[] {
@@ -16,11 +16,22 @@ function sidebar(): DefaultTheme.SidebarItem[] {
     }));
 }
 
+/** Hands `mermaid` blocks to the component that draws them. */
+function drawDiagrams({ renderer, utils }: MarkdownRenderer): void {
+  const drawn = renderer.rules.fence;
+  renderer.rules.fence = (tokens, index, ...rest) => {
+    const { info = '', content = '' } = tokens[index] ?? {};
+    if (info.trim() !== 'mermaid') return drawn?.(tokens, index, ...rest) ?? '';
+    return `<Diagram source="${utils.escapeHtml(content)}" />`;
+  };
+}
+
 export default defineConfig({
   title: 'nestjs-forge-auth',
   description: 'HTTP clients for NestJS that always carry a valid credential.',
   cleanUrls: true,
-  // The search index is one chunk.
+  markdown: { config: drawDiagrams },
+  // The search index is one chunk, and so is what draws diagrams.
   vite: { build: { chunkSizeWarningLimit: 8_192 } },
   themeConfig: {
     search: { provider: 'local' },
