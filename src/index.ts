@@ -1,3 +1,7 @@
+/**
+ * The module, its clients, and what is configured of them.
+ * @module nestjs-forge-auth
+ */
 export { ApiKeyAuth, type ApiKeyAuthOptions } from './auth/api-key.authenticator.js';
 export type { AuthenticatedRequest, Authenticator, CredentialSource, CredentialVerdict } from './auth/authenticator.js';
 export { BasicAuth } from './auth/basic.authenticator.js';

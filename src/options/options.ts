@@ -110,7 +110,7 @@ export interface ForgeServiceDefaults {
   tls?: TlsSource;
   /** The connections that are kept for the service, unless `axios` brings agents. */
   pool?: PoolOptions;
-  /** Which statuses are an answer; any other throws an {@link HttpStatusError}. @default 2xx */
+  /** Which statuses are an answer; any other throws an `HttpStatusError`. @default 2xx */
   validateStatus?: (status: number) => boolean;
   /** Where the service's tokens are kept. @default the module's */
   storage?: StorageOption;

@@ -1,3 +1,7 @@
+/**
+ * Options for the providers of well-known issuers.
+ * @module nestjs-forge-auth/presets
+ */
 export { apigee, type ApigeePresetOptions } from './apigee.preset.js';
 export { atlassian } from './atlassian.preset.js';
 export { auth0, type Auth0PresetOptions } from './auth0.preset.js';

@@ -1,3 +1,7 @@
+/**
+ * What tests take: an issuer, a clock, a recording client, contracts.
+ * @module nestjs-forge-auth/testing
+ */
 export type { Contract, ContractSubject } from './contract.js';
 export { FakeClock, type FakeClockOptions } from './fake-clock.js';
 export { ForgeTestingModule, type ForgeTestingOptions } from './forge-testing.module.js';
