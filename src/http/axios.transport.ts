@@ -10,7 +10,7 @@ import axios, {
   getAdapter,
   type InternalAxiosRequestConfig,
 } from 'axios';
-import { type AnswerHead, ConnectionError, ForgeAuthError, ResponseParseError } from '../errors.js';
+import { type AnswerHead, ConnectionError, ForgeAuthError, ResponseParseError, TlsError } from '../errors.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { redactUrl } from '../redaction/redact.js';
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
@@ -19,7 +19,8 @@ import { exchangePlainly, isPlain, isPlainRequest, type PlainSettings, type Plai
 import { networkError } from './network-error.js';
 import { typedStream } from './typed-stream.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
-import type { TlsSource } from './tls-options.js';
+import { certificateProblem } from './tls-hints.js';
+import type { TlsOptions, TlsSource } from './tls-options.js';
 import type { Transport } from './transport.js';
 import { ownOptions } from '../option-check/own-options.js';
 
@@ -110,7 +111,7 @@ export class AxiosTransport implements Transport {
       if (!Buffer.isBuffer(response.body)) response.body = streamOf(response, response.body, request, limit);
       return response;
     } catch (error) {
-      throw failure(error, request, limit, response);
+      throw failure(error, request, limit, response, () => certificateProblem(this.#certificate()));
     }
   }
 
@@ -133,6 +134,14 @@ export class AxiosTransport implements Transport {
       settings: { httpAgent: config.httpAgent, httpsAgent: config.httpsAgent, headers: DEFAULT_HEADERS },
       limit: limitOf(given),
     };
+  }
+
+  /** The TLS options of the connections that are opened now. */
+  #certificate(): TlsOptions | undefined {
+    const { tls } = this.#options;
+    if (typeof tls !== 'function') return tls;
+    const agent: unknown = this.#prepared?.exchange.httpsAgent;
+    return agent instanceof FreshTlsAgent ? agent.last : undefined;
   }
 
   #own<A extends http.Agent>(agent: A): A {
@@ -244,12 +253,16 @@ function failure(
   request: HttpRequest,
   limit: number | undefined,
   answered: HttpResponse | undefined,
+  hint: () => string | undefined = () => undefined,
 ): unknown {
   const { aborted, reason } = request.cancellation ?? request.signal ?? { aborted: false };
   if (aborted) return reason;
+  const where = `${request.method} ${redactUrl(request.url)}`;
+  // Of an agent of ours: the request, secrets of its agent and all, was written on it, or axios has wrapped it.
+  const refused = [error, (error as { cause?: unknown } | undefined)?.cause].find((one) => one instanceof TlsError);
+  if (refused !== undefined) return new TlsError(`${where} failed: ${refused.message}`);
   if (error instanceof ForgeAuthError) return error;
   const { code, message, response } = (error ?? {}) as { code?: unknown; message?: unknown; response?: AxiosResponse };
-  const where = `${request.method} ${redactUrl(request.url)}`;
   // axios has one code for all of these, and tells them apart by message alone.
   const tooLarge = code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength');
   if (tooLarge || code === DECODED_TOO_LARGE) {
@@ -262,7 +275,7 @@ function failure(
   if (closed || code === CLOSED_AMID || (answered !== undefined && error === undefined)) {
     return new ConnectionError(`${where} failed: the connection was closed amid the answer.`, { cause: error, answer });
   }
-  return networkError(request.method, request.url, error, { answer });
+  return networkError(request.method, request.url, error, { answer, hint: answer === undefined ? hint() : undefined });
 }
 
 /** What axios tells of an answer whose body failed. */

@@ -1,6 +1,7 @@
 import * as https from 'node:https';
 import { RedactedCause } from '../redaction/redact.js';
 import { TlsError } from '../errors.js';
+import { unusableTls } from './tls-hints.js';
 import type { TlsOptions, TlsSource } from './tls-options.js';
 
 type Connect = (error: Error | null, socket?: unknown) => void;
@@ -10,6 +11,8 @@ type Connect = (error: Error | null, socket?: unknown) => void;
  * resumed, since a resumed one stands for the certificate that it was opened with.
  */
 export class FreshTlsAgent extends https.Agent {
+  /** What it read last. */
+  last: TlsOptions | undefined;
   readonly #read: () => TlsOptions | Promise<TlsOptions>;
 
   constructor(options: https.AgentOptions, read: () => TlsOptions | Promise<TlsOptions>) {
@@ -23,6 +26,7 @@ export class FreshTlsAgent extends https.Agent {
       let tls: TlsOptions;
       try {
         tls = await this.#read();
+        this.last = tls;
       } catch (error) {
         connected(new TlsError(`tls could not be read: its function threw ${new RedactedCause(error).message}.`));
         return;
@@ -32,7 +36,9 @@ export class FreshTlsAgent extends https.Agent {
           .createConnection;
         connected(null, open.call(this, { ...options, ...tls }));
       } catch (error) {
-        connected(new TlsError(`tls cannot be used: ${new RedactedCause(error).message}.`));
+        connected(
+          new TlsError(`tls cannot be used: ${unusableTls(tls, String((error as { code?: unknown }).code ?? ''))}.`),
+        );
       }
     };
     void connect();

@@ -6,6 +6,7 @@ import {
   ResponseParseError,
   TlsError,
 } from '../errors.js';
+import { tlsCure } from './tls-hints.js';
 import { isErrorCode, RedactedCause, redactUrl } from '../redaction/redact.js';
 
 /** Codes of Node and OpenSSL that mean that a certificate or handshake was refused. */
@@ -41,6 +42,8 @@ interface NetworkErrorOptions {
   readonly cause?: unknown;
   /** What had come of the answer. */
   readonly answer?: AnswerHead | undefined;
+  /** What may be why, and what to do about it: a sentence. */
+  readonly hint?: string | undefined;
 }
 
 /**
@@ -49,10 +52,12 @@ interface NetworkErrorOptions {
  * shown of it: of a transport of the app's own perhaps more
  */
 export function networkError(method: string, url: string, raw: unknown, how: NetworkErrorOptions = {}): ForgeAuthError {
-  const { onKeptConnection, cause = raw, answer } = how;
+  const { onKeptConnection, cause = raw, answer, hint } = how;
   const code = errorCode(raw) ?? '';
   const what = `${method} ${redactUrl(url)}`;
-  if (TLS_CODE.test(code)) return new TlsError(`${what} failed: TLS refused (${code}).`, { cause });
+  if (TLS_CODE.test(code)) {
+    return new TlsError(withHint(`${what} failed: TLS refused (${code}).`, hint ?? tlsCure(code)), { cause });
+  }
   if (BAD_INPUT.has(code)) return new InvalidRequestError(`${what} cannot be sent as given (${code}).`, { cause });
   if (/^(?:Z_|ERR__|ZSTD_)/.test(code) || code === 'ERR_BAD_RESPONSE') {
     return new ResponseParseError(`${what} answered a body that cannot be read (${code}).`, { cause, answer });
@@ -60,12 +65,16 @@ export function networkError(method: string, url: string, raw: unknown, how: Net
   const own = cause instanceof RedactedCause ? `: its transport threw ${cause.summary}` : '';
   const why = (code === '' ? 'connection failed' : `connection failed (${code})`) + own;
   const staleConnection = answer === undefined && CLOSED.has(code) && (onKeptConnection ?? isOnKeptConnection(raw));
-  return new ConnectionError(`${what} failed: ${why}.`, {
+  return new ConnectionError(withHint(`${what} failed: ${why}.`, hint), {
     cause,
     answer,
     nothingSent: NOTHING_SENT.has(code),
     staleConnection,
   });
+}
+
+function withHint(message: string, hint: string | undefined): string {
+  return hint === undefined || hint === '' ? message : `${message} ${hint}`;
 }
 
 /** The code of an error, or of the first error inside an AggregateError (Node tries several addresses). */

@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { RedactedCause } from '../redaction/redact.js';
+import { unusableTls } from './tls-hints.js';
 import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 
 /**
@@ -13,6 +13,14 @@ export interface TlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 
 
 /** TLS options, or a function that is called for each new connection: a certificate that is rotated needs no restart. */
 export type TlsSource = TlsOptions | (() => TlsOptions | Promise<TlsOptions>);
+
+/** The client certificates of TLS options as texts, the same for the same bytes: tokens may be bound to them. */
+export function certificatesOf(tls: TlsOptions | undefined): readonly string[] {
+  return [tls?.cert ?? [], tls?.pfx ?? []].flat().map((part) => {
+    const bytes: unknown = (part as { buf?: unknown }).buf ?? part;
+    return Buffer.isBuffer(bytes) ? bytes.toString('base64') : String(bytes);
+  });
+}
 
 /** The options of {@link TlsOptions}. */
 export const TLS_RULES: OptionRules<TlsOptions> = Object.freeze({
@@ -39,7 +47,7 @@ export function checkTls(tls: unknown, place: OptionPlace): void {
     createSecureContext(tls as TlsOptions);
   } catch (error) {
     throw refuse(
-      `${prefix}tls cannot be used: ${new RedactedCause(error).message}. Give cert, key, ca and pfx as PEM texts or Buffers, with the right passphrase.`,
+      `${prefix}tls cannot be used: ${unusableTls(tls as TlsOptions, String((error as { code?: unknown }).code ?? ''), prefix)}.`,
     );
   }
 }

@@ -1,12 +1,21 @@
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
-import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
+import {
+  checkOptions,
+  definitionPlace,
+  isRecord,
+  oneOf,
+  type OptionRules,
+  RULES,
+} from '../option-check/option-check.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AxiosTransportOptions } from '../http/axios.transport.js';
 import { HttpRequester } from '../http/http-requester.js';
-import type { TlsOptions } from '../http/tls-options.js';
+import { readTls } from '../http/fresh-tls.agent.js';
+import { certificatesOf, type TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { assertSecureUrl, checkText } from '../providers/grant-options.js';
+import { readWithin } from '../providers/text-source.js';
 import { complianceResponse, readTokenAnswer } from '../providers/token-answer.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
@@ -47,7 +56,7 @@ export interface HttpTokenFetcherOptions {
   /** What else tells two steps of this name apart. @default told from the request that is built */
   identity?: readonly string[];
   /** TLS of this endpoint. */
-  tls?: TlsOptions;
+  tls?: TlsSource;
   /** Agents, proxy, limits. */
   axios?: NonNullable<AxiosTransportOptions['axios']>;
   /** Takes the place of axios. */
@@ -72,7 +81,7 @@ export const FETCHER_RULES: OptionRules<HttpTokenFetcherOptions> = Object.freeze
   refreshWindowMs: RULES.windowMs,
   retry: RULES.requestRetry,
   identity: RULES.texts,
-  tls: RULES.record,
+  tls: { accepts: (value) => isRecord(value) || typeof value === 'function', what: 'an object, or a function of one' },
   axios: RULES.axios,
   transport: RULES.transport,
   allowInsecure: RULES.switch,
@@ -119,7 +128,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   readonly #headers: ContextValue<Readonly<Record<string, string>>>;
   readonly #data: ContextValue<Readonly<Record<string, unknown>>>;
   readonly #bodyFormat: 'form' | 'json';
-  readonly #certificate: unknown;
+  readonly #tls: TlsSource | undefined;
   readonly #http: HttpRequester;
 
   /**
@@ -149,7 +158,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
     this.#bodyFormat = bodyFormat;
     this.#headers = options.requestHeaders ?? {};
     this.#data = options.requestData ?? {};
-    this.#certificate = [tls?.cert, tls?.pfx];
+    this.#tls = tls;
     this.#http = new HttpRequester({
       pool: { keepAlive: false }, // Asked once in a long while: nothing is kept open, and nothing need be closed.
       ...(timeoutMs === undefined ? undefined : { timeoutMs }),
@@ -240,8 +249,15 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       this.#bodyFormat,
       this.buildRequestHeaders(context),
       this.buildRequestData(context),
-      this.#certificate, // Tokens may be bound to it.
     ];
+  }
+
+  /**
+   * The certificates that the request is made with, read anew where a function gives them: tokens may be bound to them.
+   * @internal
+   */
+  async certificates(): Promise<readonly string[]> {
+    return certificatesOf(await readWithin(`Step "${this.name}": tls`, () => readTls(this.#tls), systemClock));
   }
 }
 

@@ -12,7 +12,7 @@ import { bindProvider, type TokenProvider, type TokenRequestContext } from '../t
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';
 import { type StepContext, TokenWanted } from './fetch-context.js';
-import { fetcherIdentity } from './step-identity.js';
+import { certificateIdentity, fetcherIdentity } from './step-identity.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
 import { ownCause } from '../redaction/own-cause.js';
@@ -94,7 +94,10 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named, revealCauses }: Step
     deadlineMs: declared(fetcher, 'deadlineMs'),
     refreshWindowMs: declared(fetcher, 'refreshWindowMs'),
     grantType: undefined,
-    identity: () => (identity ??= fetcherIdentity(fetcher, named)),
+    identity: async () => [
+      ...(await (identity ??= fetcherIdentity(fetcher, named))),
+      ...(await certificateIdentity(fetcher)),
+    ],
     obtain: async ({ context, signal, deadline }) => {
       const requestedAt = clock.now();
       const token = await retry.run(

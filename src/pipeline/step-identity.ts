@@ -1,5 +1,6 @@
 import { randomUUID, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
+import { fingerprintOf } from '../token/token-key.js';
 import { Token } from '../token/token.js';
 import { BodyTokenFetcher } from './body.fetcher.js';
 import { HeaderTokenFetcher } from './header.fetcher.js';
@@ -20,6 +21,12 @@ export async function fetcherIdentity(fetcher: TokenFetcher, named: boolean): Pr
   const parts = JSON.stringify([fetcher.constructor.name, requestOf(fetcher), propertiesOf(fetcher)]);
   const opaque = !named && !buildsItsRequest(fetcher) ? [randomUUID()] : [];
   return ['seen', (await derive(parts, fetcher.name, 32)).toString('base64url'), ...opaque];
+}
+
+/** Its client certificate, read for each key: one that is rotated gets tokens of its own. */
+export async function certificateIdentity(fetcher: TokenFetcher): Promise<readonly string[]> {
+  const certificates = fetcher instanceof HttpTokenFetcher ? await fetcher.certificates() : [];
+  return certificates.length === 0 ? [] : [fingerprintOf(certificates)];
 }
 
 /** Whether `fetch` is ours: then the request tells everything. */

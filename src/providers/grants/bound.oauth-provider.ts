@@ -1,6 +1,7 @@
 import { ownOptions } from '../../option-check/own-options.js';
 import { AuthenticationError, ConnectionError } from '../../errors.js';
 import { readTls } from '../../http/fresh-tls.agent.js';
+import { certificatesOf } from '../../http/tls-options.js';
 import type { HttpRequester } from '../../http/http-requester.js';
 import { RedactedCause } from '../../redaction/redact.js';
 import { isAnswered, isTransient } from '../../token/token-failure.js';
@@ -160,7 +161,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
           .sort()
           .flat(),
       ),
-      fingerprintOf([tls?.cert ?? [], tls?.pfx ?? []].flat().map(bytesOf)),
+      fingerprintOf(certificatesOf(tls)),
       ...(await this.#grant.keyParts()),
       ...(this.dpop === undefined ? [] : [await this.dpop.thumbprint()]),
       ...this.#identity,
@@ -306,10 +307,4 @@ function mayBeRotated(error: AuthenticationError): boolean {
   return code === undefined
     ? status === 401 || status === 403
     : status === 401 || code === 'invalid_client' || code === 'invalid_grant' || code === 'invalid_dpop_proof';
-}
-
-/** A certificate as a text that is the same for the same bytes. */
-function bytesOf(part: unknown): string {
-  const bytes: unknown = (part as { buf?: unknown }).buf ?? part;
-  return Buffer.isBuffer(bytes) ? bytes.toString('base64') : String(bytes);
 }
