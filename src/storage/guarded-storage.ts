@@ -38,8 +38,11 @@ export interface StorageState {
   readonly kind: string;
   /** `down` from a failure until it answers again: tokens are not shared meanwhile, calls go on. */
   readonly state: 'up' | 'down';
+  /** `down` where it does not answer, or refuses what is written, as a replica or a full Redis does. */
+  readonly writeState: 'up' | 'down';
   /** Name of its lock's class. */
   readonly lock: string;
+  /** `down` from a failure until it is granted or refused again: each process asks for its own tokens meanwhile. */
   readonly lockState: 'up' | 'down';
   readonly encrypted: boolean;
 }
@@ -132,7 +135,8 @@ export class GuardedStorage {
     const [kind, lock] = [this.#storage, this.lock].map((part) => nameOf(part));
     return {
       kind: kind ?? 'custom',
-      state: this.#troubled ? 'down' : 'up',
+      state: this.#answers.failing ? 'down' : 'up',
+      writeState: this.#troubled ? 'down' : 'up',
       lock: lock ?? 'custom',
       lockState: this.#lockTroubled || (this.#troubled && this.locksFleet && !this.#lockIsApart) ? 'down' : 'up',
       encrypted: this.#encryption !== undefined,

@@ -51,6 +51,8 @@ function failsNow(token: TokenState | undefined, at: number): boolean {
 export function storageHealthOf(storages: readonly StorageState[]): ServiceHealth {
   const down = storages.find(({ state }) => state === 'down');
   if (down !== undefined) return { status: 'degraded', reason: `token storage (${down.kind}) is not answering` };
+  const refusing = storages.find(({ writeState }) => writeState === 'down');
+  if (refusing !== undefined) return { status: 'degraded', reason: `token storage (${refusing.kind}) takes no writes` };
   const unlocked = storages.find(({ lockState }) => lockState === 'down');
   if (unlocked !== undefined) return { status: 'degraded', reason: `token lock (${unlocked.lock}) is not answering` };
   return { status: 'up' };

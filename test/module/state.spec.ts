@@ -61,7 +61,14 @@ describe('ForgeAuthService.describe()', () => {
         { name: 'orders', origin: 'https://orders.example', circuit: 'closed', token: { held: false, rejections: 0 } },
       ],
       storages: [
-        { kind: 'InMemoryTokenStorage', state: 'up', lock: 'InProcessTokenLock', lockState: 'up', encrypted: false },
+        {
+          kind: 'InMemoryTokenStorage',
+          state: 'up',
+          writeState: 'up',
+          lock: 'InProcessTokenLock',
+          lockState: 'up',
+          encrypted: false,
+        },
       ],
     });
     const token = await service.tokens('orders').getToken();

@@ -38,12 +38,14 @@ class HealthController {
 /** A storage that a test can take down. */
 class Fragile extends InMemoryTokenStorage {
   down = false;
+  readOnly = false;
   override async get(key: string): Promise<string | undefined> {
     if (this.down) throw new Error('down');
     return super.get(key);
   }
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {
     if (this.down) throw new Error('down');
+    if (this.readOnly) throw new Error("READONLY You can't write against a read only replica.");
     await super.set(key, value, ttlMs);
   }
 }
@@ -182,6 +184,18 @@ describe('ForgeAuthHealthIndicator', () => {
       status: 'degraded',
       details: { tokens: { storage: { status: 'degraded', reason: 'token storage (Fragile) is not answering' } } },
     });
+  });
+
+  it('is degraded while the storage takes no writes', async () => {
+    storage.readOnly = true;
+    const services = app.get(ForgeAuthService);
+    await services.tokens('orders').getToken();
+    expect(await ask()).toMatchObject({
+      http: 200,
+      status: 'degraded',
+      details: { tokens: { storage: { status: 'degraded', reason: 'token storage (Fragile) takes no writes' } } },
+    });
+    expect(services.describe().storages[0]).toMatchObject({ state: 'up', writeState: 'down' });
   });
 
   it('is down while a circuit is open', async () => {

@@ -217,13 +217,17 @@ function move() {
   }
 }
 
+function storageState({ state, writeState }) {
+  return state === 'up' && writeState === 'down' ? 'takes no writes' : state;
+}
+
 function render(next) {
   state = next;
   skewMs = next.at - Date.now();
   next.services.forEach(show);
   byId('storages').replaceChildren(...next.storages.map((storage) => element('tr', {},
     element('td', {}, storage.kind),
-    element('td', { className: storage.state === 'up' ? 'good' : 'bad' }, storage.state),
+    element('td', { className: storage.writeState === 'up' ? 'good' : 'bad' }, storageState(storage)),
     element('td', {}, storage.lock),
     element('td', { className: storage.lockState === 'up' ? 'good' : 'bad' }, storage.lockState),
     element('td', {}, storage.encrypted ? 'encrypted' : 'in the clear'))));
