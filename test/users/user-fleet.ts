@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { AuthorizationCodeTokenProviderOptions, StartedSignIn } from 'nestjs-forge-auth';
+import type { StartedSignIn, UserCode } from 'nestjs-forge-auth';
 import { builtPackage } from '../support/built-package.js';
 import { times } from '../tokens/world.js';
 
@@ -11,18 +11,22 @@ const SCRIPT = fileURLToPath(new URL('user-worker.mjs', import.meta.url));
 export interface UserFleetOptions {
   redisUrl: string;
   apiUrl: string;
-  provider: AuthorizationCodeTokenProviderOptions;
+  /** Options of the provider, and the name of its class: an authorization code's unless it says otherwise. */
+  provider: { kind?: string; [option: string]: unknown };
 }
 
 /** A real process that runs a Nest app which people sign in to. */
 export class UserProcess {
   readonly #child: ChildProcess;
   readonly #answers = new Map<number, (answer: { value?: unknown; error?: string }) => void>();
+  /** What was shown to a person who signs in on another device. */
+  readonly codes: UserCode[] = [];
   #lastId = 0;
 
   constructor(child: ChildProcess) {
     this.#child = child;
-    child.on('message', (message: { id: number; value?: unknown; error?: string }) => {
+    child.on('message', (message: { id: number; value?: unknown; error?: string; code?: UserCode }) => {
+      if (message.code !== undefined) this.codes.push(message.code);
       this.#answers.get(message.id)?.(message);
       this.#answers.delete(message.id);
     });
@@ -57,6 +61,11 @@ export class UserProcess {
   /** Calls for a user, and returns the status. */
   call(subject: string): Promise<number> {
     return this.#ask('call', { subject });
+  }
+
+  /** Calls for a user several times at once. */
+  calls(subject: string, count: number): Promise<number[]> {
+    return this.#ask('calls', { subject, count });
   }
 
   has(subject: string): Promise<boolean> {

@@ -5,10 +5,17 @@ import { CacheModule } from '@nestjs/cache-manager';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-const { entry, redisUrl, apiUrl, provider: signInOptions } = JSON.parse(process.env.USER_WORKER);
-const { AuthorizationCodeTokenProvider, ForgeAuthModule, ForgeAuthService, Token } = await import(entry);
+const {
+  entry,
+  redisUrl,
+  apiUrl,
+  provider: { kind = 'AuthorizationCodeTokenProvider', ...signInOptions },
+} = JSON.parse(process.env.USER_WORKER);
+const forgeAuth = await import(entry);
+const { ForgeAuthModule, ForgeAuthService, Token } = forgeAuth;
 
-const provider = new AuthorizationCodeTokenProvider(signInOptions);
+if (kind === 'DeviceCodeTokenProvider') signInOptions.onUserCode = (code) => process.send({ code });
+const provider = new forgeAuth[kind](signInOptions);
 class App {}
 Module({
   imports: [
@@ -49,6 +56,11 @@ const commands = {
     return { subject, claims };
   },
   call: async ({ subject }) => (await calendar.get('/events', { auth: { subject } })).status,
+  /** Calls for a user several times at once. */
+  async calls({ subject, count }) {
+    const calls = Array.from({ length: count }, () => calendar.get('/events', { auth: { subject } }));
+    return (await Promise.all(calls)).map(({ status }) => status);
+  },
   has: ({ subject }) => calendar.tokens.forSubject(subject).has(),
   logout: ({ token, url }) =>
     url === undefined ? signIn.handleLogoutToken(token) : signIn.handleFrontChannelLogout(url),
