@@ -117,6 +117,7 @@ class PlainExchange {
   #answer: PlainAnswer | undefined;
   #body: IncomingMessage | undefined;
   #unfollow: (() => void) | undefined;
+  #aborted = false;
   readonly #chunks: Buffer[] = [];
   #size = 0;
 
@@ -187,6 +188,7 @@ class PlainExchange {
   }
 
   #abort(reason: unknown): void {
+    this.#aborted = true;
     this.#reject(reason);
     if (this.#body === undefined) this.#sent?.destroy();
     else this.#body.destroy(reason as Error);
@@ -194,6 +196,8 @@ class PlainExchange {
 
   /** Whoever reads the error learns what was sent, and what there was of an answer: as axios has it. */
   #fail(error: Error): void {
+    // What comes of an abort is the reason itself, which is the caller's: nothing is written on it.
+    if (this.#aborted) return;
     this.#unfollow?.();
     this.#reject(Object.assign(error, { request: this.#sent, response: this.#answer }));
   }
