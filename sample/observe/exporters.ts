@@ -4,6 +4,7 @@ import {
   AggregationTemporality,
   InMemoryMetricExporter,
   MeterProvider,
+  type MetricData,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
@@ -26,14 +27,16 @@ export class Exporters {
     return this.#spans.getFinishedSpans();
   }
 
+  /** Every metric so far. */
+  async metrics(): Promise<MetricData[]> {
+    await this.meterProvider.forceFlush();
+    const last = this.#metrics.getMetrics().at(-1);
+    return last?.scopeMetrics.flatMap(({ metrics }) => metrics) ?? [];
+  }
+
   /** One line for each metric and set of attributes: its name, the attributes, and the value or number of values. */
   async metricLines(): Promise<string[]> {
-    await this.meterProvider.forceFlush();
-    const metrics =
-      this.#metrics
-        .getMetrics()
-        .at(-1)
-        ?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
+    const metrics = await this.metrics();
     return metrics.flatMap(({ descriptor, dataPoints }) =>
       dataPoints.map(({ attributes, value }) => {
         const shown = Object.entries(attributes).map(([name, said]) => `${name}=${String(said)}`);

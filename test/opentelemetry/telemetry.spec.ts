@@ -76,7 +76,7 @@ describe('metrics', () => {
     await client.get('/orders/8');
     issuer.revokeAll();
     await client.get('/orders/9');
-    const metrics = await otel.metrics();
+    const metrics = await otel.points();
     const points = (name: string) => metrics.get(name)?.points ?? [];
     const service = 'orders';
     expect(points('forge_auth.token.requests')).toEqual([
@@ -127,7 +127,7 @@ describe('metrics', () => {
     api.handler = (_request, response) => void response.writeHead(503).end();
     await client.get('/', { auth: false }).catch(() => undefined);
     api.handler = handler;
-    const metrics = await otel.metrics();
+    const metrics = await otel.points();
     expect(metrics.size).toBeGreaterThan(8);
     for (const [name, { unit, points }] of metrics) {
       const facts = METRICS[name as keyof typeof METRICS];
@@ -146,7 +146,7 @@ describe('metrics', () => {
     await (await boot()).client('orders').get('/');
     await app?.close();
     app = undefined;
-    const before = (await otel.metrics()).get('forge_auth.call.duration')?.points;
+    const before = (await otel.points()).get('forge_auth.call.duration')?.points;
     expect(before?.[0]?.value).toBe(1);
   });
 });
@@ -180,6 +180,17 @@ describe('spans', () => {
     }
     expect(flight?.events.map(({ name, attributes }) => [name, attributes])).toEqual([
       ['token_attempt', { 'forge_auth.attempt': 1, 'http.response.status_code': 200 }],
+    ]);
+  });
+
+  it('say of each request to the token endpoint how it was answered', async () => {
+    const client = (await boot()).client('orders');
+    issuer.failNext(1, { status: 503 });
+    await expect(client.get('/')).rejects.toMatchObject({ status: 503 });
+    await client.get('/');
+    expect(named('forge_auth.token_request').map(({ events }) => events.map(({ attributes }) => attributes))).toEqual([
+      [{ 'forge_auth.attempt': 1, 'http.response.status_code': 503 }],
+      [{ 'forge_auth.attempt': 1, 'http.response.status_code': 200 }],
     ]);
   });
 
@@ -234,7 +245,7 @@ describe('spans', () => {
     });
     const [work] = named('work');
     expect(named('GET')[0]?.parentSpanContext?.spanId).toBe(work?.spanContext().spanId);
-    expect((await otel.metrics()).get('forge_auth.call.duration')?.points[0]?.value).toBe(1);
+    expect((await otel.points()).get('forge_auth.call.duration')?.points[0]?.value).toBe(1);
   });
 });
 
@@ -244,7 +255,7 @@ it('no metric and no span holds a secret', async () => {
   issuer.revokeAll();
   issuer.failNext(9, { status: 400, error: 'invalid_client', errorDescription: 'canary-description' });
   await client.get('/', { headers: { 'X-Key': 'canary-header-value' } }).catch(() => undefined);
-  const metrics = await otel.metrics();
+  const metrics = await otel.points();
   const shown = otel.spans.map(({ name, attributes, events, links, status }) => ({
     name,
     attributes,
