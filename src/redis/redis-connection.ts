@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 
 /** A raw client of one of the Redis libraries. Only what is used of it. */
@@ -35,6 +36,9 @@ export interface NodeRedisClient {
 
 /** How soon a listener that lost its connection tries to reach Redis again, where the client does not say. */
 const LISTENER_RETRY_MS = 1_000;
+
+/** What a cluster tells of its nodes when one of them is lost. */
+const TROUBLE = ['node-error', 'node-reconnecting', 'node-disconnect'] as const;
 
 type AnyFunction = (...args: unknown[]) => unknown;
 type AnyClient = Record<string, AnyFunction> & {
@@ -102,64 +106,76 @@ function nodeRedis(client: AnyClient): RedisConnection {
   return {
     command: async (key, ...args) =>
       cluster ? call(client, 'sendCommand', key, false, args) : call(client, 'sendCommand', args),
-    duplicate: () => {
-      const own = call(client, 'duplicate', ...(cluster ? [] : [{ socket: persistent(client) }])) as AnyClient;
-      call(own, 'on', 'error', ignore);
-      let subscription: readonly [string, (message: string) => void] | undefined;
-      // It only listens: closed while it was still connecting, it must not keep the process alive either.
-      if (typeof own['unref'] === 'function') call(own, 'unref');
-      return {
-        subscribe: async (channel, listener) => {
-          subscription = [channel, listener];
-          await call(own, 'connect');
-          await call(own, 'subscribe', channel, listener);
-        },
-        onStateChange: (listener) => {
-          if (cluster) watchNodes(own, () => subscription, listener);
-          call(own, 'on', 'ready', () => listener(true));
-          call(own, 'on', 'error', () => listener(false));
-          call(own, 'on', 'end', () => listener(false));
-        },
-        close: () => {
-          // `destroy` throws on a client that was never opened.
-          try {
-            call(own, 'destroy');
-          } catch {
-            // It is gone: what was wanted.
-          }
-        },
-      };
+    duplicate: () => (cluster ? clusterSubscriber(client) : nodeSubscriber(client)),
+  };
+}
+
+function nodeSubscriber(client: AnyClient): SubscriberConnection {
+  const own = call(client, 'duplicate', { socket: persistent(client) }) as AnyClient;
+  call(own, 'on', 'error', ignore);
+  // It only listens: closed while it was still connecting, it must not keep the process alive either.
+  if (typeof own['unref'] === 'function') call(own, 'unref');
+  return {
+    subscribe: async (channel, listener) => {
+      await call(own, 'connect');
+      await call(own, 'subscribe', channel, listener);
     },
+    onStateChange: (listener) => {
+      call(own, 'on', 'ready', () => listener(true));
+      call(own, 'on', 'error', () => listener(false));
+      call(own, 'on', 'end', () => listener(false));
+    },
+    close: () => destroy(own),
   };
 }
 
 /**
- * A cluster tells of its nodes alone, and of one that is back only the first time: after any trouble it is up again when
- * it has subscribed once more.
+ * Listens on a cluster. It tells of its nodes alone, of one that is back only the first time, and what it was asked for
+ * while a node was away may never be answered: one that had any trouble is replaced.
  */
-function watchNodes(
-  cluster: AnyClient,
-  subscription: () => readonly [string, (message: string) => void] | undefined,
-  listener: (up: boolean) => void,
-): void {
-  let subscribing = false;
-  const subscribeAgain = async (): Promise<void> => {
-    const known = subscription();
-    listener(false);
-    if (known === undefined || subscribing) return;
-    subscribing = true;
+function clusterSubscriber(client: AnyClient): SubscriberConnection {
+  let own: AnyClient | undefined;
+  let closed = false;
+  let tell: (up: boolean) => void = ignore;
+  const listen = async (channel: string, listener: (message: string) => void): Promise<void> => {
+    const fresh = call(client, 'duplicate') as AnyClient;
+    own = fresh;
+    const lost = (): void => {
+      if (own !== fresh) return;
+      own = undefined;
+      destroy(fresh);
+      if (closed) return;
+      tell(false);
+      systemClock.after(LISTENER_RETRY_MS, () => closed || listen(channel, listener).catch(ignore));
+    };
+    call(fresh, 'on', 'error', ignore);
+    for (const event of TROUBLE) call(fresh, 'on', event, lost);
     try {
-      await call(cluster, 'unsubscribe', ...known);
-      await call(cluster, 'subscribe', ...known);
-      listener(true);
-    } catch {
-      // Still away: the next attempt to reach it is told, too.
-    } finally {
-      subscribing = false;
+      await call(fresh, 'connect');
+      await call(fresh, 'subscribe', channel, listener);
+      if (own === fresh) tell(true);
+    } catch (error) {
+      lost();
+      throw error;
     }
   };
-  for (const event of ['node-error', 'node-reconnecting', 'node-disconnect'])
-    call(cluster, 'on', event, () => void subscribeAgain());
+  return {
+    subscribe: listen,
+    onStateChange: (listener) => (tell = listener),
+    close: () => {
+      closed = true;
+      if (own !== undefined) destroy(own);
+    },
+  };
+}
+
+/** `destroy` throws on a client that was never opened: it is gone, which is what was wanted. */
+function destroy(client: AnyClient): void {
+  try {
+    call(client, 'destroy');
+  } catch {
+    // It is gone.
+  }
 }
 
 /** A client may be told to give up when its connection is lost (a non-blocking cache is); whoever only listens never gives up. */
