@@ -74,8 +74,12 @@ describe.each<[string, server: () => RedisServer, storage: () => RedisTokenStora
     const heard: string[] = [];
     /** How many listened whenever it was said to be up. */
     const listening: Promise<number>[] = [];
-    const signal = (await storage()).createSignal();
-    cleanups.push(() => signal.close?.());
+    const kept = await storage();
+    const signal = kept.createSignal();
+    cleanups.push(
+      () => kept.release(),
+      () => signal.close?.(),
+    );
     const publish = async (message: string): Promise<number> =>
       Number(await server().command('PUBLISH', CHANNEL, message));
     await signal.subscribe(
