@@ -3,6 +3,7 @@ import type { AxiosRequestConfig } from 'axios';
 import type { Authenticator } from '../auth/authenticator.js';
 import { OriginPolicy } from '../client/layers/origin-policy.js';
 import type { RequestHeaders } from '../client/request/request-config.js';
+import { spellingOf } from '../http/spelled-headers.js';
 import { isSendable } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
@@ -82,6 +83,7 @@ async function resolve(
     usesTokens: auth.usesTokens,
     replaceCredential: options.replaceCredential ?? false,
     headers,
+    spelling: spellingOf(undefined, options.headers),
     params: options.params,
     timeoutMs,
     totalTimeoutMs: options.totalTimeoutMs,

@@ -150,6 +150,7 @@ export class ForgeHttpClient {
   get #owner(): FaceOwner {
     return {
       open: () => this.#core ?? this.#opened(),
+      timeoutMs: () => this.#service.core?.service.timeoutMs,
       baseUrl: () => this.#service.core?.service.base?.href ?? this.#service.baseUrl,
     };
   }

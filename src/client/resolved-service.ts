@@ -1,3 +1,4 @@
+import type { HeaderSpelling } from '../http/spelled-headers.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { PathExclusion } from '../auth/path-exclusion.js';
 import type { Clock } from '../clock.js';
@@ -26,6 +27,7 @@ export interface ResolvedService {
   readonly replaceCredential: boolean;
   /** Names are lower-case. */
   readonly headers: Readonly<HttpHeaders>;
+  readonly spelling?: HeaderSpelling | undefined;
   readonly params: QueryParams | undefined;
   readonly timeoutMs: number;
   readonly totalTimeoutMs: number | undefined;

@@ -10,13 +10,21 @@ import axios, {
   getAdapter,
   type InternalAxiosRequestConfig,
 } from 'axios';
-import { type AnswerHead, ConnectionError, ForgeAuthError, ResponseParseError, TlsError } from '../errors.js';
+import {
+  type AnswerHead,
+  ConnectionError,
+  ForgeAuthError,
+  InvalidRequestError,
+  ResponseParseError,
+  TlsError,
+} from '../errors.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { redactUrl } from '../redaction/redact.js';
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
 import { exchangePlainly, isPlain, isPlainRequest, type PlainSettings, type PlainAnswer } from './plain-exchange.js';
 import { networkError } from './network-error.js';
+import { spelledHeaders } from './spelled-headers.js';
 import { typedStream } from './typed-stream.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
 import { certificateProblem } from './tls-hints.js';
@@ -190,7 +198,7 @@ function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
   const exchange = { ...prepared };
   exchange.url = request.url;
   exchange.method = request.method;
-  exchange.headers = request.headers as unknown as Exchange['headers'];
+  exchange.headers = spelledHeaders(request.headers, request.spelling) as unknown as Exchange['headers'];
   exchange.data = request.body;
   exchange.responseType = request.responseType === 'stream' ? 'stream' : 'arraybuffer';
   if (request.maxContentLength !== undefined) exchange.maxContentLength = request.maxContentLength;
@@ -224,7 +232,9 @@ function ofOneRequest(request: HttpRequest): Record<string, unknown> {
   return {
     ...settings,
     ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),
-    ...(headers === undefined ? undefined : { headers: { ...(headers as object), ...request.headers } }),
+    ...(headers === undefined
+      ? undefined
+      : { headers: { ...(headers as object), ...spelledHeaders(request.headers, request.spelling) } }),
   };
 }
 
@@ -247,6 +257,9 @@ function limitOf({ maxContentLength = -1 }: AxiosRequestConfig): number | undefi
   return maxContentLength > -1 ? maxContentLength : undefined;
 }
 
+/** What axios says of a body beyond `maxBodyLength`, for which it has no code of its own. */
+export const BODY_TOO_LARGE = 'Request body larger than maxBodyLength limit';
+
 /** The signal's reason where it aborted, else an error of our own. */
 function failure(
   error: unknown,
@@ -263,6 +276,9 @@ function failure(
   if (refused !== undefined) return new TlsError(`${where} failed: ${refused.message}`);
   if (error instanceof ForgeAuthError) return error;
   const { code, message, response } = (error ?? {}) as { code?: unknown; message?: unknown; response?: AxiosResponse };
+  if (message === BODY_TOO_LARGE) return new InvalidRequestError(BODY_TOO_LARGE, { cause: error });
+  if (code === 'ERR_CANCELED')
+    return new InvalidRequestError('The stream of the body was closed before its end.', { cause: error });
   // axios has one code for all of these, and tells them apart by message alone.
   const tooLarge = code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength');
   if (tooLarge || code === DECODED_TOO_LARGE) {

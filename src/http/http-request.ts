@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { AnswerHead } from '../errors.js';
 import type { Cancellation } from './cancellation.js';
+import type { HeaderSpelling } from './spelled-headers.js';
 
 /** Header names are lower-case. */
 export type HttpHeaders = Record<string, string | string[]>;
@@ -22,6 +23,8 @@ export interface HttpRequest {
   /** Absolute, normalised, without a fragment. */
   url: string;
   headers: HttpHeaders;
+  /** How header names are written, where not in lower case. A transport that passes it over writes those of `headers`. */
+  spelling?: HeaderSpelling | undefined;
   body?: HttpBody | undefined;
   /** `stream` answers when the headers are in, everything else when the body is. */
   responseType: ResponseType;

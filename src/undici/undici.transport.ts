@@ -4,6 +4,7 @@ import { type AnswerHead, ConfigurationError, ForgeAuthError, ResponseParseError
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from '../http/content-coding.js';
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from '../http/http-request.js';
 import { networkError } from '../http/network-error.js';
+import { spelledHeaders } from '../http/spelled-headers.js';
 import type { Transport } from '../http/transport.js';
 import { typedStream } from '../http/typed-stream.js';
 import { redactUrl } from '../redaction/redact.js';
@@ -115,14 +116,14 @@ function checked(options: UndiciTransportOptions): UndiciTransportOptions {
 }
 
 /** As undici wants it. It frames bodies itself, and our timeouts stand above. */
-function optionsOf({ method, url, headers, body }: HttpRequest): Dispatcher.RequestOptions {
+function optionsOf({ method, url, headers, spelling, body }: HttpRequest): Dispatcher.RequestOptions {
   const pathAt = url.indexOf('/', 8);
   const { 'transfer-encoding': _framing, ...sent } = headers;
   return {
     origin: url.slice(0, pathAt),
     path: url.slice(pathAt),
     method: method as Dispatcher.HttpMethod,
-    headers: { ...DEFAULT_HEADERS, ...sent },
+    headers: spelledHeaders({ ...DEFAULT_HEADERS, ...sent }, spelling),
     body: body ?? null,
     headersTimeout: 0,
     bodyTimeout: 0,

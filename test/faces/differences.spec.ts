@@ -34,12 +34,21 @@ const answer: Handler = (request, response) => {
   if (path === '/slow') return drip(response);
   if (path === '/large')
     return void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(LARGE)));
+  if (path === '/cut') {
+    response.writeHead(200, { 'content-length': 9 });
+    return void response.write('half', () => response.socket?.destroy());
+  }
   if (path === '/twice')
     return void response.writeHead(200, { 'content-encoding': 'gzip, gzip' }).end(gzipSync(gzipSync('here')));
   if (path === '/compress') return void response.writeHead(200, { 'content-encoding': 'compress' }).end('here');
   if (path === '/broken') return void response.writeHead(200).end('{"secret":');
   response.writeHead(path === '/teapot' ? 418 : 200).end('here');
 };
+
+async function drain(stream: Readable): Promise<unknown> {
+  for await (const chunk of stream) void chunk;
+  return 'all of it';
+}
 
 /** A byte now and then, until nobody listens any more. */
 function drip(response: Parameters<Handler>[1]): void {
@@ -190,6 +199,39 @@ const ofAxios: Difference<AxiosInstance>[] = [
     true,
   ],
   [
+    'a streamed `data`',
+    async (instance) => {
+      const { data } = await instance.get<Readable>('/here', { responseType: 'stream' });
+      const { statusCode, headers, req } = data.resume() as unknown as Record<string, object | undefined>;
+      return [statusCode, typeof headers, typeof req];
+    },
+    [200, 'object', 'object'],
+    [200, 'object', 'undefined'],
+  ],
+  [
+    'the error of a streamed `data`',
+    async (instance) => {
+      const { data } = await instance.get<Readable>('/cut', { responseType: 'stream' });
+      return drain(data).catch((error: AxiosError) => [error.code, error.isAxiosError]);
+    },
+    ['ECONNRESET', undefined],
+    ['ECONNRESET', true],
+  ],
+  [
+    'an error that the stream of an upload, or a function of the config, throws',
+    async (instance) => {
+      const failing = new Readable({
+        read: () => void failing.destroy(Object.assign(new Error('disk'), { code: 'EDISK' })),
+      });
+      const error: unknown = await instance.post('/here', failing, { maxRedirects: 0 }).catch((e: unknown) => e);
+      const { message, code, isAxiosError } = error as AxiosError;
+      return [message === 'disk', message.includes('disk'), code, isAxiosError];
+    },
+    [true, true, 'EDISK', true],
+    [false, true, 'EDISK', true],
+  ],
+  ['`defaults.timeout`', (instance) => Promise.resolve(instance.defaults.timeout), 0, 30_000],
+  [
     '`Content-Encoding: compress`',
     (instance) => instance.get('/compress').catch(({ code }: AxiosError) => code),
     'Z_DATA_ERROR',
@@ -221,6 +263,15 @@ const ofFetch: Difference<Fetch>[] = [
     },
     ['*/*', '*', 'cors'],
     ['application/json, text/plain, */*', undefined, undefined],
+  ],
+  [
+    'the case of names in a `Headers` or a `Request`',
+    async (fetch) => {
+      await fetch(`${server.origin}/here`, { headers: new Headers({ 'X-MiXed': '1' }) });
+      return server.requests[0]?.rawHeaders.includes('X-MiXed');
+    },
+    true,
+    false,
   ],
   [
     'methods in lower case',

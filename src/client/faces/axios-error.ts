@@ -17,6 +17,8 @@ export function axiosErrorOf(
     return withParts(new CanceledError(), { config });
   }
   if (!(error instanceof ForgeAuthError)) return error;
+  if (codeOfCause(error) === AxiosError.ERR_CANCELED)
+    return withParts(new CanceledError('Request stream has been aborted'), { config, cause: error });
   const [message, code] = wordsOf(error, config);
   const request = rejected === undefined ? requestOf(error, config) : (rejected.request as object);
   return withParts(new AxiosError(message, code), { config, request, response: rejected, cause: error });

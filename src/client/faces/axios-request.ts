@@ -1,7 +1,8 @@
 import { isAnyArrayBuffer } from 'node:util/types';
-import { type AxiosAdapter, CanceledError, type InternalAxiosRequestConfig } from 'axios';
+import { type AxiosAdapter, AxiosError, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { InvalidRequestError } from '../../errors.js';
-import { prepareBaseUrl, resolveUrl } from '../../http/url.js';
+import { BODY_TOO_LARGE } from '../../http/axios.transport.js';
+import { type PreparedBase, prepareBaseUrl, resolveUrl } from '../../http/url.js';
 import { axiosQueryOf } from './axios-defaults.js';
 import { axiosBodyOf } from './axios-body.js';
 import type { Follow } from '../client-core.js';
@@ -44,7 +45,7 @@ export function requestOf(
     );
   }
   if (isTooLarge(data, config.maxBodyLength)) {
-    throw new InvalidRequestError('Request body larger than maxBodyLength limit');
+    throw new InvalidRequestError(BODY_TOO_LARGE);
   }
   const { headers, unsent, withheld } = headersOf(config);
   return {
@@ -67,7 +68,10 @@ export function requestOf(
 function timeoutOf(timeout: unknown): { timeoutMs?: number } {
   if (timeout === undefined || timeout === null) return {};
   const timeoutMs = Number.parseInt(String(timeout), 10);
-  if (Number.isNaN(timeoutMs)) throw new InvalidRequestError('timeout must be a number of milliseconds.');
+  if (Number.isNaN(timeoutMs)) {
+    const cause = new AxiosError('', AxiosError.ERR_BAD_OPTION_VALUE);
+    throw new InvalidRequestError('timeout must be a number of milliseconds.', { cause });
+  }
   return timeoutMs > 0 ? { timeoutMs } : {};
 }
 
@@ -76,16 +80,19 @@ function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): st
   const { baseURL, allowAbsoluteUrls, params } = config;
   // A URL object is taken, though axios declares a text alone.
   const url = String(config.url ?? '');
-  const base =
-    baseURL === undefined || baseURL === '' || baseURL === service.base?.given
-      ? service.base
-      : prepareBaseUrl(baseURL, service.name);
+  const own = baseURL === undefined || baseURL === '' || baseURL === service.base?.given;
+  const base = own ? (service.base ?? localBase(config)) : prepareBaseUrl(baseURL, service.name);
   const absolute = /^(?:[a-z][a-z\d+\-.]*:)?\/\//i.test(url);
   const below = absolute && allowAbsoluteUrls === false && base !== undefined ? `/${url}` : url;
   const address = resolveUrl(base, below.split('#', 1)[0] ?? '');
   if (params === undefined || params === null) return address;
   const query = axiosQueryOf(config);
   return query === '' ? address : address + (address.includes('?') ? '&' : '?') + query;
+}
+
+/** What is sent over a socket of this machine names no host: axios has one for it. */
+function localBase({ socketPath }: InternalAxiosRequestConfig): PreparedBase | undefined {
+  return typeof socketPath === 'string' ? prepareBaseUrl('http://localhost', 'socketPath') : undefined;
 }
 
 /** What axios leaves out, the service's default is left out for; what it was told never to send, is never sent. */
@@ -123,7 +130,9 @@ function transportSettings(
     const value = (config as unknown as Record<string, unknown>)[name];
     if (value !== undefined) (settings ??= {})[name] = value;
   }
-  const { maxBodyLength, transitional } = config;
+  const { maxBodyLength, transitional, responseType } = config;
+  // The stream of an answer is typed by the face.
+  if (responseType === 'stream') (settings ??= {})['readHere'] = true;
   if (maxBodyLength !== undefined && maxBodyLength > -1) (settings ??= {})['maxBodyLength'] = maxBodyLength;
   if (transitional?.advertiseZstdAcceptEncoding === true) (settings ??= {})['transitional'] = transitional;
   return Object.keys(unsent).length === 0 ? settings : { ...settings, headers: unsent };

@@ -1,18 +1,30 @@
 import { STATUS_CODES } from 'node:http';
+import type { Readable } from 'node:stream';
 import axios, {
   AxiosHeaders,
   type AxiosAdapter,
   type AxiosInstance,
   type AxiosResponse,
   type InternalAxiosRequestConfig,
+  isAxiosError,
 } from 'axios';
-import { ConnectionError, HttpStatusError, ResponseParseError } from '../../errors.js';
+import {
+  ConnectionError,
+  ForgeAuthError,
+  HttpStatusError,
+  InvalidRequestError,
+  ResponseParseError,
+} from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
+import { networkError } from '../../http/network-error.js';
+import { typedStream } from '../../http/typed-stream.js';
+import { ownCause } from '../../redaction/own-cause.js';
 import { redactUrl } from '../../redaction/redact.js';
 import { isOriginalValidateStatus, pristineDefaults } from './axios-defaults.js';
 import { axiosErrorOf, sentRequestOf } from './axios-error.js';
 import { followerOf, requestOf } from './axios-request.js';
 import { type CallRequest, rejectionOf } from '../request/call-request.js';
+import type { FaceRequest } from './face-request.js';
 import type { ClientCore } from '../client-core.js';
 import type { RequestConfig } from '../request/request-config.js';
 import type { ResolvedService } from '../resolved-service.js';
@@ -34,6 +46,8 @@ export interface FaceOwner {
   open(): ClientCore | Promise<ClientCore>;
   /** The service's base URL, as far as it is known yet. */
   baseUrl(): string | undefined;
+  /** The service's timeout, as far as it is known yet. */
+  timeoutMs(): number | undefined;
 }
 
 /**
@@ -47,22 +61,24 @@ export function createAxiosFace(owner: FaceOwner): AxiosInstance {
   for (const name of Object.keys(instance.defaults))
     delete (instance.defaults as unknown as Record<string, unknown>)[name];
   Object.assign(instance.defaults, pristineDefaults(), { adapter: adapterOf(owner) });
-  const keep = (value: unknown): void => {
-    const property = { value, enumerable: true, configurable: true, writable: true };
-    Object.defineProperty(instance.defaults, 'baseURL', property);
-  };
-  // Generated clients look here; a service's options may be made after its face.
-  Object.defineProperty(instance.defaults, 'baseURL', {
-    get: () => {
-      const baseUrl = owner.baseUrl();
-      if (baseUrl !== undefined) keep(baseUrl);
-      return baseUrl;
-    },
-    set: keep,
-    enumerable: true,
-    configurable: true,
-  });
+  // Code looks here; a service's options may be made after its face.
+  mirror(instance.defaults, 'baseURL', () => owner.baseUrl());
+  mirror(instance.defaults, 'timeout', () => owner.timeoutMs());
   return instance;
+}
+
+/** A default that is the service's until somebody sets another. */
+function mirror(defaults: object, name: string, read: () => unknown): void {
+  const initial: unknown = Reflect.get(defaults, name);
+  const keep = (value: unknown): void => {
+    Object.defineProperty(defaults, name, { value, enumerable: true, configurable: true, writable: true });
+  };
+  const get = (): unknown => {
+    const value = read();
+    if (value !== undefined) keep(value);
+    return value ?? initial;
+  };
+  Object.defineProperty(defaults, name, { get, set: keep, enumerable: true, configurable: true });
 }
 
 /** An adapter that makes its requests through a client; `below` then sends them, in place of axios's own `http`. */
@@ -81,12 +97,12 @@ async function exchange(
     const opened = owner.open();
     const core = opened instanceof Promise ? await opened : opened;
     return await core.run(
-      requestOf(config, core.service, below),
+      asked(config, core.service, below),
       (request, answered) => {
         const response = responseOf(config, request, answered);
         if (isValid(config, core.service, answered.status)) return response;
         rejected = response;
-        throw statusError(request, answered, core.service);
+        throw statusError(request, answered, core.service, response.data);
       },
       followerOf(config),
     );
@@ -105,10 +121,25 @@ function brokenAnswer(error: unknown, config: InternalAxiosRequestConfig): Axios
   return { data: undefined, status, statusText, headers: Object.assign(new AxiosHeaders(), headers), config, request };
 }
 
+/** What a function of the config throws (a serializer of parameters), axios rejects with as an error of its own. */
+function asked(
+  config: InternalAxiosRequestConfig,
+  service: ResolvedService,
+  below: AxiosAdapter | undefined,
+): FaceRequest {
+  try {
+    return requestOf(config, service, below);
+  } catch (error) {
+    if (error instanceof ForgeAuthError || isAxiosError(error)) throw error;
+    const cause = ownCause(error, { reveal: service.revealCauses });
+    throw new InvalidRequestError(`A function of the request's config threw ${cause.summary}.`, { cause });
+  }
+}
+
 function responseOf(config: InternalAxiosRequestConfig, request: CallRequest, answered: HttpResponse): AxiosResponse {
   const { status, statusText, headers } = answered;
   return {
-    data: dataOf(config, answered),
+    data: dataOf(config, request, answered),
     status,
     statusText: statusText ?? STATUS_CODES[status] ?? '',
     headers: Object.assign(new AxiosHeaders(), headers),
@@ -118,12 +149,33 @@ function responseOf(config: InternalAxiosRequestConfig, request: CallRequest, an
 }
 
 /** Bytes, a stream, or the text that `transformResponse` makes something of. */
-function dataOf({ responseType, responseEncoding }: InternalAxiosRequestConfig, { body }: HttpResponse): unknown {
-  if (responseType === 'stream' || responseType === 'arraybuffer' || !Buffer.isBuffer(body)) return body;
+function dataOf(config: InternalAxiosRequestConfig, request: CallRequest, answered: HttpResponse): unknown {
+  const { responseType, responseEncoding } = config;
+  const { body } = answered;
+  if (!Buffer.isBuffer(body)) return streamedData(config, request, answered, body);
+  if (responseType === 'stream' || responseType === 'arraybuffer') return body;
   const encoding = (responseEncoding ?? 'utf8') as BufferEncoding;
   const text = body.toString(encoding);
   return encoding === 'utf8' && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
+
+/** Fails as axios does, and tells what code asks of Node's own answer, which holds the request. */
+function streamedData(
+  config: InternalAxiosRequestConfig,
+  { method, url, call }: CallRequest,
+  { status, statusText, headers }: HttpResponse,
+  body: Readable,
+): Readable {
+  const failureOf = (error: unknown): unknown => {
+    if (call.scope.aborted) return axiosErrorOf(call.scope.reason, config, undefined);
+    const known = error instanceof ForgeAuthError ? error : networkError(method, url, error ?? CLOSED);
+    return axiosErrorOf(known, config, undefined);
+  };
+  return Object.assign(typedStream(body, failureOf), { statusCode: status, statusMessage: statusText, headers });
+}
+
+/** A connection that ended before the body did. */
+const CLOSED = Object.freeze({ code: 'ECONNRESET' });
 
 /** A request that says nothing is judged by the service's rule, as `client.get` is. */
 function isValid({ validateStatus }: InternalAxiosRequestConfig, service: ResolvedService, status: number): boolean {
@@ -135,8 +187,9 @@ function statusError(
   { method, url, call }: CallRequest,
   { status, headers, body }: HttpResponse,
   { name }: ResolvedService,
+  streamed: unknown,
 ): HttpStatusError {
-  const data = Buffer.isBuffer(body) ? body.toString() : body;
+  const data = Buffer.isBuffer(body) ? body.toString() : streamed;
   const error = new HttpStatusError(
     `${method} ${redactUrl(url)} answered ${status} (service "${name}")${rejectionOf(call)}.`,
     {

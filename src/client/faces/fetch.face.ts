@@ -131,13 +131,19 @@ function partsOfInit(url: string, init: RequestInit): FaceRequest {
 
 function headersOf(headers: NonNullable<RequestInit['headers']>): Record<string, string> {
   if (headers instanceof Headers) return Object.fromEntries(headers);
-  if (Symbol.iterator in headers) return Object.fromEntries(new Headers(headers));
+  if (Symbol.iterator in headers) return joined([...headers] as [string, string][]);
   return Object.fromEntries(
     Object.entries(headers as Record<string, unknown>).map(([name, value]) => [
       name,
       Array.isArray(value) ? value.join() : value,
     ]),
   ) as Record<string, string>;
+}
+
+/** As fetch joins them, under the first spelling of each name. */
+function joined(pairs: [string, string][]): Record<string, string> {
+  const spelling = new Map(pairs.map(([name]) => [String(name).toLowerCase(), name] as const).toReversed());
+  return Object.fromEntries(Array.from(new Headers(pairs), ([name, value]) => [spelling.get(name) ?? name, value]));
 }
 
 /** What Node's types leave out of what its `fetch` reads. */

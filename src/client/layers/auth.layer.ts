@@ -191,6 +191,7 @@ class OpenedRequest implements SentRequest {
   method: string;
   url: string;
   headers: HttpHeaders;
+  readonly spelling: HttpRequest['spelling'];
   body: HttpRequest['body'];
   responseType: ResponseType;
   cancellation: Cancellation | undefined;
@@ -206,13 +207,14 @@ class OpenedRequest implements SentRequest {
   rejection: string | undefined;
 
   constructor(
-    { method, url, headers, body, responseType, maxContentLength, axios, withheld, call }: CallRequest,
+    { method, url, headers, spelling, body, responseType, maxContentLength, axios, withheld, call }: CallRequest,
     { name, clock }: AuthOptions,
     replays: number,
   ) {
     this.method = method;
     this.url = url;
     this.headers = { ...headers };
+    this.spelling = spelling;
     this.responseType = responseType;
     this.maxContentLength = maxContentLength;
     this.axios = axios;

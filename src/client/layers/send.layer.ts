@@ -10,9 +10,10 @@ import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';
 import { secretsOf } from '../../redaction/known-secrets.js';
 import { ownCause } from '../../redaction/own-cause.js';
-import { redactUrl } from '../../redaction/redact.js';
+import { type RedactedCause, redactUrl } from '../../redaction/redact.js';
 import { isIdempotent } from '../request/call-request.js';
 import type { Layer, SentRequest } from './layer.js';
+import { WatchedBody } from './watched-body.js';
 
 /** What sending needs to know of its service. */
 export interface SendOptions {
@@ -30,10 +31,13 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
   const { name, transport, clock, observer, ownsTransport, revealCauses } = service;
   const causeOf = (error: unknown, request: SentRequest): unknown =>
     ownsTransport ? error : ownCause(error, { reveal: revealCauses, secrets: secretsOf(request) });
+  const causeOfBody = (error: unknown, request: SentRequest): RedactedCause =>
+    ownCause(error, { reveal: revealCauses, secrets: secretsOf(request) });
   const takesCancellation = transport.takesCancellation === true;
   const send: Layer<SentRequest, HttpRequest> = async (request, next) => {
     if (request.body instanceof Readable && request.body.destroyed) throw spent(request, request.body);
     const counted = frameBody(request);
+    const body = request.body instanceof Readable ? new WatchedBody(request.body) : undefined;
     const { scope, timeoutMs } = request.call;
     const cancellation = new Cancellation();
     const release = scope.onAbort((reason) => cancellation.abort(reason));
@@ -47,6 +51,8 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
     } catch (error) {
       release();
       if (counted?.failure !== undefined) throw counted.failure;
+      if (body !== undefined && !cancellation.aborted && body.hasCaused(error))
+        throw brokenBody(request, causeOfBody(body.error, request));
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
       const known = error instanceof ForgeAuthError || cancellation.aborted;
       const failure = known
@@ -108,6 +114,12 @@ function observed(
       throw error;
     }
   };
+}
+
+function brokenBody({ method, url }: HttpRequest, cause: RedactedCause): InvalidRequestError {
+  return new InvalidRequestError(`${method} ${redactUrl(url)}: the stream of its body failed: ${cause.summary}.`, {
+    cause,
+  });
 }
 
 /** Sent as it is, the request would wait for its end in vain. */

@@ -1,5 +1,6 @@
 import type { Authenticator } from '../../auth/authenticator.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
+import type { HeaderSpelling } from '../../http/spelled-headers.js';
 import type { BodySource } from '../../http/request-body.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { CallScope } from './call-scope.js';
@@ -39,6 +40,7 @@ export interface CallRequest {
   /** Absolute and normalised. */
   readonly url: string;
   readonly headers: Readonly<HttpHeaders>;
+  readonly spelling: HeaderSpelling | undefined;
   readonly body: BodySource | undefined;
   readonly responseType: ResponseType;
   readonly maxContentLength: number | undefined;

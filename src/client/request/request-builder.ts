@@ -11,6 +11,7 @@ import type { CallRequest } from './call-request.js';
 import type { CallScope } from './call-scope.js';
 import type { FaceRequest } from '../faces/face-request.js';
 import type { ForgeRequest, RequestHeaders } from './request-config.js';
+import { spellingOf } from '../../http/spelled-headers.js';
 import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
@@ -39,6 +40,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
     method: methodOf(config.method),
     url: own && service.params !== undefined ? withDefaults(resolved, service.params) : resolved,
     headers,
+    spelling: spellingOf(service.spelling, given),
     body: config.body ?? bodySourceOf(config.data, contentTypeOf(headers)),
     responseType,
     maxContentLength:
