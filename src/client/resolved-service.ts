@@ -1,10 +1,9 @@
-import type { HeaderSpelling } from '../http/spelled-headers.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { PathExclusion } from '../auth/path-exclusion.js';
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
-import type { HttpHeaders } from '../http/http-request.js';
+import type { HeaderSpelling, HttpHeaders } from '../http/http-request.js';
 import type { QueryParams } from '../http/query-params.js';
 import type { Transport } from '../http/transport.js';
 import type { PreparedBase } from '../http/url.js';

@@ -31,12 +31,13 @@ const whole =
   (body: Buffer, limit: number | undefined): Promise<Buffer> =>
     new Promise((resolve, reject) => {
       const done = (error: Error | null, result: Buffer): void => (error === null ? resolve(result) : reject(error));
-      decoder(
-        body,
-        limit === undefined || limit > constants.MAX_LENGTH ? options : { ...options, maxOutputLength: limit },
-        done,
-      );
+      decoder(body, limit === undefined ? options : { ...options, maxOutputLength: asLength(limit) }, done);
     });
+
+/** zlib knows no limit below one byte, and none above what a Buffer can hold. */
+function asLength(limit: number): number {
+  return Math.max(1, Math.min(Math.floor(limit), constants.MAX_LENGTH));
+}
 
 /** What is there of a body that breaks off is handed over, as browsers do: many servers forget the last bytes. */
 const LENIENT = Object.freeze({ flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH });

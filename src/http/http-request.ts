@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { AnswerHead } from '../errors.js';
 import type { Cancellation } from './cancellation.js';
-import type { HeaderSpelling } from './spelled-headers.js';
 
 /** Header names are lower-case. */
 export type HttpHeaders = Record<string, string | string[]>;
+
+/** How header names are written on the wire, by their lower-case names: those that were not given in lower case. */
+export type HeaderSpelling = Readonly<Record<string, string>>;
 
 /** How the body of an answer is handed over. `stream` is handed over as soon as the headers are in. */
 export type ResponseType = 'json' | 'text' | 'arraybuffer' | 'stream';

@@ -3,7 +3,7 @@ import https from 'node:https';
 import { Readable } from 'node:stream';
 import type { AxiosRequestConfig, AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
-import type { HttpHeaders, HttpRequest } from './http-request.js';
+import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
 
 /** What is read of an answer of axios's adapter. */
 export interface PlainAnswer {
@@ -134,7 +134,7 @@ class PlainExchange {
   }
 
   start(settings: PlainSettings): void {
-    const { method, url, headers, body } = this.#request;
+    const { method, url, headers, spelling, body } = this.#request;
     const secure = url.startsWith('https:');
     const pathAt = url.indexOf('/', 8);
     const options: https.RequestOptions = {
@@ -143,7 +143,7 @@ class PlainExchange {
       agent: secure ? settings.httpsAgent : settings.httpAgent,
       method,
       path: url.slice(pathAt),
-      headers: headersOf(settings.headers, headers, body),
+      headers: headersOf(settings.headers, headers, spelling, body),
     };
     const sent = (secure ? https : http).request(options, (answered) => this.#answered(answered));
     this.#sent = sent;
@@ -211,6 +211,7 @@ function badResponse(message: string): Error {
 function headersOf(
   defaults: Readonly<HttpHeaders>,
   given: HttpHeaders,
+  spelling: HeaderSpelling | undefined,
   body: HttpRequest['body'],
 ): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = { ...defaults };
@@ -218,7 +219,7 @@ function headersOf(
   for (const name of Object.keys(given)) {
     const value = given[name] as HttpHeaders[string] | undefined;
     // What an app's own authenticator has taken off so.
-    if (value !== undefined && value !== null) headers[name] = value;
+    if (value !== undefined && value !== null) headers[spelling?.[name] ?? name] = value;
   }
   return headers;
 }

@@ -1,7 +1,4 @@
-import type { HttpHeaders } from './http-request.js';
-
-/** How header names are written on the wire, by their lower-case names: those that were not given in lower case. */
-export type HeaderSpelling = Readonly<Record<string, string>>;
+import type { HeaderSpelling, HttpHeaders } from './http-request.js';
 
 /** Adds the names of `given` to how those of `defaults` are written; undefined while all are in lower case. */
 export function spellingOf(

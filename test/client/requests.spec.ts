@@ -268,7 +268,7 @@ describe('a body', () => {
         throw new Error('disk gone');
       })(),
     );
-    await expect(wire.client(server).post('/', stream)).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+    await expect(wire.client(server).post('/', stream)).rejects.toMatchObject({ code: 'FORGE_AUTH_INVALID_REQUEST' });
   });
 
   it('that its function fails to make fails the call, and in production nothing that it said is shown', async () => {

@@ -131,6 +131,16 @@ it('rejects with the code of what the stream of an upload failed with, and sends
   });
 });
 
+it.each(['stream', 'text'] as const)('writes nothing on the reason of an abort: %s', async (responseType) => {
+  const reason = new Error('mine');
+  const controller = new AbortController();
+  const call = client.get('/half', { responseType, signal: controller.signal });
+  setTimeout(() => controller.abort(reason), 30);
+  await expect(call.then(({ data }) => drain(data as Readable))).rejects.toBe(reason);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(Object.keys(reason)).toEqual([]);
+});
+
 it('tells status and headers of a streamed answer where code looks for them', async () => {
   const { data } = await client.axiosRef.get<Readable>('/here', { responseType: 'stream' });
   expect(data).toMatchObject({ statusCode: 200, statusMessage: 'OK', headers: { 'x-of': 'it' } });

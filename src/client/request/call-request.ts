@@ -1,6 +1,5 @@
 import type { Authenticator } from '../../auth/authenticator.js';
-import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
-import type { HeaderSpelling } from '../../http/spelled-headers.js';
+import type { HeaderSpelling, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
 import type { BodySource } from '../../http/request-body.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { CallScope } from './call-scope.js';
