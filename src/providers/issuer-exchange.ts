@@ -145,7 +145,10 @@ export class IssuerExchange {
     const answered = await this.#transmit(sent);
     const response = (await mendResponse?.(answered)) ?? answered;
     const empty = mayBeEmpty && response.status >= 200 && response.status < 300;
-    if (raw || empty) return { response, answer: objectOf(response.body) };
+    const answerOrError = objectOf(response.body);
+    // A nonce that is asked for is no answer yet, whoever reads it: see send().
+    const asksForNonce = this.dpop !== undefined && answerOrError['error'] === 'use_dpop_nonce';
+    if ((raw && !asksForNonce) || empty) return { response, answer: answerOrError };
     const answer = readTokenAnswer(response, what, this.issuer.now());
     check?.(answer);
     return { response, answer };

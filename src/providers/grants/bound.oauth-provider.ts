@@ -60,11 +60,11 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     this.#ownIdentity = ownIdentity;
     this.issuer = new Issuer(options, environment, owner);
     this.client = new Client(options, owner, environment.clock);
-    this.openid = new OpenIdConnect(this.issuer, options, environment.clock);
     this.dpop =
       options.dpop === undefined
         ? undefined
         : new DpopSigner(options.dpop, owner, this.issuer.clock, environment.clock);
+    this.openid = new OpenIdConnect(this.issuer, options, environment.clock, this.dpop);
     this.#retry = new TokenRequestRetry(options.retry);
   }
 

@@ -1,5 +1,7 @@
 import { AuthenticationError, ForgeAuthError } from '../../errors.js';
+import type { ForgeResponse } from '../../http/forge-response.js';
 import type { Token } from '../../token/token.js';
+import type { DpopSigner } from '../dpop.js';
 import type { GrantOptions } from '../grant-options.js';
 import type { Issuer } from '../issuer.js';
 import { type ExpectedIdToken, validateIdToken } from './id-token.js';
@@ -27,8 +29,16 @@ export class OpenIdConnect {
   readonly #issuer: Issuer;
   readonly #options: GrantOptions;
   readonly #keys: JsonWebKeys;
+  readonly #dpop: DpopSigner | undefined;
 
-  constructor(issuer: Issuer, options: GrantOptions, clock: ConstructorParameters<typeof JsonWebKeys>[1]) {
+  /** @param dpop proves the possession of the key that tokens are bound to */
+  constructor(
+    issuer: Issuer,
+    options: GrantOptions,
+    clock: ConstructorParameters<typeof JsonWebKeys>[1],
+    dpop?: DpopSigner,
+  ) {
+    this.#dpop = dpop;
     this.#issuer = issuer;
     this.#options = options;
     this.#keys = new JsonWebKeys((signal) => this.#fetchKeys(signal), clock);
@@ -73,7 +83,7 @@ export class OpenIdConnect {
    */
   async userInfo(token: Token, signal: AbortSignal): Promise<Claims> {
     const url = await this.#issuer.endpoint('userinfo_endpoint');
-    const info = await this.#fetchJson(url, 'Userinfo', signal, { authorization: token.authorizationHeader });
+    const info = await this.#fetchJson(url, 'Userinfo', signal, () => this.#shown(token, url));
     const { sub } = info;
     if (typeof sub !== 'string' || sub === '') throw invalid('the userinfo answer names no subject');
     // A token may have been swapped for another person's (OpenID Connect Core §5.3.2).
@@ -113,6 +123,13 @@ export class OpenIdConnect {
     };
   }
 
+  /** How a token is shown: with a proof where it is bound to a key. */
+  async #shown(token: Token, url: string): Promise<Record<string, string>> {
+    const { authorizationHeader: authorization, accessToken, tokenType } = token;
+    if (this.#dpop === undefined || !/^dpop$/i.test(tokenType)) return { authorization };
+    return { authorization, dpop: await this.#dpop.proof({ method: 'GET', url, accessToken }) };
+  }
+
   async #fetchKeys(signal: AbortSignal): Promise<Claims> {
     return this.#fetchJson(await this.#issuer.endpoint('jwks_uri'), 'Key set request', signal);
   }
@@ -121,13 +138,17 @@ export class OpenIdConnect {
     url: string,
     verb: string,
     signal: AbortSignal,
-    headers: Readonly<Record<string, string>> = {},
+    headersOf: () => Promise<Record<string, string>> = async () => ({}),
   ): Promise<Claims> {
     this.#issuer.assertSecure(url);
     const what = `${verb} for ${this.#issuer.label}`;
-    const response = await this.#issuer.http.request({ url, signal, headers }).catch((cause: unknown) => {
-      throw signal.aborted ? signal.reason : new AuthenticationError(`${what} failed.`, { cause, transient: true });
-    });
+    const send = async (): Promise<ForgeResponse> =>
+      this.#issuer.http.request({ url, signal, headers: await headersOf() }).catch((cause: unknown) => {
+        throw signal.aborted ? signal.reason : new AuthenticationError(`${what} failed.`, { cause, transient: true });
+      });
+    let response = await send();
+    const nonce = this.#dpop?.observe(url, response.headers) === true;
+    if (nonce && (response.status === 401 || response.status === 400)) response = await send();
     const body = response.isSuccess ? response.jsonOrNull<unknown>() : undefined;
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Claims;
     const { status } = response;

@@ -25,6 +25,8 @@ export interface RequestTies {
   readonly state: string;
   readonly nonce: string;
   readonly codeChallenge: string;
+  /** Of the key that proves the possession of what comes of it. @see [RFC 9449 §10](https://www.rfc-editor.org/rfc/rfc9449#section-10) */
+  readonly dpopThumbprint: string | undefined;
 }
 
 /** Parameters that tie answer and request together: nobody but the provider sets them. */
@@ -33,6 +35,7 @@ const OURS: ReadonlySet<string> = new Set([
   'client_secret',
   'code_challenge',
   'code_challenge_method',
+  'dpop_jkt',
   'nonce',
   'redirect_uri',
   'request',
@@ -76,6 +79,7 @@ export function authorizationParameters(
     prompt,
     max_age: maxAge,
     login_hint: loginHint ?? options.loginHint,
+    dpop_jkt: ties.dpopThumbprint,
   };
   for (const [name, value] of Object.entries(single)) if (value !== undefined) parameters.set(name, String(value));
   for (const name of ['audience', 'resource'] as const)

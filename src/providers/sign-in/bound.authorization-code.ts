@@ -65,7 +65,8 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     checkAsked(asked, this.issuer.owner);
     const [state, nonce, codeVerifier] = [random(), random(), random()];
     const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url');
-    const parameters = authorizationParameters(this.#options, asked, { state, nonce, codeChallenge });
+    const dpopThumbprint = await this.dpop?.thumbprint();
+    const parameters = authorizationParameters(this.#options, asked, { state, nonce, codeChallenge, dpopThumbprint });
     const url = await this.#urlOf(parameters);
     const { scope = this.#options.scope, maxAge = this.#options.maxAge, subject, redirectTo } = asked;
     await this.#states.put(state, { codeVerifier, nonce, openid: asksForIdToken(scope), subject, redirectTo, maxAge });

@@ -18,6 +18,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
 
   constructor(parts: BoundOAuthProviderParts) {
     super(parts);
+    warnOfLostKey(parts);
     this.#subjects = new SubjectIndex(parts.environment);
   }
 
@@ -76,4 +77,13 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     if (subject !== undefined && token.claims !== undefined) await this.#subjects.add(subject, token.claims);
     await super.tell(token, previous, context);
   }
+}
+
+/** A token that a machine loses is asked for again; a person would have to sign in again. */
+function warnOfLostKey({ options, environment, owner }: BoundOAuthProviderParts): void {
+  const { dpop } = options;
+  if (dpop === undefined || (dpop !== true && dpop.key !== undefined)) return;
+  environment.logger.warn(
+    `${owner}: dpop has no key, so each process makes its own: whoever signs in is known to one process, and signs in again when it has ended. Give all processes one: dpop: { key }.`,
+  );
 }
