@@ -10,6 +10,7 @@ import {
   type TokenManager,
   type TokenStorage,
 } from 'nestjs-forge-auth';
+import { inspect } from 'node:util';
 import { type Api, startApi } from '../support/api.js';
 import { boot } from '../module/boot.js';
 import { rejection, until } from '../tokens/world.js';
@@ -90,6 +91,50 @@ describe('a sign-in by authorization code', () => {
     expect(api.tokens).toEqual([finished.token.accessToken]);
     expect(await calendar.signIn.userInfo(finished.token)).toMatchObject({ sub: 'alice' });
     expect(new URL(await calendar.signIn.logoutUrl({ idTokenHint: finished.token })).pathname).toBe('/session/end');
+  });
+
+  it('asks for what its options and the sign-in say', async () => {
+    const options = {
+      prompt: 'login',
+      loginHint: 'of-options',
+      maxAge: 60,
+      responseMode: 'form_post',
+      audience: 'https://api.example',
+      resource: ['https://a.example', 'https://b.example'],
+      authorizationParams: { ui_locales: 'de', display: 'page' },
+    };
+    const { searchParams: usual } = new URL((await provider(options).authorizationUrl()).url);
+    expect(Object.fromEntries(usual)).toMatchObject({
+      response_type: 'code',
+      client_id: APP.clientId,
+      redirect_uri: APP.redirectUri,
+      scope: 'openid offline_access read',
+      prompt: 'login',
+      login_hint: 'of-options',
+      max_age: '60',
+      response_mode: 'form_post',
+      audience: 'https://api.example',
+      ui_locales: 'de',
+      display: 'page',
+    });
+    expect(usual.getAll('resource')).toEqual(options.resource);
+    const asked = { scope: ['openid', 'write'], prompt: 'consent', loginHint: 'alice', maxAge: 0 };
+    const started = await provider(options).authorizationUrl({ ...asked, extraParams: { display: 'touch' } });
+    expect(Object.fromEntries(new URL(started.url).searchParams)).toMatchObject({
+      scope: 'openid write',
+      prompt: 'consent',
+      login_hint: 'alice',
+      max_age: '0',
+      ui_locales: 'de',
+      display: 'touch',
+    });
+  });
+
+  it('takes the parameters that a browser has posted', async () => {
+    const calendar = await start();
+    const { url } = await calendar.signIn.authorizationUrl({ subject: 'user-1', loginHint: 'alice' });
+    const posted = new URL(await issuer.visit(url)).searchParams;
+    expect(await calendar.signIn.handleCallback(posted)).toMatchObject({ subject: 'user-1', claims: { sub: 'alice' } });
   });
 
   it('is needed: a user without a token gets a typed error, again and again, and nothing is sent', async () => {
@@ -174,7 +219,9 @@ describe('a sign-in by authorization code', () => {
       name: 'TokenRefreshError',
       code: 'FORGE_AUTH_REFRESH_FAILED',
       error: 'invalid_grant',
+      subject: expect.stringMatching(/^[\w-]{8,}$/),
     });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('user-2');
     const later = await rejection(calendar.client.get('/events', { auth: { subject: 'user-2' } }));
     expect(later).toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
     expect(issuer.tokenRequests).toBe(requests + 1);

@@ -73,6 +73,16 @@ it('a sign-in starts in one process and ends in another, once', async () => {
     expect(String(await rejection(one.finishSignIn(callback)))).toContain('FORGE_AUTH_SIGN_IN_FAILED');
 });
 
+it('one of two processes that get the same callback at once takes it', async () => {
+  const { url } = await first.startSignIn('user-7', 'grace');
+  const callback = await issuer.visit(url);
+  const requests = issuer.tokenRequests;
+  const results = await Promise.allSettled([first, second].map((one) => one.finishSignIn(callback)));
+  expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  expect(issuer.tokenRequests).toBe(requests + 1);
+  for (const one of [first, second]) expect(await one.call('user-7')).toBe(200);
+}, 60_000);
+
 it('a process that is killed between code and token leaves nothing half stored: the user starts again', async () => {
   const { url } = await first.startSignIn('user-2', 'bob');
   const callback = await issuer.visit(url);
