@@ -23,7 +23,7 @@ import type { RecordedRequest } from '../support/recorded-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
-import { rejection, World } from '../tokens/world.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const folder = mkdtempSync(join(tmpdir(), 'forge-auth-every-grant-'));
