@@ -128,7 +128,7 @@ export class AuthenticationError extends ForgeAuthError {
     if (options.chain !== undefined) this.chain = options.chain;
     if (options.subject !== undefined) this.subject = options.subject;
     this.#errorDescription = options.errorDescription;
-    this.#transient = options.transient ?? mayPass(options.status);
+    this.#transient = options.transient ?? isTransientStatus(options.status);
     this.#retryAfterMs = options.retryAfterMs;
   }
 
@@ -151,7 +151,7 @@ export class AuthenticationError extends ForgeAuthError {
 Object.defineProperty(AuthenticationError.prototype, AUTHENTICATION_ERROR, { value: true });
 
 /** Statuses after which the same request may succeed. */
-function mayPass(status: number | undefined): boolean {
+function isTransientStatus(status: number | undefined): boolean {
   return status !== undefined && (status >= 500 || status === 408 || status === 425 || status === 429);
 }
 

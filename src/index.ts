@@ -185,10 +185,10 @@ export {
 export type {
   Compliance,
   ComplianceRequest,
-  MendedRequest,
+  AdjustedComplianceRequest,
   ComplianceResponse,
-  RequestMend,
-  ResponseMend,
+  RequestComplianceHook,
+  ResponseComplianceHook,
 } from './providers/compliance.js';
 export type { GrantOptions } from './providers/grant-options.js';
 export {

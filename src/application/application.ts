@@ -6,7 +6,7 @@ import { Activity } from './activity.js';
 import { describeService } from './describe-service.js';
 import type { ForgeAuthState } from './state.js';
 import type { Telemetry } from './telemetry.js';
-import { type ServiceSurroundings, ServiceEntry } from './service-entry.js';
+import { type ServiceSurroundings, ServiceRuntime } from './service-runtime.js';
 import { drain } from './drain.js';
 import { warnOfRivals } from './rival-services.js';
 import type { Host } from './host.js';
@@ -20,7 +20,7 @@ import { TokenEncryption } from '../storage/encryption.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import { EndpointBackoffs } from '../token/endpoint-backoffs.js';
-import { DocumentCache } from '../token/document-cache.js';
+import { DiscoveryCache } from '../token/document-cache.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
@@ -38,7 +38,7 @@ export class ForgeAuthApplication {
   readonly #activity = new Activity();
   readonly #detach: (() => void)[] = [];
   readonly #runtime: Runtime;
-  readonly #entries = new Map<string, ServiceEntry>();
+  readonly #entries = new Map<string, ServiceRuntime>();
   readonly #around: ServiceSurroundings;
   readonly #storages: GuardedStorage[] = [];
   #given: ForgeAuthOptions | undefined;
@@ -137,7 +137,7 @@ export class ForgeAuthApplication {
   /** Checks every service. @throws {ConfigurationError} */
   async openAll(): Promise<void> {
     const entries = [...this.#entries.values()];
-    for (const entry of entries) await entry.openWhole();
+    for (const entry of entries) await entry.openWithTokens();
     await warnOfRivals(entries, this.#host.logger);
     // A first burst of callers leaves little time to connect: late answers would cost each process a token request.
     if (entries.some(({ tokens }) => tokens !== undefined))
@@ -162,10 +162,10 @@ export class ForgeAuthApplication {
     for (const detach of this.#detach.splice(0)) detach();
   }
 
-  #entry(name: string): ServiceEntry {
+  #entry(name: string): ServiceRuntime {
     const known = this.#entries.get(name);
     if (known !== undefined) return known;
-    const entry = new ServiceEntry(name, this.#around);
+    const entry = new ServiceRuntime(name, this.#around);
     this.#entries.set(name, entry);
     return entry;
   }
@@ -178,7 +178,7 @@ export class ForgeAuthApplication {
       logger,
       observer: this.observer,
       jitter: clock.random(),
-      discovery: new DocumentCache(clock),
+      discovery: new DiscoveryCache(clock),
       backoffs: new EndpointBackoffs(clock),
       get revealCauses() {
         return rootOptions().revealCauses ?? revealsByDefault();
@@ -203,7 +203,7 @@ export class ForgeAuthApplication {
       overridingTokens: (name, ours) => this.#host.overridingTokens?.(name, ours),
       names: () => this.names(),
       find: (name) => this.#entries.get(name),
-      guardCommon: (lock) => this.#kept && this.#guard(this.#kept, lock),
+      guardDefault: (lock) => this.#kept && this.#guard(this.#kept, lock),
       release: async () => {
         if (this.#host.endsWithClient === true) await this.close();
       },

@@ -2,14 +2,14 @@ import { originOf } from '../http/url.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { Token } from '../token/token.js';
 import type { ServiceActivity } from './activity.js';
-import type { ServiceEntry } from './service-entry.js';
+import type { ServiceRuntime } from './service-runtime.js';
 import type { PipelineState, ServiceState, TokenState } from './state.js';
 
 /** Characters of a fingerprint that are shown. */
 const SHOWN_FINGERPRINT = 8;
 
 /** What a service is doing. @param now epoch milliseconds */
-export function describeService(entry: ServiceEntry, activity: Readonly<ServiceActivity>, now: number): ServiceState {
+export function describeService(entry: ServiceRuntime, activity: Readonly<ServiceActivity>, now: number): ServiceState {
   const { name, core, tokens, pipeline } = entry;
   const base = core?.service.base?.href ?? entry.baseUrl;
   const origin = base !== undefined && URL.canParse(base) ? originOf(base) : undefined;

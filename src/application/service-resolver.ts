@@ -41,7 +41,7 @@ export async function resolveService(
     for (const warning of warningsOf(options.retry)) place.warn(warning);
     return await resolve(options, context, place);
   } catch (error) {
-    throw nameService(error, name);
+    throw withServiceName(error, name);
   }
 }
 
@@ -177,7 +177,7 @@ function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string
 }
 
 /** An error from deep inside knows the option, not the service. */
-export function nameService(error: unknown, name: string): unknown {
+export function withServiceName(error: unknown, name: string): unknown {
   if (!(error instanceof ConfigurationError) || error.serviceName !== undefined) return error;
   const named = error.message.includes(`"${name}"`) ? error.message : `Service "${name}": ${error.message}`;
   return new ConfigurationError(named, {

@@ -173,7 +173,7 @@ export class TokenAuth implements Authenticator {
     }
     const { refusing } = sent.handle;
     const resource = resourceOf(request);
-    const isFresh = before?.replacement?.onProbation === true;
+    const isFresh = before?.replacement?.obtainedAfterRejection === true;
     if (!isFresh && !refusing.mayRenew(resource)) return 'rejected';
     const replays = rejected && mayReplay(this.retry, request);
     const verdict = replays ? await this.#replace(sent, response, request) : undefined;
@@ -207,15 +207,15 @@ export class TokenAuth implements Authenticator {
   ): Promise<CredentialVerdict | undefined> {
     await waitBeforeReplay(this.retry, request);
     const before = this.#rejections.get(request.call)?.replacement;
-    if (before?.onProbation === true) return 'replaced';
+    if (before?.obtainedAfterRejection === true) return 'replaced';
     const replacement = await handle.replace(token, request.callSignal);
     this.#rejections.set(request.call, { status, ...(replacement && { replacement }) });
     if (replacement === undefined) return undefined;
     if (before !== undefined) {
-      this.#rejections.set(request.call, { status, replacement: { ...replacement, onProbation: true } });
+      this.#rejections.set(request.call, { status, replacement: { ...replacement, obtainedAfterRejection: true } });
       return 'replaced';
     }
-    return replacement.onProbation ? 'replaced' : 'resend';
+    return replacement.obtainedAfterRejection ? 'replaced' : 'resend';
   }
 
   /** How the provider of the token shows it, where the service wants it. */

@@ -29,7 +29,7 @@ import { ownOptions } from '../option-check/own-options.js';
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;
 
 /** Has a call aborted by something that is no AbortSignal. Returns a function that lets go of it. */
-export type Follow = (scope: CallScope) => () => void;
+export type AbortLink = (scope: CallScope) => () => void;
 
 /** A service's chain of layers, and the calls that are under way in it. */
 export class ClientCore {
@@ -56,7 +56,7 @@ export class ClientCore {
    * Makes one call.
    * @throws {ForgeAuthError} with the service's name
    */
-  call<T>(config: ForgeRequest, follow?: Follow): Promise<ForgeResponse<T>> {
+  call<T>(config: ForgeRequest, follow?: AbortLink): Promise<ForgeResponse<T>> {
     try {
       assertRequest(config);
     } catch (error) {
@@ -70,7 +70,7 @@ export class ClientCore {
    * @param follow what else may abort the call
    * @throws {ForgeAuthError} with the service's name, or what `conclude` throws
    */
-  run<R>(given: FaceRequest, conclude: Conclude<R>, follow?: Follow): Promise<R> {
+  run<R>(given: FaceRequest, conclude: Conclude<R>, follow?: AbortLink): Promise<R> {
     const { service } = this;
     let config: FaceRequest;
     try {
@@ -234,7 +234,7 @@ function dataOf(response: ForgeResponse): unknown {
 
 /** The URL that answered, without what an authenticator put into it: the one asked for, unless redirects led elsewhere. */
 function ownUrl(request: CallRequest, answered: HttpResponse): string {
-  return answered.askedUrl ?? request.url;
+  return answered.requestedUrl ?? request.url;
 }
 
 /** The layers of a service, the outermost first. */
@@ -250,7 +250,7 @@ function chainOf(service: ResolvedService, hooks: Hooks | undefined, circuit: Ci
 function followAll(
   scope: CallScope,
   signal: AbortSignal | undefined,
-  follow: Follow | undefined,
+  follow: AbortLink | undefined,
 ): (() => void) | undefined {
   const unfollow = signal === undefined ? undefined : scope.follow(signal);
   const further = follow?.(scope);

@@ -2,7 +2,7 @@ import { checkOptions, type OptionRules, RULES } from '../option-check/option-ch
 import { InvalidRequestError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { CallScope } from './request/call-scope.js';
-import type { Follow } from './client-core.js';
+import type { AbortLink } from './client-core.js';
 import type { ForgeRequest } from './request/request-config.js';
 import { ownOptions } from '../option-check/own-options.js';
 
@@ -43,7 +43,7 @@ const RULES_OF: OptionRules<RequestManyOptions> = Object.freeze({
 /** Where requests come from. An iterable is read no faster than its requests are made. */
 export type RequestSource = Iterable<ForgeRequest> | AsyncIterable<ForgeRequest>;
 
-type Call<T> = (request: ForgeRequest, follow: Follow) => Promise<ForgeResponse<T>>;
+type Call<T> = (request: ForgeRequest, follow: AbortLink) => Promise<ForgeResponse<T>>;
 type Next = () => IteratorResult<ForgeRequest> | Promise<IteratorResult<ForgeRequest>>;
 
 /** Makes many calls, a few at a time, and answers their results in the order of the requests. */
@@ -61,7 +61,7 @@ export async function requestMany<T>(
   const total = Array.isArray(requests) ? requests.length : undefined;
   const results: PromiseSettledResult<ForgeResponse<T>>[] = [];
   const scopes = new Set<CallScope>();
-  const follow: Follow = (scope) => {
+  const follow: AbortLink = (scope) => {
     scopes.add(scope);
     return () => scopes.delete(scope);
   };

@@ -6,7 +6,7 @@ import type { Observers } from '../observer.js';
 import type { HeaderSpelling, HttpHeaders } from '../http/http-request.js';
 import type { QueryParams } from '../http/query-params.js';
 import type { Transport } from '../http/transport.js';
-import type { PreparedBase } from '../http/url.js';
+import type { BaseUrl } from '../http/url.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { HookList } from './layers/hooks.layer.js';
 import type { ResolvedLogging } from './layers/log.layer.js';
@@ -15,7 +15,7 @@ import type { OriginPolicy } from './layers/origin-policy.js';
 /** A service's options, complete and checked: what a client is made of. */
 export interface ResolvedService {
   readonly name: string;
-  readonly base: PreparedBase | undefined;
+  readonly base: BaseUrl | undefined;
   readonly origins: OriginPolicy;
   readonly excluded: PathExclusion | undefined;
   /** `false`: the service needs no credential. */

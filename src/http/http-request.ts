@@ -55,7 +55,7 @@ export interface HttpResponse {
   /** The URL that answered, with whatever an authenticator put into it. */
   url: string;
   /** The URL that answered, as it was asked for; left out where no redirect led elsewhere. */
-  askedUrl?: string;
+  requestedUrl?: string;
 }
 
 /** What is known of an answer when its body fails. */

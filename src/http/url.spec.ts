@@ -1,9 +1,9 @@
 import axios from 'axios';
 import * as fc from 'fast-check';
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
-import { originOf, pathBelowBase, prepareBaseUrl, resolveUrl, type PreparedBase } from './url.js';
+import { originOf, pathBelowBase, prepareBaseUrl, resolveUrl, type BaseUrl } from './url.js';
 
-const base = (url: string): PreparedBase => prepareBaseUrl(url, 'orders');
+const base = (url: string): BaseUrl => prepareBaseUrl(url, 'orders');
 const api = base('https://orders.example/api');
 
 const bases = fc.constantFrom('https://x.example', 'https://x.example/', 'http://x:8080/api', 'https://x/a%20b/c//');
@@ -23,7 +23,7 @@ const resolved = (baseUrl: string, url: string, params?: Record<string, string[]
 };
 
 describe('prepareBaseUrl', () => {
-  it.each<[string, Omit<PreparedBase, 'given'>]>([
+  it.each<[string, Omit<BaseUrl, 'given'>]>([
     ['https://x.example', { href: 'https://x.example/', origin: 'https://x.example', path: '' }],
     ['https://x.example/', { href: 'https://x.example/', origin: 'https://x.example', path: '' }],
     ['HTTPS://X.Example:443/Api', { href: 'https://x.example/Api', origin: 'https://x.example', path: '/Api' }],
@@ -51,7 +51,7 @@ describe('prepareBaseUrl', () => {
     ['https://x.example:99999', 'no valid URL'],
     [undefined, 'undefined'],
   ])('refuses %j, naming the service and quoting nothing', (url, problem) => {
-    const attempt = (): PreparedBase => base(url as string);
+    const attempt = (): BaseUrl => base(url as string);
     expect(attempt).toThrow(ConfigurationError);
     expect(attempt).toThrow(`Service "orders": baseUrl`);
     expect(attempt).toThrow(problem);

@@ -3,7 +3,7 @@ import { redactUrl } from '../redaction/redact.js';
 import { serializeParams, type QueryParams } from './query-params.js';
 
 /** A service's base URL, checked and normalised once. */
-export interface PreparedBase {
+export interface BaseUrl {
   /** As the service was given it. */
   readonly given: string;
   /** The same, normalised: with its trailing slash, if it has one. */
@@ -23,7 +23,7 @@ const SCHEME = /^[a-z][a-z\d+.-]*:/i;
  * @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when it is no absolute http(s) URL, or has user info, a query
  * or a fragment
  */
-export function prepareBaseUrl(baseUrl: string, serviceName: string): PreparedBase {
+export function prepareBaseUrl(baseUrl: string, serviceName: string): BaseUrl {
   const refuse = (problem: string, cure: string): ConfigurationError =>
     new ConfigurationError(`Service "${serviceName}": baseUrl ${problem}. ${cure}`, { serviceName });
   const example = "Give one such as 'https://orders.example/api'.";
@@ -47,7 +47,7 @@ export function prepareBaseUrl(baseUrl: string, serviceName: string): PreparedBa
  * @throws {InvalidRequestError} FORGE_AUTH_INVALID_REQUEST on `//host`, a backslash before the query, user info, control
  * characters, surrounding whitespace, a scheme other than http(s), and a relative URL without a base
  */
-export function resolveUrl(base: PreparedBase | undefined, url: string, params?: QueryParams): string {
+export function resolveUrl(base: BaseUrl | undefined, url: string, params?: QueryParams): string {
   if (typeof url !== 'string') throw new InvalidRequestError(`The URL is no string but ${typeof url}.`);
   const asked = url.split('#', 1)[0] ?? '';
   const problem = problemOf(asked);
@@ -73,7 +73,7 @@ export function originOf(url: string): string {
  * `/api` is above `/api/x`, not above `/apix`. Without a base the whole path.
  * @param url absolute and normalised, as {@link resolveUrl} answers it
  */
-export function pathBelowBase(url: string, base: PreparedBase | undefined): string | undefined {
+export function pathBelowBase(url: string, base: BaseUrl | undefined): string | undefined {
   const address = url.split(/[?#]/, 1)[0] ?? '';
   const prefix = base === undefined ? HTTP_URL.exec(address)?.[0] : base.origin + base.path;
   if (prefix === undefined || !address.startsWith(prefix)) return undefined;
@@ -113,7 +113,7 @@ function problemOf(url: string): string | undefined {
 }
 
 /** Plain text as in axios: the parser then sees one absolute URL, whose authority is always the base's. */
-function join(base: PreparedBase | undefined, url: string): string {
+function join(base: BaseUrl | undefined, url: string): string {
   if (HTTP_URL.test(url)) return url;
   if (base === undefined) {
     const path = url.split('?', 1)[0] ?? '';

@@ -5,7 +5,7 @@ import { checkOptions, type OptionRules, RULES } from '../option-check/option-ch
 import type { NearbyOptions } from '../option-check/option-suggestion.js';
 import { ROOT_OPTIONS, SERVICE_OPTIONS } from '../options/service-rules.js';
 import type { AsyncOptions, ForgeAuthAsyncOptions, ForgeServiceAsyncOptions } from './forge-auth.module-options.js';
-import { nameService } from '../application/service-resolver.js';
+import { withServiceName } from '../application/service-resolver.js';
 
 const ASYNC_RULES: OptionRules<AsyncOptions<unknown, unknown>> = Object.freeze({
   imports: RULES.any, // Nest says more about it.
@@ -113,7 +113,7 @@ function missingVariable(error: unknown, names: readonly string[]): unknown {
 /** What a factory makes is checked where it is made: which of several services it is for, only its author knows. */
 function nameServices(error: unknown, names: readonly string[]): unknown {
   const [only] = names;
-  if (names.length === 1 && only !== undefined) return nameService(error, only);
+  if (names.length === 1 && only !== undefined) return withServiceName(error, only);
   if (!(error instanceof ConfigurationError) || error.serviceName !== undefined || names.length === 0) return error;
   return error.message.startsWith(describe(names))
     ? error

@@ -199,8 +199,8 @@ export class BoundPipeline {
         ttlMs: step.ttlMs,
         step: step.name,
         grantType: step.grantType,
-        obtain: (previous, signal, redeem, report) =>
-          new StepFlight(step, this.#flights, signal).run(previous, redeem, report),
+        obtain: (previous, signal, claim, report) =>
+          new StepFlight(step, this.#flights, signal).run(previous, claim, report),
         isOwnFailure: (error) => isOwnFailure(error, step.name),
         revoke: async () => {
           throw new AuthenticationError('The tokens of a pipeline cannot be revoked: nobody knows where.');

@@ -16,7 +16,7 @@ import { certificatesOf, type TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { assertSecureUrl, checkText } from '../providers/grant-options.js';
 import { readWithin } from '../providers/text-source.js';
-import { complianceResponse, readTokenAnswer } from '../providers/token-answer.js';
+import { complianceResponse, readTokenAnswer } from '../providers/token-response.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';

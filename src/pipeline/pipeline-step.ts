@@ -5,7 +5,7 @@ import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
 import { obtainFrom } from '../token/provider.token-source.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
-import type { Redeem } from '../token/slot/redemption.js';
+import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import type { ServiceScope } from '../token/runtime.js';
 import { revokeAll, revokesAtClose } from '../token/revocation-at-close.js';
 import { bindProvider, type TokenProvider, type TokenRequestContext } from '../token/token-provider.js';
@@ -38,7 +38,7 @@ export interface StepRequest {
   readonly signal: AbortSignal;
   readonly deadline: number;
   readonly previous: Token | undefined;
-  readonly redeem: Redeem;
+  readonly claim: ClaimRefreshToken;
   readonly report: FlightReport;
 }
 
@@ -145,10 +145,10 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
       ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
       ...(declared(provider, 'identity') ?? []),
     ],
-    obtain: async ({ previous, signal, deadline, redeem, report }) => {
+    obtain: async ({ previous, signal, deadline, claim, report }) => {
       const requestedAt = clock.now();
       return withTtl(
-        await obtainFrom(provider, previous, contextOf(signal, deadline), redeem, report, scope.revealCauses),
+        await obtainFrom(provider, previous, contextOf(signal, deadline), claim, report, scope.revealCauses),
         step.ttlMs,
         requestedAt,
       );

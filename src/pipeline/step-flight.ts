@@ -4,7 +4,7 @@ import { AuthenticationError } from '../errors.js';
 import { linkSignals } from '../http/signals.js';
 import { RedactedCause } from '../redaction/redact.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
-import type { Redeem } from '../token/slot/redemption.js';
+import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import { tokenFailure } from '../token/token-failure.js';
 import type { TokenSlot } from '../token/slot/token-slot.js';
 import type { Token } from '../token/token.js';
@@ -60,22 +60,22 @@ export class StepFlight {
   }
 
   /** @throws what the step's fetch, or that of a step before it, failed with; the step is told of the former */
-  async run(previous: Token | undefined, redeem: Redeem, report: FlightReport): Promise<Token> {
+  async run(previous: Token | undefined, claim: ClaimRefreshToken, report: FlightReport): Promise<Token> {
     try {
-      return await this.#run(previous, redeem, report);
+      return await this.#run(previous, claim, report);
     } catch (error) {
       if (this.#fetchFailed && !this.#signal.aborted) await this.#tell(error);
       throw error;
     }
   }
 
-  async #run(previous: Token | undefined, redeem: Redeem, report: FlightReport): Promise<Token> {
+  async #run(previous: Token | undefined, claim: ClaimRefreshToken, report: FlightReport): Promise<Token> {
     const { name } = this.#step;
     for (;;) {
       const lineage = this.#around.history.lineage(name);
       const tokens = await this.#tokens();
       try {
-        const token = await this.#fetch(tokens, previous, redeem, report);
+        const token = await this.#fetch(tokens, previous, claim, report);
         for (const [parent, used] of tokens) this.#around.slot(parent).recordOutcome(used, true);
         if (lineage === this.#around.history.lineage(name)) return token;
       } catch (error) {
@@ -102,7 +102,7 @@ export class StepFlight {
   async #fetch(
     tokens: ReadonlyMap<string, Token>,
     previous: Token | undefined,
-    redeem: Redeem,
+    claim: ClaimRefreshToken,
     report: FlightReport,
   ): Promise<Token> {
     const { clock, serviceName } = this.#around;
@@ -118,7 +118,7 @@ export class StepFlight {
     this.#fetchFailed = false;
     this.#context = this.#contextOf(tokens, link.signal);
     const deadline = clock.now() + deadlineMs;
-    const request = { context: this.#context, signal: link.signal, deadline, previous, redeem, report };
+    const request = { context: this.#context, signal: link.signal, deadline, previous, claim, report };
     try {
       return await withDeadline(clock, this.#step.obtain(request), deadlineMs, late);
     } catch (error) {

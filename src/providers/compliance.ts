@@ -8,7 +8,7 @@ export interface ComplianceRequest {
 }
 
 /** A request as it is sent: a text, such as JSON, takes the place of the form; set its `content-type`. */
-export type MendedRequest = Omit<ComplianceRequest, 'body'> & { body: URLSearchParams | string };
+export type AdjustedComplianceRequest = Omit<ComplianceRequest, 'body'> & { body: URLSearchParams | string };
 
 /** An answer of the issuer, before it is understood. */
 export interface ComplianceResponse {
@@ -20,9 +20,11 @@ export interface ComplianceResponse {
 }
 
 /** Changes a request in place, or answers another one. */
-export type RequestMend = (request: ComplianceRequest) => MendedRequest | void | Promise<MendedRequest | void>;
+export type RequestComplianceHook = (
+  request: ComplianceRequest,
+) => AdjustedComplianceRequest | void | Promise<AdjustedComplianceRequest | void>;
 /** Changes an answer in place, or answers another one. */
-export type ResponseMend = (
+export type ResponseComplianceHook = (
   response: ComplianceResponse,
 ) => ComplianceResponse | void | Promise<ComplianceResponse | void>;
 
@@ -43,14 +45,14 @@ export type ProtectedRequestMend = (
  * Mends an issuer that does not follow the RFCs. What the hooks see holds secrets; what they throw is never shown.
  */
 export interface Compliance {
-  tokenRequest?: RequestMend;
-  tokenResponse?: ResponseMend;
-  refreshRequest?: RequestMend;
-  refreshResponse?: ResponseMend;
+  tokenRequest?: RequestComplianceHook;
+  tokenResponse?: ResponseComplianceHook;
+  refreshRequest?: RequestComplianceHook;
+  refreshResponse?: ResponseComplianceHook;
   /**
    * Changes a call to the service before its token is written to it and signed: its URL (on the same origin), its headers.
    */
   protectedRequest?: ProtectedRequestMend;
-  revokeRequest?: RequestMend;
-  introspectRequest?: RequestMend;
+  revokeRequest?: RequestComplianceHook;
+  introspectRequest?: RequestComplianceHook;
 }

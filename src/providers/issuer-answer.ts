@@ -1,7 +1,7 @@
 import type { Configuration } from 'openid-client';
 import type { ComplianceResponse } from './compliance.js';
 import type { IssuerExchange } from './issuer-exchange.js';
-import { readTokenAnswer } from './token-answer.js';
+import { readTokenAnswer } from './token-response.js';
 
 /**
  * The JSON of an endpoint that answers no token: a pushed request, a device or backchannel authorization. Any 2xx will
@@ -19,7 +19,7 @@ export async function issuerAnswer(
     seen = response;
   };
   try {
-    return (await exchange.send({ verb, perform, raw: true, mendResponse: keep })).answer;
+    return (await exchange.send({ verb, perform, raw: true, responseHook: keep })).answer;
   } catch (error) {
     if (seen === undefined || exchange.signal.aborted) throw error;
     return readTokenAnswer(seen, `${verb} for ${exchange.issuer.label}`, exchange.issuer.now());

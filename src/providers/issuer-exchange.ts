@@ -5,10 +5,15 @@ import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import { tokenFailure } from '../token/token-failure.js';
 import type { Client } from './client-authentication/client.js';
 import type { ClientAuthEndpoint } from './client-authentication/client-authentication.js';
-import type { ComplianceResponse, MendedRequest, RequestMend, ResponseMend } from './compliance.js';
+import type {
+  ComplianceResponse,
+  AdjustedComplianceRequest,
+  RequestComplianceHook,
+  ResponseComplianceHook,
+} from './compliance.js';
 import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
-import { complianceResponse, readTokenAnswer } from './token-answer.js';
+import { complianceResponse, readTokenAnswer } from './token-response.js';
 
 /** One request to the issuer, written and checked by `openid-client`. */
 export interface ExchangeRequest<T> {
@@ -18,8 +23,8 @@ export interface ExchangeRequest<T> {
   readonly endpoint?: ClientAuthEndpoint;
   /** Calls one function of `openid-client`, once. */
   readonly perform: (configuration: Configuration) => Promise<T>;
-  readonly mendRequest?: RequestMend | undefined;
-  readonly mendResponse?: ResponseMend | undefined;
+  readonly requestHook?: RequestComplianceHook | undefined;
+  readonly responseHook?: ResponseComplianceHook | undefined;
   /** Looks at a successful answer first. Throws what is wrong with it. */
   readonly check?: (answer: Readonly<Record<string, unknown>>) => void;
   /** Whether a success needs no body. @default false */
@@ -136,14 +141,14 @@ export class IssuerExchange {
   async #fetch(
     url: string,
     options: FetchOptions,
-    { mendRequest, mendResponse, mayBeEmpty = false, raw = false, check }: ExchangeRequest<unknown>,
+    { requestHook, responseHook, mayBeEmpty = false, raw = false, check }: ExchangeRequest<unknown>,
     what: string,
   ): Promise<{ response: ComplianceResponse; answer: Record<string, unknown> }> {
     const body = new URLSearchParams(options.body as URLSearchParams);
     const written = { method: options.method, url, headers: lowerCase(options.headers), body };
-    const sent = (await mendRequest?.(written)) ?? written;
+    const sent = (await requestHook?.(written)) ?? written;
     const answered = await this.#transmit(sent);
-    const response = (await mendResponse?.(answered)) ?? answered;
+    const response = (await responseHook?.(answered)) ?? answered;
     const empty = mayBeEmpty && response.status >= 200 && response.status < 300;
     const answerOrError = objectOf(response.body);
     // A nonce that is asked for is no answer yet, whoever reads it: see send().
@@ -154,7 +159,7 @@ export class IssuerExchange {
     return { response, answer };
   }
 
-  async #transmit(request: MendedRequest): Promise<ComplianceResponse> {
+  async #transmit(request: AdjustedComplianceRequest): Promise<ComplianceResponse> {
     const { issuer, signal } = this;
     const { method, url, headers, body } = request;
     issuer.assertSecure(url);

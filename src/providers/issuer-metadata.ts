@@ -5,7 +5,7 @@ import type { HttpRequester } from '../http/http-requester.js';
 import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import { assertSecureUrl } from './grant-options.js';
-import { isPassing } from './token-answer.js';
+import { isTransientStatus } from './token-response.js';
 
 /** A document that has not come by then is asked for again by the next flight. */
 const TIMEOUT_MS = 5_000;
@@ -79,7 +79,7 @@ async function get(
     const retryAfterMs = parseRetryAfter(response.headers['retry-after'], now());
     throw new AuthenticationError(`HTTP ${response.status}`, {
       status: response.status,
-      transient: isPassing(response.status),
+      transient: isTransientStatus(response.status),
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     });
   }

@@ -3,7 +3,7 @@ import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
 import { redactUrl } from '../redaction/redact.js';
-import { isPassing } from './token-answer.js';
+import { isTransientStatus } from './token-response.js';
 
 /** What a protected resource says of itself. */
 export interface ResourceMetadata {
@@ -45,7 +45,7 @@ export async function discoverResource(
     assertSecure(issuer);
     return { resource: resource as string, issuer };
   }
-  const transient = !answer.isSuccess && isPassing(answer.status);
+  const transient = !answer.isSuccess && isTransientStatus(answer.status);
   throw new AuthenticationError(
     `${owner}: ${redactUrl(resourceUrl)} does not say who issues its tokens (RFC 9728). Give issuer or tokenUrl.`,
     { transient },

@@ -1,13 +1,13 @@
 import { AuthenticationError } from '../errors.js';
 import { Token } from '../token/token.js';
-import type { RequestMend, ResponseMend } from './compliance.js';
+import type { RequestComplianceHook, ResponseComplianceHook } from './compliance.js';
 import { namesInstead } from './error-codes.js';
 import type { IssuerExchange } from './issuer-exchange.js';
 
 /** What mends one request and its answer. */
 export interface Mends {
-  readonly mendRequest?: RequestMend | undefined;
-  readonly mendResponse?: ResponseMend | undefined;
+  readonly requestHook?: RequestComplianceHook | undefined;
+  readonly responseHook?: ResponseComplianceHook | undefined;
 }
 
 /** Sends one token request and reads its answer. @throws {AuthenticationError} when there is no token in it */
@@ -51,7 +51,7 @@ export async function revokeToken(exchange: IssuerExchange, token: Token): Promi
     verb: 'Revocation',
     endpoint: 'revocation',
     perform: (configuration) => tokenRevocation(configuration, value, { token_type_hint: hint }),
-    mendRequest: exchange.issuer.compliance.revokeRequest,
+    requestHook: exchange.issuer.compliance.revokeRequest,
     mayBeEmpty: true,
   });
 }
@@ -65,7 +65,7 @@ export async function introspectToken(exchange: IssuerExchange, token: Token): P
     endpoint: 'introspection',
     perform: (configuration) =>
       tokenIntrospection(configuration, token.accessToken, { token_type_hint: 'access_token' }),
-    mendRequest: exchange.issuer.compliance.introspectRequest,
+    requestHook: exchange.issuer.compliance.introspectRequest,
   });
   return answer;
 }

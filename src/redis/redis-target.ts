@@ -1,4 +1,4 @@
-import { OwnRedisConnection } from './own.redis-connection.js';
+import { DedicatedRedisConnection } from './dedicated.redis-connection.js';
 import { connectionOf, isNodeRedis, type RedisClient, type RedisConnection } from './redis-connection.js';
 
 /** A Redis, and where in it our keys stand. */
@@ -18,7 +18,7 @@ export interface RedisTarget {
  */
 export function redisTarget(client: RedisClient, keyPrefix: string | undefined): RedisTarget {
   const given = connectionOf(client);
-  const own = isNodeRedis(client) ? new OwnRedisConnection(client) : undefined;
+  const own = isNodeRedis(client) ? new DedicatedRedisConnection(client) : undefined;
   const prefix = keyPrefix === undefined ? '' : `${hashTagSafe(keyPrefix)}:`;
   return {
     connection: async () => own?.open() ?? given,

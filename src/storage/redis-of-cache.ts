@@ -1,5 +1,5 @@
 import { canBeDuplicated } from '../redis/own.redis-client.js';
-import { OwnRedisConnection } from '../redis/own.redis-connection.js';
+import { DedicatedRedisConnection } from '../redis/dedicated.redis-connection.js';
 import { connectionOf } from '../redis/redis-connection.js';
 import type { RedisTarget } from '../redis/redis-target.js';
 import { clientOf, decodedBy, encodedBy, keyIn, layersOf } from './keyv-layers.js';
@@ -21,7 +21,7 @@ export function redisOfCache(store: unknown, keyPrefix: string): RedisOfCache | 
   const adapter = layers.at(-1);
   const client = adapter && clientOf(adapter);
   if (client === undefined) return undefined;
-  const own = canBeDuplicated(client) ? new OwnRedisConnection(client) : undefined;
+  const own = canBeDuplicated(client) ? new DedicatedRedisConnection(client) : undefined;
   return {
     release: async () => own?.close(),
     target: {

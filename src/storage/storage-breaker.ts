@@ -12,7 +12,7 @@ export type Pass = 'call' | 'probe';
 export class StorageBreaker {
   readonly #clock: Clock;
   #failures = 0;
-  #closedUntil = 0;
+  #retryAt = 0;
   #probing = false;
 
   constructor(clock: Clock) {
@@ -30,7 +30,7 @@ export class StorageBreaker {
    */
   admit(): Pass | undefined {
     if (this.#failures === 0) return 'call';
-    const waitMs = this.#closedUntil - monotonicNow(this.#clock);
+    const waitMs = this.#retryAt - monotonicNow(this.#clock);
     // A clock that knows the time of day alone may have been set back.
     const waits = waitMs > 0 && waitMs <= LONGEST_PAUSE_MS;
     if (this.#probing || waits) return undefined;
@@ -60,6 +60,6 @@ export class StorageBreaker {
     else if (this.failing) return;
     this.#failures += 1;
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
-    this.#closedUntil = monotonicNow(this.#clock) + pause;
+    this.#retryAt = monotonicNow(this.#clock) + pause;
   }
 }

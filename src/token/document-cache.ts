@@ -13,7 +13,7 @@ export interface DiscoveryDocuments {
 const TTL_MS = 3_600_000;
 
 /** Documents of one application's issuers: fetched once, looked up again after an hour; an old one beats none. */
-export class DocumentCache implements DiscoveryDocuments {
+export class DiscoveryCache implements DiscoveryDocuments {
   readonly #clock: Clock;
   readonly #documents = new Map<string, { document: Document; until: number }>();
   readonly #fetching = new Map<string, Promise<Document>>();

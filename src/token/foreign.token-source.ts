@@ -36,7 +36,7 @@ export class ForeignTokenSource implements TokenSource {
       replace: async (rejected): Promise<Replacement | undefined> => {
         await manager.invalidate?.(rejected, request);
         const token = await renewed(manager, request);
-        return token.accessToken === rejected.accessToken ? undefined : { token, onProbation: true };
+        return token.accessToken === rejected.accessToken ? undefined : { token, obtainedAfterRejection: true };
       },
       reject: () => undefined,
       recordOutcome: () => undefined,

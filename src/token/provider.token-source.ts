@@ -6,12 +6,12 @@ import {
   TokenRefreshError,
 } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
-import type { Redeem, Redemption } from './slot/redemption.js';
+import type { ClaimRefreshToken, RefreshTokenClaim } from './slot/refresh-token-claims.js';
 import type { FlightReport } from './slot/slot-observer.js';
 import { declared } from '../option-check/own-options.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
-import { isAnswered, isTransient } from './token-failure.js';
+import { outcomeIsKnown, isTransient } from './token-failure.js';
 import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { revokeAll, revokesAtClose } from './revocation-at-close.js';
@@ -113,15 +113,8 @@ export class ProviderTokenSource implements TokenSource {
         ttlMs: undefined,
         grantType: this.#provider.grantType,
         perCall: requested !== NO_PARAMETERS,
-        obtain: (previous, signal, redeem, report) =>
-          obtainFrom(
-            this.#provider,
-            previous,
-            this.#context(request, signal),
-            redeem,
-            report,
-            this.#scope.revealCauses,
-          ),
+        obtain: (previous, signal, claim, report) =>
+          obtainFrom(this.#provider, previous, this.#context(request, signal), claim, report, this.#scope.revealCauses),
         revoke: (token) => this.#revoke(token, request),
         introspect: (token) => this.#introspect(token, request),
       },
@@ -191,12 +184,12 @@ export async function obtainFrom(
   provider: BoundTokenProvider,
   previous: Token | undefined,
   context: TokenRequestContext,
-  redeem: Redeem,
+  claim: ClaimRefreshToken,
   report: FlightReport,
   reveal: boolean,
 ): Promise<Token> {
   try {
-    return await redeemOrFetch(provider, previous, context, redeem, report);
+    return await redeemOrFetch(provider, previous, context, claim, report);
   } catch (error) {
     if (error instanceof ForgeAuthError || context.signal.aborted) throw error;
     const { accessToken, refreshToken, idToken } = previous ?? {};
@@ -211,13 +204,13 @@ async function redeemOrFetch(
   provider: BoundTokenProvider,
   previous: Token | undefined,
   context: TokenRequestContext,
-  redeem: Redeem,
+  claim: ClaimRefreshToken,
   report: FlightReport,
 ): Promise<Token> {
   if (previous?.refreshToken === undefined || provider.refreshToken === undefined) return provider.fetchToken(context);
-  const redemption = await redeem();
+  const claimed = await claim();
   const interactive = declared(provider, 'rerunnable') === false;
-  if (redemption === undefined) {
+  if (claimed === undefined) {
     if (interactive) throw overtaken();
     return provider.fetchToken(context);
   }
@@ -226,10 +219,10 @@ async function redeemOrFetch(
     report.grant = 'refresh_token';
     return carryOver(previous, await provider.refreshToken(previous, context));
   } catch (error) {
-    const unspent = (isTransient(error) && isAnswered(error)) || error instanceof ConfigurationError;
-    if (unspent) await redemption.giveBack();
-    if (unspent || context.signal.aborted) throw error;
-    if (interactive) throw await refreshFailure(error, redemption, context.request);
+    const notConsumed = (isTransient(error) && outcomeIsKnown(error)) || error instanceof ConfigurationError;
+    if (notConsumed) await claimed.release();
+    if (notConsumed || context.signal.aborted) throw error;
+    if (interactive) throw await refreshFailure(error, claimed, context.request);
     // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
     report.grant = grant;
     return provider.fetchToken(context);
@@ -250,10 +243,10 @@ const ABOUT_CLIENT: ReadonlySet<string> = new Set([
  * What a refresh that failed means where nothing can take its place. When nobody knows whether the issuer has taken the
  * refresh token, it is sent again: if it is spent, so is the only way on.
  */
-async function refreshFailure(error: unknown, redemption: Redemption, { subject }: TokenRequest): Promise<unknown> {
+async function refreshFailure(error: unknown, claimed: RefreshTokenClaim, { subject }: TokenRequest): Promise<unknown> {
   const refusal = error instanceof AuthenticationError && !error.transient ? error : undefined;
   if (refusal?.status === undefined || ABOUT_CLIENT.has(refusal.error ?? '')) {
-    await redemption.giveBack();
+    await claimed.release();
     return error;
   }
   return new TokenRefreshError(

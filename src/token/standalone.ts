@@ -9,7 +9,7 @@ import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { EndpointBackoffs } from './endpoint-backoffs.js';
-import { DocumentCache } from './document-cache.js';
+import { DiscoveryCache } from './document-cache.js';
 import type { ServiceScope } from './runtime.js';
 import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from './token-settings.js';
 import { silentEvents, type SlotEvents } from './slot/slot-events.js';
@@ -81,7 +81,7 @@ export function standaloneScope(
     keyName,
     clock,
     logger,
-    discovery: new DocumentCache(clock),
+    discovery: new DiscoveryCache(clock),
     backoffs: new EndpointBackoffs(clock),
     storage: () => (storage ??= guard(given, undefined)),
     settings: resolveTokenSettings(options),

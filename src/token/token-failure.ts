@@ -18,7 +18,7 @@ export function isTransient(error: unknown): boolean {
 const OUTCOME_UNKNOWN: ReadonlySet<number> = new Set([502, 504]);
 
 /** Whether it is certain what the issuer made of the request: it answered, or has never seen it. */
-export function isAnswered(error: unknown): boolean {
+export function outcomeIsKnown(error: unknown): boolean {
   if (error instanceof AuthenticationError && error.status !== undefined) return !OUTCOME_UNKNOWN.has(error.status);
   const cause = error instanceof AuthenticationError ? error.cause : error;
   return cause instanceof ConnectionError && cause.nothingSent;

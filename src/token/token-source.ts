@@ -10,7 +10,7 @@ export interface Replacement {
    * Whether it was got since the rejection: if it is rejected, too, no token will do. One that was at hand already may
    * have been revoked just as the first was.
    */
-  readonly onProbation: boolean;
+  readonly obtainedAfterRejection: boolean;
 }
 
 /** Which of a token's two credentials is meant, in the terms of RFC 7009 §2.1. */

@@ -1,14 +1,14 @@
 import { createClient } from '@redis/client';
 import { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { OwnRedisConnection } from '../../src/redis/own.redis-connection.js';
+import { DedicatedRedisConnection } from '../../src/redis/dedicated.redis-connection.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { rejection, times } from '../tokens/world.js';
 
 let redis: RedisServer;
-let connection: OwnRedisConnection;
+let connection: DedicatedRedisConnection;
 let original: Original;
 
 /** The app's own client, and what the library makes of trouble. */
@@ -79,7 +79,7 @@ describe.each([
 ])('a connection of our own beside one of %s', (_name, originalOf) => {
   beforeEach(() => {
     original = originalOf(redis.url);
-    connection = new OwnRedisConnection(original.client);
+    connection = new DedicatedRedisConnection(original.client);
   });
 
   it('is made by the first command, once for all of them, and leaves the original as it is', async () => {
@@ -151,7 +151,7 @@ describe.each([
   it('that has been silent for more than 5 s is given up for a new one: a network that swallows everything closes nothing', async () => {
     const proxy = await startTcpProxy(redis.port);
     const clock = new FakeClock();
-    const own = new OwnRedisConnection(originalOf(`redis://127.0.0.1:${proxy.port}`).client, clock);
+    const own = new DedicatedRedisConnection(originalOf(`redis://127.0.0.1:${proxy.port}`).client, clock);
     await own.command('key', 'PING');
     proxy.swallow();
     const lost = rejection(own.command('key', 'PING'));

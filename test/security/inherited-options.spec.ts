@@ -56,7 +56,10 @@ const EVIL: Record<string, (evil: string) => unknown> = {
     ['provider', 'tokenManager', 'pipeline', 'services', 'defaults', 'storage', 'lock', 'encryption'],
     () => ({}),
   ),
-  ...each(['stripped', 'readHere', 'onRejected', 'credentialHeader', 'askedUrl', 'metadata', 'redirect'], () => true),
+  ...each(
+    ['stripped', 'readHere', 'onRejected', 'credentialHeader', 'requestedUrl', 'metadata', 'redirect'],
+    () => true,
+  ),
   ...each(['code', 'serviceName', 'cause', 'step', 'error', 'kid', 'name', 'size', 'type'], () => 'planted'),
 };
 

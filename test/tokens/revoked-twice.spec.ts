@@ -118,11 +118,14 @@ describe('a service that rejects every token', () => {
     });
     const call = rejection(client.get('/'));
     await until(() => world.api.held === 1, 'the token on probation is being judged');
-    const onProbation = one.peek();
+    const obtainedAfterRejection = one.peek();
     await clock.advance(1_000);
     await other.forceRefresh();
     await one.getToken();
-    await until(() => one.peek()?.accessToken !== onProbation?.accessToken, "the other one's token is in use");
+    await until(
+      () => one.peek()?.accessToken !== obtainedAfterRejection?.accessToken,
+      "the other one's token is in use",
+    );
     world.api.release();
     expect(await call).toMatchObject({ status: 401 });
     const before = world.endpoint.tokenRequests;

@@ -2,10 +2,10 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import { type AxiosAdapter, AxiosError, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { InvalidRequestError } from '../../errors.js';
 import { BODY_TOO_LARGE } from '../../http/axios.transport.js';
-import { type PreparedBase, prepareBaseUrl, resolveUrl } from '../../http/url.js';
+import { type BaseUrl, prepareBaseUrl, resolveUrl } from '../../http/url.js';
 import { axiosQueryOf } from './axios-defaults.js';
 import { axiosBodyOf } from './axios-body.js';
-import type { Follow } from '../client-core.js';
+import type { AbortLink } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
 import type { RequestHeaders } from '../request/request-config.js';
 import type { ResolvedService } from '../resolved-service.js';
@@ -91,7 +91,7 @@ function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): st
 }
 
 /** What is sent over a socket of this machine names no host: axios has one for it. */
-function localBase({ socketPath }: InternalAxiosRequestConfig): PreparedBase | undefined {
+function localBase({ socketPath }: InternalAxiosRequestConfig): BaseUrl | undefined {
   return typeof socketPath === 'string' ? prepareBaseUrl('http://localhost', 'socketPath') : undefined;
 }
 
@@ -145,7 +145,7 @@ function isTooLarge(data: unknown, maxBodyLength: number | undefined): boolean {
 }
 
 /** Cancel tokens, and abort signals of other makes. */
-export function followerOf({ cancelToken, signal }: InternalAxiosRequestConfig): Follow | undefined {
+export function abortLinkOf({ cancelToken, signal }: InternalAxiosRequestConfig): AbortLink | undefined {
   const foreign = signal === undefined || signal instanceof AbortSignal ? undefined : signal;
   if (cancelToken === undefined && foreign === undefined) return undefined;
   return (scope) => {

@@ -22,7 +22,7 @@ import { ownCause } from '../../redaction/own-cause.js';
 import { redactUrl } from '../../redaction/redact.js';
 import { isOriginalValidateStatus, pristineDefaults } from './axios-defaults.js';
 import { axiosErrorOf, sentRequestOf } from './axios-error.js';
-import { followerOf, requestOf } from './axios-request.js';
+import { abortLinkOf, requestOf } from './axios-request.js';
 import { type CallRequest, rejectionOf } from '../request/call-request.js';
 import type { FaceRequest } from './face-request.js';
 import type { ClientCore } from '../client-core.js';
@@ -104,7 +104,7 @@ async function exchange(
         rejected = response;
         throw statusError(request, answered, core.service, response.data);
       },
-      followerOf(config),
+      abortLinkOf(config),
     );
   } catch (error) {
     throw axiosErrorOf(error, config, rejected ?? brokenAnswer(error, config));
@@ -144,7 +144,7 @@ function responseOf(config: InternalAxiosRequestConfig, request: CallRequest, an
     statusText: statusText ?? STATUS_CODES[status] ?? '',
     headers: Object.assign(new AxiosHeaders(), headers),
     config,
-    request: new SentRequest(request.method, answered.askedUrl ?? request.url),
+    request: new SentRequest(request.method, answered.requestedUrl ?? request.url),
   };
 }
 

@@ -201,7 +201,7 @@ function responseOf(
   redirect: RequestRedirect,
   abandoned: AbandonedBodies,
 ): Response {
-  const { status, statusText, headers, contentCoding, askedUrl } = answered;
+  const { status, statusText, headers, contentCoding, requestedUrl } = answered;
   if (redirect !== 'manual' && REDIRECTS.has(status) && headers['location'] !== undefined) {
     discard(answered);
     const why = redirect === 'error' ? 'which the request does not allow' : 'which cannot be followed';
@@ -217,8 +217,8 @@ function responseOf(
     statusText,
     headers: contentCoding === undefined ? headers : { ...headers, 'content-encoding': contentCoding },
     body: empty ? null : body,
-    url: askedUrl ?? request.url,
-    redirected: askedUrl !== undefined,
+    url: requestedUrl ?? request.url,
+    redirected: requestedUrl !== undefined,
     scope: request.call.scope,
     maxBytes: request.maxContentLength ?? MAX_BYTES_IN_MEMORY,
     abandoned,

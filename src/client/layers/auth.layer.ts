@@ -10,7 +10,7 @@ import type { ForgeLogger } from '../../logger.js';
 import type { Cancellation } from '../../http/cancellation.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
 import type { QueryParams } from '../../http/query-params.js';
-import type { PreparedBase } from '../../http/url.js';
+import type { BaseUrl } from '../../http/url.js';
 import { secretsOf } from '../../redaction/known-secrets.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { pathBelowBase } from '../../http/url.js';
@@ -23,7 +23,7 @@ import { SentCredentials } from './sent-credentials.js';
 /** What authentication needs to know of its service. */
 export interface AuthOptions {
   readonly name: string;
-  readonly base: PreparedBase | undefined;
+  readonly base: BaseUrl | undefined;
   readonly origins: OriginPolicy;
   readonly excluded: PathExclusion | undefined;
   readonly clock: Clock;
@@ -65,7 +65,7 @@ function authenticatorFor(
   warn: Warn,
 ): Authenticator | undefined {
   const { authenticator } = request.call;
-  if (authenticator === false || request.stripped === true || !origins.allows(request.url)) return undefined;
+  if (authenticator === false || request.credentialRemoved === true || !origins.allows(request.url)) return undefined;
   assertCredentials(request, authenticator);
   if (isTaken(authenticator, request)) {
     warn(request, authenticator);

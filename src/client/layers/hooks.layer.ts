@@ -183,7 +183,7 @@ function viewOf(request: CallRequest, response: HttpResponse, clock: Clock): Vie
   const { method, url, headers, responseType, call } = request;
   // A face reads bytes and decodes them itself; a hook would rather see JSON.
   const type = responseType === 'arraybuffer' ? 'json' : responseType;
-  return new ViewedResponse({ method, url: response.askedUrl ?? url, headers, responseType: type }, response, {
+  return new ViewedResponse({ method, url: response.requestedUrl ?? url, headers, responseType: type }, response, {
     elapsedMs: clock.now() - call.startedAt,
     attempts: call.attempts,
   });

@@ -1,6 +1,6 @@
 import { ConfigurationError, OriginNotAllowedError } from '../../errors.js';
 import { redactUrl } from '../../redaction/redact.js';
-import { originOf, type PreparedBase } from '../../http/url.js';
+import { originOf, type BaseUrl } from '../../http/url.js';
 
 /** Origins that may see a service's credential: its own, and those it names. */
 export class OriginPolicy {
@@ -10,7 +10,7 @@ export class OriginPolicy {
   readonly #ownPrefix: string | undefined;
 
   /** @throws {ConfigurationError} when an allowed origin is none */
-  constructor(serviceName: string, base: PreparedBase | undefined, allowedOrigins: readonly string[]) {
+  constructor(serviceName: string, base: BaseUrl | undefined, allowedOrigins: readonly string[]) {
     this.#serviceName = serviceName;
     this.#ownPrefix = base && `${base.origin}/`;
     this.#origins = new Set([

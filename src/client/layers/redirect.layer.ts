@@ -40,7 +40,7 @@ export const redirectLayer: Layer = async (request, next) => {
   let current = request;
   for (let hops = 0; ; hops += 1) {
     const response = await next(current);
-    if (hops > 0) response.askedUrl = current.url;
+    if (hops > 0) response.requestedUrl = current.url;
     if (!REDIRECTS.has(response.status) || maxRedirects === 0) return response;
     const target = nextHop(current, response);
     if (target === undefined) return response;
@@ -82,7 +82,7 @@ function leftBehind({ headers, withheld, call: { authenticator } }: CallRequest)
   const written = new Set(['authorization', ...(authenticator === false ? [] : credentialHeadersOf(authenticator))]);
   return {
     withheld: new Set([...(withheld ?? []), ...dropped]),
-    ...(dropped.some((name) => written.has(name)) ? { stripped: true } : undefined),
+    ...(dropped.some((name) => written.has(name)) ? { credentialRemoved: true } : undefined),
   };
 }
 

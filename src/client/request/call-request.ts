@@ -48,7 +48,7 @@ export interface CallRequest {
   /** Lower-case names of headers that no authenticator may write. */
   readonly withheld?: ReadonlySet<string> | undefined;
   /** The call brought a credential of its own, which a redirect elsewhere has dropped: none takes its place. */
-  readonly stripped?: boolean;
+  readonly credentialRemoved?: boolean;
   readonly call: Call;
 }
 

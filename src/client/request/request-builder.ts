@@ -48,7 +48,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
       service.maxContentLength ??
       (responseType === 'stream' ? undefined : MAX_BYTES_IN_MEMORY),
     axios: config.axios,
-    stripped: false,
+    credentialRemoved: false,
     withheld: config.withheld,
     call: {
       scope,

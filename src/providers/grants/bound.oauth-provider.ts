@@ -4,7 +4,7 @@ import { readTls } from '../../http/fresh-tls.agent.js';
 import { certificatesOf } from '../../http/tls-options.js';
 import type { HttpRequester } from '../../http/http-requester.js';
 import { RedactedCause } from '../../redaction/redact.js';
-import { isAnswered, isTransient } from '../../token/token-failure.js';
+import { outcomeIsKnown, isTransient } from '../../token/token-failure.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from '../../token/token-provider.js';
@@ -237,7 +237,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     // A grant may always be sent again. A one-time refresh token only if the issuer has certainly not taken it, or if
     // nothing can take its place: if it is spent, so is the only way on.
     const mayRepeat = (error: unknown): boolean =>
-      current === undefined ? this.#grant.obtain === undefined : isAnswered(error) || !this.rerunnable;
+      current === undefined ? this.#grant.obtain === undefined : outcomeIsKnown(error) || !this.rerunnable;
     const grantType = current === undefined ? this.grantType : 'refresh_token';
     const received = await this.attempted(grantType, attempt, context, mayRepeat);
     const token = await this.openid.accept(received, current, context.signal);
@@ -289,8 +289,8 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 function mendsOf(compliance: Compliance, grantType: string): Mends {
   const { tokenRequest, tokenResponse, refreshRequest, refreshResponse } = compliance;
   return grantType === 'refresh_token'
-    ? { mendRequest: refreshRequest, mendResponse: refreshResponse }
-    : { mendRequest: tokenRequest, mendResponse: tokenResponse };
+    ? { requestHook: refreshRequest, responseHook: refreshResponse }
+    : { requestHook: tokenRequest, responseHook: tokenResponse };
 }
 
 /** Nobody is there where a document led to, or not any more. */

@@ -113,7 +113,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     const own = { code, redirect_uri: redirectUri, code_verifier: codeVerifier };
     const { clientId } = this.#options;
     const parameters = tokenParameters(own, { clientId, ...(extraParams === undefined ? {} : { extraParams }) }, {});
-    const mends = { mendRequest: compliance?.tokenRequest, mendResponse: compliance?.tokenResponse };
+    const mends = { requestHook: compliance?.tokenRequest, responseHook: compliance?.tokenResponse };
     const attempt = (): Promise<Token> => requestToken(this.exchange(signal), 'authorization_code', parameters, mends);
     // A code that may be spent is sent again all the same: if it is, there is nothing left to lose.
     const token = await this.attempted('authorization_code', attempt, context, () => true);

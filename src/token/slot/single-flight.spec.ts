@@ -6,7 +6,7 @@ const late = (): Error => new Error('deadline');
 const nothing = (): void => undefined;
 
 /** A flight whose end a test decides. */
-function takeOff(deadlineMs = 10_000, clock: Clock = systemClock) {
+function startFlight(deadlineMs = 10_000, clock: Clock = systemClock) {
   let signal: AbortSignal | undefined;
   let land: (token: string) => void = nothing;
   let crash: (error: Error) => void = nothing;
@@ -42,14 +42,14 @@ function manualClock() {
 
 describe('Flight', () => {
   it('hands one value to everybody', async () => {
-    const { flight, land } = takeOff();
+    const { flight, land } = startFlight();
     const waiting = [flight.join(), flight.join(new AbortController().signal), flight.join()];
     land('token');
     expect(await Promise.all(waiting)).toEqual(['token', 'token', 'token']);
   });
 
   it('hands one error, the same object, to everybody', async () => {
-    const { flight, crash } = takeOff();
+    const { flight, crash } = startFlight();
     const waiting = [flight.join(), flight.join(new AbortController().signal), flight.join()];
     const error = new Error('refused');
     crash(error);
@@ -62,7 +62,7 @@ describe('Flight', () => {
   });
 
   it('lets a cancelled caller leave alone', async () => {
-    const { flight, land, signal } = takeOff();
+    const { flight, land, signal } = startFlight();
     const leaving = new AbortController();
     const left = flight.join(leaving.signal);
     const stays = flight.join();
@@ -74,7 +74,7 @@ describe('Flight', () => {
   });
 
   it('aborts the work when the last caller has left, not before', async () => {
-    const { flight, signal } = takeOff();
+    const { flight, signal } = startFlight();
     const callers = [new AbortController(), new AbortController()];
     const waits = callers.map((caller) => flight.join(caller.signal).catch((error: Error) => error.message));
     callers[0]?.abort(new Error('first'));
@@ -85,13 +85,13 @@ describe('Flight', () => {
   });
 
   it('is left at once by a caller that comes cancelled', async () => {
-    const { flight, signal } = takeOff();
+    const { flight, signal } = startFlight();
     await expect(flight.join(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
     expect(signal.aborted).toBe(true);
   });
 
   it('is not aborted by callers that are cancelled after it has landed', async () => {
-    const { flight, land, signal } = takeOff();
+    const { flight, land, signal } = startFlight();
     const caller = new AbortController();
     const waiting = flight.join(caller.signal);
     land('token');
@@ -102,7 +102,7 @@ describe('Flight', () => {
 
   it('rejects everybody at its deadline, even when the work ignores its signal', async () => {
     const { clock, tasks } = manualClock();
-    const { flight, signal } = takeOff(100, clock);
+    const { flight, signal } = startFlight(100, clock);
     const waiting = [flight.join(), flight.join(new AbortController().signal)];
     for (const task of tasks) task();
     const settled = await Promise.allSettled(waiting);
@@ -116,7 +116,7 @@ describe('Flight', () => {
   it('takes its timer back when the work ends, well or badly', async () => {
     for (const end of ['land', 'crash'] as const) {
       const { clock, tasks } = manualClock();
-      const started = takeOff(100, clock);
+      const started = startFlight(100, clock);
       expect(tasks.size).toBe(1);
       if (end === 'land') started.land('token');
       else started.crash(new Error('refused'));
@@ -127,7 +127,7 @@ describe('Flight', () => {
   });
 
   it('causes no unhandled rejection when nobody waits', async () => {
-    const { crash, flight } = takeOff();
+    const { crash, flight } = startFlight();
     crash(new Error('unseen'));
     // Jest fails a test that leaves a rejection unhandled, if it waits for the event loop to turn.
     await new Promise((resolve) => setTimeout(resolve, 5));

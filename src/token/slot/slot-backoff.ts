@@ -4,7 +4,7 @@ import type { EndpointBackoff } from '../endpoint-backoffs.js';
 import type { ServiceScope } from '../runtime.js';
 import { isOfEndpoint } from '../token-failure.js';
 import { FetchBackoff } from './fetch-backoff.js';
-import type { TokenShelf } from './token-shelf.js';
+import type { TokenStore } from './token-store.js';
 
 /** One fetch: what becomes of it decides when the next one may start. Only the first of its ends counts. */
 export interface SlotAttempt {
@@ -19,13 +19,13 @@ export interface SlotAttempt {
  */
 export class SlotBackoff {
   readonly #scope: ServiceScope;
-  readonly #shelf: TokenShelf;
+  readonly #store: TokenStore;
   readonly #own: FetchBackoff;
   readonly #endpoint: EndpointBackoff | undefined;
 
-  constructor(scope: ServiceScope, shelf: TokenShelf, endpoint: EndpointBackoff | undefined) {
+  constructor(scope: ServiceScope, store: TokenStore, endpoint: EndpointBackoff | undefined) {
     this.#scope = scope;
-    this.#shelf = shelf;
+    this.#store = store;
     this.#own = new FetchBackoff(scope.clock);
     this.#endpoint = endpoint;
   }
@@ -38,8 +38,8 @@ export class SlotBackoff {
   /** @throws {AuthenticationError} FORGE_AUTH_BACKOFF while this process, or another one, holds fetches back */
   async check(): Promise<void> {
     const [own, shared] = await Promise.all([
-      this.#shelf.readNote(),
-      this.#endpoint && this.#shelf.readNote(this.#endpoint.noteKey),
+      this.#store.readNote(),
+      this.#endpoint && this.#store.readNote(this.#endpoint.noteKey),
     ]);
     this.#own.adopt(own);
     this.#endpoint?.backoff.adopt(shared);
@@ -99,13 +99,13 @@ export class SlotBackoff {
     if (backoff.waitMs > 0)
       observer.emit({ type: 'backoff', at: clock.now(), service: serviceName, until: backoff.retryAt });
     const { text, ttlMs } = backoff.toNote();
-    await this.#shelf.writeNote(text, ttlMs, noteKey);
+    await this.#store.writeNote(text, ttlMs, noteKey);
   }
 
   async #withdraw(): Promise<void> {
     await Promise.all([
-      this.#shelf.writeNote('', 1),
-      this.#endpoint && this.#shelf.writeNote('', 1, this.#endpoint.noteKey),
+      this.#store.writeNote('', 1),
+      this.#endpoint && this.#store.writeNote('', 1, this.#endpoint.noteKey),
     ]);
   }
 }

@@ -3,14 +3,17 @@ import type { Token } from '../token.js';
 
 /** The flights of one slot: one for all who wait, and at most one more for those who want a new token whatever there is. */
 export class SlotFlights {
-  readonly #takeOff: (forced: boolean) => Flight<Token>;
+  readonly #startFlight: (forced: boolean) => Flight<Token>;
   readonly #onFailure: (flight: Flight<Token>, error: unknown) => void;
   #usual: Flight<Token> | undefined;
   #forced: Flight<Token> | undefined;
 
   /** @param onFailure told when the next caller no longer gets the failed flight */
-  constructor(takeOff: (forced: boolean) => Flight<Token>, onFailure: (flight: Flight<Token>, error: unknown) => void) {
-    this.#takeOff = takeOff;
+  constructor(
+    startFlight: (forced: boolean) => Flight<Token>,
+    onFailure: (flight: Flight<Token>, error: unknown) => void,
+  ) {
+    this.#startFlight = startFlight;
     this.#onFailure = onFailure;
   }
 
@@ -41,7 +44,7 @@ export class SlotFlights {
   }
 
   #start(forced: boolean): Flight<Token> {
-    const flight = this.#takeOff(forced);
+    const flight = this.#startFlight(forced);
     const clear = (): void => {
       if (this.#usual === flight) this.#usual = undefined;
       if (this.#forced === flight) this.#forced = undefined;

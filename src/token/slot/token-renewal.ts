@@ -5,9 +5,9 @@ import type { FlightReport, ObservedTokens } from './slot-observer.js';
 import type { EndpointBackoff } from '../endpoint-backoffs.js';
 import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
-import { type Redeem, type RedemptionCase, Redemptions } from './redemption.js';
+import { type ClaimRefreshToken, type ClaimContext, RefreshTokenClaims } from './refresh-token-claims.js';
 import { tokenFailure } from '../token-failure.js';
-import type { ShelvedToken, TokenShelf } from './token-shelf.js';
+import type { StoredToken, TokenStore } from './token-store.js';
 import { Token } from '../token.js';
 
 /** Where the tokens of one key come from. */
@@ -22,10 +22,15 @@ export interface TokenWork extends ObservedTokens {
   readonly rerunnable?: boolean;
   /**
    * Gets a new token; `previous` is the last one known, with its refresh token only if that may be redeemed.
-   * @param redeem to be asked before a refresh token is sent
+   * @param claim to be asked before a refresh token is sent
    * @param report told which grant is asked for
    */
-  obtain(previous: Token | undefined, signal: AbortSignal, redeem: Redeem, report: FlightReport): Promise<Token>;
+  obtain(
+    previous: Token | undefined,
+    signal: AbortSignal,
+    claim: ClaimRefreshToken,
+    report: FlightReport,
+  ): Promise<Token>;
   /**
    * Whether a failure is this token's own, rather than that of another one it is made from: others are not held against
    * its endpoint, and told where they belong. Left out, every failure is.
@@ -49,18 +54,18 @@ export interface RenewalRequest {
   /** The fetch of this renewal, once it was started. */
   attempt?: SlotAttempt;
   /** The last token known here. */
-  readonly current: ShelvedToken | undefined;
+  readonly current: StoredToken | undefined;
   /** Whether a stored token will do. */
-  acceptable(stored: ShelvedToken): boolean;
+  acceptable(stored: StoredToken): boolean;
   /** Told of a stored token that will not do: it may have to, if no new one can be had. */
-  lastResort(stored: ShelvedToken): void;
+  lastResort(stored: StoredToken): void;
   /** Whether something newer has come meanwhile: a result that is late is then dropped. */
   overtaken(): boolean;
 }
 
 /** What came of a renewal. */
 export interface Renewed {
-  readonly shelved: ShelvedToken;
+  readonly stored: StoredToken;
   /** False where another process had done it already. */
   readonly fetched: boolean;
 }
@@ -84,15 +89,15 @@ const POLL_JITTER = 0.5;
 export class TokenRenewal {
   readonly #scope: ServiceScope;
   readonly #work: TokenWork;
-  readonly #shelf: TokenShelf;
+  readonly #store: TokenStore;
   readonly #backoff: SlotBackoff;
-  readonly #redemptions: Redemptions;
+  readonly #claims: RefreshTokenClaims;
 
-  constructor(scope: ServiceScope, work: TokenWork, shelf: TokenShelf, backoff: SlotBackoff) {
+  constructor(scope: ServiceScope, work: TokenWork, store: TokenStore, backoff: SlotBackoff) {
     this.#scope = scope;
     this.#work = work;
-    this.#shelf = shelf;
-    this.#redemptions = new Redemptions(shelf, scope.clock, work.rerunnable ?? true);
+    this.#store = store;
+    this.#claims = new RefreshTokenClaims(store, scope.clock, work.rerunnable ?? true);
     this.#backoff = backoff;
   }
 
@@ -100,7 +105,7 @@ export class TokenRenewal {
   async run(request: RenewalRequest): Promise<Renewed> {
     const { signal } = request;
     try {
-      const stored = await this.#shelf.read();
+      const stored = await this.#store.read();
       signal.throwIfAborted();
       if (!request.forced && stored !== undefined && request.acceptable(stored)) return this.#found(stored);
       if (stored !== undefined) request.lastResort(stored);
@@ -112,7 +117,7 @@ export class TokenRenewal {
   }
 
   /** A token with its place in the order of writes. */
-  shelve(token: Token, obtainedAt: number, after: ShelvedToken | undefined, generation = obtainedAt): ShelvedToken {
+  toStored(token: Token, obtainedAt: number, after: StoredToken | undefined, generation = obtainedAt): StoredToken {
     const { defaultTtlMs } = this.#scope.settings;
     const endless = token.expiresAt === undefined && defaultTtlMs !== undefined;
     return {
@@ -122,18 +127,18 @@ export class TokenRenewal {
     };
   }
 
-  async #runAlone(request: RenewalRequest, before: ShelvedToken | undefined): Promise<Renewed> {
+  async #runAlone(request: RenewalRequest, before: StoredToken | undefined): Promise<Renewed> {
     const { clock } = this.#scope;
     for (;;) {
       await this.#backoff.check();
       // The holder may be done before its refusal of us arrives: its announcement is then not to be missed.
-      const since = this.#shelf.changes;
-      const admission = await this.#shelf.acquire(LEASE_MS, request.signal);
+      const since = this.#store.changes;
+      const admission = await this.#store.acquire(LEASE_MS, request.signal);
       if (admission === 'down') return this.#runWith(undefined, request, before);
       if (admission !== 'held')
         return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
-      await this.#shelf.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
-      const found = await this.#shelf.read();
+      await this.#store.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
+      const found = await this.#store.read();
       if (this.#isNews(found, request, before)) return this.#found(found);
     }
   }
@@ -142,10 +147,10 @@ export class TokenRenewal {
   async #runWith(
     lease: KeptLease | undefined,
     request: RenewalRequest,
-    before: ShelvedToken | undefined,
+    before: StoredToken | undefined,
   ): Promise<Renewed> {
     try {
-      const stored = lease === undefined ? before : await this.#shelf.read();
+      const stored = lease === undefined ? before : await this.#store.read();
       if (this.#isNews(stored, request, before)) return this.#found(stored);
       request.attempt = await this.#backoff.begin(request.signal);
       return await this.#fetch(request, stored, lease, request.attempt);
@@ -155,9 +160,9 @@ export class TokenRenewal {
     } finally {
       request.attempt?.abandoned();
       // Announced before the lease is given back where there is a token, after it where there is none.
-      this.#shelf.announce();
+      this.#store.announce();
       lease?.release().then(
-        () => this.#shelf.announce(),
+        () => this.#store.announce(),
         () => undefined,
       );
     }
@@ -165,41 +170,39 @@ export class TokenRenewal {
 
   async #fetch(
     request: RenewalRequest,
-    stored: ShelvedToken | undefined,
+    stored: StoredToken | undefined,
     lease: KeptLease | undefined,
     attempt: SlotAttempt,
   ): Promise<Renewed> {
     const { signal } = request;
     const newestKnown = newest(request.current, stored);
-    const known = this.#shelf.shared ? newestKnown : withRefreshToken(newestKnown, request.current);
+    const known = this.#store.shared ? newestKnown : withRefreshToken(newestKnown, request.current);
     const obtainedAt = this.#scope.clock.now();
     const token = await this.#obtain({ known, stored, lease }, request);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
     if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
-    const shelved = this.shelve(token, obtainedAt, known, lease?.generation);
+    const next = this.toStored(token, obtainedAt, known, lease?.generation);
     // Written before it is used: a rotated refresh token that is lost cannot be had again.
-    let newer = lease?.lost === true ? await this.#newerThan(shelved, request) : undefined;
-    if (newer === undefined && (await this.#shelf.put(shelved)) === 'superseded')
-      newer = await this.#newerThan(shelved, request);
+    let newer = lease?.lost === true ? await this.#newerThan(next, request) : undefined;
+    if (newer === undefined && (await this.#store.put(next)) === 'superseded')
+      newer = await this.#newerThan(next, request);
     await attempt.succeeded();
-    return { shelved: newer ?? shelved, fetched: true };
+    return { stored: newer ?? next, fetched: true };
   }
 
   /** Written by whoever has the lease now. */
-  async #newerThan(shelved: ShelvedToken, request: RenewalRequest): Promise<ShelvedToken | undefined> {
-    const newer = await this.#shelf.read();
-    return newer !== undefined && newer.generation > shelved.generation && request.acceptable(newer)
-      ? newer
-      : undefined;
+  async #newerThan(stored: StoredToken, request: RenewalRequest): Promise<StoredToken | undefined> {
+    const newer = await this.#store.read();
+    return newer !== undefined && newer.generation > stored.generation && request.acceptable(newer) ? newer : undefined;
   }
 
   /** A token that has some time left: of one that is about to run out the next one is asked for, while the flight lasts. */
-  async #obtain(redemption: RedemptionCase, { signal, report }: RenewalRequest): Promise<Token> {
+  async #obtain(claimContext: ClaimContext, { signal, report }: RenewalRequest): Promise<Token> {
     const { clock } = this.#scope;
-    const known = redemption.known?.token;
-    const candidate = this.#redemptions.candidate(redemption);
+    const known = claimContext.known?.token;
+    const candidate = this.#claims.candidate(claimContext);
     let askedAt = clock.now();
-    let token = notShortened(await this.#ask(candidate, redemption, signal, report), known);
+    let token = notShortened(await this.#ask(candidate, claimContext, signal, report), known);
     // What a refresh token was spent for is taken as it is.
     const { rerunnable = true, ttlMs = Number.POSITIVE_INFINITY } = this.#work;
     const mayAskAgain = rerunnable && token.refreshToken === undefined && ttlMs >= SHORTEST_LIFE_MS;
@@ -207,7 +210,7 @@ export class TokenRenewal {
     for (let asked = 1; asked < mostAsked && isAboutToExpire(token, askedAt); asked += 1) {
       await sleep(clock, ASK_AGAIN_MS, signal);
       askedAt = clock.now();
-      token = notShortened(await this.#ask(undefined, redemption, signal, report), known);
+      token = notShortened(await this.#ask(undefined, claimContext, signal, report), known);
     }
     if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
       throw new AuthenticationError(
@@ -218,22 +221,22 @@ export class TokenRenewal {
         },
       );
     }
-    this.#redemptions.succeeded();
+    this.#claims.succeeded();
     return token;
   }
 
   async #ask(
     previous: Token | undefined,
-    redemption: RedemptionCase,
+    claimContext: ClaimContext,
     signal: AbortSignal,
     report: FlightReport,
   ): Promise<Token> {
     try {
-      const redeem: Redeem = () => this.#redemptions.redeem(redemption);
-      const token = await this.#work.obtain(previous, signal, redeem, report);
+      const claim: ClaimRefreshToken = () => this.#claims.claim(claimContext);
+      const token = await this.#work.obtain(previous, signal, claim, report);
       if (token instanceof Token) return token;
     } catch (error) {
-      if (error instanceof TokenRefreshError) await this.#redemptions.refused(redemption);
+      if (error instanceof TokenRefreshError) await this.#claims.refused(claimContext);
       throw error;
     }
     throw new AuthenticationError(
@@ -244,17 +247,17 @@ export class TokenRenewal {
     );
   }
 
-  #found(stored: ShelvedToken): Renewed {
+  #found(stored: StoredToken): Renewed {
     this.#backoff.succeededElsewhere(stored.obtainedAt);
-    return { shelved: stored, fetched: false };
+    return { stored, fetched: false };
   }
 
   /** Of a stored token, whether it is what this renewal was to bring; a forced one wants one that came after its start. */
   #isNews(
-    found: ShelvedToken | undefined,
+    found: StoredToken | undefined,
     request: RenewalRequest,
-    before: ShelvedToken | undefined,
-  ): found is ShelvedToken {
+    before: StoredToken | undefined,
+  ): found is StoredToken {
     if (found === undefined) return false;
     const since = newest(before, request.current)?.generation ?? 0;
     return request.acceptable(found) && (!request.forced || found.generation > since);
@@ -267,13 +270,13 @@ export class TokenRenewal {
   }
 }
 
-function newest(a: ShelvedToken | undefined, b: ShelvedToken | undefined): ShelvedToken | undefined {
+function newest(a: StoredToken | undefined, b: StoredToken | undefined): StoredToken | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return a.generation >= b.generation ? a : b;
 }
 
 /** What is stored may have come without the refresh token that this process keeps to itself. */
-function withRefreshToken(known: ShelvedToken | undefined, own: ShelvedToken | undefined): ShelvedToken | undefined {
+function withRefreshToken(known: StoredToken | undefined, own: StoredToken | undefined): StoredToken | undefined {
   const same = known !== undefined && own?.token.fingerprint === known.token.fingerprint;
   if (!same || known.token.refreshToken !== undefined || own.token.refreshToken === undefined) return known;
   return { ...known, token: known.token.with({ refreshToken: own.token.refreshToken }) };

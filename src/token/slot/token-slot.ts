@@ -1,7 +1,7 @@
 import { AuthenticationError } from '../../errors.js';
 import type { TokenRequestCause } from '../../observer.js';
-import { type HeldToken, holdToken, supersedes } from './held-token.js';
-import { Probation } from './probation.js';
+import { type CachedToken, toCached, supersedes } from './cached-token.js';
+import { RejectionTracker } from './rejection-tracker.js';
 import { RefusingResources } from '../refusing-resources.js';
 import { Flight } from './single-flight.js';
 import type { ServiceScope } from '../runtime.js';
@@ -11,7 +11,7 @@ import { SlotFlights } from './slot-flights.js';
 import { type FlightReport, SlotObserver } from './slot-observer.js';
 import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
 import { type RenewalRequest, TokenRenewal, type TokenWork } from './token-renewal.js';
-import { type ShelvedToken, TokenShelf } from './token-shelf.js';
+import { type StoredToken, TokenStore } from './token-store.js';
 import type { Replacement, TokenHandle, TokenKind } from '../token-source.js';
 import type { Token } from '../token.js';
 import { ownOptions } from '../../option-check/own-options.js';
@@ -29,18 +29,18 @@ const MOST_AHEAD_MS = 48 * 3_600_000;
 export class TokenSlot implements TokenHandle {
   readonly #scope: ServiceScope;
   readonly #events: SlotEvents;
-  readonly #shelf: TokenShelf;
+  readonly #store: TokenStore;
   readonly #renewal: TokenRenewal;
   readonly #backoff: SlotBackoff;
   readonly #observer: SlotObserver;
   readonly #flights: SlotFlights;
-  readonly #probation: Probation;
+  readonly #rejections: RejectionTracker;
   readonly refusing: RefusingResources;
   readonly #outage: SlotOutage;
   readonly #work: TokenWork;
-  #held: HeldToken | undefined;
+  #cached: CachedToken | undefined;
   /** The last token known, used or not: its refresh token may still be good. */
-  #last: ShelvedToken | undefined;
+  #last: StoredToken | undefined;
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   #rejected: string | undefined;
   #rereading = false;
@@ -52,63 +52,63 @@ export class TokenSlot implements TokenHandle {
     const { clock, storage } = scope;
     this.#scope = scope;
     this.#events = guardedEvents(events, scope.logger);
-    this.#shelf = new TokenShelf(
+    this.#store = new TokenStore(
       storage,
       () => work.key(),
       clock,
       () => this.#changedElsewhere(),
       work.rerunnable === false,
     );
-    this.#backoff = new SlotBackoff(scope, this.#shelf, ownOptions(work).endpoint);
+    this.#backoff = new SlotBackoff(scope, this.#store, ownOptions(work).endpoint);
     this.#observer = new SlotObserver(scope, work);
-    this.#probation = new Probation(clock);
+    this.#rejections = new RejectionTracker(clock);
     this.#outage = new SlotOutage(scope);
     this.refusing = new RefusingResources(clock);
     this.#flights = new SlotFlights(
       (forced) => this.#startFlight(forced),
-      (flight, error) => this.#landedBadly(flight, error),
+      (flight, error) => this.#flightFailed(flight, error),
     );
     this.#work = work;
-    this.#renewal = new TokenRenewal(scope, work, this.#shelf, this.#backoff);
+    this.#renewal = new TokenRenewal(scope, work, this.#store, this.#backoff);
   }
 
   /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
   get(signal?: AbortSignal): Promise<Token> {
-    const held = this.#held;
-    if (held === undefined || this.#scope.clock.now() >= held.checkAt) return this.#getSlowly(signal);
+    const cached = this.#cached;
+    if (cached === undefined || this.#scope.clock.now() >= cached.checkAt) return this.#getSlowly(signal);
     if (this.#scope.observer.active) this.#observer.served('fresh');
-    return held.promise;
+    return cached.promise;
   }
 
   /** The current token while `get` would answer it without another look at anything. */
   peekFresh(): Token | undefined {
-    const held = this.#held;
-    if (held === undefined || this.#scope.clock.now() >= held.checkAt) return undefined;
+    const cached = this.#cached;
+    if (cached === undefined || this.#scope.clock.now() >= cached.checkAt) return undefined;
     if (this.#scope.observer.active) this.#observer.served('fresh');
-    return held.token;
+    return cached.token;
   }
 
   /** The current token if it has not run out; nothing is fetched. */
   peek(): Token | undefined {
-    const held = this.#held;
-    return held !== undefined && this.#scope.clock.now() < held.ages.expiresAt ? held.token : undefined;
+    const cached = this.#cached;
+    return cached !== undefined && this.#scope.clock.now() < cached.ages.expiresAt ? cached.token : undefined;
   }
 
   /** The token in use and what is known of it, whatever its age; nothing is fetched. */
-  get current(): ShelvedToken | undefined {
-    return this.#held;
+  get current(): StoredToken | undefined {
+    return this.#cached;
   }
 
   /** The last token known here, while it or its refresh token is good for anything; nothing is fetched. */
   get last(): Token | undefined {
-    return this.#usable(this.#held ?? this.#last);
+    return this.#usable(this.#cached ?? this.#last);
   }
 
   /** Takes over what another process has stored, if it is newer than what was rejected here. */
   async adoptStored(): Promise<boolean> {
-    const stored = await this.#shelf.read();
-    if (stored === undefined || this.#held !== undefined || !this.#acceptable(stored, undefined)) return false;
-    this.#adopt(stored);
+    const stored = await this.#store.read();
+    if (stored === undefined || this.#cached !== undefined || !this.#acceptable(stored, undefined)) return false;
+    this.#useStored(stored);
     return true;
   }
 
@@ -129,43 +129,44 @@ export class TokenSlot implements TokenHandle {
   async replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined> {
     if (!this.reject(rejected)) return undefined;
     const token = await this.get(signal);
-    if (token.fingerprint !== rejected.fingerprint) return { token, onProbation: this.#probation.includes(token) };
-    this.#probation.answeredAgain();
+    if (token.fingerprint !== rejected.fingerprint)
+      return { token, obtainedAfterRejection: this.#rejections.includes(token) };
+    this.#rejections.answeredAgain();
     return undefined;
   }
 
   /** A service rejected `rejected`: it is not used again. Answers false while renewal pauses: then it is. */
   reject(rejected: Token): boolean {
-    const held = this.#held;
-    if (held === undefined || held.token.fingerprint !== rejected.fingerprint) return true;
+    const cached = this.#cached;
+    if (cached === undefined || cached.token.fingerprint !== rejected.fingerprint) return true;
     this.#observer.rejected();
-    if (!this.#probation.reject(held)) return false;
-    this.#drop(held);
+    if (!this.#rejections.reject(cached)) return false;
+    this.#drop(cached);
     return true;
   }
 
   /** Records what a service made of a token that was obtained for it. */
   recordOutcome(token: Token, accepted: boolean): void {
-    this.#probation.judge(token, accepted, this.#held);
+    this.#rejections.recordOutcome(token, accepted, this.#cached);
   }
 
   /** Forgets the current token, or `rejected` if that is the current one. Other processes see it in storage. */
   async invalidate(rejected?: Token): Promise<void> {
-    const held = this.#held;
-    if (rejected !== undefined && held !== undefined && held.token.fingerprint !== rejected.fingerprint) return;
-    if (rejected !== undefined) this.#probation.noteRejection(rejected);
-    const target = held?.token ?? rejected;
-    if (held !== undefined) this.#invalidate(held);
-    const buried = await this.#shelf.bury(target);
-    if (held === undefined && buried !== undefined) this.#rejected = buried.fingerprint;
+    const cached = this.#cached;
+    if (rejected !== undefined && cached !== undefined && cached.token.fingerprint !== rejected.fingerprint) return;
+    if (rejected !== undefined) this.#rejections.noteRejection(rejected);
+    const target = cached?.token ?? rejected;
+    if (cached !== undefined) this.#invalidate(cached);
+    const previous = await this.#store.writeTombstone(target);
+    if (cached === undefined && previous !== undefined) this.#rejected = previous.fingerprint;
   }
 
   /** Forgets the current token and whatever is stored, be it newer. */
   async discard(): Promise<void> {
-    const held = this.#held;
-    if (held !== undefined) this.#invalidate(held);
-    const buried = await this.#shelf.bury(undefined);
-    if (buried !== undefined) this.#rejected = buried.fingerprint;
+    const cached = this.#cached;
+    if (cached !== undefined) this.#invalidate(cached);
+    const previous = await this.#store.writeTombstone(undefined);
+    if (previous !== undefined) this.#rejected = previous.fingerprint;
   }
 
   /**
@@ -194,11 +195,11 @@ export class TokenSlot implements TokenHandle {
   }
 
   async #forget(token: Token, whole: boolean): Promise<void> {
-    const held = this.#held;
-    if (held?.token.fingerprint === token.fingerprint) this.#invalidate(held);
+    const cached = this.#cached;
+    if (cached?.token.fingerprint === token.fingerprint) this.#invalidate(cached);
     this.#rejected = token.fingerprint;
     if (whole && this.#last?.token.fingerprint === token.fingerprint) this.#last = undefined;
-    await this.#shelf.bury(token, whole);
+    await this.#store.writeTombstone(token, whole);
   }
 
   async introspect(): Promise<Record<string, unknown>> {
@@ -211,10 +212,10 @@ export class TokenSlot implements TokenHandle {
     const now = this.#scope.clock.now();
     // The storage's clock may be ahead of ours, and what it orders writes by with it.
     for (let aheadMs = 0; aheadMs <= MOST_AHEAD_MS; aheadMs = aheadMs * 2 || FIRST_AHEAD_MS) {
-      const held = this.#heldOf(this.#renewal.shelve(token, now, this.#last, now + aheadMs));
-      this.#use(held);
-      if ((await this.#shelf.put(held)) === 'superseded') continue;
-      this.#shelf.announce();
+      const cached = this.#toCached(this.#renewal.toStored(token, now, this.#last, now + aheadMs));
+      this.#use(cached);
+      if ((await this.#store.put(cached)) === 'superseded') continue;
+      this.#store.announce();
       return;
     }
     throw new AuthenticationError(
@@ -224,9 +225,9 @@ export class TokenSlot implements TokenHandle {
 
   /** Forgotten by its owner: listens no longer, and looks from time to time for whoever still has it. */
   release(): void {
-    this.#shelf.close();
-    const held = this.#held;
-    if (held !== undefined) held.checkAt = Math.min(held.checkAt, this.#nextLook());
+    this.#store.close();
+    const cached = this.#cached;
+    if (cached !== undefined) cached.checkAt = Math.min(cached.checkAt, this.#nextLook());
   }
 
   /** Aborts what is under way; every later call is refused. */
@@ -234,20 +235,20 @@ export class TokenSlot implements TokenHandle {
     this.#closed = true;
     const reason = closedFailure(this.#scope);
     this.#flights.abort(reason);
-    this.#held = undefined;
+    this.#cached = undefined;
     this.#last = undefined;
-    this.#shelf.close();
+    this.#store.close();
   }
 
   /** The last token known here or in storage, unless it is good for nothing any more. */
   async #known(): Promise<Token | undefined> {
-    const stored = await this.#shelf.read();
-    const own = this.#held ?? this.#last;
+    const stored = await this.#store.read();
+    const own = this.#cached ?? this.#last;
     const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
     return this.#usable(last);
   }
 
-  #usable(last: ShelvedToken | undefined): Token | undefined {
+  #usable(last: StoredToken | undefined): Token | undefined {
     if (last === undefined) return undefined;
     const usable = last.rejected !== true && this.#scope.clock.now() < (last.token.expiresAt ?? Infinity);
     return usable || last.token.refreshToken !== undefined ? last.token : undefined;
@@ -255,14 +256,14 @@ export class TokenSlot implements TokenHandle {
 
   #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
     if (this.#closed) return Promise.reject(closedFailure(this.#scope));
-    const held = this.#held;
+    const cached = this.#cached;
     const now = this.#scope.clock.now();
-    if (held !== undefined && now < held.ages.leewayAt) {
-      const due = now >= held.ages.dueAt;
-      if (due) this.#refreshInBackground(held, now);
-      else this.#rereadInBackground(held);
+    if (cached !== undefined && now < cached.ages.leewayAt) {
+      const due = now >= cached.ages.dueAt;
+      if (due) this.#refreshInBackground(cached, now);
+      else this.#rereadInBackground(cached);
       this.#observer.served(due ? 'due' : 'fresh');
-      return held.promise;
+      return cached.promise;
     }
     return this.#observer.waited(this.#flights.join(signal)).catch((error: unknown) => {
       // In the leeway: better than none, while it has really not expired.
@@ -296,14 +297,14 @@ export class TokenSlot implements TokenHandle {
 
   #causeOf(forced: boolean): TokenRequestCause {
     if (forced) return 'forced';
-    const [held, last] = [this.#held, this.#last];
-    if (held !== undefined) return this.#scope.clock.now() < held.ages.leewayAt ? 'window' : 'expired';
+    const [cached, last] = [this.#cached, this.#last];
+    if (cached !== undefined) return this.#scope.clock.now() < cached.ages.leewayAt ? 'window' : 'expired';
     if (last === undefined) return 'missing';
     return last.token.fingerprint === this.#rejected ? 'rejection' : 'missing';
   }
 
   #request(signal: AbortSignal, forced: boolean, report: FlightReport): RenewalRequest {
-    let before = this.#held;
+    let before = this.#cached;
     return {
       signal,
       forced,
@@ -311,88 +312,88 @@ export class TokenSlot implements TokenHandle {
       current: before ?? this.#last,
       acceptable: (stored) => this.#acceptable(stored, before),
       lastResort: (stored) => {
-        before ??= this.#takeUp(stored);
+        before ??= this.#useUntilRenewed(stored);
       },
-      overtaken: () => this.busy || this.#held !== before,
+      overtaken: () => this.busy || this.#cached !== before,
     };
   }
 
   async #renew(request: RenewalRequest): Promise<Token> {
-    const before = this.#held;
-    const since = this.#shelf.changes;
+    const before = this.#cached;
+    const since = this.#store.changes;
     const renewed = await this.#renewal.run(request);
     request.report.shared = !renewed.fetched;
     if (this.#closed) throw closedFailure(this.#scope);
-    this.#use(this.#heldOf(renewed.shelved));
+    this.#use(this.#toCached(renewed.stored));
     // Not to be missed: nobody looks again while every change is announced.
-    if (this.#shelf.changes !== since) this.#changedElsewhere();
-    if (!renewed.fetched) return renewed.shelved.token;
+    if (this.#store.changes !== since) this.#changedElsewhere();
+    if (!renewed.fetched) return renewed.stored.token;
     this.#outage.over();
-    this.#events.refreshed(renewed.shelved.token, before?.token);
-    return renewed.shelved.token;
+    this.#events.refreshed(renewed.stored.token, before?.token);
+    return renewed.stored.token;
   }
 
   /**
    * Whether what storage has may be used: newer than the token that is to be replaced, not rejected, not about to expire.
    * An announcement may have brought it meanwhile.
    */
-  #acceptable(stored: ShelvedToken, replaced: HeldToken | undefined): boolean {
+  #acceptable(stored: StoredToken, replaced: CachedToken | undefined): boolean {
     if (!this.#believable(stored)) return false;
-    return supersedes(stored, replaced) && this.#scope.clock.now() < this.#heldOf(stored).ages.leewayAt;
+    return supersedes(stored, replaced) && this.#scope.clock.now() < this.#toCached(stored).ages.leewayAt;
   }
 
   /** Not rejected, and nothing older than what this process has seen: a storage that was away may be behind. */
-  #believable(stored: ShelvedToken): boolean {
+  #believable(stored: StoredToken): boolean {
     const isRejected = stored.rejected === true || stored.token.fingerprint === this.#rejected;
     if (isRejected || this.#last === undefined) return !isRejected;
-    // A note of a redemption gives an old token a new generation.
+    // A note of a claim gives an old token a new generation.
     const isOld = stored.redeeming !== undefined && stored.obtainedAt < this.#last.obtainedAt;
     return !isOld && stored.generation >= this.#last.generation;
   }
 
-  /** A stored token in its leeway is held while a new one is asked for. */
-  #takeUp(stored: ShelvedToken): HeldToken | undefined {
-    const held = this.#heldOf(stored);
-    if (this.#held !== undefined || !this.#believable(stored) || this.#scope.clock.now() >= held.ages.expiresAt)
+  /** A stored token in its leeway is cached while a new one is asked for. */
+  #useUntilRenewed(stored: StoredToken): CachedToken | undefined {
+    const cached = this.#toCached(stored);
+    if (this.#cached !== undefined || !this.#believable(stored) || this.#scope.clock.now() >= cached.ages.expiresAt)
       return undefined;
-    this.#use(held);
-    return held;
+    this.#use(cached);
+    return cached;
   }
 
   #nextLook(): number {
-    return this.#shelf.nextLook(this.#scope.settings.nearCacheTtlMs);
+    return this.#store.nextLook(this.#scope.settings.nearCacheTtlMs);
   }
 
-  #heldOf(shelved: ShelvedToken): HeldToken {
-    return holdToken(shelved, this.#scope, this.#nextLook());
+  #toCached(stored: StoredToken): CachedToken {
+    return toCached(stored, this.#scope, this.#nextLook());
   }
 
-  #use(held: HeldToken): void {
+  #use(cached: CachedToken): void {
     // One that takes the place of a token in use says nothing of the one on probation.
-    if (this.#held === undefined) this.#probation.begin(held, this.#last?.token);
-    this.#held = held;
-    this.#last = held;
+    if (this.#cached === undefined) this.#rejections.begin(cached, this.#last?.token);
+    this.#cached = cached;
+    this.#last = cached;
   }
 
-  #adopt(stored: ShelvedToken): void {
+  #useStored(stored: StoredToken): void {
     this.#backoff.succeededElsewhere(stored.obtainedAt);
-    this.#use(this.#heldOf(stored));
+    this.#use(this.#toCached(stored));
   }
 
-  #refreshInBackground(held: HeldToken, now: number): void {
+  #refreshInBackground(cached: CachedToken, now: number): void {
     if (this.busy) return;
     if (this.#backoff.waitMs > 0) {
-      held.checkAt = Math.min(now + this.#backoff.waitMs, held.ages.leewayAt);
+      cached.checkAt = Math.min(now + this.#backoff.waitMs, cached.ages.leewayAt);
       return;
     }
     this.#flights.join(undefined).catch(() => undefined);
   }
 
-  #rereadInBackground(held: HeldToken): void {
-    held.checkAt = Math.min(held.ages.dueAt, this.#nextLook());
+  #rereadInBackground(cached: CachedToken): void {
+    cached.checkAt = Math.min(cached.ages.dueAt, this.#nextLook());
     if (this.#rereading) return;
     this.#rereading = true;
-    this.#look(held)
+    this.#look(cached)
       .catch(() => undefined) // The key could not be made: the next flight tells why.
       .finally(() => {
         this.#rereading = false;
@@ -402,33 +403,33 @@ export class TokenSlot implements TokenHandle {
 
   #changedElsewhere(): void {
     this.#lookAgain = this.#rereading;
-    if (this.#held !== undefined && !this.#closed) this.#rereadInBackground(this.#held);
+    if (this.#cached !== undefined && !this.#closed) this.#rereadInBackground(this.#cached);
   }
 
   /** Takes over what another process did to the token: a newer one, or a tombstone. */
-  async #look(held: HeldToken): Promise<void> {
-    const stored = await this.#shelf.read();
-    if (stored === undefined || this.#held !== held) return;
-    if (stored.rejected === true && stored.token.fingerprint === held.token.fingerprint) this.#drop(held);
-    else if (this.#acceptable(stored, held)) this.#adopt(stored);
+  async #look(cached: CachedToken): Promise<void> {
+    const stored = await this.#store.read();
+    if (stored === undefined || this.#cached !== cached) return;
+    if (stored.rejected === true && stored.token.fingerprint === cached.token.fingerprint) this.#drop(cached);
+    else if (this.#acceptable(stored, cached)) this.#useStored(stored);
   }
 
-  #invalidate(held: HeldToken): void {
+  #invalidate(cached: CachedToken): void {
     this.#observer.invalidated();
-    this.#drop(held);
+    this.#drop(cached);
   }
 
-  #drop(held: HeldToken): void {
-    this.#rejected = held.token.fingerprint;
-    if (this.#held === held) this.#held = undefined;
-    this.#events.invalidated(held.token);
+  #drop(cached: CachedToken): void {
+    this.#rejected = cached.token.fingerprint;
+    if (this.#cached === cached) this.#cached = undefined;
+    this.#events.invalidated(cached.token);
   }
 
-  #landedBadly(flight: Flight<Token>, error: unknown): void {
+  #flightFailed(flight: Flight<Token>, error: unknown): void {
     if (this.#closed || flight.abandoned || isHeldBack(error)) return;
     this.#events.failed(error);
     if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
-      this.#shelf.bury(this.#last.token).catch(() => undefined);
+      this.#store.writeTombstone(this.#last.token).catch(() => undefined);
     if (this.#work.isOwnFailure?.(error) !== false) this.#outage.failed(error, this.peek() !== undefined);
   }
 }

@@ -10,7 +10,7 @@ import { ownOptions } from '../option-check/own-options.js';
 const PASSING: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable', 'slow_down']);
 
 /** Statuses after which the same request may succeed. */
-export function isPassing(status: number): boolean {
+export function isTransientStatus(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429;
 }
 
@@ -52,12 +52,12 @@ export function readTokenAnswer(response: ComplianceResponse, what: string, nowM
     }
     throw new AuthenticationError(`${what} failed: HTTP ${status}${redirectOf(response)}.`, {
       ...shared,
-      code: isPassing(status) ? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' : 'FORGE_AUTH_TOKEN_REFUSED',
-      transient: isPassing(status),
+      code: isTransientStatus(status) ? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' : 'FORGE_AUTH_TOKEN_REFUSED',
+      transient: isTransientStatus(status),
     });
   }
   const code = registeredCode(json['error']);
-  const transient = isPassing(status) || PASSING.has(code);
+  const transient = isTransientStatus(status) || PASSING.has(code);
   const description = json['error_description'];
   throw new AuthenticationError(`${what} failed: ${code} (HTTP ${status}).`, {
     ...shared,

@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock.js';
-import { type DatedToken, Probation } from './probation.js';
+import { type DatedToken, RejectionTracker } from './rejection-tracker.js';
 import { Token } from '../token.js';
 
 class World implements Clock {
   time = 1_000_000;
-  readonly probation = new Probation(this);
+  readonly probation = new RejectionTracker(this);
   now = (): number => this.time;
   random = (): number => 0.5;
   after = () => () => undefined;
@@ -24,7 +24,7 @@ class World implements Clock {
   }
 }
 
-describe('Probation', () => {
+describe('RejectionTracker', () => {
   it('is for the token that was got in place of a rejected one', () => {
     const world = new World();
     const { first, second } = world.replaced();
@@ -50,8 +50,8 @@ describe('Probation', () => {
   it('ends in a pause when its token is rejected, too, by a call of its own or one that was sent again', () => {
     for (const rejectSecond of [
       ({ probation }: World, second: DatedToken) => void probation.reject(second),
-      ({ probation }: World, second: DatedToken) => probation.judge(second.token, false, second),
-      ({ probation }: World, second: DatedToken) => probation.judge(second.token, false, undefined),
+      ({ probation }: World, second: DatedToken) => probation.recordOutcome(second.token, false, second),
+      ({ probation }: World, second: DatedToken) => probation.recordOutcome(second.token, false, undefined),
     ]) {
       const world = new World();
       const { second } = world.replaced();
@@ -65,7 +65,7 @@ describe('Probation', () => {
   it('ends without a pause when its token is accepted', () => {
     const world = new World();
     const { second } = world.replaced();
-    world.probation.judge(second.token, true, second);
+    world.probation.recordOutcome(second.token, true, second);
     expect(world.probation.includes(second.token)).toBe(false);
     expect(world.probation.reject(second)).toBe(true);
   });
@@ -80,8 +80,8 @@ describe('Probation', () => {
   it('says nothing of a token that is neither on probation nor in use', () => {
     const world = new World();
     const { first, second } = world.replaced();
-    world.probation.judge(first.token, false, second);
-    world.probation.judge(first.token, true, second);
+    world.probation.recordOutcome(first.token, false, second);
+    world.probation.recordOutcome(first.token, true, second);
     expect(world.probation.includes(second.token)).toBe(true);
     expect(world.probation.reject(world.token('third'))).toBe(true);
   });

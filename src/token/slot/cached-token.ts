@@ -1,10 +1,10 @@
 import { agesOf, type TokenAges } from './refresh-policy.js';
 import type { ServiceScope } from '../runtime.js';
-import type { ShelvedToken } from './token-shelf.js';
+import type { StoredToken } from './token-store.js';
 import type { Token } from '../token.js';
 
 /** A token in use, and what is known of it. */
-export interface HeldToken extends ShelvedToken {
+export interface CachedToken extends StoredToken {
   readonly ages: TokenAges;
   /** Answered as it is, so that a warm call allocates nothing. */
   readonly promise: Promise<Token>;
@@ -13,18 +13,18 @@ export interface HeldToken extends ShelvedToken {
 }
 
 /** @param nextLook when storage is worth another look */
-export function holdToken(
-  { token, obtainedAt, generation }: ShelvedToken,
+export function toCached(
+  { token, obtainedAt, generation }: StoredToken,
   { settings, jitter }: ServiceScope,
   nextLook: number,
-): HeldToken {
+): CachedToken {
   const ages = agesOf(obtainedAt, token.expiresAt, settings, jitter);
   const promise = Promise.resolve(token);
   return { token, obtainedAt, generation, ages, promise, checkAt: Math.min(ages.dueAt, nextLook) };
 }
 
 /** Whether a stored token may take the place of `replaced`: another one, and none that is older. */
-export function supersedes(stored: ShelvedToken, replaced: ShelvedToken | undefined): boolean {
+export function supersedes(stored: StoredToken, replaced: StoredToken | undefined): boolean {
   return (
     replaced === undefined ||
     (replaced.token.fingerprint !== stored.token.fingerprint && stored.generation >= replaced.generation)

@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock.js';
 import { RenewalPause } from './renewal-pause.js';
-import type { ShelvedToken } from './token-shelf.js';
+import type { StoredToken } from './token-store.js';
 import type { Token } from '../token.js';
 
 /** A token, and when the request that brought it was started. */
-export type DatedToken = Pick<ShelvedToken, 'token' | 'obtainedAt'>;
+export type DatedToken = Pick<StoredToken, 'token' | 'obtainedAt'>;
 
 /** A token is fresh for this long: rejected so soon, another one would fare no better. */
 const FRESH_MS = 30_000;
@@ -13,13 +13,13 @@ const FRESH_MS = 30_000;
  * What services make of the tokens of one key. A token that was got in place of a rejected one is on probation: if it is
  * rejected, too, no token will do, and renewal pauses until one is accepted.
  */
-export class Probation {
+export class RejectionTracker {
   readonly #clock: Clock;
   readonly #pause: RenewalPause;
   /** Fingerprint of the token that a service rejected last; an invalidation by the app says nothing of the service. */
   #rejected: string | undefined;
   #rejectedAt = Number.NEGATIVE_INFINITY;
-  #probationer: DatedToken | undefined;
+  #replacement: DatedToken | undefined;
   /** The last token that a service accepted. */
   #good: Token | undefined;
 
@@ -30,7 +30,7 @@ export class Probation {
 
   /** Whether a rejection of `token` tells that no token will do. */
   includes(token: Token): boolean {
-    return this.#probationer?.token.fingerprint === token.fingerprint;
+    return this.#replacement?.token.fingerprint === token.fingerprint;
   }
 
   /** A service rejected the token in use. Answers false while renewal pauses: then the token stays in use. */
@@ -54,18 +54,18 @@ export class Probation {
   /** `next` is in use from now on, `last` was before. What another process had got earlier may have been revoked with it. */
   begin(next: DatedToken, last: Token | undefined): void {
     const inItsPlace = last !== undefined && last.fingerprint === this.#rejected;
-    this.#probationer = inItsPlace && next.obtainedAt >= this.#rejectedAt ? next : undefined;
+    this.#replacement = inItsPlace && next.obtainedAt >= this.#rejectedAt ? next : undefined;
   }
 
   /** What a service thought of a token that was got for it. The one on probation may not be in use any more. */
-  judge(token: Token, accepted: boolean, inUse: DatedToken | undefined): void {
+  recordOutcome(token: Token, accepted: boolean, inUse: DatedToken | undefined): void {
     if (accepted && token === this.#good && !this.#pause.begun) return;
-    const candidates = [this.#probationer, inUse];
+    const candidates = [this.#replacement, inUse];
     const judged = candidates.find((candidate) => candidate?.token.fingerprint === token.fingerprint);
     if (judged === undefined) return;
     if (!accepted) return this.#freshRejected(judged);
     this.#good = token;
-    this.#probationer = undefined;
+    this.#replacement = undefined;
     this.#pause.freshTokenAccepted();
   }
 

@@ -9,7 +9,7 @@ const CLOSE_DEADLINE_MS = 250;
 const STUCK_MS = 5_000;
 
 /** One connection, from its first command to its end. */
-interface Line {
+interface Session {
   readonly client: OwnRedisClient;
   readonly connected: Promise<unknown>;
   /** Whether it came to nothing, or was lost. */
@@ -25,10 +25,10 @@ interface Line {
  * It is made by the first command, and made anew by the next one when it is lost: nothing tries to reach a Redis that
  * nobody asks for. It keeps the process alive only while a command is under way.
  */
-export class OwnRedisConnection implements RedisConnection {
+export class DedicatedRedisConnection implements RedisConnection {
   readonly #original: RedisClient;
   readonly #clock: Clock;
-  #line: Line | undefined;
+  #session: Session | undefined;
 
   constructor(original: RedisClient, clock: Clock = systemClock) {
     this.#original = original;
@@ -51,37 +51,37 @@ export class OwnRedisConnection implements RedisConnection {
 
   /** Lets the last commands end, for a moment. A command that comes later opens it again. */
   async close(): Promise<void> {
-    const line = this.#line;
-    if (line === undefined) return;
-    this.#line = undefined;
-    const ended = Promise.allSettled(line.underWay.keys());
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    const ended = Promise.allSettled(session.underWay.keys());
     await withDeadline<unknown>(this.#clock, ended, CLOSE_DEADLINE_MS, silence).catch(() => undefined);
-    line.client.destroy();
+    session.client.destroy();
   }
 
-  #use<T>(work: (line: Line) => Promise<T>): Promise<T> {
-    if (this.#line !== undefined && (this.#line.over() || this.#isStuck(this.#line))) {
-      this.#line.client.destroy();
-      this.#line = undefined;
+  #use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    if (this.#session !== undefined && (this.#session.over() || this.#isStuck(this.#session))) {
+      this.#session.client.destroy();
+      this.#session = undefined;
     }
-    const line = (this.#line ??= this.#newLine());
-    const call = line.connected.then(() => work(line));
-    line.underWay.set(call, this.#clock.now());
-    line.client.ref();
+    const session = (this.#session ??= this.#newSession());
+    const call = session.connected.then(() => work(session));
+    session.underWay.set(call, this.#clock.now());
+    session.client.ref();
     const over = (): void => {
-      line.underWay.delete(call);
-      if (line.underWay.size === 0) line.client.unref();
+      session.underWay.delete(call);
+      if (session.underWay.size === 0) session.client.unref();
     };
     call.then(over, over);
     return call;
   }
 
-  #isStuck({ underWay }: Line): boolean {
+  #isStuck({ underWay }: Session): boolean {
     const [oldest] = underWay.values();
     return oldest !== undefined && this.#clock.now() - oldest > STUCK_MS;
   }
 
-  #newLine(): Line {
+  #newSession(): Session {
     const client = ownRedisClient(this.#original);
     let connecting = true;
     const connected = client.connect().finally(() => (connecting = false));

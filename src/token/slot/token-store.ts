@@ -4,7 +4,7 @@ import type { Admission, GuardedStorage, WriteOutcome } from '../../storage/guar
 import { Token } from '../token.js';
 
 /** A token with what is stored beside it. */
-export interface ShelvedToken {
+export interface StoredToken {
   readonly token: Token;
   /** When the request that brought it was started, epoch milliseconds. */
   readonly obtainedAt: number;
@@ -21,7 +21,7 @@ const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
 const ENDLESS_TOKEN_TTL_MS = 24 * 3_600_000;
 
 /** One token's place in shared storage. Its writes land in the order they were made. */
-export class TokenShelf {
+export class TokenStore {
   readonly #storage: () => GuardedStorage | undefined;
   readonly #key: () => string | Promise<string>;
   readonly #clock: Clock;
@@ -60,33 +60,33 @@ export class TokenShelf {
   }
 
   /** What is stored, after every write made so far. */
-  async read(): Promise<ShelvedToken | undefined> {
+  async read(): Promise<StoredToken | undefined> {
     await this.#writes;
     return this.#read();
   }
 
-  put(shelved: ShelvedToken): Promise<WriteOutcome> {
-    return this.#write(() => this.#put(shelved));
+  put(stored: StoredToken): Promise<WriteOutcome> {
+    return this.#write(() => this.#put(stored));
   }
 
   /**
-   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers what it buried.
+   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers what it previous.
    * @param whole its refresh token is no good either
    */
-  async bury(target: Token | undefined, whole = false): Promise<Token | undefined> {
-    let buried: Token | undefined;
+  async writeTombstone(target: Token | undefined, whole = false): Promise<Token | undefined> {
+    let previous: Token | undefined;
     await this.#write(async () => {
       const stored = await this.#read();
       if (stored === undefined) return;
       const left = whole && stored.token.refreshToken !== undefined;
       if (stored.rejected === true && !left) return;
       if (target !== undefined && stored.token.fingerprint !== target.fingerprint) return;
-      buried = stored.token;
+      previous = stored.token;
       const token = whole ? stored.token.with({ refreshToken: undefined }) : stored.token;
       await this.#put({ ...stored, token, rejected: true, generation: stored.generation + 1 });
       this.announce();
     });
-    return buried;
+    return previous;
   }
 
   /** Asks for the right to renew the token alone. */
@@ -167,7 +167,7 @@ export class TokenShelf {
     this.#onChange();
   }
 
-  async #read(): Promise<ShelvedToken | undefined> {
+  async #read(): Promise<StoredToken | undefined> {
     const storage = this.#storage();
     const envelope = storage && (await storage.read(await this.#watchedKey(storage)));
     if (envelope === undefined) return undefined;
@@ -178,14 +178,14 @@ export class TokenShelf {
     }
   }
 
-  async #put(shelved: ShelvedToken): Promise<WriteOutcome> {
+  async #put(stored: StoredToken): Promise<WriteOutcome> {
     const storage = this.#storage();
     if (storage === undefined) return 'failed';
     const keptApart = storage.sharedWithoutLock && !this.#irreplaceable;
-    const token = keptApart ? shelved.token.with({ refreshToken: undefined }) : shelved.token;
-    const envelope = { ...shelved, token: Token.record(token) };
+    const token = keptApart ? stored.token.with({ refreshToken: undefined }) : stored.token;
+    const envelope = { ...stored, token: Token.record(token) };
     const irreplaceable = this.#irreplaceable && token.refreshToken !== undefined;
-    return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(shelved), { irreplaceable });
+    return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(stored), { irreplaceable });
   }
 
   #write<T>(work: () => Promise<T>): Promise<T> {
@@ -195,7 +195,7 @@ export class TokenShelf {
   }
 
   /** As long as the refresh token is good, else as long as the access token is. */
-  #ttlMs({ token, obtainedAt }: ShelvedToken): number {
+  #ttlMs({ token, obtainedAt }: StoredToken): number {
     const now = this.#clock.now();
     const access = (token.expiresAt ?? now + ENDLESS_TOKEN_TTL_MS) - now;
     if (token.refreshToken === undefined) return access;

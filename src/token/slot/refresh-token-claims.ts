@@ -1,23 +1,23 @@
 import type { Clock } from '../../clock.js';
 import type { Lease } from '../../lock/token-lock.js';
-import { refreshExpiryOf, type ShelvedToken, type TokenShelf } from './token-shelf.js';
+import { refreshExpiryOf, type StoredToken, type TokenStore } from './token-store.js';
 import type { Token } from '../token.js';
 
 /** The right to send a refresh token: from then on it counts as spent, whatever becomes of the request. */
-export interface Redemption {
+export interface RefreshTokenClaim {
   /** The issuer has certainly not taken it: it may be sent again. */
-  giveBack(): Promise<void>;
+  release(): Promise<void>;
 }
 
 /** Asks for the right to send a refresh token. Undefined refuses it: the grant is to be run instead. */
-export type Redeem = () => Promise<Redemption | undefined>;
+export type ClaimRefreshToken = () => Promise<RefreshTokenClaim | undefined>;
 
-/** What a redemption is decided on. */
-export interface RedemptionCase {
+/** What a claim is decided on. */
+export interface ClaimContext {
   /** The newest token known, here or in storage. */
-  readonly known: ShelvedToken | undefined;
+  readonly known: StoredToken | undefined;
   /** What storage has. */
-  readonly stored: ShelvedToken | undefined;
+  readonly stored: StoredToken | undefined;
   /** Undefined where there is none to be had. */
   readonly lease: Pick<Lease, 'generation'> | undefined;
 }
@@ -26,8 +26,8 @@ export interface RedemptionCase {
  * Sees to it that a one-time refresh token is sent once: not by two processes, and not again by the same one when
  * nobody knows what became of the first time.
  */
-export class Redemptions {
-  readonly #shelf: TokenShelf;
+export class RefreshTokenClaims {
+  readonly #store: TokenStore;
   readonly #clock: Clock;
   /** The refresh token that was sent last, unless the issuer has let it be. */
   #spent: string | undefined;
@@ -36,39 +36,39 @@ export class Redemptions {
   readonly #rerunnable: boolean;
 
   /** @param rerunnable whether the grant can take the place of a refresh token that had better not be sent */
-  constructor(shelf: TokenShelf, clock: Clock, rerunnable: boolean) {
+  constructor(store: TokenStore, clock: Clock, rerunnable: boolean) {
     this.#rerunnable = rerunnable;
-    this.#shelf = shelf;
+    this.#store = store;
     this.#clock = clock;
   }
 
   /** The token whose refresh token may be redeemed. */
-  candidate({ known, stored, lease }: RedemptionCase): Token | undefined {
+  candidate({ known, stored, lease }: ClaimContext): Token | undefined {
     if (known?.token.refreshToken === undefined) return known?.token;
     const { refreshToken } = known.token;
     const expiry = refreshExpiryOf(known.token, known.obtainedAt);
     const ranOut = expiry !== undefined && expiry <= this.#clock.now();
     // What storage does not show as it is known here, another process may have redeemed.
     const contended =
-      this.#rerunnable && this.#shelf.shared && (lease === undefined || stored?.token.refreshToken !== refreshToken);
+      this.#rerunnable && this.#store.shared && (lease === undefined || stored?.token.refreshToken !== refreshToken);
     const spent = this.#rerunnable && (known.redeeming === true || refreshToken === this.#spent);
     if (refreshToken === this.#refused) return known.token.with({ refreshToken: undefined });
     return ranOut || contended || spent ? undefined : known.token;
   }
 
   /** Written down before it is sent, for the others: this process may not live to tell. */
-  async redeem({ known, lease }: RedemptionCase): Promise<Redemption | undefined> {
+  async claim({ known, lease }: ClaimContext): Promise<RefreshTokenClaim | undefined> {
     const refreshToken = known?.token.refreshToken;
     if (known === undefined || (this.#rerunnable && refreshToken === this.#spent)) return undefined;
     const note = async (redeeming: boolean): Promise<boolean> => {
-      if (lease === undefined || !this.#shelf.shared) return true;
-      const outcome = await this.#shelf.put({ ...known, redeeming, generation: lease.generation });
+      if (lease === undefined || !this.#store.shared) return true;
+      const outcome = await this.#store.put({ ...known, redeeming, generation: lease.generation });
       return outcome === 'written' || (outcome === 'failed' && !this.#rerunnable);
     };
     if (!(await note(true))) return undefined;
     this.#spent = refreshToken;
     return {
-      giveBack: async () => {
+      release: async () => {
         this.#spent = undefined;
         await note(false);
       },
@@ -76,12 +76,12 @@ export class Redemptions {
   }
 
   /** The issuer refused it, and no grant takes its place: it is not sent again, here or elsewhere. */
-  async refused({ known, lease }: RedemptionCase): Promise<void> {
+  async refused({ known, lease }: ClaimContext): Promise<void> {
     if (known === undefined) return;
     this.#refused = known.token.refreshToken;
     const token = known.token.with({ refreshToken: undefined });
     const generation = Math.max(known.generation + 1, lease?.generation ?? 0);
-    await this.#shelf.put({ ...known, token, redeeming: false, generation });
+    await this.#store.put({ ...known, token, redeeming: false, generation });
   }
 
   /** A token came of it: its refresh token is good, be it the same. */

@@ -3,7 +3,7 @@ import { ForgeHttpClient, type ServiceHandle } from '../client/forge-http-client
 import { ConfigurationError } from '../errors.js';
 import type { ForgeServiceOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
 import type { ApplicationScope } from './host.js';
-import { nameService, resolveService } from './service-resolver.js';
+import { withServiceName, resolveService } from './service-resolver.js';
 import { hasTokenOptions } from './auth-resolver.js';
 import { boundPipelineOf, createTokenSource, definedPipelineOf } from './token-source.factory.js';
 import type { TokenLock } from '../lock/token-lock.js';
@@ -29,15 +29,15 @@ export interface ServiceSurroundings extends ApplicationScope {
   overridingTokens(name: string, ours: TokenManager): unknown;
   /** Names of the services that are declared. */
   names(): string[];
-  find(name: string): ServiceEntry | undefined;
+  find(name: string): ServiceRuntime | undefined;
   /** The application's storage, under a lock of a service's own; undefined until the application has started. */
-  guardCommon(lock: TokenLock): GuardedStorage | undefined;
+  guardDefault(lock: TokenLock): GuardedStorage | undefined;
   /** The service's client was closed. */
   release(): Promise<void>;
 }
 
 /** One service of an application: what is injected is there at once, and opened when it is used or the application starts. */
-export class ServiceEntry implements ServiceHandle {
+export class ServiceRuntime implements ServiceHandle {
   readonly name: string;
   readonly client: ForgeHttpClient;
   /** The pipeline behind the service's tokens; one of a service without throws when it is used. */
@@ -57,7 +57,7 @@ export class ServiceEntry implements ServiceHandle {
   /** Token options that the injected manager stands for, known when the service is opened. */
   #tokenOptions: TokenAuthOptions | undefined;
   /** A manager that the app made, and will close. */
-  #givenManager: TokenManager | undefined;
+  #externalManager: TokenManager | undefined;
   /** What a test has put in the place of the manager. */
   #override: unknown;
   /** Managers of further token options: members of a composite. */
@@ -88,7 +88,7 @@ export class ServiceEntry implements ServiceHandle {
     this.#given = options;
     this.#options = ownServiceOptions(options);
     const manager = (this.#options.auth as TokenAuthOptions | undefined)?.tokenManager;
-    if (manager instanceof TokenManager) this.#givenManager = manager;
+    if (manager instanceof TokenManager) this.#externalManager = manager;
   }
 
   get core(): ClientCore | undefined {
@@ -106,7 +106,7 @@ export class ServiceEntry implements ServiceHandle {
 
   /** What the client's own tokens are from, whatever is injected. */
   get #manager(): TokenManager {
-    return this.#override === undefined ? (this.#givenManager ?? this.#ownTokens) : this.#ownTokens;
+    return this.#override === undefined ? (this.#externalManager ?? this.#ownTokens) : this.#ownTokens;
   }
 
   get tokens(): TokenManager | undefined {
@@ -133,13 +133,13 @@ export class ServiceEntry implements ServiceHandle {
   /** Checks the service. @throws {ConfigurationError} */
   open(): Promise<ClientCore> {
     this.#opening ??= this.#openOnce().catch((error: unknown) => {
-      throw nameService(error, this.name);
+      throw withServiceName(error, this.name);
     });
     return this.#opening;
   }
 
   /** Checks the service and its tokens. @throws {ConfigurationError} */
-  async openWhole(): Promise<void> {
+  async openWithTokens(): Promise<void> {
     await this.open();
     if (this.#tokenOptions !== undefined) await this.#ownTokens.ready();
     await Promise.all(this.#furtherManagers.map((manager) => manager.ready()));
@@ -166,7 +166,7 @@ export class ServiceEntry implements ServiceHandle {
   }
 
   get #hasTokens(): boolean {
-    return this.#tokenOptions !== undefined || this.#givenManager !== undefined;
+    return this.#tokenOptions !== undefined || this.#externalManager !== undefined;
   }
 
   async #openOnce(): Promise<ClientCore> {
@@ -202,7 +202,7 @@ export class ServiceEntry implements ServiceHandle {
     const given = auth.tokenManager !== undefined && typeof auth.tokenManager !== 'string';
     if (given && this.#override === undefined) {
       const manager = auth.tokenManager as TokenManager;
-      if (this.#tokenOptions === undefined) this.#givenManager ??= manager;
+      if (this.#tokenOptions === undefined) this.#externalManager ??= manager;
       return manager;
     }
     if (this.#tokenOptions === undefined) {
@@ -216,7 +216,7 @@ export class ServiceEntry implements ServiceHandle {
 
   /** Where its tokens are kept, and locked, if not as the application's others are. */
   #ownStorage(): GuardedStorage | undefined {
-    if (this.#lock !== undefined) this.#storage ??= this.#around.guardCommon(this.#lock);
+    if (this.#lock !== undefined) this.#storage ??= this.#around.guardDefault(this.#lock);
     return this.#storage;
   }
 
@@ -242,7 +242,7 @@ export class ServiceEntry implements ServiceHandle {
       if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
       return await createTokenSource(this.name, auth, this.#around, () => this.#ownStorage(), events, this.baseUrl);
     } catch (error) {
-      throw nameService(error, this.name);
+      throw withServiceName(error, this.name);
     }
   }
 
