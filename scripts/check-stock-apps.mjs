@@ -63,8 +63,10 @@ async function checkApp(app, manager, setup) {
   }
   const builders = setup.builders.flatMap((builder) => BUILDER_PACKAGES[builder]);
   if (builders.length > 0) install(folder, manager, `npm install -D ${[...new Set(builders)].join(' ')}`);
-  say(`${app}, ${manager}: nest generate`);
-  run('npx', ['--no-install', 'nest', 'generate', '-c', 'nestjs-forge-auth', 'nest-add'], folder);
+  say(`${app}, ${manager}: nest add, nest generate`);
+  // What is packed here is in no registry: it is installed already.
+  run('npx', ['--no-install', 'nest', 'add', 'nestjs-forge-auth', '--skip-install'], folder);
+  if (!existsSync(join(folder, 'src/api/api.module.ts'))) throw new Error('nest add made no service');
   run('npx', ['--no-install', 'nest', 'generate', '-c', 'nestjs-forge-auth', 'service', 'billing'], folder);
   if (!existsSync(join(folder, 'src/billing/billing.module.ts'))) throw new Error('nest generate made no service');
   for (const version of setup.nodes) {
