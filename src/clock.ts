@@ -68,13 +68,37 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 
 /** A deadline is counted in so many parts. */
 const DEADLINE_PARTS = 10;
+/** A part that took so many times as long as it should was no time for anybody: the process stood still. */
+const STOOD_STILL = 2;
 
 /**
- * Settles as `work` does, unless `deadlineMs` passes first: then rejects with what `onTimeout` makes.
- * The work itself goes on; a late failure of it is swallowed, never an unhandled rejection.
+ * Runs `task` when `deadlineMs` of the process's own time have passed. Returns a function that cancels it.
  *
- * A busy event loop is no timeout: while it is blocked, work that takes several turns (to connect, then to ask) stands
- * still. The deadline is counted in parts, so that a pause of any length costs one of them.
+ * A busy event loop, or a process that was frozen, is no timeout: work that takes several turns (to connect, then to ask)
+ * stands still meanwhile. The deadline is counted in parts; one in which the process stood still is counted again.
+ */
+export function afterOwnTime(clock: Clock, deadlineMs: number, task: () => void): () => void {
+  const partMs = deadlineMs / DEADLINE_PARTS;
+  let partsLeft = DEADLINE_PARTS;
+  let repeatsLeft = DEADLINE_PARTS;
+  let cancel: () => void;
+  const countPart = (): void => {
+    const startedAt = monotonicNow(clock);
+    cancel = clock.after(partMs, () => {
+      const stoodStill = monotonicNow(clock) - startedAt > partMs * STOOD_STILL;
+      if (stoodStill && repeatsLeft > 0) repeatsLeft -= 1;
+      else partsLeft -= 1;
+      if (partsLeft > 0) countPart();
+      else task();
+    });
+  };
+  countPart();
+  return () => cancel();
+}
+
+/**
+ * Settles as `work` does, unless `deadlineMs` of the process's own time pass first: then rejects with what `onTimeout`
+ * makes. The work itself goes on; a late failure of it is swallowed, never an unhandled rejection.
  */
 export function withDeadline<T>(
   clock: Clock,
@@ -83,17 +107,8 @@ export function withDeadline<T>(
   onTimeout: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    let partsLeft = DEADLINE_PARTS;
-    let cancel: () => void;
-    const countPart = (): void => {
-      cancel = clock.after(deadlineMs / DEADLINE_PARTS, () => {
-        partsLeft -= 1;
-        if (partsLeft > 0) countPart();
-        // The last part and the answer may be due at once, the timer first: the answer still counts.
-        else setImmediate(() => reject(onTimeout()));
-      });
-    };
-    countPart();
-    work.then(resolve, reject).finally(() => cancel());
+    // The last part and the answer may be due at once, the timer first: the answer still counts.
+    const cancel = afterOwnTime(clock, deadlineMs, () => setImmediate(() => reject(onTimeout())));
+    work.then(resolve, reject).finally(cancel);
   });
 }

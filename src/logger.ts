@@ -15,3 +15,21 @@ const nothing = (): void => undefined;
 
 /** A logger that says nothing: the default outside Nest. */
 export const silentLogger: ForgeLogger = Object.freeze({ debug: nothing, log: nothing, warn: nothing, error: nothing });
+
+/**
+ * The same logger, which fails nobody: one that throws, or whose promise rejects, loses its line and nothing else. A full
+ * disk must neither fail a call nor end a process.
+ */
+export function guardedLogger(logger: ForgeLogger): ForgeLogger {
+  const guarded =
+    (level: keyof ForgeLogger) =>
+    (message: unknown, ...details: unknown[]): void => {
+      try {
+        const written: unknown = logger[level]?.(message, ...details);
+        if (written instanceof Promise) written.catch(nothing);
+      } catch {
+        // Nowhere is left to say it.
+      }
+    };
+  return { debug: guarded('debug'), log: guarded('log'), warn: guarded('warn'), error: guarded('error') };
+}

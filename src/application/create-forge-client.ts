@@ -1,6 +1,6 @@
 import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
-import { type ForgeLogger, silentLogger } from '../logger.js';
+import { type ForgeLogger, guardedLogger, silentLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { ForgeAuthApplication } from './application.js';
 import type { Telemetry } from './telemetry.js';
@@ -46,7 +46,7 @@ export function createForgeClient(service: ForgeServiceOptions, given: ForgeClie
     refuse: (problem) => new ConfigurationError(`createForgeClient("${String(service?.name)}"): ${problem}`),
   });
   const options = ownOptions(given);
-  const application = new ForgeAuthApplication(host(options.logger ?? silentLogger));
+  const application = new ForgeAuthApplication(host(guardedLogger(options.logger ?? silentLogger)));
   application.configure({
     services: [service],
     ...(options.lock === undefined ? undefined : { lock: options.lock }),

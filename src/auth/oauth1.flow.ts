@@ -1,6 +1,6 @@
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
-import { silentLogger } from '../logger.js';
+import { guardedLogger, silentLogger } from '../logger.js';
 import { redactUrl } from '../redaction/redact.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
@@ -47,12 +47,12 @@ export class OAuth1Flow {
   constructor(options: OAuth1FlowOptions) {
     checkFlowOptions(options, OWNER);
     const signing = resolveSigning(options, OWNER);
-    const { clock = systemClock, logger = silentLogger, token, tokenSecret, encryption } = options;
+    const { clock = systemClock, token, tokenSecret, encryption } = options;
     this.#options = { ...options };
     this.#endpoint = new TokenEndpoint(signing, options.method ?? 'POST', options.http, clock);
     this.#storage = new GuardedStorage(storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), OWNER), {
       clock,
-      logger,
+      logger: guardedLogger(options.logger ?? silentLogger),
       encryption: encryption && new TokenEncryption(encryption),
     });
     const kept = {

@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { ForgeAuthError } from '../errors.js';
+import { guardedLogger } from '../logger.js';
 import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
 import { type ForgeAuthProblem, problemOf } from './forge-auth.problem.js';
 import { answerWithProblem, forgeAuthErrorOf, type ProblemAnswer } from './problem-answer.js';
@@ -40,7 +41,7 @@ class AnyForgeAuthError {
  */
 @Catch(AnyForgeAuthError)
 export class ForgeAuthExceptionFilter implements ExceptionFilter {
-  readonly #logger = new Logger('ForgeAuth');
+  readonly #logger = guardedLogger(new Logger('ForgeAuth'));
   readonly #passStatuses: ReadonlySet<number>;
 
   /** @throws {ConfigurationError} when an option is malformed or unknown */

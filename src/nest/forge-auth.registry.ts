@@ -11,7 +11,7 @@ import {
 import { ModuleRef } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
 import type { Clock } from '../clock.js';
-import type { ForgeLogger } from '../logger.js';
+import { type ForgeLogger, guardedLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';
 import { ForgeAuthApplication } from '../application/application.js';
 import type { Host } from '../application/host.js';
@@ -49,7 +49,7 @@ export class ForgeAuthRegistry
   readonly #logger: ForgeLogger;
 
   constructor(@Inject(ModuleRef) moduleRef: ModuleRef, @Optional() @Inject(FORGE_AUTH_CLOCK) clock?: Clock) {
-    const logger = new NestLogger('ForgeAuth');
+    const logger = guardedLogger(new NestLogger('ForgeAuth'));
     super(hostOf(moduleRef, logger, clock));
     this.#moduleRef = moduleRef;
     this.#logger = logger;

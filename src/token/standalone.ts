@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.js';
-import { type ForgeLogger, silentLogger } from '../logger.js';
+import { type ForgeLogger, guardedLogger, silentLogger } from '../logger.js';
 import { Observers } from '../observer.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
@@ -56,7 +56,8 @@ export function standaloneScope(
   keyName: string,
   events: SlotEvents = silentEvents,
 ): ServiceScope {
-  const { name, clock = systemClock, logger = silentLogger, lock } = options;
+  const { name, clock = systemClock, lock } = options;
+  const logger = guardedLogger(options.logger ?? silentLogger);
   const encryption = options.encryption && new TokenEncryption(options.encryption);
   const observer = new Observers();
   const guards: GuardedStorage[] = [];

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { ClientClosedError, ConfigurationError, InvalidRequestError } from '../errors.js';
+import { guardedLogger } from '../logger.js';
 import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
 import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
@@ -193,7 +194,7 @@ function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSo
   const owner = name === undefined ? 'TokenManager' : `TokenManager "${String(name)}"`;
   checkOptions(options, MANAGER_RULES, {
     refuse: (problem) => new ConfigurationError(`${owner}: ${problem}`),
-    warn: (problem) => options.logger?.warn(`${owner}: ${problem}`),
+    warn: (problem) => options.logger && guardedLogger(options.logger).warn(`${owner}: ${problem}`),
   });
   if (typeof (provider as Partial<TokenProvider> | undefined)?.fetchToken !== 'function') {
     throw new ConfigurationError(`${owner}: provider must have a method fetchToken().`);

@@ -50,6 +50,53 @@ const alwaysRejects = (): void => {
 
 const quick = { baseDelayMs: 1, jitter: false } as const;
 
+describe('a redirect to a login page in place of a 401', () => {
+  beforeEach(() => {
+    server.handler = ({ path, headers }, response) => {
+      const token = headers.authorization?.replace('Bearer ', '') ?? '';
+      if (path === '/login') return give(response, { body: 'Please sign in.' });
+      give(
+        response,
+        endpoint.isValid(token) ? { json: { ok: true } } : { status: 302, headers: { location: '/login' } },
+      );
+    };
+  });
+
+  it.each<[string, AuthRetryStrategy]>([
+    ['of any 302', new SimpleAuthRetryStrategy({ statuses: [401, 302] })],
+    [
+      'of where it leads',
+      new ConditionalAuthRetryStrategy({
+        shouldRetry: ({ status, headers }) => status === 302 && headers['location'] === '/login',
+      }),
+    ],
+  ])('replaces the token where the strategy says so %s, before it is followed', async (_what, retry) => {
+    const client = clientWith(retry);
+    await client.get('/');
+    endpoint.revokeAll();
+    await expect(client.get('/')).resolves.toMatchObject({ status: 200, data: { ok: true } });
+    expect(server.requests.map(({ path }) => path)).toEqual(['/', '/', '/']);
+    expect(tokensSent()).toEqual([1, 1, 2]);
+  });
+
+  it('is followed when the new token meets it, too', async () => {
+    const client = clientWith(new SimpleAuthRetryStrategy({ statuses: [302] }));
+    await client.get('/');
+    endpoint.configure({ respond: () => ({ json: { access_token: 'good-for-nothing', expires_in: 3_600 } }) });
+    endpoint.revokeAll();
+    expect((await client.get('/')).data).toBe('Please sign in.');
+    expect(server.requests.map(({ path }) => path)).toEqual(['/', '/', '/', '/login']);
+  });
+
+  it('is followed as any other where no strategy speaks of it', async () => {
+    const client = clientWith();
+    await client.get('/');
+    endpoint.revokeAll();
+    expect((await client.get('/')).data).toBe('Please sign in.');
+    expect(endpoint.tokenRequests).toBe(1);
+  });
+});
+
 describe('a rejected token', () => {
   it.each<[string, AuthRetryStrategy | undefined]>([
     ['no strategy given', undefined],

@@ -10,7 +10,7 @@ import { type AuthorizationServer, startAuthorizationServer } from '../support/a
 import { createCertificate } from '../support/certificate.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection, World } from '../tokens/world.js';
+import { recordingLogger, rejection, World } from '../tokens/world.js';
 
 const world = new World();
 let server: RecordingServer;
@@ -124,6 +124,53 @@ describe('revocation and introspection', () => {
     });
     const error = await rejection((async () => managerOf(provider).getToken())());
     expect(error.message).toMatch(/revocationAuthMethod private_key_jwt needs a clientKey/);
+  });
+});
+
+describe('a method that the issuer does not list', () => {
+  const listed = { token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', '<canary-4711>'] };
+
+  it.each(['client_secret_basic', 'header'] as const)(
+    'is used where it is the one that is named (%s), and one line says what is listed',
+    async (authMethod) => {
+      lists = listed;
+      const logger = recordingLogger();
+      const provider = new ClientCredentialsTokenProvider({ issuer: server.origin, ...SECRET, authMethod });
+      const manager = world.closeLater(new TokenManager({ name: 'orders', provider, logger }));
+      await manager.getToken();
+      await manager.forceRefresh();
+      expect(server.requests.filter(({ method }) => method === 'POST').map(credentialOf)).toEqual(['basic', 'basic']);
+      expect(logger.warnings).toEqual([
+        expect.stringMatching(
+          /the issuer does not list authMethod client_secret_basic; it lists client_secret_post, private_key_jwt\.$/,
+        ),
+      ]);
+    },
+  );
+
+  it.each<[string, Record<string, unknown>]>([
+    ['it is listed', { token_endpoint_auth_methods_supported: ['client_secret_post'] }],
+    ['the issuer lists nothing', {}],
+  ])('is not spoken of where %s', async (_when, document) => {
+    lists = document;
+    const logger = recordingLogger();
+    const provider = new ClientCredentialsTokenProvider({
+      issuer: server.origin,
+      ...SECRET,
+      authMethod: 'client_secret_post',
+    });
+    await world.closeLater(new TokenManager({ name: 'orders', provider, logger })).getToken();
+    expect(logger.warnings).toEqual([]);
+  });
+
+  it('is an error that says what is listed, where the issuer is to choose', async () => {
+    lists = listed;
+    const options = { issuer: server.origin, ...SECRET, authMethod: ['client_secret_basic'] } as const;
+    const error = await rejection(managerOf(new ClientCredentialsTokenProvider(options)).getToken());
+    expect(error.message).toContain(
+      'the issuer supports none of client_secret_basic; it lists client_secret_post, private_key_jwt. Set authMethod',
+    );
+    expect(error.message).not.toContain('4711');
   });
 });
 

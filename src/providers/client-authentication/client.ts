@@ -39,8 +39,21 @@ export class Client {
   /** Those of endpoints that have ways of their own. */
   readonly #elsewhere: ReadonlyMap<ClientAuthEndpoint, readonly ClientAuthentication[]>;
 
-  /** @throws {ConfigurationError} when `authMethod` is unknown, or the material for it is missing */
-  constructor(options: ClientAuthOptions, owner: string, clock: Clock = systemClock) {
+  readonly #warn: (problem: string) => void;
+  /** Whether it was said that the issuer does not list the one method that is configured. */
+  #saidUnlisted = false;
+
+  /**
+   * @param warn told once of a method that is configured by name, and that the issuer does not list
+   * @throws {ConfigurationError} when `authMethod` is unknown, or the material for it is missing
+   */
+  constructor(
+    options: ClientAuthOptions,
+    owner: string,
+    clock: Clock = systemClock,
+    warn: (problem: string) => void = () => undefined,
+  ) {
+    this.#warn = warn;
     const { clientId, clientSecret, authMethod } = options;
     this.id = clientId ?? '';
     this.#options = options;
@@ -83,13 +96,25 @@ export class Client {
     offered: readonly string[] | undefined,
   ): ClientAuthentication {
     const [first] = candidates;
-    if (first !== undefined && (offered === undefined || !this.#mayChoose(option))) return first;
+    if (first !== undefined && (offered === undefined || !this.#mayChoose(option))) {
+      if (offered !== undefined && offered !== UNLISTED) this.#noteUnlisted(first, option, offered);
+      return first;
+    }
     const chosen = firstOf(candidates, offered ?? []) ?? candidates.find(({ listed }) => listed === 'maybe');
     if (chosen !== undefined) return chosen;
     const names = candidates.map(({ name }) => name).join(', ');
     throw new ConfigurationError(
-      `${this.#owner}: the issuer supports none of ${names}. Set ${option} to what it asks for.`,
+      `${this.#owner}: the issuer supports none of ${names}; it lists ${namesOf(offered ?? [])}. Set ${option} to one of them.`,
     );
+  }
+
+  /** One method by name is used whatever the issuer lists: many lists are incomplete. */
+  #noteUnlisted({ name, listed }: ClientAuthentication, option: keyof ClientOptions, offered: readonly string[]): void {
+    const asked = ALIASES[name] ?? name;
+    const isCustom = !KNOWN.has(name);
+    if (this.#saidUnlisted || isCustom || listed === 'maybe' || offered.includes(asked)) return;
+    this.#saidUnlisted = true;
+    this.#warn(`${this.#owner}: the issuer does not list ${option} ${asked}; it lists ${namesOf(offered)}.`);
   }
 
   /** Whether the server's list decides: one method by name is the app's decision. */
@@ -166,4 +191,12 @@ function preferred(material: ClientMaterial): readonly ClientAuthentication[] {
   const byCertificate = hasCertificate(http?.tls) && (issuer !== undefined || clientSecret === undefined);
   const certain = found.filter((definition) => definition.name !== 'tls_client_auth' || byCertificate);
   return (certain.length > 0 ? certain : [none]).map((definition) => definition.bind(material));
+}
+
+const KNOWN: ReadonlySet<string> = new Set(CLIENT_AUTHENTICATIONS.map(({ name }) => name));
+
+/** Of an issuer's words, those that are registered. */
+function namesOf(offered: readonly string[]): string {
+  const known = offered.filter((name) => KNOWN.has(name));
+  return known.length === 0 ? 'none that is known here' : known.join(', ');
 }

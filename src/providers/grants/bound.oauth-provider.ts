@@ -59,7 +59,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     this.#identity = identity;
     this.#ownIdentity = ownIdentity;
     this.issuer = new Issuer(options, environment, owner);
-    this.client = new Client(options, owner, environment.clock);
+    this.client = new Client(options, owner, environment.clock, (problem) => environment.logger.warn(problem));
     this.dpop =
       options.dpop === undefined
         ? undefined

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import { afterOwnTime, type Clock } from '../../clock.js';
 
 /**
  * One piece of work that many callers wait for.
@@ -18,7 +18,7 @@ export class Flight<T> {
     const { signal } = this.#controller;
     this.settled = new Promise<T>((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      const cancel = clock.after(deadlineMs, () => this.abort(onDeadline()));
+      const cancel = afterOwnTime(clock, deadlineMs, () => this.abort(onDeadline()));
       work(signal)
         .then(resolve, reject)
         .finally(() => {

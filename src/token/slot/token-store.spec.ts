@@ -13,7 +13,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Records what is written; no other process sees it. */
 class Store implements TokenStorage, TokenSignal {
-  readonly shared = false;
+  shared = false;
   readonly values = new Map<string, string>();
   readonly ttls: (number | undefined)[] = [];
   readonly log: string[] = [];
@@ -81,6 +81,14 @@ describe('TokenStore', () => {
     const read = await start(store).tokenStore.read();
     expect(read).toMatchObject({ obtainedAt: NOW, generation: NOW, redeeming: true });
     expect(read?.token).toMatchObject({ accessToken: 'a', refreshToken: 'r', extra: { tenant: 7 } });
+  });
+
+  it('keeps the refresh token to itself where others see what is stored, and no lock orders them', async () => {
+    const store = new Store();
+    store.shared = true;
+    const { tokenStore } = start(store);
+    await tokenStore.put(stored('a', { token: withRefreshToken() }));
+    expect((await tokenStore.read())?.token.refreshToken).toBeUndefined();
   });
 
   it('has nothing without a storage, and writes nothing', async () => {
