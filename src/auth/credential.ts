@@ -1,5 +1,6 @@
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import type { CredentialSource } from './authenticator.js';
+import { concealedCause } from '../redaction/own-cause.js';
 import { noteSecret } from '../redaction/known-secrets.js';
 
 /** @throws {ConfigurationError} unless `source` is a text that a header can carry, or a function */
@@ -54,7 +55,8 @@ export async function readText(
     value = await source();
   } catch (cause) {
     if (cause instanceof ForgeAuthError) throw cause;
-    throw failed(`its function threw`, what, serviceName, cause);
+    const thrown = concealedCause(cause);
+    throw failed(`its function threw ${thrown.summary}`, what, serviceName, thrown);
   }
   noteSecret(value);
   if (typeof value === 'string') return value;

@@ -169,11 +169,12 @@ export class BoundPipeline {
   }
 
   #createSurroundings(): FlightSurroundings {
-    const { clock, logger, serviceName, settings } = this.#scope;
+    const { clock, logger, revealCauses, serviceName, settings } = this.#scope;
     return {
       graph: this.graph,
       clock,
       logger,
+      revealCauses,
       serviceName,
       deadlineMs: settings.deadlineMs,
       owner: (step) => this.#owner(step),

@@ -15,7 +15,7 @@ import { type StepContext, TokenWanted } from './fetch-context.js';
 import { certificateIdentity, fetcherIdentity } from './step-identity.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
-import { ownCause } from '../redaction/own-cause.js';
+import { ownCause, revealOwnCause } from '../redaction/own-cause.js';
 
 /** A step whose token comes from a grant or a provider of one's own. */
 export interface ProviderStep {
@@ -115,6 +115,7 @@ async function fetch(fetcher: TokenFetcher, context: FetchContext, reveal: boole
   try {
     return await fetcher.fetch(context);
   } catch (error) {
+    revealOwnCause(error, reveal);
     if (error instanceof ForgeAuthError || error instanceof TokenWanted || context.signal.aborted) throw error;
     const secrets = fetcher.dependsOn?.filter((name) => context.has(name)).map((name) => context.accessToken(name));
     throw ownCause(error, { reveal, secrets: secrets ?? [] });

@@ -2,7 +2,7 @@ import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { AuthenticationError } from '../errors.js';
 import { linkSignals } from '../http/signals.js';
-import { RedactedCause } from '../redaction/redact.js';
+import { ownCause } from '../redaction/own-cause.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import { tokenFailure } from '../token/token-failure.js';
@@ -19,6 +19,7 @@ export interface FlightSurroundings {
   readonly graph: StepGraph;
   readonly clock: Clock;
   readonly logger: ForgeLogger;
+  readonly revealCauses: boolean;
   readonly serviceName: string | undefined;
   /** Longest time that one fetch may take, where the step does not say. */
   readonly deadlineMs: number;
@@ -171,7 +172,8 @@ export class StepFlight {
       await this.#step.onFetchError?.(failure, this.#context);
     } catch (error) {
       const owner = this.#around.owner(this.#step.name);
-      this.#around.logger.warn(`onFetchError of ${owner} failed: ${new RedactedCause(error).message}.`);
+      const { summary, frames } = ownCause(error, { reveal: this.#around.revealCauses });
+      this.#around.logger.warn(`onFetchError of ${owner} failed: ${summary}.${frames}`);
     }
   }
 

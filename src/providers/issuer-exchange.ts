@@ -1,7 +1,8 @@
 import type { Configuration, ServerMetadata } from 'openid-client';
-import { AuthenticationError } from '../errors.js';
+import { AuthenticationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
+import { concealedCause } from '../redaction/own-cause.js';
 import { tokenFailure } from '../token/token-failure.js';
 import type { Client } from './client-authentication/client.js';
 import type { ClientAuthEndpoint } from './client-authentication/client-authentication.js';
@@ -95,7 +96,7 @@ export class IssuerExchange {
     let seen: Omit<ExchangeResult<T>, 'result'> | undefined;
     // Loaded when first used: an app that needs no such issuer starts without it.
     const openid = await import('openid-client');
-    const configuration = await this.#configuration(request.endpoint);
+    const configuration = await this.#configuration(request.endpoint, (error) => (failure = error));
     configuration[openid.customFetch] = async (url, options) => {
       try {
         seen = await this.#fetch(url, options as unknown as FetchOptions, request, what);
@@ -119,7 +120,11 @@ export class IssuerExchange {
     }
   }
 
-  async #configuration(endpoint: ClientAuthEndpoint | undefined): Promise<Configuration> {
+  /** @param onFailure learns what authenticating threw, which `openid-client` says nothing of */
+  async #configuration(
+    endpoint: ClientAuthEndpoint | undefined,
+    onFailure: (error: unknown) => void,
+  ): Promise<Configuration> {
     const { issuer, client } = this;
     const metadata = await issuer.metadata();
     const tokenEndpoint = metadata.token_endpoint ?? metadata.issuer;
@@ -129,8 +134,14 @@ export class IssuerExchange {
       metadata,
       client.id || 'anonymous',
       undefined,
-      (_server, _client, body, headers) =>
-        authentication.apply({ url: tokenEndpoint, headers, body }, { tokenEndpoint, clock: issuer.clock }),
+      async (_server, _client, body, headers) => {
+        try {
+          await authentication.apply({ url: tokenEndpoint, headers, body }, { tokenEndpoint, clock: issuer.clock });
+        } catch (error) {
+          onFailure(error);
+          throw error;
+        }
+      },
     );
     // Which URLs may be plain http is checked by the issuer, which knows this machine from others.
     const allowEveryProtocol: (target: Configuration) => void = allowInsecureRequests;
@@ -146,9 +157,9 @@ export class IssuerExchange {
   ): Promise<{ response: ComplianceResponse; answer: Record<string, unknown> }> {
     const body = new URLSearchParams(options.body as URLSearchParams);
     const written = { method: options.method, url, headers: lowerCase(options.headers), body };
-    const sent = (await requestHook?.(written)) ?? written;
+    const sent = (await ownHook('the request', what, () => requestHook?.(written))) ?? written;
     const answered = await this.#transmit(sent);
-    const response = (await responseHook?.(answered)) ?? answered;
+    const response = (await ownHook('the response', what, () => responseHook?.(answered))) ?? answered;
     const empty = mayBeEmpty && response.status >= 200 && response.status < 300;
     const answerOrError = objectOf(response.body);
     // A nonce that is asked for is no answer yet, whoever reads it: see send().
@@ -176,6 +187,17 @@ export class IssuerExchange {
     issuer.clock.observe(response.headers['date']);
     this.dpop?.observe(url, response.headers as HttpHeaders);
     return response;
+  }
+}
+
+/** A compliance hook is the app's own code: what it throws is told to whoever may see it. */
+async function ownHook<T>(of: string, what: string, hook: () => T): Promise<Awaited<T>> {
+  try {
+    return await hook();
+  } catch (error) {
+    if (error instanceof ForgeAuthError) throw error;
+    const cause = concealedCause(error);
+    throw new AuthenticationError(`${what} failed: the compliance hook of ${of} threw ${cause.summary}.`, { cause });
   }
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Clock, withDeadline } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { fingerprintOf } from '../token/token-key.js';
+import { concealedCause } from '../redaction/own-cause.js';
 import { noteSecret } from '../redaction/known-secrets.js';
 
 /** A text, a function that reads it, or a file that holds it (a mounted secret, a projected service account token). */
@@ -56,7 +57,8 @@ export async function readWithin<T>(name: string, read: () => T | Promise<T>, cl
   } catch (cause) {
     if (cause instanceof AuthenticationError || cause instanceof ConfigurationError) throw cause;
     const missing = (cause as { code?: unknown } | undefined)?.code === 'ENOENT';
-    throw unreadable(name, missing ? 'its file does not exist' : 'its function threw', true, cause);
+    const thrown = concealedCause(cause);
+    throw unreadable(name, missing ? 'its file does not exist' : `its function threw ${thrown.summary}`, true, thrown);
   }
 }
 

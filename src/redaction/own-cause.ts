@@ -22,6 +22,48 @@ export function ownCause(thrown: unknown, { reveal, secrets = [] }: CauseOptions
   return reveal ? new RevealedCause(thrown, secrets) : new RedactedCause(thrown);
 }
 
+/**
+ * Our copy of what the app's own code threw, deep inside, where nobody knows yet whether it may be shown: it shows name,
+ * code and stack, until {@link revealOwnCause} is asked further up.
+ */
+export function concealedCause(thrown: unknown): RedactedCause {
+  return thrown instanceof RedactedCause ? thrown : new ConcealedCause(thrown);
+}
+
+/** Shows the message of what the app's own code threw, in an error that ends in it, or whose cause does. */
+export function revealOwnCause(error: unknown, reveal: boolean): void {
+  if (!reveal) return;
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const { cause } = current;
+    if (cause instanceof ConcealedCause) show(error as Error, current, cause);
+  }
+}
+
+/** Errors say what was thrown in their messages, too, those around them perhaps as well. */
+function show(outermost: Error, holder: Error, concealed: ConcealedCause): void {
+  const { revealed } = concealed;
+  for (let error: unknown = outermost; error instanceof Error && error !== concealed; error = error.cause) {
+    const told = error.message;
+    error.message = told.replace(`threw ${concealed.summary}`, () => `threw ${revealed.summary}`);
+    error.stack = error.stack?.replace(told, () => (error as Error).message) ?? '';
+  }
+  Object.defineProperty(holder, 'cause', { value: revealed, enumerable: false, configurable: true, writable: true });
+}
+
+class ConcealedCause extends RedactedCause {
+  /** Made at once, of nothing but what may be shown: the error itself is not kept. */
+  readonly #revealed: RevealedCause;
+
+  constructor(thrown: unknown) {
+    super(thrown);
+    this.#revealed = new RevealedCause(thrown, []);
+  }
+
+  get revealed(): RevealedCause {
+    return this.#revealed;
+  }
+}
+
 /** An error of the app's own as its developer may see it: name, code, stack, and its message without secrets. */
 class RevealedCause extends RedactedCause {
   constructor(thrown: unknown, secrets: Iterable<string>) {

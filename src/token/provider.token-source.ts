@@ -21,7 +21,7 @@ import type { TokenHandle, TokenOrigin, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 import { ownOptions } from '../option-check/own-options.js';
-import { ownCause } from '../redaction/own-cause.js';
+import { ownCause, revealOwnCause } from '../redaction/own-cause.js';
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {
@@ -106,7 +106,7 @@ export class ProviderTokenSource implements TokenSource {
     return new TokenSlot(
       this.#scope,
       {
-        key: () => this.#key(requested),
+        key: () => this.#shown(this.#key(requested)),
         rerunnable: declared(this.#provider, 'rerunnable') ?? true,
         isOwnFailure: (error) => !concernsPerson(error),
         endpoint: this.#endpoint,
@@ -115,11 +115,21 @@ export class ProviderTokenSource implements TokenSource {
         perCall: requested !== NO_PARAMETERS,
         obtain: (previous, signal, claim, report) =>
           obtainFrom(this.#provider, previous, this.#context(request, signal), claim, report, this.#scope.revealCauses),
-        revoke: (token) => this.#revoke(token, request),
-        introspect: (token) => this.#introspect(token, request),
+        revoke: (token) => this.#shown(this.#revoke(token, request)),
+        introspect: (token) => this.#shown(this.#introspect(token, request)),
       },
       this.#scope.events,
     );
+  }
+
+  /** What the app's own code throws, as it may be seen. */
+  async #shown<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      revealOwnCause(error, this.#scope.revealCauses);
+      throw error;
+    }
   }
 
   async #revoke(token: Token, request: TokenRequest): Promise<void> {
@@ -191,6 +201,7 @@ export async function obtainFrom(
   try {
     return await redeemOrFetch(provider, previous, context, claim, report);
   } catch (error) {
+    revealOwnCause(error, reveal);
     if (error instanceof ForgeAuthError || context.signal.aborted) throw error;
     const { accessToken, refreshToken, idToken } = previous ?? {};
     const secrets = [accessToken, refreshToken, idToken, context.request.subjectToken].filter(

@@ -1,13 +1,20 @@
+import { Readable } from 'node:stream';
 import {
   ApiKeyAuth,
+  BasicAuth,
+  ClientCredentialsTokenProvider,
   BearerAuth,
   createForgeClient,
   type ForgeAuthError,
   type ForgeClientOptions,
   type ForgeHttpClient,
   type ForgeServiceOptions,
+  GrantTokenProvider,
+  JwtBearerTokenProvider,
   Token,
+  TokenExchangeProvider,
   TokenFetchPipeline,
+  TokenManager,
 } from 'nestjs-forge-auth';
 import { captureEverything } from '../support/capture.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
@@ -25,7 +32,11 @@ let server: RecordingServer;
 const clients: ForgeHttpClient[] = [];
 
 beforeAll(async () => {
-  server = await startServer((_request, response) => void response.writeHead(200).end('{}'));
+  server = await startServer(({ path }, response) => {
+    const token = { access_token: 'an own token', expires_in: 60 };
+    response.writeHead(path === '/503' ? 503 : 200, { 'content-type': 'application/json' });
+    response.end(path === '/token' ? JSON.stringify(token) : '{}');
+  });
 });
 afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
 afterAll(() => server.close());
@@ -34,8 +45,14 @@ const broken = (): never => {
   throw new VaultError(`the vault is sealed, says nobody with ${QUOTED}`);
 };
 
-type Way = [what: string, service: Partial<ForgeServiceOptions>, call?: Parameters<ForgeHttpClient['request']>[0]];
+type Options = Partial<ForgeServiceOptions>;
+type Way = [what: string, service: Options | (() => Options), call?: Parameters<ForgeHttpClient['request']>[0]];
 
+const issuer = () => ({ tokenUrl: `${server.origin}/token`, clientId: 'app', clientSecret: 'not shown' });
+async function* brokenStream(): AsyncGenerator<string> {
+  yield 'the first part';
+  broken();
+}
 const auth = new BearerAuth(SECRETS.token);
 const step = { name: 'app', dependsOn: [], fetch: async () => broken() };
 const ways: Way[] = [
@@ -45,6 +62,58 @@ const ways: Way[] = [
   ['a hook', { auth, hooks: { beforeRequest: broken } }],
   ['a hook of answers', { auth, hooks: { afterResponse: broken } }],
   ['a transport', { auth, transport: { send: async () => broken() } }],
+  ['the function of a key', { auth: new ApiKeyAuth(broken) }],
+  ['the function of a password', { auth: new BasicAuth('user', broken) }],
+  [
+    'the function of a secret',
+    () => ({ auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), clientSecret: broken }) } }),
+  ],
+  [
+    'a client authentication',
+    () => ({ auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), authMethod: broken }) } }),
+  ],
+  [
+    'a hook of token requests',
+    () => ({
+      auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), compliance: { tokenRequest: broken } }) },
+    }),
+  ],
+  [
+    'a hook of token answers',
+    () => ({
+      auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), compliance: { tokenResponse: broken } }) },
+    }),
+  ],
+  [
+    'a hook of calls',
+    () => ({
+      auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), compliance: { protectedRequest: broken } }) },
+    }),
+  ],
+  ['onToken', () => ({ auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), onToken: broken }) } })],
+  [
+    'the parameters of a grant',
+    () => ({ auth: { provider: new GrantTokenProvider({ ...issuer(), grantType: 'urn:own', params: broken }) } }),
+  ],
+  [
+    'the function of a key that signs',
+    () => ({
+      auth: {
+        provider: new ClientCredentialsTokenProvider({ ...issuer(), authMethod: 'private_key_jwt', clientKey: broken }),
+      },
+    }),
+  ],
+  [
+    'the function of a subject token',
+    () => ({ auth: { provider: new TokenExchangeProvider({ ...issuer(), subjectToken: broken }) } }),
+  ],
+  [
+    'the function of an assertion',
+    () => ({ auth: { provider: new JwtBearerTokenProvider({ ...issuer(), assertion: { token: broken } }) } }),
+  ],
+  ['onFetchError', { auth: { pipeline: new TokenFetchPipeline({ steps: [{ ...step, onFetchError: broken }] }) } }],
+  ['a body that streams', { auth }, { url: '/', method: 'POST', data: () => Readable.from(brokenStream()) }],
+  ['a retry strategy', { auth, retry: { nextDelayMs: broken } }, { url: '/503' }],
   ['a body function', { auth }, { url: '/', method: 'POST', data: broken }],
   ['a test of the status', { auth }, { url: '/', validateStatus: broken }],
 ];
@@ -72,6 +141,34 @@ it('is shown in production, too, where revealCauses says so', async () => {
   expect(await everythingShown({ auth: { authenticate: broken } }, {}, { revealCauses: true }, 'production')).toContain(
     'the vault is sealed',
   );
+});
+
+describe.each<[string, () => TokenManager]>([
+  ['a provider', () => new TokenManager({ provider: { fetchToken: async () => broken() } })],
+  [
+    'a secret',
+    () => new TokenManager({ provider: new ClientCredentialsTokenProvider({ ...issuer(), clientSecret: broken }) }),
+  ],
+])('what %s of a manager outside a module throws', (_what, made) => {
+  it.each<[string | undefined, boolean]>([
+    ['test', true],
+    ['production', false],
+  ])('is shown as NODE_ENV says: %s', async (environment, whole) => {
+    const { NODE_ENV } = process.env;
+    process.env['NODE_ENV'] = environment;
+    const captured = captureEverything();
+    try {
+      const manager = made();
+      const error: unknown = await manager.getToken().catch((thrown: unknown) => thrown);
+      const shown = [...captured.lines, renderError(error)].join('\n');
+      expect(shown).toContain('VaultError');
+      expect(shown.includes('the vault is sealed')).toBe(whole);
+      await manager.close();
+    } finally {
+      captured.stop();
+      process.env['NODE_ENV'] = NODE_ENV;
+    }
+  });
 });
 
 describe('a message of the own code', () => {
@@ -112,6 +209,15 @@ it('shows the failing stack of a provider whose refresh token is refused, withou
   expect(renderError(error)).not.toContain(SECRETS.refresh);
 });
 
+it('shows what a listener of token events throws in the log', async () => {
+  const captured = captureEverything();
+  const client = create({ auth: { provider: new ClientCredentialsTokenProvider(issuer()) } });
+  client.tokens?.on('refreshed', broken);
+  await client.get('/');
+  captured.stop();
+  expect(captured.lines.join('\n')).toMatch(/listener of token events failed: VaultError.*the vault is sealed/);
+});
+
 it('knows a key that a function answered', async () => {
   const keyed = create({ auth: new ApiKeyAuth(() => SECRETS.key) });
   await keyed.get('/');
@@ -128,7 +234,7 @@ function create(service: Partial<ForgeServiceOptions>, options: ForgeClientOptio
 }
 
 async function everythingShown(
-  service: Partial<ForgeServiceOptions>,
+  service: Options | (() => Options),
   call: Parameters<ForgeHttpClient['request']>[0],
   options: ForgeClientOptions,
   environment?: string,
@@ -140,7 +246,7 @@ async function everythingShown(
   expect(new Token({ accessToken: SECRETS.token, refreshToken: SECRETS.refresh })).toBeDefined();
   const captured = captureEverything();
   try {
-    const error: unknown = await create(service, options)
+    const error: unknown = await create(typeof service === 'function' ? service() : service, options)
       .request({ headers: { 'x-own': SECRETS.header }, ...call })
       .catch((thrown: unknown) => thrown);
     const { stack } = ((error as Error).cause ?? {}) as Error;

@@ -12,7 +12,7 @@ import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../..
 import type { QueryParams } from '../../http/query-params.js';
 import type { BaseUrl } from '../../http/url.js';
 import { secretsOf } from '../../redaction/known-secrets.js';
-import { ownCause } from '../../redaction/own-cause.js';
+import { ownCause, revealOwnCause } from '../../redaction/own-cause.js';
 import { pathBelowBase } from '../../http/url.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { type Call, type CallRequest, discard } from '../request/call-request.js';
@@ -158,8 +158,9 @@ function viewOf(response: HttpResponse, sent: HttpRequest, { url }: CallRequest)
 
 /** What an authenticator throws may be anything, and quote anything. */
 function noCredential(thrown: unknown, { call }: CallRequest, sent: HttpRequest, options: AuthOptions): unknown {
-  if (thrown instanceof ForgeAuthError || call.scope.aborted) return thrown;
   const { name: serviceName, revealCauses: reveal } = options;
+  revealOwnCause(thrown, reveal);
+  if (thrown instanceof ForgeAuthError || call.scope.aborted) return thrown;
   const cause = ownCause(thrown, { reveal, secrets: secretsOf(sent) });
   return new AuthenticationError(`No credential for "${serviceName}": its authenticator threw ${cause.summary}.`, {
     code: 'FORGE_AUTH_CREDENTIAL_FAILED',

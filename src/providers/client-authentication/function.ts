@@ -1,3 +1,5 @@
+import { AuthenticationError, ForgeAuthError } from '../../errors.js';
+import { concealedCause } from '../../redaction/own-cause.js';
 import type { ClientAuthentication, ClientMaterial } from './client-authentication.js';
 import type { ClientAuthFunction } from './client-options.js';
 
@@ -9,6 +11,18 @@ export function functionAuthentication(
   return {
     name: 'function',
     listed: false,
-    apply: async (request) => write(request, { clientId, clientSecret: await secret?.read() }),
+    apply: async (request) => {
+      const client = { clientId, clientSecret: await secret?.read() };
+      try {
+        await write(request, client);
+      } catch (error) {
+        if (error instanceof ForgeAuthError) throw error;
+        const cause = concealedCause(error);
+        throw new AuthenticationError(`authMethod threw ${cause.summary}.`, {
+          code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+          cause,
+        });
+      }
+    },
   };
 }

@@ -3,7 +3,7 @@ import { AuthenticationError, ConnectionError } from '../../errors.js';
 import { readTls } from '../../http/fresh-tls.agent.js';
 import { certificatesOf } from '../../http/tls-options.js';
 import type { HttpRequester } from '../../http/http-requester.js';
-import { RedactedCause } from '../../redaction/redact.js';
+import { ownCause } from '../../redaction/own-cause.js';
 import { outcomeIsKnown, isTransient } from '../../token/token-failure.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import type { ServiceScope } from '../../token/runtime.js';
@@ -262,7 +262,8 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     try {
       await this.#options.onToken?.(token, previous, subject === undefined ? {} : { subject });
     } catch (error) {
-      context.logger.warn(`onToken of ${this.issuer.label} failed: ${new RedactedCause(error).message}.`);
+      const { summary, frames } = ownCause(error, { reveal: this.#environment.revealCauses });
+      context.logger.warn(`onToken of ${this.issuer.label} failed: ${summary}.${frames}`);
     }
   }
 

@@ -1,3 +1,4 @@
+import { concealedCause } from '../../redaction/own-cause.js';
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { TokenRequest } from '../../token/token-provider.js';
@@ -106,8 +107,9 @@ async function withSubject(request: TokenRequest, subjectToken: TokenFunction, o
   let found: unknown;
   try {
     found = await subjectToken();
-  } catch (cause) {
-    throw new AuthenticationError(`${owner}: subjectToken could not be read: its function threw.`, {
+  } catch (thrown) {
+    const cause = concealedCause(thrown);
+    throw new AuthenticationError(`${owner}: subjectToken could not be read: its function threw ${cause.summary}.`, {
       code: 'FORGE_AUTH_CREDENTIAL_FAILED',
       cause,
     });

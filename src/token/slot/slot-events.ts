@@ -1,5 +1,5 @@
 import type { ForgeLogger } from '../../logger.js';
-import { RedactedCause } from '../../redaction/redact.js';
+import { ownCause } from '../../redaction/own-cause.js';
 import type { Token } from '../token.js';
 
 /** What happens to the tokens of a slot. */
@@ -16,13 +16,20 @@ export const silentEvents: SlotEvents = Object.freeze({
   failed: () => undefined,
 });
 
+/** Who is told of a listener that throws. */
+interface Listened {
+  readonly logger: ForgeLogger;
+  readonly revealCauses: boolean;
+}
+
 /** The same events, told safely: a listener that throws must not fail the flight that tells it something. */
-export function guardedEvents(events: SlotEvents, logger: ForgeLogger): SlotEvents {
+export function guardedEvents(events: SlotEvents, { logger, revealCauses: reveal }: Listened): SlotEvents {
   const tell = (work: () => void): void => {
     try {
       work();
     } catch (error) {
-      logger.warn(`A listener of token events failed: ${new RedactedCause(error).message}.`);
+      const { summary, frames } = ownCause(error, { reveal });
+      logger.warn(`A listener of token events failed: ${summary}.${frames}`);
     }
   };
   return {

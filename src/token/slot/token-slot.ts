@@ -51,7 +51,7 @@ export class TokenSlot implements TokenHandle {
   constructor(scope: ServiceScope, work: TokenWork, events: SlotEvents) {
     const { clock, storage } = scope;
     this.#scope = scope;
-    this.#events = guardedEvents(events, scope.logger);
+    this.#events = guardedEvents(events, scope);
     this.#store = new TokenStore(
       storage,
       () => work.key(),
