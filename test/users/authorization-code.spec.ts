@@ -7,6 +7,7 @@ import {
   InjectForgeClient,
   InjectTokenManager,
   InjectTokenProvider,
+  isSignInRequired,
   type TokenManager,
   type TokenStorage,
 } from 'nestjs-forge-auth';
@@ -237,6 +238,33 @@ describe('a sign-in by authorization code', () => {
     expect(await issuer.provider.RefreshToken.find(token.refreshToken as string)).toBeUndefined();
     for (const calendar of [first, second]) expect(await calendar.tokens.forSubject('user-1').has()).toBe(false);
     expect(JSON.stringify([...storage.values()])).not.toContain(token.refreshToken);
+  });
+
+  it.each([
+    ['forgotten', 'the same', 0],
+    ['forgotten', 'another', 1],
+    ['revoked', 'the same', 0],
+    ['revoked', 'another', 1],
+  ] as const)('is undone for good when it is %s in %s process while it is renewed', async (how, _which, index) => {
+    const storage = new Map<string, unknown>();
+    const calendars = [await start(storage), await start(storage)] as const;
+    const [renewing] = calendars;
+    await connect(renewing, 'user-1', 'alice');
+    issuer.hold();
+    const renewal = rejection(renewing.tokens.forceRefresh({ subject: 'user-1' }));
+    await until(() => issuer.held === 1, 'the refresh');
+    const tokens = calendars[index].tokens.forSubject('user-1');
+    await (how === 'revoked' ? tokens.revoke() : tokens.forget());
+    issuer.release();
+    // The issuer refuses what was revoked; what it does not know of is dropped here.
+    expect(isSignInRequired(await renewal)).toBe(true);
+    for (const calendar of calendars) expect(await calendar.tokens.forSubject('user-1').has()).toBe(false);
+    expect(await rejection(renewing.client.get('/events', { auth: { subject: 'user-1' } }))).toMatchObject({
+      code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+    });
+    // Signing in again works as ever.
+    await connect(renewing, 'user-1', 'alice');
+    for (const calendar of calendars) await calendar.client.get('/events', { auth: { subject: 'user-1' } });
   });
 
   it('takes a token that was obtained elsewhere', async () => {

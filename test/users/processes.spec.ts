@@ -115,6 +115,39 @@ it('a logout that the issuer tells of itself drops the tokens of its subject in 
     expect(String(await rejection(one.call('user-3')))).toContain('FORGE_AUTH_AUTHORIZATION_REQUIRED');
 }, 60_000);
 
+it('a logout is not undone by a process that renews the token just then', async () => {
+  const { sid } = await signIn('user-8', 'heidi');
+  issuer.hold();
+  const renewal = rejection(first.refresh('user-8'));
+  await until(() => issuer.held === 1, 'the refresh');
+  const url = logoutUrl({ iss: issuer.issuer, sid: String(sid) });
+  expect(await second.logout({ url })).toEqual({ subjects: ['user-8'] });
+  issuer.release();
+  expect(String(await renewal)).toContain('FORGE_AUTH_AUTHORIZATION_REQUIRED');
+  expect(await have('user-8')).toEqual([false, false]);
+  for (const one of [first, second])
+    expect(String(await rejection(one.call('user-8')))).toContain('FORGE_AUTH_AUTHORIZATION_REQUIRED');
+  await signIn('user-8', 'heidi');
+  for (const one of [first, second]) expect(await one.call('user-8')).toBe(200);
+}, 60_000);
+
+it('a token that is invalidated while it is renewed costs its user no refresh token', async () => {
+  await signIn('user-9', 'ivan');
+  await second.call('user-9');
+  const requests = issuer.tokenRequests;
+  issuer.hold();
+  const renewal = first.refresh('user-9');
+  await until(() => issuer.held === 1, 'the refresh');
+  await second.invalidate();
+  issuer.release();
+  await renewal;
+  for (const one of [first, second]) expect(await one.call('user-9')).toBe(200);
+  expect(issuer.tokenRequests).toBe(requests + 1);
+  // Had one been sent twice, the issuer would have ended all that came of the sign-in.
+  for (const one of [second, first]) await one.refresh('user-9');
+  for (const one of [first, second]) expect(await one.call('user-9')).toBe(200);
+}, 60_000);
+
 it('a logout in the browser drops the tokens of its session in every process, and of no other', async () => {
   const { sid } = await signIn('user-5', 'erin');
   await signIn('user-6', 'frank');

@@ -68,6 +68,16 @@ export class UserProcess {
     return this.#ask('calls', { subject, count });
   }
 
+  /** Has the user's token renewed. */
+  refresh(subject: string): Promise<void> {
+    return this.#ask('refresh', { subject });
+  }
+
+  /** Drops every access token that the process knows, in the fleet, too. */
+  invalidate(): Promise<void> {
+    return this.#ask('invalidate', {});
+  }
+
   has(subject: string): Promise<boolean> {
     return this.#ask('has', { subject });
   }

@@ -61,6 +61,9 @@ const commands = {
     const calls = Array.from({ length: count }, () => calendar.get('/events', { auth: { subject } }));
     return (await Promise.all(calls)).map(({ status }) => status);
   },
+  /** Has the user's token renewed. */
+  refresh: async ({ subject }) => void (await calendar.tokens.forceRefresh({ subject })),
+  invalidate: () => calendar.tokens.invalidate(),
   has: ({ subject }) => calendar.tokens.forSubject(subject).has(),
   logout: ({ token, url }) =>
     url === undefined ? signIn.handleLogoutToken(token) : signIn.handleFrontChannelLogout(url),

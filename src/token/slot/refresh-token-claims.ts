@@ -79,9 +79,19 @@ export class RefreshTokenClaims {
   async refused({ known, lease }: ClaimContext): Promise<void> {
     if (known === undefined) return;
     this.#refused = known.token.refreshToken;
-    const token = known.token.with({ refreshToken: undefined });
-    const generation = Math.max(known.generation + 1, lease?.generation ?? 0);
-    await this.#store.put({ ...known, token, redeeming: false, generation });
+    const newest = (await this.writtenSince({ known, lease })) ?? known;
+    // Dropped by a logout, or replaced by a sign-in meanwhile: that stands.
+    if (newest.token.refreshToken !== known.token.refreshToken) return;
+    const token = newest.token.with({ refreshToken: undefined });
+    const generation = Math.max(newest.generation + 1, lease?.generation ?? 0);
+    await this.#store.put({ ...newest, token, redeeming: false, generation });
+  }
+
+  /** What others have written since the token was taken up; the note of its own claim is none of it. */
+  async writtenSince({ known, lease }: Pick<ClaimContext, 'known' | 'lease'>): Promise<StoredToken | undefined> {
+    const noted = this.#store.shared ? (lease?.generation ?? 0) : 0;
+    const stored = await this.#store.read();
+    return stored !== undefined && stored.generation > Math.max(known?.generation ?? 0, noted) ? stored : undefined;
   }
 
   /** A token came of it: its refresh token is good, be it the same. */

@@ -61,6 +61,8 @@ export interface RenewalRequest {
   lastResort(stored: StoredToken): void;
   /** Whether something newer has come meanwhile: a result that is late is then dropped. */
   overtaken(): boolean;
+  /** Told that the token was dropped while it was renewed. */
+  dropped(): void;
 }
 
 /** What came of a renewal. */
@@ -181,13 +183,32 @@ export class TokenRenewal {
     const token = await this.#obtain({ known, stored, lease }, request);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
     if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
-    const next = this.toStored(token, obtainedAt, known, lease?.generation);
+    const meanwhile = await this.#writtenMeanwhile(known, lease);
+    if (meanwhile !== undefined && isDropped(meanwhile)) {
+      await attempt.succeeded();
+      request.dropped();
+      throw droppedFailure(this.#scope);
+    }
+    const next = this.toStored(token, obtainedAt, meanwhile ?? known, lease?.generation);
     // Written before it is used: a rotated refresh token that is lost cannot be had again.
-    let newer = lease?.lost === true ? await this.#newerThan(next, request) : undefined;
+    let newer = meanwhile !== undefined && request.acceptable(meanwhile) ? meanwhile : undefined;
+    if (newer === undefined && lease?.lost === true) newer = await this.#newerThan(next, request);
     if (newer === undefined && (await this.#store.put(next)) === 'superseded')
       newer = await this.#newerThan(next, request);
     await attempt.succeeded();
     return { stored: newer ?? next, fetched: true };
+  }
+
+  /**
+   * What has been written since a user's token was taken up to be renewed: a sign-in, a logout, a rejection. What a machine
+   * asks for is its own all the same.
+   */
+  async #writtenMeanwhile(
+    known: StoredToken | undefined,
+    lease: KeptLease | undefined,
+  ): Promise<StoredToken | undefined> {
+    if (this.#work.rerunnable !== false || known === undefined) return undefined;
+    return this.#claims.writtenSince({ known, lease });
   }
 
   /** Written by whoever has the lease now. */
@@ -268,6 +289,19 @@ export class TokenRenewal {
     if (isHeldBack(error) || this.#work.isOwnFailure?.(error) === false) attempt?.abandoned();
     else await attempt?.failed(error);
   }
+}
+
+/** Whether a token was dropped by whoever it belongs to, or by a logout: with its refresh token. */
+function isDropped({ rejected, token }: StoredToken): boolean {
+  return rejected === true && token.refreshToken === undefined;
+}
+
+function droppedFailure({ owner, serviceName }: ServiceScope): AuthenticationError {
+  return new AuthenticationError(`The token for ${owner} was dropped while it was renewed: the user must sign in.`, {
+    code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+    transient: false,
+    ...(serviceName === undefined ? undefined : { serviceName }),
+  });
 }
 
 function newest(a: StoredToken | undefined, b: StoredToken | undefined): StoredToken | undefined {

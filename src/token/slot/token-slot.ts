@@ -315,6 +315,10 @@ export class TokenSlot implements TokenHandle {
         before ??= this.#useUntilRenewed(stored);
       },
       overtaken: () => this.busy || this.#cached !== before,
+      dropped: () => {
+        if (this.#cached !== undefined) this.#invalidate(this.#cached);
+        this.#last = undefined;
+      },
     };
   }
 
