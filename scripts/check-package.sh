@@ -62,6 +62,14 @@ use_app() {
   fi
 }
 
+# operate_app <name> <peer>...: runs what operators use, on Express and on Fastify.
+operate_app() {
+  local app=$1
+  shift
+  install_in_app "$app" "$@"
+  node_in_app "$app" operated.mjs
+}
+
 check_lock
 pack
 say 'publint'
@@ -78,11 +86,13 @@ sub_entries=$(node -p '
 say 'an app on Nest 12'
 make_app nest-12 @nestjs/{common,core,platform-express,axios,cache-manager,config}@12 cache-manager@7 axios@1
 use_app nest-12 undici@7 @nestjs/terminus@12 @opentelemetry/api@1
+operate_app nest-12 @nestjs/platform-fastify@12
 
 say 'an app on Nest 11, with the oldest axios and cache-manager'
 make_app nest-11 @nestjs/{common,core,platform-express}@11 @nestjs/axios@4 @nestjs/cache-manager@3 @nestjs/config@4 \
   cache-manager@6 axios@~1.18.0
 use_app nest-11 undici@7 @nestjs/terminus@11 @opentelemetry/api@1
+operate_app nest-11 @nestjs/platform-fastify@11
 install_in_app nest-11 nestjs-pino@4 pino@10 pino-http@11
 node_in_app nest-11 pino.mjs
 
