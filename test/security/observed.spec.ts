@@ -12,8 +12,10 @@ import {
   SimpleAuthRetryStrategy,
 } from 'nestjs-forge-auth';
 import { ForgeDashboardModule } from 'nestjs-forge-auth/dashboard';
+import { ForgeTelemetryModule } from 'nestjs-forge-auth/opentelemetry';
 import { ForgeAuthHealthIndicator } from 'nestjs-forge-auth/terminus';
 import { TestIssuer } from 'nestjs-forge-auth/testing';
+import { OtelWorld } from '../opentelemetry/world.js';
 import { startServer } from '../support/recording-server.js';
 import { render } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
@@ -29,7 +31,8 @@ const CANARIES = {
   body: 'canary-answer-body',
 };
 
-it('no event, state, health answer, dashboard page or stream holds a secret, whatever goes wrong', async () => {
+it('no event, state, metric, span, health answer, dashboard page or stream holds a secret, whatever goes wrong', async () => {
+  const otel = new OtelWorld();
   await using issuer = await TestIssuer.start({ refreshTokens: true });
   const api = await startServer((request, response) => {
     response.writeHead(issuer.isValid(request.headers['authorization']) ? 200 : 401).end(CANARIES.body);
@@ -64,6 +67,7 @@ it('no event, state, health answer, dashboard page or stream holds a secret, wha
         ],
       }),
       ForgeDashboardModule.forRoot({ guard: false }),
+      ForgeTelemetryModule.forRoot({ meterProvider: otel.meterProvider, tracerProvider: otel.tracerProvider }),
     ],
     providers: [ForgeAuthHealthIndicator],
   }).compile();
@@ -101,8 +105,27 @@ it('no event, state, health answer, dashboard page or stream holds a secret, wha
   for (const name of services.names()) await services.tokens(name).invalidate();
   await callAll();
   await look();
+  const pages = Object.fromEntries(
+    await Promise.all(
+      ['', '/dashboard.js', '/dashboard.css'].map(
+        async (path) => [path, await (await fetch(dashboard + path)).text()] as const,
+      ),
+    ),
+  );
   await app.close();
   shown.push(await stream.text());
+  shown.push(pages);
+  const metrics = await otel.metrics();
+  const spans = otel.spans.map(({ name, attributes, events, links, status }) => ({
+    name,
+    attributes,
+    events,
+    links,
+    status,
+  }));
+  expect(new Set(spans.map(({ name }) => name))).toEqual(new Set(['GET', 'forge_auth.token_request']));
+  expect(metrics.length).toBeGreaterThan(5);
+  shown.push(metrics, spans);
 
   const kinds = new Set(shown.map((item) => (item as { type?: string }).type));
   expect([...kinds]).toEqual(
@@ -115,5 +138,5 @@ it('no event, state, health answer, dashboard page or stream holds a secret, wha
       ...(refreshToken === undefined ? [] : [refreshToken]),
     ]),
   ]);
-  await api.close();
+  await Promise.all([api.close(), otel.close()]);
 });
