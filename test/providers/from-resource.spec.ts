@@ -1,4 +1,4 @@
-import { ClientCredentialsTokenProvider, createForgeClient } from 'nestjs-forge-auth';
+import { ClientCredentialsTokenProvider, createForgeClient, TokenExchangeProvider } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
@@ -71,5 +71,46 @@ describe("issuer: 'from-resource'", () => {
       expect(error.message).toMatch(/does not say who issues its tokens.*Give issuer or tokenUrl/);
     }
     expect(world.endpoint.tokenRequests).toBe(0);
+  });
+
+  it('sends no secret in the clear, nor to an issuer whose document is another’s', async () => {
+    await world.start();
+    for (const [issuer, message] of [
+      ['http://issuer.example', /plain http/],
+      [world.endpoint.server.origin, /./],
+    ] as const) {
+      const service = await startService('well-known place', (origin) => ({
+        resource: `${origin}/mcp`,
+        authorization_servers: [issuer],
+      }));
+      const error = await rejection(clientOf(service).get('/tools'));
+      expect(error.message).toMatch(message);
+      expect(service.requests.filter(({ path }) => path === '/mcp/tools')).toEqual([]);
+    }
+    expect(world.endpoint.tokenRequests).toBe(0);
+  });
+
+  it('serves every grant, and keeps apart what two services name', async () => {
+    await world.start({ authenticate: () => true });
+    const issuer = await startIssuer();
+    const document = (origin: string): object => ({
+      resource: `${origin}/mcp`,
+      authorization_servers: [issuer.origin],
+    });
+    const storage = new Map<string, unknown>();
+    for (const provider of [
+      new ClientCredentialsTokenProvider({ issuer: 'from-resource', ...CLIENT }),
+      new TokenExchangeProvider({ issuer: 'from-resource', ...CLIENT, subjectToken: 'of the caller' }),
+    ]) {
+      for (const service of [await startService('challenge', document), await startService('challenge', document)]) {
+        const client = createForgeClient(
+          { name: 'mcp', baseUrl: `${service.origin}/mcp`, auth: { provider } },
+          { storage },
+        );
+        await world.closeLater(client).get('/tools');
+      }
+    }
+    const resources = world.endpoint.server.requests.map((request) => request.form().get('resource'));
+    expect(new Set(resources).size).toBe(4);
   });
 });

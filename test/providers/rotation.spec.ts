@@ -12,6 +12,7 @@ import {
   type ForgeHttpClient,
   type GrantOptions,
   JwtBearerTokenProvider,
+  PasswordGrantTokenProvider,
   type TokenProvider,
 } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
@@ -194,5 +195,48 @@ describe('rotated under load, without a restart and without a failed call', () =
     await client.get('/orders');
     expect(failures).toEqual([]);
     expect(presented.has(`machine-${ROTATIONS}`)).toBe(true);
+  });
+});
+
+describe('a secret that was rotated before anybody told', () => {
+  const refusals: readonly [string, number, unknown][] = [
+    ['invalid_client', 401, { error: 'invalid_client' }],
+    ['invalid_client with status 400', 400, { error: 'invalid_client' }],
+    ['a bare 401', 401, undefined],
+    ['a bare 403', 403, undefined],
+  ];
+  it.each(refusals)('is read again on %s', async (_what, status, body) => {
+    let current = 'old';
+    const server = world.closeLater(
+      await startServer((request, res) => {
+        if (request.form().get('client_secret') === 'new') return json(res, 200, { access_token: 'a' });
+        current = 'new';
+        if (body !== undefined) return json(res, status, body);
+        res.writeHead(status).end('Forbidden');
+      }),
+    );
+    const client = clientOf(
+      server.origin,
+      (common) => new ClientCredentialsTokenProvider({ ...common, clientSecret: () => current, authMethod: 'body' }),
+    );
+    await client.tokens?.getToken();
+    expect(server.requests.map((request) => request.form().get('client_secret'))).toEqual(['old', 'new']);
+  });
+
+  it('is read again where it is a password', async () => {
+    let current = 'old';
+    const server = world.closeLater(
+      await startServer((request, res) => {
+        if (request.form().get('password') === 'new') return json(res, 200, { access_token: 'a' });
+        current = 'new';
+        return json(res, 400, { error: 'invalid_grant' });
+      }),
+    );
+    const client = clientOf(
+      server.origin,
+      (common) => new PasswordGrantTokenProvider({ ...common, username: 'alice', password: async () => current }),
+    );
+    await client.tokens?.getToken();
+    expect(server.requests.map((request) => request.form().get('password'))).toEqual(['old', 'new']);
   });
 });
