@@ -12,7 +12,7 @@ import { createDrive } from './clients/googleapis.js';
 import { createOctokit } from './clients/octokit.js';
 import { createOpenAi } from './clients/openai.js';
 import { createOrders } from './clients/openapi-fetch.js';
-import { getOrder } from './clients/orval-orders.js';
+import { createOrder, getOrder } from './clients/orval-orders.js';
 import { createStripe } from './clients/stripe.js';
 
 const wire = new Wire();
@@ -158,5 +158,39 @@ describe.each(SDKS)('%s over our client', (_name, start) => {
     issuer.revokeAll();
     await expect(call()).resolves.toBe(true);
     expect(api.tokens).toEqual([0, 0, 1].map((index) => issuer.issued[index]?.accessToken));
+  });
+});
+
+describe('SDKs over our client', () => {
+  it('fail with errors of their own', async () => {
+    const refused = {
+      status: 404,
+      headers: { 'x-elastic-product': 'Elasticsearch' },
+      json: { error: { type: 'index_not_found_exception' } },
+    };
+    api.answerNext(refused);
+    await expect(createElasticsearch(client(), api.origin).indices.get({ index: 'none' })).rejects.toMatchObject({
+      name: 'ResponseError',
+      statusCode: 404,
+    });
+    api.answerNext({ status: 404, json: { error: { code: 404, message: 'File not found.' } } });
+    await expect(createDrive(client(), `${api.origin}/`).files.get({ fileId: 'none' })).rejects.toMatchObject({
+      status: 404,
+    });
+    api.answerNext({ status: 404, json: { error: 'none' } });
+    const { error, response } = await createOrders(client(), api.origin).GET('/orders/{id}', {
+      params: { path: { id: 8 } },
+    });
+    expect([error, response.status]).toEqual([{ error: 'none' }, 404]);
+    api.answerNext({ status: 409 });
+    await expect(createOrder({ article: 'lamp' }, client())).rejects.toMatchObject({ isAxiosError: true, status: 409 });
+  });
+
+  it('send what they wrote, below a path and with a query', async () => {
+    const search = createElasticsearch(client(), `${api.origin}/prefix`);
+    await search.bulk({ operations: [{ index: { _index: 'orders' } }, { article: 'Lämpchen' }], refresh: true });
+    const request = api.server.requests.at(-1);
+    expect(request?.url).toBe('/prefix/_bulk?refresh=true');
+    expect(request?.body.toString()).toBe('{"index":{"_index":"orders"}}\n{"article":"Lämpchen"}\n');
   });
 });

@@ -1,16 +1,8 @@
 import type { ForgeHttpClient } from 'nestjs-forge-auth';
 import createClient, { type Client } from 'openapi-fetch';
+import type { paths } from './orders-paths.js';
 
-/** What openapi-typescript writes from the service's OpenAPI document. */
-export interface paths {
-  '/orders/{id}': {
-    get: {
-      parameters: { path: { id: number } };
-      responses: { 200: { content: { 'application/json': { id: number } } } };
-    };
-  };
-}
-
+/** `orders-paths.ts` is what `npx openapi-typescript openapi.json -o orders-paths.ts` writes. */
 export function createOrders(client: ForgeHttpClient, baseUrl: string): Client<paths> {
   return createClient<paths>({ baseUrl, fetch: client.fetch });
 }
