@@ -1,7 +1,7 @@
 /** Boots one Nest application with many services, and tells what that took. One process each: booting is done once. */
 import { HttpModule, HttpService } from '@nestjs/axios';
 import { NestFactory } from '@nestjs/core';
-import { ClientCredentialsTokenProvider, ForgeAuthModule, getForgeClientToken } from 'nestjs-forge-auth';
+import { ClientCredentialsTokenProvider, ForgeAuthModule, getForgeClientToken } from '../dist/index.js';
 import { collectGarbage, cpuTimeOf } from './measure.mjs';
 
 const [how, count] = [process.argv[2], Number(process.argv[3])];

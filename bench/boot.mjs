@@ -2,7 +2,7 @@ import { interleave, median, ratio } from './measure.mjs';
 import { startProcess } from './process.mjs';
 
 const SERVICES = 1_000;
-const ROUNDS = 7;
+const ROUNDS = 3;
 const BARE = 'register';
 const WAYS = {
   [BARE]: 'HttpModule.register(), 1,000 times',

@@ -11,29 +11,20 @@ import {
   ExponentialBackoffRetryStrategy,
   ForgeAuthModule,
   getForgeClientToken,
-} from 'nestjs-forge-auth';
-import { ForgeTelemetry } from 'nestjs-forge-auth/opentelemetry';
-import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
-import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+} from '../dist/index.js';
 import { create } from 'axios';
 import { lastValueFrom } from 'rxjs';
 import { collectGarbage } from './measure.mjs';
-import { UndiciTransport } from 'nestjs-forge-auth/undici';
+import { PEER_WAYS } from './peer-ways.mjs';
+import { UndiciTransport } from '../dist/undici/undici.entry.js';
 
 const CONCURRENCY = 50;
 /** Calls before those that are measured, and how many of them follow the garbage collection. */
-const RUN_UP = 2_000;
-const COLLECT_AT = 1_500;
+const RUN_UP = 600;
+const COLLECT_AT = 400;
 const [how, origin, accessToken] = process.argv.slice(2);
 /** The same for all, so that connections are kept in the same way. */
 const agent = () => new Agent({ keepAlive: true });
-
-/** Metrics are collected on demand, and never are. */
-class ExportsNothing extends MetricReader {
-  async onForceFlush() {}
-  async onShutdown() {}
-}
 
 function service(options) {
   const provider = new ClientCredentialsTokenProvider({
@@ -65,17 +56,6 @@ async function logging() {
   return () => client.get('/orders/7');
 }
 
-/** With the real SDK. @param traces whether spans are recorded, too, and handed to an exporter */
-async function observed(traces) {
-  const meterProvider = new MeterProvider({ readers: [new ExportsNothing()] });
-  const exporter = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => undefined };
-  const tracerProvider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] });
-  if (traces) tracerProvider.register();
-  const options = traces ? { meterProvider, tracerProvider } : { meterProvider };
-  const client = createForgeClient(service(), { telemetry: new ForgeTelemetry(options) });
-  return () => client.get('/orders/7');
-}
-
 async function plainAxios() {
   const instance = create({
     baseURL: origin,
@@ -93,11 +73,6 @@ async function axiosRef() {
 async function httpService() {
   const client = createForgeClient(service());
   return () => lastValueFrom(client.httpService.get('/orders/7'));
-}
-
-async function plainFetch() {
-  const headers = { authorization: `Bearer ${accessToken}` };
-  return () => readJson(fetch(`${origin}/orders/7`, { headers }));
 }
 
 async function clientFetch() {
@@ -144,7 +119,6 @@ const ways = {
   plainAxios,
   axiosRef,
   httpService,
-  plainFetch,
   clientFetch,
   byHand,
   requestMany,
@@ -154,11 +128,9 @@ const ways = {
   retrying: () => injected({ retry: new ExponentialBackoffRetryStrategy() }),
   totalTimeout: () => injected({ totalTimeoutMs: 60_000 }),
   logging,
-  metrics: () => observed(false),
-  telemetry: () => observed(true),
 };
 
-const call = await ways[how]();
+const call = await (ways[how] ?? (() => PEER_WAYS[how].make({ origin, accessToken })))();
 
 /**
  * CPU time of `count` calls, {@link CONCURRENCY} at once, after a garbage collection and a run-up. Both happen with calls

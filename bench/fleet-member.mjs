@@ -11,7 +11,7 @@ import {
   createForgeClient,
   Token,
   TokenManager,
-} from 'nestjs-forge-auth';
+} from '../dist/index.js';
 
 const DAY_MS = 86_400_000;
 /** Long enough for every process of the fleet to be waiting for the one that asks. */

@@ -1,3 +1,5 @@
+import { progress } from './progress.mjs';
+
 /** Collects what earlier work left behind, so that it is not counted as the next one's. */
 export function collectGarbage() {
   if (globalThis.gc === undefined) throw new Error('Run the bench with node --expose-gc.');
@@ -14,9 +16,15 @@ export async function cpuTimeOf(work) {
 }
 
 export function median(values) {
+  return quantile(values, 0.5);
+}
+
+/** The value that such a share of the others is below: between two of them, where it falls there. */
+export function quantile(values, share) {
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const at = share * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return below + (above - below) * (at - Math.floor(at));
 }
 
 /**
@@ -28,29 +36,14 @@ export function median(values) {
 export async function interleave(cases, rounds) {
   const names = Object.keys(cases);
   const measured = Object.fromEntries(names.map((name) => [name, []]));
-  const startedAt = performance.now();
-  const total = rounds * names.length;
-  for (let done = 0; done < total; done += 1) {
-    const [round, turn] = [Math.floor(done / names.length), done % names.length];
-    const name = names[(round + turn) % names.length];
-    tell(name, round, rounds, done, total, performance.now() - startedAt);
-    measured[name].push(await cases[name]());
+  for (let round = 0; round < rounds; round += 1) {
+    for (let turn = 0; turn < names.length; turn += 1) {
+      const name = names[(round + turn) % names.length];
+      progress.tell(`${name}, round ${round + 1} of ${rounds}`);
+      measured[name].push(await cases[name]());
+    }
   }
   return measured;
-}
-
-let part = 'bench';
-
-/** Names the part that is measured from now on, for the lines that tell how far it is. */
-export function begin(name) {
-  part = name;
-  console.error(`${part}: starts`);
-}
-
-function tell(name, round, rounds, done, total, elapsedMs) {
-  const leftMs = done === 0 ? undefined : (elapsedMs / done) * (total - done);
-  const left = leftMs === undefined ? '' : `, ${Math.ceil(leftMs / 1_000)} s left of this series`;
-  console.error(`${part}: ${name}, round ${round + 1} of ${rounds}${left}`);
 }
 
 /** Median of the ratios of each round: both parts of one were measured under the same weather. */

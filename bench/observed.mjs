@@ -2,8 +2,8 @@
  * Calls an API in turn without telemetry, with metrics, and with metrics and spans, in one process: told the origin of
  * the API. Answers a message with the CPU time of so many calls of each.
  */
-import { ClientCredentialsTokenProvider, createForgeClient } from 'nestjs-forge-auth';
-import { ForgeTelemetry } from 'nestjs-forge-auth/opentelemetry';
+import { ClientCredentialsTokenProvider, createForgeClient } from '../dist/index.js';
+import { ForgeTelemetry } from '../dist/opentelemetry/opentelemetry.entry.js';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';

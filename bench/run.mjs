@@ -1,13 +1,15 @@
 /**
  * Measures what the package costs, against the plain thing it takes the place of: all of it, or the parts that are named
  * (`npm run bench -- calls faces`). Tells how far it is, prints tables, writes the ratios of the parts that were measured
- * to results.json, and ends with 1 when a bound is missed.
+ * to results.json, draws the calls, and ends with 1 when a bound is missed.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { begin } from './measure.mjs';
 import { PARTS } from './parts.mjs';
+import { installPeers } from './peers.mjs';
+import { plotCalls } from './plot.mjs';
+import { progress } from './progress.mjs';
+import { showBounds } from './show.mjs';
 
-const round = (value) => Math.round(value * 100) / 100;
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !Object.hasOwn(PARTS, name));
 if (unknown.length > 0) {
@@ -16,29 +18,22 @@ if (unknown.length > 0) {
 }
 const names = asked.length === 0 ? Object.keys(PARTS) : asked;
 
-const bounds = [];
-const results = {};
+const peers = installPeers();
+progress.plan(Object.fromEntries(names.map((name) => [name, PARTS[name].seconds])));
+const measured = {};
 for (const name of names) {
-  begin(name);
-  const { measure, show, boundsOf, resultsOf } = PARTS[name];
-  const measured = await measure();
-  show(measured);
-  bounds.push(...boundsOf(measured));
-  Object.assign(results, resultsOf(measured));
+  progress.begin(name);
+  measured[name] = await PARTS[name].measure(peers);
+  PARTS[name].show(measured[name]);
 }
 
-console.log('\nBounds');
-console.table(
-  bounds.map(({ what, value, atMost }) => ({
-    '': what,
-    value: round(value),
-    'at most': atMost,
-    '-': value <= atMost ? 'holds' : 'MISSED',
-  })),
-);
+const bounds = names.flatMap((name) => PARTS[name].boundsOf(measured[name]));
+showBounds(bounds);
 
 // Ratios alone: whatever else is measured belongs to the machine.
 const file = new URL('results.json', import.meta.url);
 const before = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'));
-await writeFile(file, `${JSON.stringify({ ...before, ...results }, undefined, 2)}\n`);
+const results = Object.assign(before, ...names.map((name) => PARTS[name].resultsOf(measured[name])));
+await writeFile(file, `${JSON.stringify(results, undefined, 2)}\n`);
+if (measured.calls !== undefined) await plotCalls(measured.calls, peers);
 if (bounds.some(({ value, atMost }) => value > atMost)) process.exitCode = 1;

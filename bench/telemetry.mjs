@@ -2,8 +2,8 @@ import { interleave, median, ratio } from './measure.mjs';
 import { startProcess } from './process.mjs';
 
 const CALLS = 1_000;
-const ROUNDS = 31;
-const WARM_UP_ROUNDS = 5;
+const ROUNDS = 21;
+const WARM_UP_ROUNDS = 3;
 const WAYS = ['without', 'metrics', 'spans'];
 
 /** CPU time of calls with telemetry against those without, of one client in one process. */

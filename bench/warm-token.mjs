@@ -1,5 +1,5 @@
 import { createHook } from 'node:async_hooks';
-import { Token, TokenManager } from 'nestjs-forge-auth';
+import { Token, TokenManager } from '../dist/index.js';
 import { cpuTimeOf, interleave, median } from './measure.mjs';
 
 const CALLS = 1_000_000;
