@@ -178,6 +178,18 @@ describe('resolveUrl', () => {
       { numRuns: 1_000 },
     );
   });
+
+  it('takes plain paths as they are, where no parser would write them otherwise', () => {
+    const plain = fc.string({ unit: fc.constantFrom(...'aZ0_~-./?=&%+,:;') }).map((text) => `/${text}`);
+    fc.assert(
+      fc.property(bases, plain, (baseUrl, url) => {
+        const { href } = new URL(`${base(baseUrl).origin}${base(baseUrl).path}/${url.replace(/^\/+/, '')}`);
+        const answered = resolved(baseUrl, url);
+        if (answered !== undefined) expect(answered).toBe(href);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
 
 describe('originOf', () => {

@@ -18,6 +18,9 @@ const HTTP_URL = /^https?:\/\/([^/?#]*)/i;
 /** RFC 3986 §4.2: a relative path whose first segment holds a colon cannot be told from a scheme. */
 const SCHEME = /^[a-z][a-z\d+.-]*:/i;
 
+/** What no URL parser would write otherwise: segments of unreserved characters that no dot begins, and a plain query. */
+const PLAIN_PATH = /^(?:\/[\w~-][\w.~-]*)+(?:\?[\w.~=&%+,:;-]+)?$/;
+
 /**
  * Checks and normalises a base URL.
  * @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when it is no absolute http(s) URL, or has user info, a query
@@ -48,6 +51,7 @@ export function prepareBaseUrl(baseUrl: string, serviceName: string): BaseUrl {
  * characters, surrounding whitespace, a scheme other than http(s), and a relative URL without a base
  */
 export function resolveUrl(base: BaseUrl | undefined, url: string, params?: QueryParams): string {
+  if (base !== undefined && params === undefined && PLAIN_PATH.test(url)) return base.origin + base.path + url;
   if (typeof url !== 'string') throw new InvalidRequestError(`The URL is no string but ${typeof url}.`);
   const asked = url.split('#', 1)[0] ?? '';
   const problem = problemOf(asked);
