@@ -1,6 +1,6 @@
 /**
- * Calls the API in one way, in a process of its own: what one way leaves behind in compiler and heap does not disturb the
- * others. Tells when it is ready, and then for each message the CPU time that a round of calls takes.
+ * Calls the API in one way, or in several that are compared with each other (their names joined by commas), in a process
+ * of its own. Tells when it is ready, and then for each message the CPU time that so many calls of one way take.
  */
 import { Agent } from 'node:http';
 import { HttpModule, HttpService } from '@nestjs/axios';
@@ -14,15 +14,13 @@ import {
 } from '../dist/index.js';
 import { create } from 'axios';
 import { lastValueFrom } from 'rxjs';
-import { collectGarbage } from './measure.mjs';
 import { PEER_WAYS } from './peer-ways.mjs';
 import { UndiciTransport } from '../dist/undici/undici.entry.js';
 
 const CONCURRENCY = 50;
-/** Calls before those that are measured, and how many of them follow the garbage collection. */
-const RUN_UP = 600;
-const COLLECT_AT = 400;
-const [how, origin, accessToken] = process.argv.slice(2);
+/** Calls before those that are measured. */
+const RUN_UP = 300;
+const [names, origin, accessToken] = process.argv.slice(2);
 /** The same for all, so that connections are kept in the same way. */
 const agent = () => new Agent({ keepAlive: true });
 
@@ -130,19 +128,20 @@ const ways = {
   logging,
 };
 
-const call = await (ways[how] ?? (() => PEER_WAYS[how].make({ origin, accessToken })))();
+const make = (way) => ways[way]?.() ?? PEER_WAYS[way].make({ origin, accessToken });
+const calls = new Map();
+for (const way of names.split(',')) calls.set(way, await make(way));
 
 /**
- * CPU time of `count` calls, {@link CONCURRENCY} at once, after a garbage collection and a run-up. Both happen with calls
- * under way, as they do in an app: a collection that finds no request alive has V8 throw away the code compiled for them.
+ * CPU time of `count` calls, {@link CONCURRENCY} at once, after a run-up. What they leave behind is collected as in an app:
+ * a collection between two rounds would have V8 throw away the code compiled for them.
  */
-async function measure(count) {
+async function measure(call, count) {
   let left = RUN_UP + count;
   let start;
   const worker = async () => {
     while (left > 0) {
       left -= 1;
-      if (left === COLLECT_AT + count) collectGarbage();
       if (left === count) start = process.cpuUsage();
       const { status, data } = await call();
       if (status !== 200 || data.id !== 7) throw new Error(`Answered ${status}.`);
@@ -153,26 +152,23 @@ async function measure(count) {
   return user + system;
 }
 
-async function bulk() {
-  const results = await call.all(Array.from({ length: 1_000 }, () => ({ url: '/orders/7' })));
+async function bulk(all, size) {
+  const results = await all(Array.from({ length: size }, () => ({ url: '/orders/7' })));
   if (results.some(({ value }) => value?.data.id !== 7)) throw new Error('Not every call was answered.');
 }
 
-async function bulks(calls) {
-  for (let done = 0; done < calls; done += 1_000) await bulk();
-}
-
-/** CPU time of `count` calls in bulks of a thousand, after a run-up of the same. */
-async function measureBulks(count) {
-  await bulks(RUN_UP);
-  collectGarbage();
+/** CPU time of `count` calls in one bulk, after a run-up. */
+async function measureBulk({ all }, count) {
+  await bulk(all, RUN_UP);
   const start = process.cpuUsage();
-  await bulks(count);
+  await bulk(all, count);
   const { user, system } = process.cpuUsage(start);
   return user + system;
 }
 
-const work = typeof call === 'function' ? measure : measureBulks;
-process.on('message', async (count) => process.send(await work(count)));
+process.on('message', async ({ way, count }) => {
+  const call = calls.get(way);
+  process.send(await (typeof call === 'function' ? measure(call, count) : measureBulk(call, count)));
+});
 process.on('disconnect', () => process.exit());
 process.send('ready');

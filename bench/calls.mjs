@@ -1,11 +1,12 @@
 import { interleave, median, ratio } from './measure.mjs';
 import { PEER_WAYS } from './peer-ways.mjs';
 import { startProcess } from './process.mjs';
+import { progress } from './progress.mjs';
 
-const CALLS = 1_500;
+const CALLS = 1_000;
 const ROUNDS = 7;
-/** Rounds until everything is compiled. */
-const WARM_UP_ROUNDS = 2;
+/** Calls until everything is compiled. */
+const WARM_UP_CALLS = 4_000;
 const BARE = 'bare';
 const OWN_WAYS = {
   [BARE]: 'HttpService',
@@ -54,8 +55,11 @@ async function measureWays(ways) {
   const callers = {};
   try {
     for (const way of ways) callers[way] = await startProcess('caller.mjs', way, origin, accessToken);
-    const cases = Object.fromEntries(ways.map((way) => [way, () => callers[way].ask(CALLS)]));
-    await interleave(cases, WARM_UP_ROUNDS);
+    const cases = Object.fromEntries(ways.map((way) => [way, () => callers[way].ask({ way, count: CALLS })]));
+    for (const way of ways) {
+      progress.tell(`${way}, warming up`);
+      await callers[way].ask({ way, count: WARM_UP_CALLS });
+    }
     const { tokenRequests } = await server.ask('count');
     const measured = await interleave(cases, ROUNDS);
     // Or what was measured is something else.

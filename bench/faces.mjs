@@ -1,12 +1,12 @@
 import { interleave, median } from './measure.mjs';
 import { startProcess } from './process.mjs';
 
-const CALLS = 2_000;
-const ROUNDS = 4;
-/** Pairs of processes of each face: one and the same code can be a quarter faster or slower from process to process. */
-const PAIRS = 3;
-/** Rounds until everything is compiled. */
-const WARM_UP_ROUNDS = 2;
+const CALLS = 1_000;
+const ROUNDS = 7;
+/** One and the same code can be a quarter faster or slower from process to process. */
+const PROCESSES = 2;
+/** Calls until everything is compiled. */
+const WARM_UP_CALLS = 3_000;
 
 /** Each face, what it takes the place of, and how much more it may cost. */
 const FACES = [
@@ -28,22 +28,20 @@ export async function benchFaces() {
   return results;
 }
 
-/** Face and plain thing take turns, so that both have the same weather. */
+/** Face and plain thing take turns in one process, as they would in one app. */
 async function benchFace({ way, against, ...face }, { origin, accessToken }) {
-  const times = { [way]: [], [against]: [] };
-  for (let count = 0; count < PAIRS; count += 1) {
-    const callers = [];
+  const [ratios, times] = [[], []];
+  for (let count = 0; count < PROCESSES; count += 1) {
+    const caller = await startProcess('caller.mjs', `${way},${against}`, origin, accessToken);
     try {
-      for (const one of [way, against]) callers.push(await startProcess('caller.mjs', one, origin, accessToken));
-      const [ours, plain] = callers;
-      const pair = { [way]: () => ours.ask(CALLS), [against]: () => plain.ask(CALLS) };
-      await interleave(pair, WARM_UP_ROUNDS);
-      const measured = await interleave(pair, ROUNDS);
-      for (const one of [way, against]) times[one].push(...measured[one]);
+      const ask = (one, calls) => () => caller.ask({ way: one, count: calls });
+      for (const one of [way, against]) await ask(one, WARM_UP_CALLS)();
+      const measured = await interleave({ [way]: ask(way, CALLS), [against]: ask(against, CALLS) }, ROUNDS);
+      ratios.push(...measured[way].map((value, round) => value / measured[against][round]));
+      times.push(...measured[way]);
     } finally {
-      for (const { end } of callers) end();
+      caller.end();
     }
   }
-  const microseconds = median(times[way]);
-  return { ...face, microseconds: microseconds / CALLS, ratio: microseconds / median(times[against]) };
+  return { ...face, microseconds: median(times) / CALLS, ratio: median(ratios) };
 }
