@@ -185,7 +185,7 @@ describe('resolveUrl', () => {
       fc.property(bases, plain, (baseUrl, url) => {
         const { href } = new URL(`${base(baseUrl).origin}${base(baseUrl).path}/${url.replace(/^\/+/, '')}`);
         const answered = resolved(baseUrl, url);
-        if (answered !== undefined) expect(answered).toBe(href);
+        expect([undefined, href]).toContain(answered);
       }),
       { numRuns: 2_000 },
     );
