@@ -107,6 +107,7 @@ export class ProviderTokenSource implements TokenSource {
       this.#scope,
       {
         key: () => this.#shown(this.#key(requested)),
+        subject: request.subject === undefined ? undefined : fingerprintOf([request.subject]),
         rerunnable: declared(this.#provider, 'rerunnable') ?? true,
         isOwnFailure: (error) => !concernsPerson(error),
         endpoint: this.#endpoint,

@@ -3,6 +3,7 @@ import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { type ClientProxy, ClientProxyFactory, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import {
   AuthorizationCodeTokenProvider,
+  CallerTokenAuth,
   ForgeAuthExceptionFilter,
   ForgeAuthModule,
   ForgeAuthService,
@@ -13,7 +14,7 @@ import { firstValueFrom } from 'rxjs';
 import { json } from '../support/answer.js';
 import { freePort } from '../support/free-port.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { recordingLogger, rejection, times } from '../tokens/world.js';
 
 let api: RecordingServer;
 let release: () => void;
@@ -52,6 +53,14 @@ class Orders {
     return this.forge.client('orders').get('/fails');
   }
 
+  @MessagePattern('forward')
+  async forward(@Payload() { bearerToken, wait }: { bearerToken: string; wait: number }): Promise<unknown> {
+    return ForgeRequestContext.run({ bearerToken }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      return (await this.forge.client('caller').get(`/mine?of=${bearerToken}`)).data;
+    });
+  }
+
   @MessagePattern('events')
   events(@Payload() { subject }: { subject: string }): Promise<unknown> {
     return ForgeRequestContext.run({ subject }, () => this.forge.client('calendar').get('/', { auth: { subject } }));
@@ -68,6 +77,7 @@ async function start(filter: Type, shutdownGraceMs = 0): Promise<void> {
   });
   const services = [
     { name: 'orders', baseUrl: api.origin },
+    { name: 'caller', baseUrl: api.origin, auth: new CallerTokenAuth() },
     { name: 'calendar', baseUrl: api.origin, auth: { provider } },
   ];
   @Module({
@@ -101,6 +111,16 @@ describe('a microservice', () => {
     expect(problem).toMatchObject(required);
     expect(JSON.stringify(problem)).not.toContain('user-1');
     expect(await rejection(ask('fail'))).toEqual({ status: 'error', message: 'Internal server error' });
+  });
+
+  it('acts for whoever a message names: 50 at once, each with their own token', async () => {
+    await start(ForgeAuthExceptionFilter);
+    release();
+    const callers = times(50, (index) => ({ bearerToken: `token-of-${index}`, wait: index % 5 }));
+    await Promise.all(callers.map((each) => ask('forward', each)));
+    const seen = api.requests.map(({ headers, query }) => [headers.authorization, query.get('of')]);
+    expect(seen).toHaveLength(50);
+    for (const [authorization, of] of seen) expect(authorization).toBe(`Bearer ${of}`);
   });
 
   it.each([

@@ -257,7 +257,9 @@ describe('a sign-in by authorization code', () => {
     await (how === 'revoked' ? tokens.revoke() : tokens.forget());
     issuer.release();
     // The issuer refuses what was revoked; what it does not know of is dropped here.
-    expect(isSignInRequired(await renewal)).toBe(true);
+    const error = await renewal;
+    expect(isSignInRequired(error)).toBe(true);
+    expect(error).toMatchObject({ serviceName: 'calendar', subject: expect.stringMatching(/^[\w-]{8,}$/) });
     for (const calendar of calendars) expect(await calendar.tokens.forSubject('user-1').has()).toBe(false);
     expect(await rejection(renewing.client.get('/events', { auth: { subject: 'user-1' } }))).toMatchObject({
       code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',

@@ -18,6 +18,8 @@ export interface TokenWork extends ObservedTokens {
   readonly ttlMs: number | undefined;
   /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
   key(): string | Promise<string>;
+  /** Whose token it is, hashed; undefined where it is nobody's in particular. */
+  readonly subject?: string | undefined;
   /** Whether a new token can be had without a person. @default true */
   readonly rerunnable?: boolean;
   /**
@@ -187,7 +189,7 @@ export class TokenRenewal {
     if (meanwhile !== undefined && isDropped(meanwhile)) {
       await attempt.succeeded();
       request.dropped();
-      throw droppedFailure(this.#scope);
+      throw droppedFailure(this.#scope, this.#work.subject);
     }
     const next = this.toStored(token, obtainedAt, meanwhile ?? known, lease?.generation);
     // Written before it is used: a rotated refresh token that is lost cannot be had again.
@@ -296,11 +298,12 @@ function isDropped({ rejected, token }: StoredToken): boolean {
   return rejected === true && token.refreshToken === undefined;
 }
 
-function droppedFailure({ owner, serviceName }: ServiceScope): AuthenticationError {
+function droppedFailure({ owner, serviceName }: ServiceScope, subject: string | undefined): AuthenticationError {
   return new AuthenticationError(`The token for ${owner} was dropped while it was renewed: the user must sign in.`, {
     code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
     transient: false,
     ...(serviceName === undefined ? undefined : { serviceName }),
+    ...(subject === undefined ? undefined : { subject }),
   });
 }
 
