@@ -43,8 +43,9 @@ export class ForgeAuthCoreModule implements NestModule, OnModuleInit, OnApplicat
   configure(consumer: MiddlewareConsumer): void {
     const { requestContext = false } = this.#registry.rootOptions;
     if (requestContext === false) return;
-    const handled = handledRequests(this.#http.httpAdapter);
-    const context = new ForgeRequestContext(requestContext === true ? {} : requestContext, handled);
+    const options = requestContext === true ? {} : requestContext;
+    const handled = options.subject === undefined ? undefined : handledRequests(this.#http.httpAdapter);
+    const context = new ForgeRequestContext(options, handled);
     consumer.apply(context.use.bind(context)).forRoutes(EVERY_PATH);
   }
 
