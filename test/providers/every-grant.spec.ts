@@ -194,7 +194,11 @@ describe.each(GRANTS)('%s', (name, make, places) => {
     try {
       for (const answer of [undefined, 'invalid_grant', 'invalid_client', canary]) {
         refuse = () => answer;
-        for (const more of [{ clientSecret }, { clientKey: PEM, dpop: { key: PEM } }]) {
+        for (const more of [
+          { clientSecret },
+          { clientKey: PEM, dpop: { key: PEM } },
+          { clientAssertion: { token: () => clientSecret } },
+        ]) {
           const provider = make(common(more), canary);
           kept.clear();
           const auth = { provider };
@@ -209,7 +213,7 @@ describe.each(GRANTS)('%s', (name, make, places) => {
       capture.stop();
     }
     const errors = seen.filter(isForgeAuthError);
-    expect(errors.length).toBeGreaterThanOrEqual(6);
+    expect(errors.length).toBeGreaterThanOrEqual(9);
     expectNoSecrets([...errors.map(renderError), ...keys, capture.text()].join('\n'), secrets);
   });
 });
