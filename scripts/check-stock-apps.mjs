@@ -65,7 +65,8 @@ async function checkApp(app, manager, setup) {
   if (builders.length > 0) install(folder, manager, `npm install -D ${[...new Set(builders)].join(' ')}`);
   say(`${app}, ${manager}: nest add, nest generate`);
   // What is packed here is in no registry: it is installed already.
-  run('npx', ['--no-install', 'nest', 'add', 'nestjs-forge-auth', '--skip-install'], folder);
+  const add = './node_modules/.bin/nest add nestjs-forge-auth --skip-install';
+  run('npx', manager === 'npm' ? ['--call', add] : ['--yes', '--package=pnpm@10', '--call', add], folder);
   if (!existsSync(join(folder, 'src/api/api.module.ts'))) throw new Error('nest add made no service');
   run('npx', ['--no-install', 'nest', 'generate', '-c', 'nestjs-forge-auth', 'service', 'billing'], folder);
   if (!existsSync(join(folder, 'src/billing/billing.module.ts'))) throw new Error('nest generate made no service');
