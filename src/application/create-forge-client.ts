@@ -42,6 +42,10 @@ const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
  * @throws {ConfigurationError} at the first call, when an option is wrong
  */
 export function createForgeClient(service: ForgeServiceOptions, given: ForgeClientOptions = {}): ForgeHttpClient {
+  if (typeof service !== 'object' || service === null)
+    throw new ConfigurationError(
+      'createForgeClient() takes the options of a service, its name among them: createForgeClient({ name, baseUrl, auth }).',
+    );
   checkOptions(given, RULES_OF, {
     refuse: (problem) => new ConfigurationError(`createForgeClient("${String(service?.name)}"): ${problem}`),
   });

@@ -538,3 +538,9 @@ it('accepts every option that is documented', async () => {
   await app.close();
   expect(logger.warnings).toEqual([]);
 });
+
+it.each(['orders', undefined, null, 7])('createForgeClient(%j) says that it takes the options of a service', (given) => {
+  expect(() => createForgeClient(given as never, { baseUrl: 'https://orders.example' } as never)).toThrow(
+    /takes the options of a service, its name among them/,
+  );
+});
