@@ -539,8 +539,11 @@ it('accepts every option that is documented', async () => {
   expect(logger.warnings).toEqual([]);
 });
 
-it.each(['orders', undefined, null, 7])('createForgeClient(%j) says that it takes the options of a service', (given) => {
-  expect(() => createForgeClient(given as never, { baseUrl: 'https://orders.example' } as never)).toThrow(
-    /takes the options of a service, its name among them/,
-  );
-});
+it.each(['orders', undefined, null, 7])(
+  'createForgeClient(%j) says that it takes the options of a service',
+  (given) => {
+    expect(() => createForgeClient(given as never, { baseUrl: 'https://orders.example' } as never)).toThrow(
+      /takes the options of a service, its name among them/,
+    );
+  },
+);
