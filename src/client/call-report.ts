@@ -6,13 +6,20 @@ import type { Observers } from '../observer.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { CallRequest } from './request/call-request.js';
 
+/** What is told of a service. */
+interface ReportingService {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly base: { readonly origin: string } | undefined;
+}
+
 /** What one call tells whoever listens. Made only where somebody does. */
 export class CallReport {
   readonly #observer: Observers;
-  readonly #service: { readonly name: string; readonly clock: Clock };
+  readonly #service: ReportingService;
   readonly #request: CallRequest;
 
-  constructor(observer: Observers, service: { readonly name: string; readonly clock: Clock }, request: CallRequest) {
+  constructor(observer: Observers, service: ReportingService, request: CallRequest) {
     this.#observer = observer;
     this.#service = service;
     this.#request = request;
@@ -21,7 +28,10 @@ export class CallReport {
   /** Runs the call within the contexts of the observers. */
   around<T>(work: () => Promise<T>): Promise<T> {
     const { method, url } = this.#request;
-    return this.#observer.around({ kind: 'call', service: this.#service.name, method, origin: originOf(url) }, work);
+    const { name: service, base } = this.#service;
+    // Nearly every call is of the service's own origin: no URL is parsed for it.
+    const origin = base !== undefined && url.startsWith(`${base.origin}/`) ? base.origin : originOf(url);
+    return this.#observer.around({ kind: 'call', service, method, origin }, work);
   }
 
   ended({ status }: HttpResponse): void {
