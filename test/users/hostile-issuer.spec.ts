@@ -1,10 +1,17 @@
 import { createHmac, createPublicKey } from 'node:crypto';
 import type { JWTPayload } from 'jose';
+import { setTimeout } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { AuthorizationCodeTokenProvider, createForgeClient, type ForgeHttpClient, type Token } from 'nestjs-forge-auth';
+import {
+  AuthorizationCodeTokenProvider,
+  createForgeClient,
+  type ForgeHttpClient,
+  type GetSet,
+  type Token,
+} from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection, times } from '../tokens/world.js';
 import { boot } from '../module/boot.js';
 import { ForgeAuthModule, ForgeAuthService, type SignInProvider, type TokenManager } from 'nestjs-forge-auth';
 import { sign, type SigningKey, signingKey } from './signed-tokens.js';
@@ -76,7 +83,7 @@ function claims(changes: JWTPayload = {}): JWTPayload {
 
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-async function start(storage = new Map()): Promise<{ provider: SignInProvider; tokens: TokenManager }> {
+async function start(storage: GetSet = new Map()): Promise<{ provider: SignInProvider; tokens: TokenManager }> {
   const provider = new AuthorizationCodeTokenProvider({
     issuer: issuer.origin,
     clientId: CLIENT_ID,
@@ -183,6 +190,15 @@ const logoutToken = (changes: JWTPayload = {}): Promise<string> =>
     typ: 'logout+jwt',
   });
 
+/** A storage in which what is done at once happens at once. */
+function slowStorage(): GetSet {
+  const kept = new Map<string, unknown>();
+  return {
+    get: (name) => setTimeout(5).then(() => kept.get(name)),
+    set: (name, value) => setTimeout(5).then(() => kept.set(name, value)),
+  };
+}
+
 describe('a logout at the issuer', () => {
   it('drops the tokens of whoever it names, in every process, and of nobody else', async () => {
     const storage = new Map<string, unknown>();
@@ -201,6 +217,25 @@ describe('a logout at the issuer', () => {
     expect(await first.provider.handleLogoutToken(bySession)).toEqual({ subjects: ['user-2'] });
     expect(await has('user-2')).toEqual([false, false]);
     expect(JSON.stringify([...storage.keys()])).not.toMatch(/user-1|alice|session-of-bob/);
+  });
+
+  it('drops all tokens of an account that several users have connected at once', async () => {
+    const storage = slowStorage();
+    const apps = [await start(storage), await start(storage)] as const;
+    const users = times(10, (index) => `user-${index}`);
+    idToken = () => sign(key, claims({ nonce: 'the same', sid: 's1' }));
+    await Promise.all(
+      users.map(async (subject, index) => {
+        const { provider } = apps[index % 2 === 0 ? 0 : 1];
+        const { state, codeVerifier } = await provider.authorizationUrl({ subject });
+        const saved = { state, codeVerifier, nonce: 'the same' };
+        await provider.handleCallback(`/callback?code=c&state=${state}`, saved);
+      }),
+    );
+    const { subjects } = await apps[0].provider.handleLogoutToken(await logoutToken());
+    expect([...subjects].toSorted()).toEqual(users);
+    for (const { tokens } of apps)
+      expect(await Promise.all(users.map((user) => tokens.forSubject(user).has()))).toEqual(users.map(() => false));
   });
 
   it('leaves the token of another account that the same user has connected since', async () => {

@@ -5,6 +5,9 @@ import type { Claims } from '../oidc/signed-claims.js';
 /** As long as a refresh token is kept whose issuer sets no end; written anew with each renewal. */
 const TTL_MS = 30 * 24 * 3_600_000;
 
+/** Names that may be added to one person at once. */
+const MOST_TRIES = 20;
+
 /** Whom a logout at the issuer concerns, by the app's names: the issuer knows people and sessions by its own. */
 export class SubjectIndex {
   readonly #scope: ServiceScope;
@@ -15,13 +18,20 @@ export class SubjectIndex {
 
   /** Remembers under which name the app keeps a person's token. */
   async add(subject: string, { iss, sub, sid }: Claims): Promise<void> {
-    await Promise.all(
-      [this.#key('sub', iss, sub), this.#key('sid', iss, sid)].map(async (key) => {
-        if (key === undefined) return;
-        const subjects = new Set([...(await this.#read(key)), subject]);
-        await this.#scope.storage()?.writeText(key, JSON.stringify([...subjects]), TTL_MS, { irreplaceable: true });
-      }),
-    );
+    const keys = [this.#key('sub', iss, sub), this.#key('sid', iss, sid)];
+    await Promise.all(keys.map((key) => (key === undefined ? undefined : this.#addTo(key, subject))));
+  }
+
+  /** Looks again after it has added a name: somebody else may have written at the same time. */
+  async #addTo(key: string, subject: string): Promise<void> {
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const known = await this.#read(key);
+      const isKnown = known.includes(subject);
+      if (isKnown && tries > 0) return;
+      const text = JSON.stringify(isKnown ? known : [...known, subject]);
+      await this.#scope.storage()?.writeText(key, text, TTL_MS, { irreplaceable: true });
+      if (isKnown) return;
+    }
   }
 
   /** The app's names for a person, or for whoever has a session. */
