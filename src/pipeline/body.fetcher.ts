@@ -1,9 +1,8 @@
 import { type OptionRules, RULES } from '../option-check/option-check.js';
-import { systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { Token } from '../token/token.js';
-import { emptyContext } from './fetch-context.js';
+import { emptyContext, requestedAtOf } from './fetch-context.js';
 import { FETCHER_RULES, HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
@@ -53,7 +52,7 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
   }
 
   async fetch(context: FetchContext = emptyContext(this.name)): Promise<Token> {
-    const requestedAt = systemClock.now();
+    const requestedAt = requestedAtOf(context);
     const response = await this.send(context, 'json');
     return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt);
   }
@@ -62,7 +61,7 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
    * Reads the token from a successful answer.
    * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when there is none in it
    */
-  parseToken(response: ForgeResponse, _context: FetchContext): Token {
+  parseToken(response: ForgeResponse, context: FetchContext): Token {
     const json = response.json<Record<string, unknown>>();
     const { tokenField, tokenTypeField, expiresInField, refreshTokenField } = this.#fields;
     const accessToken = at(json, tokenField);
@@ -74,13 +73,16 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
       });
     }
     return this.tokenOf(response, () =>
-      Token.fromResponse({
-        ...json,
-        access_token: accessToken,
-        token_type: at(json, tokenTypeField) ?? this.#defaultTokenType,
-        expires_in: at(json, expiresInField),
-        refresh_token: at(json, refreshTokenField),
-      }),
+      Token.fromResponse(
+        {
+          ...json,
+          access_token: accessToken,
+          token_type: at(json, tokenTypeField) ?? this.#defaultTokenType,
+          expires_in: at(json, expiresInField),
+          refresh_token: at(json, refreshTokenField),
+        },
+        { requestedAt: requestedAtOf(context) },
+      ),
     );
   }
 

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import type { Token } from '../token/token.js';
 import type { FetchContext } from './token-fetcher.js';
@@ -15,16 +16,31 @@ export class TokenWanted extends Error {
 /** The tokens of the steps that one step depends on. */
 export class StepContext implements FetchContext {
   readonly signal: AbortSignal;
+  readonly clock: Clock;
+  requestedAt: number;
   readonly #step: string;
   readonly #tokens: ReadonlyMap<string, Token>;
   readonly #reachable: ReadonlySet<string>;
 
   /** @param reachable names of all steps that the step depends on, directly or through others */
-  constructor(step: string, tokens: ReadonlyMap<string, Token>, reachable: ReadonlySet<string>, signal: AbortSignal) {
+  constructor(
+    step: string,
+    tokens: ReadonlyMap<string, Token>,
+    reachable: ReadonlySet<string>,
+    signal: AbortSignal,
+    clock: Clock = systemClock,
+  ) {
+    this.clock = clock;
+    this.requestedAt = clock.now();
     this.#step = step;
     this.#tokens = tokens;
     this.#reachable = reachable;
     this.signal = signal;
+  }
+
+  /** Another attempt begins. */
+  beginAttempt(): void {
+    this.requestedAt = this.clock.now();
   }
 
   token(name: string): Token {
@@ -48,4 +64,9 @@ export class StepContext implements FetchContext {
 /** The context of a fetcher that is called on its own. */
 export function emptyContext(step: string): FetchContext {
   return new StepContext(step, new Map(), new Set(), new AbortController().signal);
+}
+
+/** When the attempt of a context began; now, where it does not say. Epoch milliseconds. */
+export function requestedAtOf({ clock = systemClock, requestedAt = clock.now() }: FetchContext): number {
+  return requestedAt;
 }

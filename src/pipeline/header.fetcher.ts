@@ -1,9 +1,8 @@
 import { type OptionRules, RULES } from '../option-check/option-check.js';
-import { systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { Token } from '../token/token.js';
-import { emptyContext } from './fetch-context.js';
+import { emptyContext, requestedAtOf } from './fetch-context.js';
 import { FETCHER_RULES, HttpTokenFetcher, type HttpTokenFetcherOptions } from './http.fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
@@ -36,7 +35,7 @@ export class HeaderTokenFetcher extends HttpTokenFetcher {
   }
 
   async fetch(context: FetchContext = emptyContext(this.name)): Promise<Token> {
-    const requestedAt = systemClock.now();
+    const requestedAt = requestedAtOf(context);
     const response = await this.send(context);
     return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt);
   }

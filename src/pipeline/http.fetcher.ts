@@ -197,7 +197,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       ...(Object.keys(data).length === 0 ? undefined : { [part]: data }),
     });
     if (read === 'json' || !response.isSuccess) {
-      readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, systemClock.now());
+      readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, (context.clock ?? systemClock).now());
     }
     return response;
   }

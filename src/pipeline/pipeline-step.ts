@@ -99,13 +99,15 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named, revealCauses }: Step
       ...(await certificateIdentity(fetcher)),
     ],
     obtain: async ({ context, signal, deadline }) => {
-      const requestedAt = clock.now();
       const token = await retry.run(
-        () => fetch(fetcher, context, revealCauses),
+        () => {
+          context.beginAttempt();
+          return fetch(fetcher, context, revealCauses);
+        },
         { clock, signal, deadline },
         (error) => !(error instanceof TokenWanted) && isTransient(error),
       );
-      return withTtl(token, fetcher.ttlMs, requestedAt);
+      return withTtl(token, fetcher.ttlMs, context.requestedAt);
     },
     onFetchError: (error, context) => fetcher.onFetchError?.(error, context),
   };

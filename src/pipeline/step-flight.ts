@@ -179,7 +179,7 @@ export class StepFlight {
 
   #contextOf(tokens: ReadonlyMap<string, Token>, signal: AbortSignal): StepContext {
     const { name } = this.#step;
-    return new StepContext(name, tokens, this.#around.graph.ancestors(name), signal);
+    return new StepContext(name, tokens, this.#around.graph.ancestors(name), signal, this.#around.clock);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 
@@ -14,6 +15,13 @@ export interface FetchContext {
   has(name: string): boolean;
   /** Aborts when nobody waits for the token any more, or the step's deadline is over. */
   readonly signal: AbortSignal;
+  /** The pipeline's time. @default the machine's clock, where a fetcher is called on its own */
+  readonly clock?: Clock;
+  /**
+   * When this attempt began, epoch milliseconds: what an answer says of a lifetime counts from then.
+   * @default the time of the call
+   */
+  readonly requestedAt?: number;
 }
 
 /**

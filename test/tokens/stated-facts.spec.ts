@@ -1,0 +1,131 @@
+import { jest } from '@jest/globals';
+import {
+  type AuthenticationError,
+  BodyTokenFetcher,
+  PipelineTokenProvider,
+  Token,
+  TokenFetchPipeline,
+  TokenManager,
+  type TokenManagerOptions,
+} from 'nestjs-forge-auth';
+import { OneStore } from '../fleet/one-store.js';
+import { give } from '../support/answer.js';
+import { startServer } from '../support/recording-server.js';
+import { rejection, until, World } from './world.js';
+
+const world = new World();
+let store: OneStore;
+beforeEach(async () => {
+  store = new OneStore();
+  await world.start();
+});
+afterEach(() => world.close());
+
+/** One process of a fleet on the store. */
+const processOf = (more: Partial<TokenManagerOptions> = {}): TokenManager =>
+  world.manager({ storage: store.announcing, provider: world.singleShot(), ...more });
+
+describe('a manager that holds nothing', () => {
+  it('uses no stored token that it was told to forget, though the store takes no writes', async () => {
+    const { accessToken } = await processOf().getToken();
+    const other = processOf();
+    store.down.writes = true;
+    await other.invalidate();
+    expect((await other.getToken()).accessToken).not.toBe(accessToken);
+    expect(world.endpoint.tokenRequests).toBe(2);
+  });
+
+  it('takes what another process is fetching, though a new token was asked for by force', async () => {
+    const [one, other] = [processOf(), processOf()];
+    world.endpoint.hold();
+    const [first, second] = [one.getToken(), other.forceRefresh()];
+    await until(() => world.endpoint.held === 1, 'one of them asks');
+    world.endpoint.release();
+    expect((await second).accessToken).toBe((await first).accessToken);
+    expect(world.endpoint.tokenRequests).toBe(1);
+  });
+});
+
+it('a token that is set takes the place of one whose lease was ahead of this clock', async () => {
+  const ahead = Date.now() + 3_600_000;
+  const lock = {
+    acquire: async () => ({ generation: ahead, extend: async () => true, release: async () => undefined }),
+  };
+  const one = processOf({ lock });
+  await one.getToken();
+  await one.setToken(new Token({ accessToken: 'set-by-the-app' }));
+  const stored = [...store.values.values()].map((text) => JSON.parse(text) as { generation: number });
+  expect(stored).toEqual([expect.objectContaining({ generation: ahead + 1 })]);
+  expect((await processOf({ lock }).getToken()).accessToken).toBe('set-by-the-app');
+});
+
+it('close() waits for what the storage is still writing', async () => {
+  let written = false;
+  const manager = world.manager({
+    storage: {
+      get: async () => undefined,
+      set: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        written = true;
+      },
+    },
+  });
+  const getting = manager.getToken().catch(() => undefined);
+  await until(() => world.endpoint.issued.length === 1, 'a token was issued');
+  await getting;
+  const setting = manager.setToken(new Token({ accessToken: 'last' })).catch(() => undefined);
+  written = false;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await manager.close();
+  expect(written).toBe(true);
+  await setting;
+});
+
+describe('a pipeline step', () => {
+  const managerOf = (pipeline: TokenFetchPipeline, more: Partial<TokenManagerOptions> = {}): TokenManager =>
+    world.manager({ provider: new PipelineTokenProvider({ pipeline }), ...more });
+
+  it('whose answer has no token names the field, and is not asked again', async () => {
+    const server = world.closeLater(await startServer((_request, response) => give(response, { json: { other: 1 } })));
+    const step = new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, tokenField: 'data.token' });
+    const error = await rejection<AuthenticationError>(managerOf(new TokenFetchPipeline({ steps: [step] })).getToken());
+    expect(error.message).toContain('the answer has no token in "data.token"');
+    expect([error.step, error.transient, server.requests.length]).toEqual(['app', false, 1]);
+  });
+
+  it('that misses its own deadline may be asked again: its failure is transient', async () => {
+    const server = world.closeLater(await startServer(() => undefined));
+    const step = new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, deadlineMs: 100 });
+    const error = await rejection<AuthenticationError>(managerOf(new TokenFetchPipeline({ steps: [step] })).getToken());
+    expect([error.code, error.step, error.transient]).toEqual(['FORGE_AUTH_TOKEN_DEADLINE', 'app', true]);
+  });
+
+  it('that is neither a fetcher nor a provider is refused by what it lacks, and by its service', async () => {
+    const pipeline = new TokenFetchPipeline({ steps: [{ name: 'app' } as never] });
+    const client = world.client({ auth: { pipeline } });
+    const error = await rejection(client.get('/'));
+    expect(error.message).toMatch(
+      /^Service "orders": .*a step must have a method fetch\(\), or be \{ name, provider \}/,
+    );
+  });
+
+  it('is described before it was ever used', () => {
+    const app = new BodyTokenFetcher({ name: 'app', baseUrl: 'https://issuer.example' });
+    const user = new BodyTokenFetcher({ name: 'user', baseUrl: 'https://issuer.example', dependsOn: ['app'] });
+    expect(new TokenFetchPipeline({ steps: [app, user] }).describe()).toEqual([
+      { name: 'app', dependsOn: [], cached: false },
+      { name: 'user', dependsOn: ['app'], cached: false },
+    ]);
+  });
+});
+
+it('a token has run out exactly at its expiresAt, not before', () => {
+  const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
+  const at = (expiresAt: number): Token => new Token({ accessToken: 'a', expiresAt });
+  expect([at(1_000_000).isExpired(), at(1_000_001).isExpired(), at(1_000_001).isExpired(1)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  now.mockRestore();
+});
