@@ -5,7 +5,7 @@ import {
   PipelineTokenProvider,
   Token,
   TokenFetchPipeline,
-  TokenManager,
+  type TokenManager,
   type TokenManagerOptions,
 } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
@@ -81,10 +81,10 @@ it('close() waits for what the storage is still writing', async () => {
   await setting;
 });
 
-describe('a pipeline step', () => {
-  const managerOf = (pipeline: TokenFetchPipeline, more: Partial<TokenManagerOptions> = {}): TokenManager =>
-    world.manager({ provider: new PipelineTokenProvider({ pipeline }), ...more });
+const managerOf = (pipeline: TokenFetchPipeline): TokenManager =>
+  world.manager({ provider: new PipelineTokenProvider({ pipeline }) });
 
+describe('a pipeline step', () => {
   it('whose answer has no token names the field, and is not asked again', async () => {
     const server = world.closeLater(await startServer((_request, response) => give(response, { json: { other: 1 } })));
     const step = new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, tokenField: 'data.token' });
@@ -119,9 +119,10 @@ describe('a pipeline step', () => {
   });
 });
 
+const at = (expiresAt: number): Token => new Token({ accessToken: 'a', expiresAt });
+
 it('a token has run out exactly at its expiresAt, not before', () => {
   const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
-  const at = (expiresAt: number): Token => new Token({ accessToken: 'a', expiresAt });
   expect([at(1_000_000).isExpired(), at(1_000_001).isExpired(), at(1_000_001).isExpired(1)]).toEqual([
     true,
     false,
