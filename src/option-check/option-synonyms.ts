@@ -32,6 +32,9 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   provider: 'token tokenprovider',
   authMethod:
     'tokenauthmethod tokenendpointauthmethod clientauthmethod clientauthentication clientauthenticationmethod authorizationmethod',
+  revocationAuthMethod: 'revocationendpointauthmethod revokeauthmethod',
+  introspectionAuthMethod: 'introspectionendpointauthmethod',
+  revokeOnClose: 'revokeonshutdown revokeonexit',
   grantType: 'grant',
   scope: 'scopeseparator permissions',
   resource: 'resources',

@@ -107,6 +107,8 @@ const OF_A_GRANT: Misspelt = [
   ['extraParameters', 'extraParams'],
   ['grant_type', 'grantType'],
   ['tokenEndpointAuthMethod', 'authMethod'],
+  ['revocation_endpoint_auth_method', 'revocationAuthMethod'],
+  ['revokeOnShutdown', 'revokeOnClose'],
   ['retries', 'retry'],
   ['timeoutMs', 'http: { timeoutMs'],
   ['timeout', 'http: { timeoutMs'],
