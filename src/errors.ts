@@ -1,4 +1,5 @@
 import { type Challenge, parseChallenges } from './challenges.js';
+import { ownOptions } from './option-check/own-options.js';
 import { RedactedCause } from './redaction/redact.js';
 
 /** Every code an error of this package can bear. Codes are stable; messages are not. */
@@ -50,7 +51,8 @@ export class ForgeAuthError extends Error {
   /** How many attempts were made. Set by the retry that gave up. */
   declare attempts?: number;
 
-  constructor(message: string, options: ForgeAuthErrorOptions & { code: ForgeAuthErrorCode }) {
+  constructor(message: string, given: ForgeAuthErrorOptions & { code: ForgeAuthErrorCode }) {
+    const options = ownOptions(given);
     super(message);
     Object.defineProperty(this, 'name', { value: new.target.name, enumerable: false, configurable: true });
     this.code = options.code;
@@ -120,7 +122,8 @@ export class AuthenticationError extends ForgeAuthError {
   readonly #transient: boolean;
   readonly #retryAfterMs: number | undefined;
 
-  constructor(message: string, options: AuthenticationErrorOptions & { errorDescription?: string } = {}) {
+  constructor(message: string, given: AuthenticationErrorOptions & { errorDescription?: string } = {}) {
+    const options = ownOptions(given);
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' });
     if (options.step !== undefined) this.step = options.step;
     if (options.error !== undefined) this.error = options.error;
@@ -157,7 +160,8 @@ function isTransientStatus(status: number | undefined): boolean {
 
 /** A refresh token was refused, and no grant could take its place: the person must sign in again. */
 export class TokenRefreshError extends AuthenticationError {
-  constructor(message: string, options: AuthenticationErrorOptions & { errorDescription?: string } = {}) {
+  constructor(message: string, given: AuthenticationErrorOptions & { errorDescription?: string } = {}) {
+    const options = ownOptions(given);
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_REFRESH_FAILED' });
   }
 }
@@ -231,7 +235,8 @@ export class ConnectionError extends ForgeAuthError {
   readonly #staleConnection: boolean;
   readonly #answer: AnswerHead | undefined;
 
-  constructor(message: string, options: ConnectionErrorOptions = {}) {
+  constructor(message: string, given: ConnectionErrorOptions = {}) {
+    const options = ownOptions(given);
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_CONNECTION' });
     this.#answer = options.answer;
     this.#nothingSent = options.nothingSent ?? false;
@@ -275,7 +280,8 @@ export class TlsError extends ForgeAuthError {
 export class ResponseParseError extends ForgeAuthError {
   readonly #answer: AnswerHead | undefined;
 
-  constructor(message: string, options: BodyErrorOptions = {}) {
+  constructor(message: string, given: BodyErrorOptions = {}) {
+    const options = ownOptions(given);
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_RESPONSE_PARSE' });
     this.#answer = options.answer;
   }
@@ -295,7 +301,8 @@ export class OriginNotAllowedError extends ForgeAuthError {
 
 /** The request could not be built or sent as it was given: a malformed URL, header, body or option of one call. */
 export class InvalidRequestError extends ForgeAuthError {
-  constructor(message: string, options: ForgeAuthErrorOptions = {}) {
+  constructor(message: string, given: ForgeAuthErrorOptions = {}) {
+    const options = ownOptions(given);
     super(message, { ...options, code: options.code ?? 'FORGE_AUTH_INVALID_REQUEST' });
   }
 }
@@ -304,7 +311,8 @@ export class InvalidRequestError extends ForgeAuthError {
 export class CircuitOpenError extends ForgeAuthError {
   readonly #retryAfterMs: number | undefined;
 
-  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> & { retryAfterMs?: number } = {}) {
+  constructor(message: string, given: Omit<ForgeAuthErrorOptions, 'code'> & { retryAfterMs?: number } = {}) {
+    const options = ownOptions(given);
     super(message, { ...options, code: 'FORGE_AUTH_CIRCUIT_OPEN' });
     this.#retryAfterMs = options.retryAfterMs;
   }

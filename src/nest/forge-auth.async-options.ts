@@ -1,6 +1,7 @@
 import type { Provider, Type } from '@nestjs/common';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeAuthOptions } from '../options/options.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { NearbyOptions } from '../option-check/option-suggestion.js';
 import { ROOT_OPTIONS, SERVICE_OPTIONS } from '../options/service-rules.js';
@@ -46,7 +47,7 @@ export function checkRootAsync(options: unknown): void {
 
 /** What is wrong at first sight with the options of `forFeatureAsync()`. @throws {ConfigurationError} */
 export function checkFeatureAsync(options: unknown): void {
-  const name = (options as Partial<ForgeServiceAsyncOptions> | undefined)?.name;
+  const { name } = ownOptions(options as Partial<ForgeServiceAsyncOptions> | undefined);
   const owner = typeof name === 'string' ? `Service "${name}"` : 'ForgeAuthModule.forFeatureAsync()';
   const place = { refuse: (problem: string) => refuse(`${owner}: ${problem}`), nearby: ofFactory(SERVICE_OPTIONS) };
   checkOptions(options, FEATURE_ASYNC_RULES, place);

@@ -2,6 +2,7 @@ import { HttpService } from '@nestjs/axios';
 import { type DynamicModule, type FactoryProvider, type InjectionToken, Module, type Provider } from '@nestjs/common';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { asyncOptions, checkFeatureAsync, checkNames, checkRootAsync, describe } from './forge-auth.async-options.js';
 import {
   getForgeClientToken,
@@ -47,8 +48,10 @@ export class ForgeAuthModule {
   /** Registers services, and what all services of the application share. */
   static forRoot(options: ForgeAuthRootOptions = {}): DynamicModule {
     checkRoot(options);
-    const names = (options.services ?? []).map((service) => service.name);
-    for (const { name, provideHttpService } of options.services ?? []) {
+    const { services = [], isGlobal = true } = ownOptions(options);
+    const names = services.map((service) => ownOptions(service).name);
+    for (const service of services) {
+      const { name, provideHttpService } = ownOptions(service);
       if (provideHttpService !== true) continue;
       throw new ConfigurationError(
         `Service "${name}": provideHttpService would take everybody's HttpService. Give it to forFeature(), where it is wanted.`,
@@ -58,13 +61,14 @@ export class ForgeAuthModule {
     return moduleOf(
       names,
       declaring([], (registry) => registry.configure(options)),
-      { global: options.isGlobal ?? true },
+      { global: isGlobal },
     );
   }
 
   /** As `forRoot`, with options that are made when the application starts. Names are given at once. */
-  static forRootAsync(options: ForgeAuthAsyncOptions): DynamicModule {
-    checkRootAsync(options);
+  static forRootAsync(given: ForgeAuthAsyncOptions): DynamicModule {
+    checkRootAsync(given);
+    const options = ownOptions(given);
     const names = options.services ?? [];
     const made = asyncOptions<ForgeAuthOptionsFactory, ForgeAuthOptions>(options, 'createForgeAuthOptions', names);
     const declare = (registry: ForgeAuthRegistry, value: ForgeAuthOptions): void => {
@@ -84,16 +88,17 @@ export class ForgeAuthModule {
     const declare = (registry: ForgeAuthRegistry): void => {
       for (const service of services) if (typeof service !== 'string') registry.declare(service);
     };
-    const names = services.map((service) => (typeof service === 'string' ? service : service.name));
+    const names = services.map((service) => (typeof service === 'string' ? service : ownOptions(service).name));
     const asHttpService = services.flatMap((service) =>
-      typeof service !== 'string' && service.provideHttpService === true ? [service.name] : [],
+      typeof service !== 'string' && ownOptions(service).provideHttpService === true ? [service.name] : [],
     );
     return moduleOf(names, declaringOnUse(declare), {}, asHttpService);
   }
 
   /** As `forFeature`, with options that are made when the application starts. The name is given at once. */
-  static forFeatureAsync(options: ForgeServiceAsyncOptions): DynamicModule {
-    checkFeatureAsync(options);
+  static forFeatureAsync(given: ForgeServiceAsyncOptions): DynamicModule {
+    checkFeatureAsync(given);
+    const options = ownOptions(given);
     const { name } = options;
     const made = asyncOptions<ForgeServiceOptionsFactory, ForgeServiceFactoryOptions>(
       options,
@@ -103,13 +108,13 @@ export class ForgeAuthModule {
     const declare = (registry: ForgeAuthRegistry, value: ForgeServiceFactoryOptions): void => {
       if (typeof value !== 'object' || value === null)
         throw new ConfigurationError(`Service "${name}": its factory answered no options.`, { serviceName: name });
-      if (value.name !== undefined && value.name !== name) {
-        throw new ConfigurationError(
-          `Service "${name}": its factory answered options for "${value.name}". Use one name.`,
-          { serviceName: name },
-        );
+      const own = ownOptions(value).name;
+      if (own !== undefined && own !== name) {
+        throw new ConfigurationError(`Service "${name}": its factory answered options for "${own}". Use one name.`, {
+          serviceName: name,
+        });
       }
-      registry.declare(value.name === name ? (value as ForgeServiceOptions) : { ...value, name });
+      registry.declare(own === name ? (value as ForgeServiceOptions) : { ...value, name });
     };
     const more = {
       imports: options.imports ?? [],

@@ -145,7 +145,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     refreshWindowMs: undefined,
     grantType: provider.grantType,
     identity: async () => [
-      ...((await provider.keyParts?.()) ?? [provider.constructor.name]),
+      ...((await declared(provider, 'keyParts')?.call(provider)) ?? [provider.constructor.name]),
       ...(declared(provider, 'identity') ?? []),
     ],
     obtain: async ({ previous, signal, deadline, claim, report }) => {

@@ -83,7 +83,7 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {
-    return this.#provider.presenter?.(placement) ?? placement;
+    return declared(this.#provider, 'presenter')?.call(this.#provider, placement) ?? placement;
   }
 
   async close(): Promise<void> {
@@ -155,7 +155,7 @@ export class ProviderTokenSource implements TokenSource {
 
   async #identity(): Promise<readonly string[]> {
     const provider = this.#provider;
-    const parts = (await provider.keyParts?.()) ?? [provider.constructor.name];
+    const parts = (await declared(provider, 'keyParts')?.call(provider)) ?? [provider.constructor.name];
     return [...parts, ...(declared(provider, 'identity') ?? [])];
   }
 
@@ -219,7 +219,8 @@ async function redeemOrFetch(
   claim: ClaimRefreshToken,
   report: FlightReport,
 ): Promise<Token> {
-  if (previous?.refreshToken === undefined || provider.refreshToken === undefined) return provider.fetchToken(context);
+  const refresh = declared(provider, 'refreshToken');
+  if (previous?.refreshToken === undefined || refresh === undefined) return provider.fetchToken(context);
   const claimed = await claim();
   const interactive = declared(provider, 'rerunnable') === false;
   if (claimed === undefined) {
@@ -229,7 +230,7 @@ async function redeemOrFetch(
   const { grant } = report;
   try {
     report.grant = 'refresh_token';
-    return carryOver(previous, await provider.refreshToken(previous, context));
+    return carryOver(previous, await refresh.call(provider, previous, context));
   } catch (error) {
     const notConsumed = (isTransient(error) && outcomeIsKnown(error)) || error instanceof ConfigurationError;
     if (notConsumed) await claimed.release();

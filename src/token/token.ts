@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { AuthenticationError } from '../errors.js';
@@ -53,14 +54,14 @@ export class Token {
 
   /** @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when the access token is missing or not sendable */
   constructor(init: TokenInit) {
-    const { accessToken, tokenType = 'Bearer', expiresAt, refreshToken, scope, idToken, extra, claims } = init;
+    const { accessToken, tokenType = 'Bearer', expiresAt, refreshToken, scope, idToken, extra, claims } = ownInit(init);
     if (typeof accessToken !== 'string' || accessToken.trim() === '') throw malformed('it has no access token');
     if (!/^[\x20-\x7e]+$/.test(accessToken))
       throw malformed('its access token has characters that no header can carry');
     if (!/^[\x21-\x7e]*$/.test(tokenType)) throw malformed('its token type is no word');
     const expiry = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
     if (expiry !== undefined && !(expiry > Number.NEGATIVE_INFINITY)) throw malformed('its expiry is no point in time');
-    this.#record = {
+    this.#record = ownOptions({
       accessToken,
       tokenType,
       ...(expiry === undefined || expiry === Number.POSITIVE_INFINITY ? undefined : { expiresAt: expiry }),
@@ -69,7 +70,7 @@ export class Token {
       ...(idToken === undefined ? undefined : { idToken }),
       ...(extra === undefined ? undefined : { extra: Object.freeze({ ...extra }) }),
       ...(claims === undefined ? undefined : { claims: Object.freeze({ ...claims }) }),
-    };
+    });
     for (const secret of [accessToken, refreshToken, idToken]) noteSecret(secret);
     this.#header = tokenType === '' ? accessToken : `${schemeOf(tokenType)} ${accessToken}`;
   }
@@ -236,6 +237,11 @@ function optionalString(value: unknown, name: string): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value !== 'string') throw malformed(`its ${name} is no string`);
   return value;
+}
+
+/** An object of a class may have what it has from the class. */
+function ownInit(init: TokenInit): TokenInit {
+  return Object.getPrototypeOf(init) === Object.prototype ? ownOptions(init) : init;
 }
 
 function malformed(why: string): AuthenticationError {

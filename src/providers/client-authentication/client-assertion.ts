@@ -5,6 +5,7 @@ import { secretKey, SigningKey } from '../signing-key.js';
 import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
 import type { ClientAuthDefinition, ClientAuthTarget } from './client-authentication.js';
 import type { ClientAssertionOptions, ClientAuthRequest } from './client-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const DEFAULT_LIFETIME_MS = 60_000;
@@ -92,7 +93,7 @@ function foreignToken(options: unknown): TextSource | undefined {
 }
 
 function assertionOptions(options: unknown): ClientAssertionOptions {
-  return (options ?? {}) as ClientAssertionOptions;
+  return ownOptions(options as ClientAssertionOptions | undefined);
 }
 
 function partsOf(
