@@ -238,6 +238,36 @@ describe('a logout at the issuer', () => {
       expect(await Promise.all(users.map((user) => tokens.forSubject(user).has()))).toEqual(users.map(() => false));
   });
 
+  it('is no logout while the storage does not answer: the issuer delivers it again', async () => {
+    const kept = new Map<string, unknown>();
+    let down = false;
+    const whileUp = async <T>(work: () => T): Promise<T> => {
+      if (down) throw new Error('down');
+      return work();
+    };
+    const { provider, tokens } = await start({
+      get: (name) => whileUp(() => kept.get(name)),
+      set: (name, value) => whileUp(() => kept.set(name, value)),
+    });
+    await signIn(provider);
+    const jwt = await logoutToken();
+    down = true;
+    const error = await rejection(provider.handleLogoutToken(jwt));
+    expect(error).toMatchObject({ name: 'AuthenticationError', transient: true });
+    down = false;
+    // The storage is looked for again after a moment.
+    let subjects: readonly string[] | undefined;
+    while (subjects === undefined) {
+      await setTimeout(50);
+      subjects = await provider.handleLogoutToken(jwt).then(
+        (ended) => ended.subjects,
+        () => undefined,
+      );
+    }
+    expect(subjects).toEqual(['user-1']);
+    expect(await tokens.forSubject('user-1').has()).toBe(false);
+  });
+
   it('leaves the token of another account that the same user has connected since', async () => {
     const { provider, tokens } = await start();
     await signIn(provider);

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from '../../errors.js';
+import { AuthenticationError, InvalidRequestError } from '../../errors.js';
 import type { KeptTokens, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import { BoundOAuthProvider, type BoundOAuthProviderParts } from '../grants/bound.oauth-provider.js';
@@ -60,6 +60,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
       claims?.['iss'] === issuer && (subject === undefined ? claims['sid'] === sessionId : claims['sub'] === subject);
     const names = await this.#subjects.find(issuer, subject, sessionId);
     const ended = await Promise.all(names.map((name) => this.#tokens?.for({ subject: name }).forget(concerned)));
+    if (this.#subjects.unavailable) throw notCarriedOut();
     return names.filter((_name, index) => ended[index] === true);
   }
 
@@ -77,6 +78,13 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     if (subject !== undefined && token.claims !== undefined) await this.#subjects.add(subject, token.claims);
     await super.tell(token, previous, context);
   }
+}
+
+/** So that the issuer delivers the logout again, and nobody takes it for done. */
+function notCarriedOut(): AuthenticationError {
+  return new AuthenticationError('The logout was not carried out: the token storage does not answer.', {
+    transient: true,
+  });
 }
 
 /** A token that a machine loses is asked for again; a person would have to sign in again. */

@@ -40,6 +40,11 @@ export class SubjectIndex {
     return key === undefined ? [] : this.#read(key);
   }
 
+  /** Whether nothing can be found, because the storage does not answer. */
+  get unavailable(): boolean {
+    return this.#scope.storage()?.failing === true;
+  }
+
   /** Remembers for `ttlMs` that a logout token was delivered. */
   async note(delivery: string, ttlMs: number): Promise<void> {
     await this.#scope.storage()?.writeText(this.#delivery(delivery), '1', ttlMs);
