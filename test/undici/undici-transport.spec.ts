@@ -80,6 +80,18 @@ describe('UndiciTransport', () => {
     expect(server.requests.at(-1)?.text).toBe('{"a":1}');
   });
 
+  it('carries headers in Latin-1 both ways, beside a body in UTF-8', async () => {
+    const server = await wire.server((_request, response) => {
+      response.setHeader('x-city', 'Zürich');
+      // Beside a text, Node would write the headers in its encoding.
+      response.end(Buffer.from('{}'));
+    });
+    const client = wire.client(server, { transport: transportOf() });
+    const answered = await client.post('/', 'é', { headers: { 'x-name': 'Zoë ÿ' } });
+    expect(server.requests.at(-1)).toMatchObject({ headers: { 'x-name': 'Zoë ÿ' }, text: 'é' });
+    expect(answered.headers['x-city']).toBe('Zürich');
+  });
+
   it('ends a call in time, and by its signal, waiting for a connection included', async () => {
     const server = await wire.server(() => undefined);
     const client = wire.client(server, { transport: transportOf({ connections: 1 }), timeoutMs: 100 });
