@@ -207,6 +207,20 @@ describe('fetch', () => {
   });
 });
 
+it.each<[string, (response: Response) => Promise<unknown>]>([
+  ['text()', (response) => response.text()],
+  ['blob()', (response) => response.blob()],
+  ['body', (response) => drain(response)],
+  ['a clone', (response) => response.clone().text()],
+  ['Response.prototype.text', (response) => Response.prototype.text.call(response)],
+])('fetch rejects with the reason where %s is read in the tick of close()', async (_what, read) => {
+  const closing = createForgeClient({ name: 'closing', baseUrl: server.origin });
+  const response = await closing.fetch('/unfinished');
+  const closed = closing.close();
+  await expect(read(response)).rejects.toMatchObject({ code: 'FORGE_AUTH_CLIENT_CLOSED' });
+  await closed;
+});
+
 it.each(['https://*.example', '*', 'https://*'])('allowedOrigins with a wildcard is refused: %s', async (origin) => {
   const open = createForgeClient({ name: 'peers', baseUrl: server.origin, allowedOrigins: [origin] });
   await expect(open.get('/here')).rejects.toThrow(/allowedOrigins.*wildcard/);
