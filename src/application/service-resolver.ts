@@ -4,7 +4,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import { OriginPolicy } from '../client/layers/origin-policy.js';
 import type { RequestHeaders } from '../client/request/request-config.js';
 import { spellingOf } from '../http/spelled-headers.js';
-import { isSendable } from '../client/request/request-headers.js';
+import { sendableValue } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
 import { type OptionPlace, warningsOf } from '../option-check/option-check.js';
@@ -165,13 +165,13 @@ function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string
   for (const [name, value] of Object.entries(headers ?? {})) {
     if (value === undefined) throw refuse(`headers.${name} is undefined. Is the variable that it is read from set?`);
     if (value === null) continue;
-    const values = Array.isArray(value) ? value.map(String) : [String(value)];
-    if (!isSendable(name, values)) {
+    const sendable = sendableValue(name, value);
+    if (sendable === undefined) {
       throw refuse(
-        `headers.${/^[\w-]{1,64}$/.test(name) ? name : '[invalid name]'} has a name or a value that no header can carry (a line break? a character beyond Latin-1?).`,
+        `headers.${/^[\w-]{1,64}$/.test(name) ? name : '[invalid name]'} has a name or a value that no header can carry (a line break? a character beyond Latin-1? an object?).`,
       );
     }
-    result[name.toLowerCase()] = Array.isArray(value) ? values : (values[0] ?? '');
+    result[name.toLowerCase()] = sendable;
   }
   return result;
 }

@@ -72,12 +72,15 @@ export class HttpClientConfigBuilder {
 
   /** Headers of every request, added to those given before. */
   withHeaders(headers: RequestHeaders): this {
+    if (typeof headers !== 'object' || headers === null)
+      throw this.#refuse('withHeaders() takes an object of names and values.');
     for (const [name, value] of Object.entries(headers)) this.withHeader(name, value);
     return this;
   }
 
   /** One header of every request. */
   withHeader(name: string, value: RequestHeaders[string]): this {
+    if (typeof name !== 'string' || name === '') throw this.#refuse("withHeader() takes the header's name first.");
     for (const known of Object.keys(this.#headers)) {
       if (known.toLowerCase() === name.toLowerCase()) delete this.#headers[known];
     }
@@ -109,8 +112,7 @@ export class HttpClientConfigBuilder {
       throw this.#refuse('withTokenAuth() needs a TokenManager, a token provider or token options.');
     const auth = { ...tokenOptionsOf(source), ...options } as TokenAuthOptions;
     const { excludedPaths, excludedPathPatterns, placement, headerName, ...rest } = auth;
-    this.#excludedPaths.push(...(excludedPaths ?? []));
-    this.#excludedPathPatterns.push(...(excludedPathPatterns ?? []));
+    this.withExcludedPaths(excludedPaths ?? [], excludedPathPatterns ?? []);
     const header =
       placement === undefined || placement === 'header' ? (headerName ?? AUTHORIZATION).toLowerCase() : undefined;
     const placed = { ...(placement && { placement }), ...(headerName && { headerName }) };
@@ -125,18 +127,20 @@ export class HttpClientConfigBuilder {
 
   /** Paths, and globs of paths, that are called without a credential. */
   withExcludedPaths(paths: Iterable<string>, patterns: Iterable<string> = []): this {
-    this.#excludedPaths.push(...paths);
-    this.#excludedPathPatterns.push(...patterns);
+    this.#excludedPaths.push(...this.#listOf(paths, 'paths'));
+    this.#excludedPathPatterns.push(...this.#listOf(patterns, 'patterns'));
     return this;
   }
 
   /** `false` switches certificate checks off, and is warned of at bootstrap. */
   withVerifySsl(verify: boolean): this {
+    if (typeof verify !== 'boolean') throw this.#refuse('withVerifySsl() takes true or false.');
     return this.#set({ tls: { ...(this.#options.tls as TlsOptions | undefined), rejectUnauthorized: verify } });
   }
 
   /** Whether redirects are followed, and how many in a row. */
   withRedirects(allow: boolean, max = 10): this {
+    if (typeof allow !== 'boolean') throw this.#refuse('withRedirects() takes true or false first.');
     if (!(max >= 0)) throw this.#refuse(`withRedirects(${allow}, ${max}): the number must be zero or more.`);
     return this.#set({ maxRedirects: allow ? max : 0 });
   }
@@ -211,6 +215,12 @@ export class HttpClientConfigBuilder {
       }),
       ...(auth !== undefined && { auth }),
     });
+  }
+
+  /** A text is iterable, too: letter by letter. */
+  #listOf(values: Iterable<string>, what: string): Iterable<string> {
+    if (typeof values === 'object' && values !== null && Symbol.iterator in values) return values;
+    throw this.#refuse(`withExcludedPaths() takes a list of ${what}: ['/health'].`);
   }
 
   #set(options: Partial<ForgeServiceOptions>): this {

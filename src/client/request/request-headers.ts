@@ -7,9 +7,21 @@ const HEADER_NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 /** What Node sends as it is. axios would drop everything else without a word. */
 const HEADER_VALUE = /^[\t\x20-\x7E\x80-\xFF]*$/;
 
-/** Whether a header can be sent as it is. */
-export function isSendable(name: string, values: readonly string[]): boolean {
-  return HEADER_NAME.test(name) && name !== '__proto__' && values.every((text) => HEADER_VALUE.test(text));
+/**
+ * Returns the value of a header as text, a list as texts; undefined where name or value cannot be sent as they are.
+ * An object has no text of its own but for such as `Date` and `URL`.
+ */
+export function sendableValue(name: string, value: unknown): string | string[] | undefined {
+  if (!HEADER_NAME.test(name) || name === '__proto__') return undefined;
+  if (!Array.isArray(value)) return textOf(value);
+  const texts = value.map(textOf);
+  return texts.every((text) => text !== undefined) ? texts : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  const text = String(value);
+  return text !== '[object Object]' && HEADER_VALUE.test(text) ? text : undefined;
 }
 
 /** The headers of a request: the defaults, and what is given over them. @throws {InvalidRequestError} */
@@ -24,12 +36,11 @@ export function headersOf(defaults: Readonly<HttpHeaders>, given: RequestHeaders
   return headers;
 }
 
-function headerValue(name: string, value: string | number | boolean | readonly string[]): string | string[] {
-  const values = Array.isArray(value) ? value.map(String) : [String(value)];
-  if (!isSendable(name, values)) {
+function headerValue(name: string, value: unknown): string | string[] {
+  const sendable = sendableValue(name, value);
+  if (sendable === undefined)
     throw new InvalidRequestError(
-      'A header has a name or a value that cannot be sent (a line break? a character beyond Latin-1?).',
+      'A header has a name or a value that cannot be sent (a line break? a character beyond Latin-1? an object?).',
     );
-  }
-  return Array.isArray(value) ? values : (values[0] ?? '');
+  return sendable;
 }
