@@ -14,7 +14,7 @@ const pages = new Map(
 );
 const entry = join(root, 'src', 'index.ts');
 
-/** What a reader takes from the text around a block. */
+/** Declarations that a reader takes from the text around a block. */
 const SURROUNDINGS = `
 import type { ForgeHttpClient, TokenManager } from 'nestjs-forge-auth';
 declare global {

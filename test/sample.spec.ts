@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from './support/free-port.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-/** What building and running the sample takes. Copied, so that nobody else's `dist/` is touched or needed. */
+/** Files that building and running the sample takes. Copied, so that nobody else's `dist/` is touched or needed. */
 const NEEDED = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'sample'];
 /** Far above what they take; a machine may be slow. */
 const PATIENCE_MS = 180_000;
@@ -23,7 +23,7 @@ interface Run {
   readonly ended: Promise<number | null>;
 }
 
-/** Whether nothing that it started is left either: it leads a group of its own. */
+/** Checks whether nothing that it started is left either: it leads a group of its own. */
 function isGone({ pid }: ChildProcess): boolean {
   try {
     return pid !== undefined && !process.kill(-pid, 0);
@@ -32,7 +32,7 @@ function isGone({ pid }: ChildProcess): boolean {
   }
 }
 
-/** What a run printed that kept every claim, and left nothing behind. */
+/** Returns the output of a run that kept every claim, and left nothing behind. */
 async function outputOf(told: Run): Promise<string> {
   const code = await told.ended;
   expect(told.output).toMatch(/^All \d+ claims hold\.$/m);

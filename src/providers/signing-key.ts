@@ -153,7 +153,7 @@ export function secretKey(secret: string): KeyObject {
   return createSecretKey(Buffer.from(secret, 'utf8'));
 }
 
-/** Whether key material stands in a file. */
+/** Checks whether key material is given as a file. */
 export function isKeyFile(value: unknown): value is { readonly file: string; readonly passphrase?: string } {
   return typeof (value as { file?: unknown } | null)?.file === 'string';
 }
@@ -234,7 +234,7 @@ function usualAlgorithm(key: KeyObject, name: string): string {
   );
 }
 
-/** What a key can sign with, the usual one first. */
+/** Returns the algorithms that a key can sign with, the usual one first. */
 function algorithmsOf(key: KeyObject): readonly string[] {
   const { asymmetricKeyType: kind, asymmetricKeyDetails: details } = key;
   if (kind === 'rsa') return ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];

@@ -11,7 +11,7 @@ export type TextSource = string | (() => string | Promise<string>) | { readonly 
 /** A vault that has not answered by then is asked again by the next flight. */
 const DEADLINE_MS = 5_000;
 
-/** Whether `source` names a file. */
+/** Checks whether `source` names a file. */
 export function isFile(source: unknown): source is { readonly file: string } {
   return typeof source === 'object' && source !== null && typeof (source as { file?: unknown }).file === 'string';
 }
@@ -62,7 +62,7 @@ export async function readWithin<T>(name: string, read: () => T | Promise<T>, cl
   }
 }
 
-/** What tells two sources apart in a key: a text by its fingerprint, a file by its path; a function is not known. */
+/** Identifies a source in a key: a text by its fingerprint, a file by its path; a function is not known. */
 export function sourceIdentity(source: TextSource | undefined): string {
   if (source === undefined || typeof source === 'function') return '';
   return isFile(source) ? `file ${source.file}` : fingerprintOf([source]);

@@ -4,7 +4,7 @@ import type { RequestComplianceHook, ResponseComplianceHook } from './compliance
 import { namesInstead } from './error-codes.js';
 import type { IssuerExchange } from './issuer-exchange.js';
 
-/** What mends one request and its answer. */
+/** Hooks that adjust one request and its answer. */
 export interface Mends {
   readonly requestHook?: RequestComplianceHook | undefined;
   readonly responseHook?: ResponseComplianceHook | undefined;

@@ -5,14 +5,14 @@ import type { RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.
 import { isTransient, tokenFailure } from '../token/token-failure.js';
 import type { TokenRequestContext } from '../token/token-provider.js';
 
-/** What bounds the retries of one request. */
+/** Bounds on the retries of one request. */
 export type RetryBounds = Pick<TokenRequestContext, 'clock' | 'signal' | 'deadline'>;
 import type { Token } from '../token/token.js';
 
 /** Three attempts ride out a restart; more belong to the next flight. */
 const MAX_RETRIES = 2;
 const BACKOFF = { baseMs: 250, maxMs: 2_000, multiplier: 2, jitter: true };
-/** What must be left of the deadline for another attempt to be worth waiting for. */
+/** Least rest of the deadline that makes another attempt worth waiting for. */
 const LEAST_REST_MS = 250;
 
 /** Retries of one token request, within the deadline of its flight. */
@@ -43,7 +43,7 @@ export class TokenRequestRetry {
     }
   }
 
-  /** Undefined gives up: refused, out of attempts, or asked to wait beyond the deadline (the gate sees to that). */
+  /** Returns undefined to give up: refused, out of attempts, or a wait beyond the deadline (left to the backoff). */
   #delayMs(error: unknown, attempt: number, { clock, deadline }: RetryBounds): number | undefined {
     const failure = tokenFailure(error, 'the service', undefined);
     if (!isTransient(failure)) return undefined;

@@ -3,7 +3,7 @@ import { REDACTED } from './redact.js';
 /** Shorter texts are found everywhere: `GET`, `true`, a page's number. */
 const SHORTEST = 4;
 
-/** What a message may be cut to: whoever quotes a whole answer says nothing more by its end. */
+/** Length that a message may be cut to: the rest of a whole answer that is quoted adds nothing. */
 const LONGEST_MESSAGE = 500;
 
 /** Of a larger body nobody quotes a part by chance. */
@@ -58,12 +58,12 @@ export function maskSecrets(text: string, secrets: Iterable<string> = []): strin
   return masked.length > LONGEST_MESSAGE ? `${masked.slice(0, LONGEST_MESSAGE)}…` : masked;
 }
 
-/** Whether one of the secrets is in a text. */
+/** Checks whether a text contains one of the secrets. */
 export function isSecret(text: string, secrets: readonly string[]): boolean {
   return secrets.some((secret) => secret.length >= SHORTEST && text.includes(secret));
 }
 
-/** What {@link secretsOf} reads of a request. */
+/** Parts of a request that {@link secretsOf} reads. */
 interface Carrier {
   readonly url: string;
   readonly headers: object;

@@ -3,12 +3,12 @@ import { RedactedCause } from './redact.js';
 
 /** How much of an error that the app's own code threw is shown. */
 export interface CauseOptions {
-  /** Whether its message is, every known secret masked; else its name, code and stack alone. */
+  /** True when its message is shown, every known secret masked; else only its name, code and stack are. */
   readonly reveal: boolean;
   readonly secrets?: Iterable<string>;
 }
 
-/** Whether the app's own errors are shown whole, unless it says otherwise: where its developers are. */
+/** Checks whether the app's own errors are shown whole by default: where its developers are. */
 export function revealsByDefault(): boolean {
   return process.env['NODE_ENV'] !== 'production';
 }

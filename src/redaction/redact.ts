@@ -120,7 +120,7 @@ export class RedactedCause extends Error {
 }
 
 /**
- * What may be said of a value that an option does not take: numbers and switches as they are, of anything else its type
+ * Describes a value that an option does not take: numbers and switches as they are, of anything else its type
  * alone. A secret may have come into the wrong option.
  */
 export function shownValue(value: unknown): string {
@@ -129,7 +129,7 @@ export function shownValue(value: unknown): string {
   return typeof value === 'string' ? `a text of ${value.length} characters` : `of type ${typeof value}`;
 }
 
-/** Whether `value` is an error code as Node and the libraries below us write them. */
+/** Checks whether `value` is an error code as Node and the libraries below us write them. */
 export function isErrorCode(value: unknown): value is string {
   return matching(ERROR_CODE, value) !== undefined;
 }
@@ -146,7 +146,7 @@ function matching(pattern: RegExp, value: unknown): string | undefined {
   return typeof value === 'string' && pattern.test(value) ? value : undefined;
 }
 
-/** What stands after the message, which may quote anything, a stack included. */
+/** Returns the lines after the message, which may quote anything, a stack included. */
 function framesOf(original: unknown): string[] {
   const [stack, message] = [property(original, 'stack'), property(original, 'message')];
   if (typeof stack !== 'string') return [];

@@ -12,7 +12,7 @@ const STUCK_MS = 5_000;
 interface Session {
   readonly client: OwnRedisClient;
   readonly connected: Promise<unknown>;
-  /** Whether it came to nothing, or was lost. */
+  /** Returns true when the connection failed or was lost. */
   readonly over: () => boolean;
   /** Commands that are not answered yet, the oldest first, and when each was given. */
   readonly underWay: Map<Promise<unknown>, number>;

@@ -42,7 +42,7 @@ export class LeaseRedisLock implements TokenLock {
   readonly #target: RedisTarget;
   readonly #deadlineMs: number;
   readonly #clock: Clock;
-  /** What is under way: requests, leases that are held, and their return. */
+  /** Work under way: requests, leases that are held, and their return. */
   readonly #open = new Set<Promise<unknown>>();
 
   constructor(target: RedisTarget, deadlineMs = DEADLINE_MS, clock: Clock = systemClock) {

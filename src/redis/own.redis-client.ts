@@ -13,7 +13,7 @@ export interface OwnRedisClient {
   connect(): Promise<unknown>;
   /** Ends it at once, whatever is under way. */
   destroy(): void;
-  /** Whether it keeps the process alive. */
+  /** Makes it keep the process alive. */
   ref(): void;
   unref(): void;
 }
@@ -30,7 +30,7 @@ interface IoredisClient {
   on(event: 'error', listener: () => void): unknown;
 }
 
-/** Whether {@link ownRedisClient} can be made of it: of a cluster of ioredis it cannot. */
+/** Checks whether {@link ownRedisClient} can be made of it: of a cluster of ioredis it cannot. */
 export function canBeDuplicated(client: RedisClient): boolean {
   return isNodeRedis(client) || (client as IoredisClient).isCluster !== true;
 }

@@ -4,7 +4,7 @@ import { ConfigurationError } from '../errors.js';
 /** A raw client of one of the Redis libraries. Only what is used of it. */
 export type RedisClient = object;
 
-/** What the libraries have in common, under one name. */
+/** Operations that the libraries have in common, under one name. */
 export interface RedisConnection {
   /** Sends one command; the second argument is the key that decides where in a cluster it goes. */
   command(key: string, ...args: string[]): Promise<unknown>;
@@ -37,7 +37,7 @@ export interface NodeRedisClient {
 /** How soon a listener that lost its connection tries to reach Redis again, where the client does not say. */
 const LISTENER_RETRY_MS = 1_000;
 
-/** What a cluster tells of its nodes when one of them is lost. */
+/** Events of a cluster that report the loss of a node. */
 const TROUBLE = ['node-error', 'node-reconnecting', 'node-disconnect'] as const;
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -48,7 +48,7 @@ type AnyClient = Record<string, AnyFunction> & {
   options?: { socket?: object };
 };
 
-/** Whether `client` is a raw client: of ioredis or iovalkey, or of node-redis (a cluster's, too). */
+/** Checks whether `client` is a raw client: of ioredis or iovalkey, or of node-redis (a cluster's, too). */
 export function isRedisClient(client: unknown): client is RedisClient {
   const known = (client ?? {}) as AnyClient;
   return (
@@ -57,7 +57,7 @@ export function isRedisClient(client: unknown): client is RedisClient {
   );
 }
 
-/** Whether `client` is one of node-redis, rather than of ioredis or iovalkey. */
+/** Checks whether `client` is one of node-redis, rather than of ioredis or iovalkey. */
 export function isNodeRedis(client: RedisClient): client is NodeRedisClient {
   return isRedisClient(client) && typeof (client as AnyClient)['call'] !== 'function';
 }
@@ -86,7 +86,7 @@ function ioredis(client: AnyClient): RedisConnection {
           channels = [channel];
         },
         onStateChange: (listener) => {
-          // Ready is told before the channels of the lost connection are subscribed to again.
+          // Ready is reported before the channels of the lost connection are subscribed to again.
           const subscribeAgain = async (): Promise<void> => void (await call(own, 'subscribe', ...channels));
           call(own, 'on', 'ready', () => {
             if (channels.length > 0) subscribeAgain().then(() => listener(true), ignore);
@@ -131,7 +131,7 @@ function nodeSubscriber(client: AnyClient): SubscriberConnection {
 
 /**
  * Listens on a cluster. It tells of its nodes alone, of one that is back only the first time, and what it was asked for
- * while a node was away may never be answered: one that had any trouble is replaced.
+ * while a node was away may never be answered: one with any trouble is replaced.
  */
 function clusterSubscriber(client: AnyClient): SubscriberConnection {
   let own: AnyClient | undefined;
@@ -178,7 +178,7 @@ function destroy(client: AnyClient): void {
   }
 }
 
-/** A client may be told to give up when its connection is lost (a non-blocking cache is); whoever only listens never gives up. */
+/** Makes a listener reconnect for good, even if its client gives up lost connections (a non-blocking cache's does). */
 function persistent({ options }: AnyClient): object {
   const socket = options?.socket;
   const { reconnectStrategy } = (socket ?? {}) as { reconnectStrategy?: unknown };
@@ -189,5 +189,5 @@ function call(target: AnyClient, method: string, ...args: unknown[]): unknown {
   return (target[method] as AnyFunction).apply(target, args);
 }
 
-/** A lost connection of ours is told by its state; without a listener it would end the process. */
+/** Ignores an error: the state of our connection reports its loss; without a listener it would end the process. */
 function ignore(): void {}

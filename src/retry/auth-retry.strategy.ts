@@ -10,7 +10,7 @@ export interface AuthRetryStrategy {
   /** Replays a call may have. The caller of the strategy keeps count. */
   readonly maxRetries: number;
   /**
-   * Whether this answer says that the credential was rejected.
+   * Decides whether this answer says that the credential was rejected.
    * @param attempt replays already made: 0 for the answer to the first sending
    */
   shouldRetry(response: ForgeResponse, attempt: number): boolean | Promise<boolean>;
@@ -22,5 +22,5 @@ export interface AuthRetryStrategy {
   delayMs(attempt: number, random: () => number): number;
 }
 
-/** What says that a credential was rejected. @see [RFC 9110 §15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2) */
+/** Statuses of a rejected credential. @see [RFC 9110 §15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2) */
 export const REJECTION_STATUSES: readonly number[] = Object.freeze([401]);

@@ -4,9 +4,9 @@ export interface Backoff {
   readonly baseMs: number;
   /** No delay is longer. */
   readonly maxMs: number;
-  /** What each delay is of the one before. At least 1. */
+  /** Factor from one delay to the next. At least 1. */
   readonly multiplier: number;
-  /** Whether delays vary by ±25 %, so that those who failed together do not come back together. */
+  /** True when delays vary by ±25 %, so that those who failed together do not come back together. */
   readonly jitter: boolean;
 }
 

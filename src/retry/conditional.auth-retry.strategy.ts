@@ -15,7 +15,7 @@ export interface ConditionalAuthRetryStrategyOptions {
    */
   readonly delayMs?: number | undefined;
   /**
-   * Whether an answer, of any status, says that the credential was rejected. `attempt` counts replays already made.
+   * Decides whether an answer, of any status, says that the credential was rejected. `attempt` counts earlier replays.
    * What it throws fails the call.
    */
   readonly shouldRetry: (response: ForgeResponse, attempt: number) => boolean | Promise<boolean>;

@@ -21,12 +21,12 @@ export interface ExponentialAuthRetryStrategyOptions {
    */
   readonly maxDelayMs?: number | undefined;
   /**
-   * What each delay is of the one before. At least 1.
+   * Factor from one delay to the next. At least 1.
    * @default 2
    */
   readonly multiplier?: number | undefined;
   /**
-   * Whether delays vary by ±25 %.
+   * True when delays vary by ±25 %.
    * @default true
    */
   readonly jitter?: boolean | undefined;

@@ -197,7 +197,7 @@ describe('a half-open circuit', () => {
 
 type Settle = (as: 'success' | 'failure' | 'none') => void;
 
-/** What a history of attempts can be played on: the circuit, and its model. */
+/** Subject that a history of attempts is played on: the circuit, and its model. */
 interface Subject {
   readonly state: CircuitState;
   pass(ms: number): unknown;

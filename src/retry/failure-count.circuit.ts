@@ -2,7 +2,7 @@ import { CircuitOpenError } from '../errors.js';
 import type { Circuit, CircuitContext, CircuitPermit, CircuitState, RetryOutcome } from './request-retry.strategy.js';
 import { isTransientFailure } from './transient-failure.js';
 
-/** What a {@link FailureCountCircuit} is made of. Complete: the strategy holds the defaults. */
+/** Options of a {@link FailureCountCircuit}. Complete: the strategy holds the defaults. */
 export interface FailureCountCircuitOptions extends CircuitContext {
   /** Failures in a row that open the circuit. */
   readonly failureThreshold: number;

@@ -5,11 +5,11 @@ import type { ForgeAuthError } from '../errors.js';
 export interface RetryOutcome {
   /** Number of the attempt that ended: 1 for the first. */
   readonly attempt: number;
-  /** What the attempt failed with, unless it was answered. */
+  /** Error that the attempt failed with, unless it was answered. */
   readonly error?: ForgeAuthError | undefined;
   /** HTTP status of the answer, unless there was none. */
   readonly status?: number | undefined;
-  /** What the answer's `Retry-After` asked for, in milliseconds. The retry loop obeys it; a strategy need not. */
+  /** Wait that the answer's `Retry-After` asked for, in milliseconds. The retry loop obeys it; a strategy need not. */
   readonly retryAfterMs?: number | undefined;
 }
 

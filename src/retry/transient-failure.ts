@@ -8,14 +8,14 @@ import type { RetryOutcome } from './request-retry.strategy.js';
 export const TRANSIENT_STATUSES: readonly number[] = Object.freeze([408, 429, 500, 502, 503, 504]);
 
 /**
- * Whether the network failed: a {@link ConnectionError} or {@link TimeoutError}. Nothing else is mended by sending the
+ * Detects a network failure: a {@link ConnectionError} or {@link TimeoutError}. Nothing else is cured by sending the
  * same again: neither a certificate nor a credential, an origin, an option, an open circuit or a closed client.
  */
 export function isNetworkFailure(outcome: RetryOutcome): boolean {
   return outcome.error instanceof ConnectionError || outcome.error instanceof TimeoutError;
 }
 
-/** Whether the network failed, or the service answered one of `statuses`. */
+/** Checks whether the network failed, or the service answered one of `statuses`. */
 export function isTransientFailure(outcome: RetryOutcome, statuses: ReadonlySet<number>): boolean {
   return isNetworkFailure(outcome) || (outcome.status !== undefined && statuses.has(outcome.status));
 }

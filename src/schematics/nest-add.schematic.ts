@@ -1,7 +1,7 @@
 import { addToAppModule, service } from './service.schematic.js';
 import { manifestOf, type SchematicContext, type Tree } from './tree.js';
 
-/** What `nest add nestjs-forge-auth` is given. */
+/** Options of `nest add nestjs-forge-auth`. */
 export interface NestAddSchematicOptions {
   /** Name of the first service. @default 'api' */
   name?: string;

@@ -1,7 +1,7 @@
 import { withModule } from './app-module.js';
 import { manifestOf, type SchematicContext, textOf, type Tree } from './tree.js';
 
-/** What `nest g -c nestjs-forge-auth service <name>` is given. */
+/** Options of `nest g -c nestjs-forge-auth service <name>`. */
 export interface ServiceSchematicOptions {
   /** Name of the service: `orders`, `billing-api`. */
   name: string;

@@ -23,14 +23,14 @@ export class Announcements {
   #end: (() => void | Promise<void>) | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  /** @param muted whether nothing is to be told: to a store that is down, messages would only pile up */
+  /** @param muted whether nothing is to be announced: for a store that is down, messages would only pile up */
   constructor(signal: TokenSignal, clock: Clock, muted: () => boolean = () => false) {
     this.#signal = signal;
     this.#clock = clock;
     this.#muted = muted;
   }
 
-  /** Whether every change elsewhere will be heard of. */
+  /** True when every change elsewhere is received. */
   get up(): boolean {
     return this.#up;
   }

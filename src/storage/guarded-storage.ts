@@ -13,7 +13,7 @@ import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
 import type { StoredValueOptions, TokenStorage } from './token-storage.js';
 
-/** What became of a write. */
+/** Outcome of a write. */
 export type WriteOutcome = 'written' | 'superseded' | 'failed';
 
 type StorageEvent = Extract<ForgeAuthEvent, { type: 'storage' }>;
@@ -24,15 +24,15 @@ const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
 /** No token comes near it: what is larger was not written by us. */
 const LONGEST_TEXT = 1_048_576;
 
-/** What is written beside a text. */
+/** Metadata written beside a text. */
 interface WriteOptions extends StoredValueOptions {
   generation?: number;
 }
 
-/** `held`: somebody else has it. `down`: there is no lock to be had, so everybody does without. */
+/** `held`: somebody else holds it. `down`: no lock is available, so everybody does without. */
 export type Admission = Lease | 'held' | 'down';
 
-/** What a storage is, and how it is. Holds no secret. */
+/** Kind and state of a storage. Holds no secret. */
 export interface StorageState {
   /** Name of its class, such as `CacheManagerTokenStorage`. */
   readonly kind: string;
@@ -47,7 +47,7 @@ export interface StorageState {
   readonly encrypted: boolean;
 }
 
-/** What a {@link GuardedStorage} needs, and may be given. */
+/** Options of a {@link GuardedStorage}. */
 export interface GuardedStorageOptions {
   readonly clock: Clock;
   readonly logger: ForgeLogger;
@@ -61,7 +61,7 @@ export interface GuardedStorageOptions {
  * A storage as the token layer sees it: envelopes in and out, encrypted if so wished, and never a failure.
  *
  * Each call has a deadline. A storage that is down, slow or frozen answers a miss, and is then left alone for a while;
- * it is told once when it goes and once when it is back.
+ * it is logged once when it goes and once when it is back.
  */
 export class GuardedStorage {
   readonly #storage: TokenStorage;
@@ -69,9 +69,9 @@ export class GuardedStorage {
   readonly #logger: ForgeLogger;
   readonly #encryption: TokenEncryption | undefined;
   readonly #observer: Observers | undefined;
-  /** Whether it answers at all. */
+  /** Tracks whether it answers at all. */
   readonly #answers: StorageBreaker;
-  /** Whether it takes what is written: a replica, or a Redis that is full, refuses it and answers all the same. */
+  /** Tracks whether it takes writes: a replica, or a Redis that is full, refuses them and answers all the same. */
   readonly #writes: StorageBreaker;
   readonly #locks: StorageBreaker;
   readonly #lockIsApart: boolean;
@@ -82,7 +82,7 @@ export class GuardedStorage {
   #troubled = false;
   #lockTroubled = false;
 
-  /** What makes one process of many ask for a token: on the same store where it can lock, else in this process. */
+  /** Lock that makes one process of many ask for a token: on the same store where it can lock, else in this process. */
   readonly lock: TokenLock;
   /** Tells and hears of changes; undefined where the store cannot: then it is looked at again from time to time. */
   readonly announcements: Announcements | undefined;
@@ -104,22 +104,22 @@ export class GuardedStorage {
     this.#deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
   }
 
-  /** Whether more than this process is kept in order: by a lock of the store's own or one that was given. */
+  /** True when more than this process is kept in order: by a lock of the store's own or one that was given. */
   get locksFleet(): boolean {
     return !(this.lock instanceof InProcessTokenLock);
   }
 
-  /** Whether other processes see what is kept, and nothing keeps two of them from doing the same. */
+  /** True when other processes see what is stored, and nothing keeps two of them from doing the same. */
   get sharedWithoutLock(): boolean {
     return !this.locksFleet && this.#storage.shared !== false;
   }
 
-  /** Whether what is kept never leaves this process. */
+  /** True when what is stored never leaves this process. */
   get inProcess(): boolean {
     return this.#storage instanceof InMemoryTokenStorage;
   }
 
-  /** Whether nobody else, in this process or another, sees what is kept. */
+  /** True when nobody else, in this process or another, sees what is stored. */
   get unshared(): boolean {
     return this.#storage instanceof InMemoryTokenStorage && this.#storage.users === 1;
   }
@@ -130,7 +130,7 @@ export class GuardedStorage {
     await this.#within(this.#storage.connect()).catch(() => undefined);
   }
 
-  /** What stores and locks, and whether it answers. */
+  /** Describes the storage and the lock, and whether they answer. */
   describe(): StorageState {
     const [kind, lock] = [this.#storage, this.lock].map((part) => nameOf(part));
     return {
@@ -149,7 +149,7 @@ export class GuardedStorage {
     return this.#closing;
   }
 
-  /** Whether it does not answer: what stands on the same store is better not asked either. */
+  /** True when it does not answer: what stands on the same store is better not asked either. */
   get failing(): boolean {
     return this.#answers.failing;
   }
@@ -177,7 +177,7 @@ export class GuardedStorage {
     }
   }
 
-  /** The envelope under `key`; undefined where there is none, or none can be had in time. */
+  /** Returns the envelope under `key`; undefined where there is none, or none is read in time. */
   async read(key: string): Promise<TokenEnvelope | undefined> {
     return decodeEnvelope(await this.readText(key));
   }
@@ -232,7 +232,7 @@ export class GuardedStorage {
     if (this.#storage instanceof InMemoryTokenStorage) this.#storage.users -= 1;
   }
 
-  /** What cannot be read is somebody else's: a miss, and written over. */
+  /** Reads a text. One that cannot be read is somebody else's: a miss, and written over. */
   async #read(key: string): Promise<string | Uint8Array | null | undefined> {
     try {
       return await this.#storage.get(key);
@@ -336,7 +336,7 @@ export class GuardedStorage {
 
   #lockFailed(pass: Pass, error: unknown): void {
     this.#locks.failed(pass);
-    // On the same store it is the storage that is told of, as soon as it is written to.
+    // On the same store the failure is logged as the storage's, as soon as it is written to.
     if (!this.#lockIsApart) {
       if (error instanceof TimeoutError) this.#trouble(error);
       else this.#lockRefused(error);

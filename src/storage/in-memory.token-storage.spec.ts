@@ -41,7 +41,7 @@ describe('InMemoryTokenStorage', () => {
     expect(storage.size).toBe(3);
   });
 
-  it('drops nothing that cannot be had again, until it has run out', async () => {
+  it('drops no irreplaceable value until it has expired', async () => {
     const { time, storage } = start(3);
     for (let index = 0; index < 10; index += 1)
       await storage.set(`user-${index}`, 'refresh', 1_000, { irreplaceable: true });
@@ -60,7 +60,7 @@ describe('InMemoryTokenStorage', () => {
     expect(await storage.get('user-2')).toBeUndefined();
   });
 
-  it('holds 10,000 values unless told otherwise', async () => {
+  it('holds 10,000 values by default', async () => {
     const { storage } = start();
     for (let index = 0; index < 10_050; index += 1) await storage.set(`key-${index}`, 'value');
     expect(storage.size).toBe(10_000);

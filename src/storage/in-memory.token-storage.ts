@@ -8,7 +8,7 @@ import { ownOptions } from '../option-check/own-options.js';
 /** Options of {@link InMemoryTokenStorage}. */
 export interface InMemoryTokenStorageOptions {
   /**
-   * Entries kept; the least recently used one goes first. What cannot be had again without a person, such as users'
+   * Entries kept; the least recently used one goes first. What only a person can renew, such as users'
    * refresh tokens, is kept beyond it until it runs out.
    * @default 10_000
    */

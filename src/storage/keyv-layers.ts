@@ -1,7 +1,7 @@
 import { isRedisClient, type RedisClient } from '../redis/redis-connection.js';
 import { layersUnder } from './shared-store.js';
 
-/** What is on the way from a Keyv to its Redis: the Keyv, what it may put between, the adapter at the end. */
+/** Layer on the way from a Keyv to its Redis: the Keyv, what it may put between, the adapter at the end. */
 export interface KeyvLayer extends Keyv5, Keyv6, Bridge, RedisAdapter {
   readonly namespace?: string;
 }
@@ -18,7 +18,7 @@ interface Keyv6 {
   decode?(written: string): Promise<unknown>;
 }
 
-/** What Keyv 6 puts before an adapter that was made for Keyv 5. */
+/** Layer that Keyv 6 puts before an adapter that was made for Keyv 5. */
 interface Bridge {
   getKeyPrefix?(key: string, namespace?: string): string;
 }
@@ -28,11 +28,11 @@ interface RedisAdapter {
   readonly client?: RedisClient;
   readonly redis?: RedisClient;
   createKeyPrefix?(key: string, namespace?: string): string;
-  /** What `@keyv/valkey` has for it. */
+  /** Returns the prefixed key, in `@keyv/valkey`. */
   _getKeyName?(key: string): string;
 }
 
-/** What Keyv writes. */
+/** Value as Keyv writes it. */
 interface KeyvData {
   value: unknown;
   expires: number | undefined;

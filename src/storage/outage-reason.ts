@@ -10,7 +10,7 @@ export function refusalOf(error: unknown): string | undefined {
   return error instanceof Error ? REFUSALS.exec(error.message)?.[0] : undefined;
 }
 
-/** Whether a read failed because of what stands there: of another type, no JSON, not compressed. The storage is well. */
+/** Checks whether a read failed because of the value: of another type, no JSON, not compressed. The storage is well. */
 export function isAboutValue(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   const unzipped = typeof code === 'string' && code.startsWith('Z_');
@@ -20,7 +20,7 @@ export function isAboutValue(error: unknown): boolean {
 /** Commands that locks and fences are made of: an ACL may leave one of them out. */
 const NEEDED = ['eval', 'get', 'set', 'del', 'type', 'pttl', 'pexpire', 'time'];
 
-/** What an ACL of Redis does not allow; undefined where it is not that. */
+/** Returns the permission that an ACL of Redis denies; undefined where the failure is another. */
 export function missingPermission(error: unknown): string | undefined {
   if (!(error instanceof Error) || !/NOPERM|permission/i.test(error.message)) return undefined;
   const command = /'(\w+)' command/.exec(error.message)?.[1]?.toLowerCase() ?? '';
@@ -30,12 +30,12 @@ export function missingPermission(error: unknown): string | undefined {
 /** Words of stores that refuse one value, and take others. */
 const VALUE_REFUSALS = /expire time|exceeds? (?:the )?maximum|too (?:large|long)|out of range/i;
 
-/** Whether a store refused a write for what was written: it says nothing of what it does with others. */
+/** Checks whether a store refused a write for what was written: it says nothing of what it does with others. */
 export function isValueRefused(error: unknown): boolean {
   return error instanceof RangeError || (error instanceof Error && VALUE_REFUSALS.test(error.message));
 }
 
-/** Why a storage or a lock is not to be had, for a line of the log. */
+/** Returns the reason why a storage or a lock is not available, for a line of the log. */
 export function outageReason(error: unknown, deadlineMs: number): string {
   if (error instanceof TimeoutError) return `no answer within ${deadlineMs} ms`;
   return refusalOf(error) ?? new RedactedCause(error).message;

@@ -6,7 +6,7 @@ interface Layered {
 }
 
 /**
- * What of a cache is shared the most: the last store of cache-manager's, the secondary one of a Cacheable, and of those
+ * Returns the most shared store of a cache: cache-manager's last, a Cacheable's secondary one, and of those
  * that have one store alone, that one. What stands above it answers a token that another process has already replaced.
  */
 export function sharedStoreOf(cache: unknown): unknown {
@@ -27,12 +27,12 @@ export function* layersUnder(store: unknown): Generator<object> {
   }
 }
 
-/** Whether a store stands on a Map of this process: that shares nothing. */
+/** Checks whether a store stands on a Map of this process: that shares nothing. */
 export function standsOnMap(store: unknown): boolean {
   return [...layersUnder(store)].some((layer) => layer instanceof Map);
 }
 
-/** Whether a store stands on a Memcached, by the client that `@keyv/memcache` has. */
+/** Checks whether a store stands on a Memcached, by the client that `@keyv/memcache` has. */
 export function standsOnMemcached(store: unknown): boolean {
   return [...layersUnder(store)].some((layer) => {
     const { client } = layer as { client?: { servers?: unknown } };

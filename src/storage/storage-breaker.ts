@@ -19,7 +19,7 @@ export class StorageBreaker {
     this.#clock = clock;
   }
 
-  /** Whether the last call failed. */
+  /** True when the last call failed. */
   get failing(): boolean {
     return this.#failures > 0;
   }
@@ -49,7 +49,7 @@ export class StorageBreaker {
     if (pass === 'probe') this.#probing = false;
   }
 
-  /** What failed had another cause. */
+  /** Forgets the failures: their cause is another. */
   forget(): void {
     this.#failures = 0;
     this.#probing = false;

@@ -12,7 +12,7 @@ export interface TokenRecord {
   claims?: Record<string, unknown>;
 }
 
-/** What is stored under a token's key. */
+/** Value stored under a token's key. */
 export interface TokenEnvelope {
   token: TokenRecord;
   /** When the request that brought the token was started, epoch milliseconds. */
@@ -58,7 +58,7 @@ export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
   return envelope;
 }
 
-/** Whether brackets are nested so deep that reading or writing them may run out of stack. Those in texts count, too. */
+/** Checks for brackets nested so deep that reading or writing may run out of stack. Those in texts count, too. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
   for (let index = 0; index < text.length && depth <= DEEPEST; index += 1) {

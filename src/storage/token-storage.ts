@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 
-/** What a storage is told of a value that it is to keep. */
+/** Options of a value that a storage is to keep. */
 export interface StoredValueOptions {
-  /** It cannot be had again without a person, such as a user's refresh token: a store with bounds drops others first. */
+  /** True when only a person can renew it, such as a user's refresh token: a store with bounds drops others first. */
   irreplaceable?: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface TokenStorage {
   setIfNewer?(key: string, value: string, ttlMs: number, generation: number): Promise<boolean>;
   /** Longest time that one call may take, in milliseconds. @default 250 */
   readonly deadlineMs?: number;
-  /** Whether other processes see what is kept. @default true */
+  /** True when other processes see what is stored. @default true */
   readonly shared?: boolean;
   /**
    * A lock on the same store, where it can have one: then one process of a fleet asks for a token, not each.

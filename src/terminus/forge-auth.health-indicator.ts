@@ -11,13 +11,13 @@ const PROBE_TIMEOUT_MS = 5_000;
 export interface ForgeAuthHealthOptions {
   /** Names of the services that count. @default all */
   services?: readonly string[];
-  /** Whether a service without a valid token asks for one. @default false: nothing is asked of anybody */
+  /** True when a service without a valid token asks for one. @default false: nothing is asked of anybody */
   probe?: boolean;
   /** Longest time that a probe waits for a token, in milliseconds. @default 5_000 */
   probeTimeoutMs?: number;
 }
 
-/** What a result holds beside its status. */
+/** Data of a result beside its status. */
 interface HealthData {
   readonly services: Readonly<Record<string, ServiceHealth>>;
   /** Of the storages that tokens are shared by. */
@@ -25,7 +25,7 @@ interface HealthData {
   readonly [key: string]: unknown;
 }
 
-/** What a Terminus of either version makes results with: 11 knows no `degraded`. */
+/** Maker of results in a Terminus of either version: 11 knows no `degraded`. */
 interface Session<Key extends string> {
   up(data: HealthData): HealthIndicatorResult<Key>;
   down(data: HealthData): HealthIndicatorResult<Key>;

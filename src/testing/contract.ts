@@ -1,4 +1,4 @@
-/** What a check is run on: the subject itself, or a function that makes one. */
+/** Subject that a check is run on, or a function that makes one. */
 export type ContractSubject<Subject> = Subject | (() => Subject | Promise<Subject>);
 
 /**

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 export interface FakeClockOptions {
   /** The time at first, in epoch milliseconds. @default 2026-01-01T00:00:00Z */
   now?: number;
-  /** What `random()` returns: always the same number, or the next of a seeded sequence. @default 0.5 */
+  /** Numbers that `random()` returns: always the same, or the next of a seeded sequence. @default 0.5 */
   random?: number | { seed: number };
 }
 

@@ -16,7 +16,7 @@ export interface RecordedCall {
   readonly data: unknown;
 }
 
-/** What a call is answered with. An `Error` is thrown as the transport's own: a `ConnectionError`, a `TimeoutError` … */
+/** Answer to a call. An `Error` is thrown as the transport's own: a `ConnectionError`, a `TimeoutError` … */
 export type RecordedAnswer =
   | Error
   | {

@@ -1,5 +1,5 @@
 /**
- * What tests take: an issuer, a clock, a recording client, contracts.
+ * Tools for tests: an issuer, a clock, a recording client, contracts.
  * @module nestjs-forge-auth/testing
  */
 export type { Contract, ContractSubject } from './contract.js';

@@ -18,7 +18,7 @@ function check(
   };
 }
 
-/** What every {@link TokenLock} keeps. */
+/** Contract of every {@link TokenLock}. */
 export const tokenLockContract: Contract<TokenLock> = Object.freeze({
   'is held by one at a time, of any number that ask at once': check(async (acquire, key) => {
     const leases = await Promise.all(Array.from({ length: 20 }, () => acquire(key)));

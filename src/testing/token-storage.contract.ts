@@ -41,7 +41,7 @@ async function keepsApart(storage: TokenStorage, keys: readonly string[]): Promi
   );
 }
 
-/** What every {@link TokenStorage} keeps. */
+/** Contract of every {@link TokenStorage}. */
 export const tokenStorageContract: Contract<TokenStorage> = Object.freeze({
   'answers nothing for a key that it does not know': check(async (storage, key) => {
     equal(await read(storage, key), undefined);
@@ -93,7 +93,7 @@ export const tokenStorageContract: Contract<TokenStorage> = Object.freeze({
   }),
 });
 
-/** What a {@link TokenStorage} keeps, beyond {@link tokenStorageContract}, that drops values when their time is over. */
+/** Contract of a {@link TokenStorage} that drops expired values, beyond {@link tokenStorageContract}. */
 export const expiringTokenStorageContract: Contract<TokenStorage> = Object.freeze({
   'drops a value when its time is over, not before, and a new value has a time of its own': check(
     async (storage, key) => {
@@ -111,7 +111,7 @@ export const expiringTokenStorageContract: Contract<TokenStorage> = Object.freez
 /** A storage that has `setIfNewer`. */
 type FencedTokenStorage = TokenStorage & Required<Pick<TokenStorage, 'setIfNewer'>>;
 
-/** What a {@link TokenStorage} keeps, beyond {@link tokenStorageContract}, that has `setIfNewer`. */
+/** Contract of a {@link TokenStorage} that has `setIfNewer`, beyond {@link tokenStorageContract}. */
 export const fencedTokenStorageContract: Contract<TokenStorage> = Object.freeze({
   'refuses a write that is older than what is there': check(async (given, key) => {
     const storage = given as FencedTokenStorage;

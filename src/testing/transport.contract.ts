@@ -101,7 +101,7 @@ function coded(coding: string, body: Buffer): (subject: ContractSubject<Transpor
   );
 }
 
-/** What every {@link Transport} keeps. Each check speaks to a real server of its own on 127.0.0.1. */
+/** Contract of every {@link Transport}. Each check speaks to a real server of its own on 127.0.0.1. */
 export const transportContract: Contract<Transport> = Object.freeze({
   'answers status, headers in lower case, and body': check(
     (_request, response) => response.writeHead(201, { 'X-Own': 'a', 'Content-Type': 'text/plain' }).end('body'),

@@ -6,7 +6,7 @@ const ERROR_CODE = /^[a-z][a-z0-9_]{1,40}$/;
 let warned = false;
 
 /**
- * What an authorization server has put into a URL's fragment (RFC 6749 §4.2.2). The first use in a process warns.
+ * Returns what an authorization server put into a URL's fragment (RFC 6749 §4.2.2). The first use in a process warns.
  * @throws {AuthenticationError} when it is an error, or of another state
  */
 export function implicitResponse(url: string | URL, state: string | undefined): Record<string, unknown> {

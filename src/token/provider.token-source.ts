@@ -66,7 +66,7 @@ export class ProviderTokenSource implements TokenSource {
     else await (holder ?? this.#default).invalidate(rejected);
   }
 
-  /** Whose tokens these are. */
+  /** Provider of these tokens. */
   get provider(): BoundTokenProvider {
     return this.#provider;
   }
@@ -253,7 +253,7 @@ const ABOUT_CLIENT: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What a refresh that failed means where nothing can take its place. When nobody knows whether the issuer has taken the
+ * Returns the error of a failed refresh that nothing can replace. When nobody knows whether the issuer has taken the
  * refresh token, it is sent again: if it is spent, so is the only way on.
  */
 async function refreshFailure(error: unknown, claimed: RefreshTokenClaim, { subject }: TokenRequest): Promise<unknown> {
@@ -274,7 +274,7 @@ async function refreshFailure(error: unknown, claimed: RefreshTokenClaim, { subj
   );
 }
 
-/** Whether only a person can help: nothing is wrong with the endpoint. */
+/** Checks whether only a person can help: nothing is wrong with the endpoint. */
 function concernsPerson(error: unknown): boolean {
   return (
     error instanceof AuthenticationError &&

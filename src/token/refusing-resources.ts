@@ -10,7 +10,7 @@ const MANY = 8;
 /** As many are remembered, the latest. */
 const MOST = 1_000;
 
-/** What is known of a resource since it last accepted a token. */
+/** Record of a resource since it last accepted a token. */
 interface Refusal {
   /** Rejections in a row that renewed, without telling whether the token in their place fared better. */
   suspicions: number;
@@ -32,7 +32,7 @@ export class RefusingResources {
     this.#clock = clock;
   }
 
-  /** Whether a rejection by this resource is worth a new token. */
+  /** Checks whether a rejection by this resource is worth a new token. */
   mayRenew(resource: string): boolean {
     const refusal = this.#refusals.get(resource);
     if (refusal !== undefined && this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return false;
@@ -51,7 +51,7 @@ export class RefusingResources {
     return refusal.suspicions > 2;
   }
 
-  /** Notes that a token which had just been obtained for this resource was refused. */
+  /** Notes that a token which was just obtained for this resource was refused. */
   refusedFresh(resource: string): void {
     const refusal = this.#known(resource);
     if (this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return;
@@ -64,7 +64,7 @@ export class RefusingResources {
     this.#refusals.delete(resource);
   }
 
-  /** Whether there are none. */
+  /** True when no refusal is recorded. */
   get empty(): boolean {
     return this.#refusals.size === 0;
   }

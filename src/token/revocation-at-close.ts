@@ -6,7 +6,7 @@ import type { Token } from './token.js';
 /** Nobody waits longer for a process to end, in milliseconds. */
 const DEADLINE_MS = 5_000;
 
-/** Whether tokens end with this process and the app wants them revoked then. */
+/** Checks whether tokens end with this process and the app wants them revoked then. */
 export function revokesAtClose(provider: BoundTokenProvider, { storage }: ServiceScope): boolean {
   return provider.revokeAtClose !== undefined && (provider.ownKey === true || storage()?.unshared !== false);
 }

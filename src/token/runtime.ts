@@ -9,17 +9,17 @@ import type { EndpointBackoffs } from './endpoint-backoffs.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { SlotSettings } from './token-settings.js';
 
-/** What the services of one application have in common; a manager outside of one has its own. */
+/** Parts that the services of one application have in common; a manager outside of one has its own. */
 export interface Runtime {
   readonly clock: Clock;
   readonly logger: ForgeLogger;
-  /** Who listens to what happens. Ask `observer.active` before making an event. */
+  /** Listeners to what happens. Ask `observer.active` before making an event. */
   readonly observer: Observers;
   /** This process's share of the jitter of refreshes, in `[0, 1)`: it spreads those of a fleet. */
   readonly jitter: number;
   readonly discovery: DiscoveryDocuments;
   readonly backoffs: EndpointBackoffs;
-  /** Whether errors of the app's own code are shown with their messages. */
+  /** True when errors of the app's own code are shown with their messages. */
   readonly revealCauses: boolean;
   /** An instance of a class: the app's own where it has one. */
   instantiate<T>(type: unknown, what: string): Promise<T>;
@@ -27,7 +27,7 @@ export interface Runtime {
   guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage;
 }
 
-/** What the tokens of one service stand on: its providers, its pipeline, its slots. */
+/** Parts that the tokens of one service depend on: its providers, its pipeline, its slots. */
 export interface ServiceScope extends Runtime {
   readonly serviceName: string | undefined;
   /** Where the service is; undefined outside a service, or where it has no base URL. */
@@ -42,8 +42,8 @@ export interface ServiceScope extends Runtime {
   readonly storage: () => GuardedStorage | undefined;
   readonly settings: SlotSettings;
   readonly events: SlotEvents;
-  /** Whether no module is there: then a definition has one state, however many managers stand on it. @default false */
+  /** True when no module is there: then a definition has one state, however many managers use it. @default false */
   readonly standalone?: boolean;
-  /** What ends with the tokens. */
+  /** Ends what ends with the tokens. */
   readonly onClose?: () => Promise<void>;
 }

@@ -8,7 +8,7 @@ export interface SourceProvider extends TokenProvider {
   createSource(scope: ServiceScope): Promise<TokenSource>;
 }
 
-/** Whether a provider keeps its tokens itself. */
+/** Checks whether a provider keeps its tokens itself. */
 export function isSourceProvider(provider: TokenProvider): provider is SourceProvider {
   return typeof (provider as Partial<SourceProvider>).createSource === 'function';
 }

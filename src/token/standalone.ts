@@ -15,7 +15,7 @@ import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from '
 import { silentEvents, type SlotEvents } from './slot/slot-events.js';
 import { revealsByDefault } from '../redaction/own-cause.js';
 
-/** What tokens outside a module are kept with. Durations are in milliseconds. */
+/** Options of tokens outside a module. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {
   /** For messages, and part of the tokens' key. Without it, a provider that tells no identity shares its tokens with nobody. */
   name?: string;
@@ -47,7 +47,7 @@ export const STANDALONE_RULES: OptionRules<StandaloneOptions> = Object.freeze({
 export const DEFAULT_KEY_PREFIX = 'forge-auth';
 
 /**
- * What a source of tokens needs, where no module is there to give it.
+ * Returns the scope of a source of tokens, where no module is there to give it.
  * @throws {ConfigurationError} naming `owner` and the option
  */
 export function standaloneScope(

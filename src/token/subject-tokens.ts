@@ -30,7 +30,7 @@ export class SubjectTokens {
     return this.#with((handle) => handle.set(token));
   }
 
-  /** Whether there is a token of the user that is valid, or can be refreshed. Nothing is requested. */
+  /** Checks whether there is a token of the user that is valid, or can be refreshed. Nothing is requested. */
   has(): Promise<boolean> {
     return this.#with((handle) => handle.has());
   }

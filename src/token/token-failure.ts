@@ -8,7 +8,7 @@ import {
 } from '../errors.js';
 import { RedactedCause } from '../redaction/redact.js';
 
-/** Whether trying the same thing again may help: the network, not a refusal. */
+/** Checks whether trying the same thing again may help: the network, not a refusal. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof AuthenticationError) return error.transient;
   return error instanceof ConnectionError || error instanceof TimeoutError;
@@ -17,7 +17,7 @@ export function isTransient(error: unknown): boolean {
 /** Answers of a gateway that has heard nothing, or nothing it understood, from the issuer behind it. */
 const OUTCOME_UNKNOWN: ReadonlySet<number> = new Set([502, 504]);
 
-/** Whether it is certain what the issuer made of the request: it answered, or has never seen it. */
+/** Checks whether it is certain what the issuer made of the request: it answered, or has never seen it. */
 export function outcomeIsKnown(error: unknown): boolean {
   if (error instanceof AuthenticationError && error.status !== undefined) return !OUTCOME_UNKNOWN.has(error.status);
   const cause = error instanceof AuthenticationError ? error.cause : error;
@@ -27,7 +27,7 @@ export function outcomeIsKnown(error: unknown): boolean {
 /** Refusals of the client, whatever it asks for. */
 const CLIENT_REFUSALS: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client']);
 
-/** Whether a failure is the endpoint's, for whatever it is asked: not a refusal of what one request asked for. */
+/** Checks whether a failure is the endpoint's for any request: not a refusal of what one request asked for. */
 export function isOfEndpoint(error: unknown): boolean {
   if (!(error instanceof AuthenticationError)) return false;
   const { status, retryAfterMs, cause } = error;

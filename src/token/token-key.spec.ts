@@ -32,7 +32,7 @@ const requests: fc.Arbitrary<TokenRequest> = fc.record(
 
 const all = (value: string | readonly string[] | undefined) => (typeof value === 'string' ? [value] : value);
 
-/** What a request means on the wire: what must decide about its key, written in another way than the key is. */
+/** Returns the meaning of a request on the wire: it must decide about the key, and is written in another way. */
 function meaningOf({ scope, audience, resource, subject, subjectToken, claims, extraParams }: TokenRequest): unknown {
   const words = all(scope)?.flatMap((item) => item.split(' ').filter(Boolean));
   return {

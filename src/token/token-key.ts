@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { TokenRequest } from './token-provider.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** What a storage key is made of. */
+/** Parts of a storage key. */
 export interface TokenKeyParts {
   prefix: string;
   serviceName: string;
   /** Everything that tells two tokens apart: endpoint, grant, client, scope, audience, credential fingerprint … */
   identity: readonly string[];
-  /** What the call asked for. */
+  /** Canonical form of the call's parameters. */
   request: string;
 }
 
@@ -46,7 +46,7 @@ export function fingerprintOf(parts: readonly string[]): string {
 export const NO_PARAMETERS = '[]';
 
 /**
- * What a call asked for, in one canonical form: the order of names and the way of writing lists do not matter. Whom the
+ * Returns the parameters of a call in canonical form: order of names and way of writing lists do not matter. Whom the
  * token is for enters it hashed.
  */
 export function canonicalRequest(request: TokenRequest): string {

@@ -18,7 +18,7 @@ export interface TokenManagerOptions extends StandaloneOptions {
   provider: TokenProvider;
 }
 
-/** What {@link TokenManager.revoke} revokes: the token of a call's parameters. */
+/** Options of {@link TokenManager.revoke}: the token of a call's parameters is revoked. */
 export interface RevokeOptions extends TokenRequest {
   /** Which of its credentials. Revoking the access token alone keeps the refresh token. @default the refresh token where there is one */
   token?: TokenKind;
@@ -26,7 +26,7 @@ export interface RevokeOptions extends TokenRequest {
 
 const MANAGER_RULES: OptionRules<TokenManagerOptions> = Object.freeze({ ...STANDALONE_RULES, provider: RULES.any });
 
-/** What a manager tells: a new token, one that was dropped, a request for one that failed. */
+/** Events of a manager: a new token, one that was dropped, a request for one that failed. */
 export interface TokenManagerEvents {
   /** Listeners run while callers wait; one that throws is logged and disturbs nobody. */
   refreshed: [event: { token: Token; previous: Token | undefined }];
@@ -71,7 +71,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
   /**
    * A valid token: the current one, or a new one.
    * @param request what this token must be good for, beyond what the provider is configured with
-   * @throws {AuthenticationError} when none can be had; `FORGE_AUTH_BACKOFF` while a failing endpoint is left alone
+   * @throws {AuthenticationError} when none is available; `FORGE_AUTH_BACKOFF` while a failing endpoint is left alone
    */
   getToken(request?: TokenRequest): Promise<Token> {
     if (request === undefined && this.#source !== undefined && this.#source.prepare === undefined)
@@ -144,7 +144,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
   }
 
   /**
-   * What the manager stands on, if it is open.
+   * Token source that the manager stands on, if it is open.
    * @internal
    */
   get source(): TokenSource | undefined {
@@ -152,7 +152,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
   }
 
   /**
-   * What the manager stands on, opened if need be.
+   * Returns the token source that the manager stands on, opened if need be.
    * @throws {ConfigurationError} when its options are wrong
    * @internal
    */

@@ -5,7 +5,7 @@ import type { TokenPresenter } from './token-presenter.js';
 import type { ServiceScope } from './runtime.js';
 import type { Token } from './token.js';
 
-/** What one call asks of its token, beyond what the service is configured with. Each is part of the token's key. */
+/** Parameters of one call's token, beyond what the service is configured with. Each is part of the token's key. */
 export interface TokenRequest {
   /** Scopes, separated by spaces, or a list. */
   scope?: string | readonly string[];
@@ -13,7 +13,7 @@ export interface TokenRequest {
   /** Resource indicators. @see [RFC 8707](https://www.rfc-editor.org/rfc/rfc8707) */
   resource?: string | readonly string[];
   /**
-   * Whose token: a user, by a name of the app's choosing. Such a token is obtained by the user's consent, or set, and is
+   * User of the token, by a name of the app's choosing. Such a token is obtained by the user's consent, or set, and is
    * given to nobody else. Enters keys only hashed.
    */
   subject?: string;
@@ -28,7 +28,7 @@ export interface TokenRequest {
   extraParams?: Readonly<Record<string, string>>;
 }
 
-/** What a provider is given for one token request. */
+/** Context of one token request, given to the provider. */
 export interface TokenRequestContext {
   /** Name of the service the token is for. */
   readonly serviceName?: string;
@@ -40,7 +40,7 @@ export interface TokenRequestContext {
   readonly deadline: number;
   readonly clock: Clock;
   readonly logger: ForgeLogger;
-  /** What the call asked for. */
+  /** Parameters of the call. */
   readonly request: TokenRequest;
 }
 
@@ -58,7 +58,7 @@ export interface TokenProvider {
    */
   refreshToken?(current: Token, context?: TokenRequestContext): Promise<Token>;
   /**
-   * What else tells two instances apart (a tenant, an account, an endpoint). Hashed into the key of the token, so two
+   * Parts that distinguish two instances (a tenant, an account, an endpoint). Hashed into the key of the token, so two
    * instances whose tokens differ must differ here when they serve one service name on one storage.
    */
   readonly identity?: readonly string[];
@@ -82,11 +82,11 @@ export interface BoundTokenProvider extends TokenProvider {
   keyParts?(): readonly string[] | Promise<readonly string[]>;
   /** The provider's own way to the network. */
   readonly http?: HttpRequester;
-  /** What tells the endpoint and the client apart: requests of all who name the same are held back together. */
+  /** Identity of the endpoint and the client: requests of all who name the same are held back together. */
   readonly endpoint?: readonly string[];
   /** The grant type of `fetchToken`, for observers. @default 'custom' */
   readonly grantType?: string;
-  /** Whether a new token can be had without a person. What cannot be had again is never evicted from memory. @default true */
+  /** True when a new token can be obtained without a person; if not, it is never evicted from memory. @default true */
   readonly rerunnable?: boolean;
   /** Bounds one flight in place of the service's own deadline, in milliseconds. */
   readonly deadlineMs?: number | undefined;
@@ -110,7 +110,7 @@ export interface BoundTokenProvider extends TokenProvider {
    * that another process may use, unless {@link ownKey} says that none can.
    */
   readonly revokeAtClose?: ((token: Token, context: TokenRequestContext) => Promise<void>) | undefined;
-  /** Whether its tokens have a key that no other process knows, wherever they are stored. @default false */
+  /** True when its tokens have a key that no other process knows, wherever they are stored. @default false */
   readonly ownKey?: boolean;
   /** Takes over where its tokens are kept: a provider that a person signs in to stores what came of it. */
   attach?(tokens: KeptTokens): void;

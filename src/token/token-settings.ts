@@ -11,7 +11,7 @@ export interface TokenSettings {
    */
   refreshWindowMs?: number;
   /**
-   * Time before expiry from which on calls wait for a new token; if none can be had, the current one is used while it
+   * Time before expiry from which on calls wait for a new token; if none is available, the current one is used while it
    * has really not expired. Capped to a tenth of the token's lifetime.
    * @default 30_000
    */

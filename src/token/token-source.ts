@@ -3,11 +3,11 @@ import type { Token } from './token.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { TokenRequest } from './token-provider.js';
 
-/** What takes the place of a token that a service rejected. */
+/** Token in the place of one that a service rejected. */
 export interface Replacement {
   readonly token: Token;
   /**
-   * Whether it was got since the rejection: if it is rejected, too, no token will do. One that was at hand already may
+   * True when it was obtained after the rejection: if it is rejected, too, no token will do. One at hand already may
    * have been revoked just as the first was.
    */
   readonly obtainedAfterRejection: boolean;
@@ -28,7 +28,7 @@ export interface TokenHandle {
   /** The current token while it is fresh. */
   peekFresh(): Token | undefined;
   forceRefresh(signal?: AbortSignal): Promise<Token>;
-  /** A newer token than the rejected one; undefined when there is none to be had. */
+  /** Returns a newer token than the rejected one; undefined when none is available. */
   replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined>;
   /** A rejected token is not used again. */
   reject(rejected: Token): void;
@@ -42,7 +42,7 @@ export interface TokenHandle {
   /** @param kind left out, the refresh token where there is one */
   revoke(kind?: TokenKind): Promise<void>;
   introspect(): Promise<Record<string, unknown>>;
-  /** Whether there is a token that is valid or can be refreshed, here or in storage. */
+  /** Checks whether there is a token that is valid or can be refreshed, here or in storage. */
   has(): Promise<boolean>;
   /**
    * Drops the token, its refresh token, too, in every process; the issuer hears nothing of it.
@@ -52,17 +52,17 @@ export interface TokenHandle {
   forget(which?: (token: Token) => boolean): Promise<boolean>;
 }
 
-/** What the tokens of a source are made from: two sources of one origin ask for the same token, each for itself. */
+/** Origin of the tokens of a source: two sources of one origin ask for the same token, each for itself. */
 export interface TokenOrigin {
   /** The provider or pipeline, as the app wrote it. */
   readonly definition: object;
-  /** What tells its endpoint and client apart; undefined where it is not told. */
+  /** Identity of its endpoint and client; undefined where none is given. */
   readonly endpoint: string | undefined;
-  /** What tells its token from every other; undefined where it is not told. */
+  /** Returns the identity that distinguishes its token from every other; undefined where none is given. */
   identity(): Promise<string | undefined>;
 }
 
-/** What a TokenManager stands on: a provider's tokens by key, or a pipeline. */
+/** Source that a TokenManager stands on: a provider's tokens by key, or a pipeline. */
 export interface TokenSource {
   /**
    * The handle of the token that `request` asks for; of the usual one without it.

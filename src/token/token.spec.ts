@@ -222,7 +222,7 @@ describe('Token.fromResponse', () => {
     expect(error.code).toBe('FORGE_AUTH_TOKEN_RESPONSE_INVALID');
   });
 
-  it('finds fields where it is told', () => {
+  it('finds fields under the names that it is given', () => {
     const token = Token.fromResponse(
       { token: 'a', ttl: 60, kind: 'MAC', renewal: 'r', access_token: 'not this' },
       {

@@ -6,7 +6,7 @@ import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
 import { noteSecret } from '../redaction/known-secrets.js';
 
-/** What a {@link Token} is made of. */
+/** Fields of a {@link Token}. */
 export interface TokenInit {
   accessToken: string;
   /** @default 'Bearer' */
@@ -167,7 +167,7 @@ export class Token {
     return this.#header;
   }
 
-  /** Whether the token has run out, or will within `leewayMs` milliseconds. */
+  /** Checks whether the token has run out, or will within `leewayMs` milliseconds. */
   isExpired(leewayMs = 0): boolean {
     return this.#record.expiresAt !== undefined && Date.now() >= this.#record.expiresAt - leewayMs;
   }

@@ -124,7 +124,7 @@ class CollectingHandler implements Dispatcher.DispatchHandler {
     this.fail(error);
   }
 
-  /** An error after the answer had begun: whoever reads it must not take the connection for a stale one. */
+  /** An error after the answer began: whoever reads it must not take the connection for a stale one. */
   #withAnswer({ code, name }: Error & { code?: unknown }): object {
     return { code, name, answer: { status: this.#status, statusText: this.#statusText, headers: this.#headers } };
   }

@@ -61,7 +61,7 @@ export function connectionsOf(options: Omit<UndiciTransportOptions, 'maxContentL
   };
 }
 
-/** Has errors of a connection say whether it had served others: by those of the network alone nobody could tell. */
+/** Makes errors of a connection state whether it served others before: those of the network alone do not show it. */
 function telling(connector: buildConnector.connector): buildConnector.connector {
   return (options, callback) =>
     connector(options, (...[error, socket]) => {

@@ -17,7 +17,7 @@ export interface UndiciTransportOptions {
   connect?: object | ((options: never, callback: never) => void);
   /** Milliseconds that an idle connection is kept, unless the server says less. @default 4_000 */
   keepAliveTimeout?: number;
-  /** Whether HTTP/2 is spoken where a server offers it. @default false */
+  /** True when HTTP/2 is spoken where a server offers it. @default false */
   allowH2?: boolean;
   /** Bytes of a body, compressed or not, after which it is given up, where the request says nothing. @default no limit */
   maxContentLength?: number;

@@ -223,7 +223,7 @@ describe('a status', () => {
     expectNoSecrets(renderError(error), ['other-canary-value', SECRET]);
   });
 
-  it('of a stream that dribbles is told within the timeout, and frees the socket', async () => {
+  it('reports the status of a stream that dribbles within the timeout, and frees the socket', async () => {
     const server = await wire.server((_request, response) => {
       response.writeHead(500, { 'content-type': 'text/plain' });
       const timer = setInterval(() => response.write('x'), 10);
@@ -248,7 +248,7 @@ describe('a status', () => {
     await until(() => server.openConnections === 0, 'the connections are closed');
   });
 
-  it('of an endless stream is told with the first of its body', async () => {
+  it('reports the status of an endless stream with the first of its body', async () => {
     const server = await wire.server((_request, response) => give(response, 'endless'));
     const config = { responseType: 'stream', validateStatus: () => false } as const;
     const error = await rejection<HttpStatusError>(wire.client(server).get('/', config));

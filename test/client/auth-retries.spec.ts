@@ -160,14 +160,14 @@ describe('a rejected token', () => {
     expect(tokensSent()).toEqual([1, 1]);
   });
 
-  it('is told by statuses of the strategy’s own', async () => {
+  it('recognises a rejection by statuses of the strategy’s own', async () => {
     server.handler = (_request, response) => give(response, server.count() === 1 ? { status: 403 } : { json: {} });
     const client = clientWith(new SimpleAuthRetryStrategy({ statuses: [403] }));
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
     expect(tokensSent()).toEqual([1, 2]);
   });
 
-  it('is told by the body of a 401', async () => {
+  it('recognises a rejection by the body of a 401', async () => {
     const attempts: number[] = [];
     const retry = new ConditionalAuthRetryStrategy({
       maxRetries: 3,
@@ -184,7 +184,7 @@ describe('a rejected token', () => {
     expect(tokensSent()).toEqual([1, 2, 2]);
   });
 
-  it('is told by the body of a 200, asynchronously', async () => {
+  it('recognises a rejection by the body of a 200, asynchronously', async () => {
     const retry = new ConditionalAuthRetryStrategy({
       shouldRetry: async (response) => response.jsonOrNull()?.['code'] === 99_991_663,
     });
@@ -194,7 +194,7 @@ describe('a rejected token', () => {
     expect(tokensSent()).toEqual([1, 2]);
   });
 
-  it('is not told by a 200 whose body is no JSON', async () => {
+  it('recognises no rejection in a 200 whose body is no JSON', async () => {
     const retry = new ConditionalAuthRetryStrategy({ shouldRetry: (response) => response.jsonOrNull() !== null });
     server.handler = (_request, response) => give(response, { body: 'plain' });
     await expect(clientWith(retry).get('/')).resolves.toMatchObject({ data: 'plain' });

@@ -38,7 +38,7 @@ function provider(): ClientCredentialsTokenProvider {
   return new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
 }
 
-/** What the API saw of the credentials of its last request. */
+/** Returns what the API saw of the credentials of its last request. */
 function seen(): { authorization: string | undefined; key: string | undefined; url: string | undefined } {
   const request = server.requests.at(-1);
   const key = request?.headers['x-api-key'];

@@ -295,7 +295,7 @@ describe('the tls option', () => {
     }
   });
 
-  it('can be told to trust anybody', async () => {
+  it('accepts any certificate where it is configured to', async () => {
     const server = await wire.server(undefined, { tls: true });
     await expect(wire.client(server, { tls: { rejectUnauthorized: false } }).get('/')).resolves.toMatchObject({
       status: 200,

@@ -32,7 +32,7 @@ function breakerOf(options: CircuitBreakerRetryStrategyOptions = {}): CircuitBre
   });
 }
 
-/** A server that is down until it is told otherwise. */
+/** Starts a server that is down until it is switched on. */
 async function downServer(): Promise<RecordingServer & { up: boolean }> {
   const server = await wire.server();
   const state = Object.assign(server, { up: false });
@@ -62,7 +62,7 @@ describe('a circuit', () => {
     expect([server.count(), server.connections]).toEqual([3, connections]);
   });
 
-  it('counts attempts, not calls; the call that opened it is told why', async () => {
+  it('counts attempts, not calls; the call that opens the circuit fails with the reason', async () => {
     const server = await downServer();
     const client = wire.client(server, { retry: breakerOf({ maxRetries: 9, recoveryTimeoutMs: 60_000 }) });
     await expect(client.get('/')).rejects.toMatchObject({ status: 503, attempts: 3 });
@@ -161,7 +161,7 @@ describe('a circuit', () => {
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
   });
 
-  it('is not opened by callers that leave, nor by tokens that cannot be had', async () => {
+  it('opens no circuit for callers that leave, nor for tokens that cannot be obtained', async () => {
     const endpoint = wire.closeLater(await startTokenEndpoint({ respond: () => ({ status: 500 }) }));
     const server = await wire.server(({ path }, response) => give(response, path === '/hang' ? 'hang' : { json: {} }));
     const provider = new ClientCredentialsTokenProvider({

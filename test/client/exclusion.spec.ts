@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => wire.close());
 
-/** Calls `url` below `/api`, and answers what arrived: the target as it was sent, and whether it had the credential. */
+/** Calls `url` below `/api`, and answers what arrived: the target as it was sent, and whether no credential came. */
 async function sent(url: string, service: Partial<ForgeServiceOptions>): Promise<[url: string, bare: boolean]> {
   const options = { auth: new ApiKeyAuth('a-key'), baseUrl: `${server.origin}/api`, ...service };
   await wire.client(server, options).get(url);
@@ -243,7 +243,7 @@ describe('a 401 of an excluded path', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('needs no token endpoint: an excluded path is called while none can be had', async () => {
+  it('needs no token endpoint: an excluded path is called while no token can be obtained', async () => {
     await world.endpoint.close();
     await expect(client.get('/orders')).rejects.toMatchObject({ name: 'AuthenticationError' });
     const open = world.client({ excludedPaths: ['/health'] });

@@ -171,7 +171,7 @@ describe.each<[string, RequestRetryStrategy]>([
     expect(redirected.count()).toBe(3);
   });
 
-  it('does not try again where no token can be had', async () => {
+  it('does not try again where no token can be obtained', async () => {
     const endpoint = wire.closeLater(await startTokenEndpoint({ respond: () => 'reset' }));
     const server = await answering();
     const provider = new ClientCredentialsTokenProvider({

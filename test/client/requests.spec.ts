@@ -244,7 +244,7 @@ describe('a body', () => {
     expect(hash(last().body)).toBe(hash(content));
   });
 
-  it('that has failed before it is sent is told as such, and sends nothing', async () => {
+  it('fails the call, and sends nothing, for a stream that has failed before it is sent', async () => {
     const stream = new Readable({ read() {} });
     stream.once('error', () => undefined).destroy(new Error('no such file'));
     await new Promise((resolve) => stream.once('close', resolve));
@@ -252,7 +252,7 @@ describe('a body', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  it('that was read before is told as such', async () => {
+  it('fails the call for a stream that was read before', async () => {
     const stream = Readable.from([bytes]);
     const client = wire.client(server);
     await client.post('/', stream);
@@ -271,7 +271,7 @@ describe('a body', () => {
     await expect(wire.client(server).post('/', stream)).rejects.toMatchObject({ code: 'FORGE_AUTH_INVALID_REQUEST' });
   });
 
-  it('that its function fails to make fails the call, and in production nothing that it said is shown', async () => {
+  it('fails the call when a function cannot make its body, and hides the message in production', async () => {
     const asked = wire.client(server, {}, { revealCauses: false }).post('/', () => {
       throw new RangeError('canary-in-the-message');
     });

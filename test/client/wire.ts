@@ -17,7 +17,7 @@ interface Closable {
 export class Wire {
   readonly #made: Closable[] = [];
 
-  /** A server that answers everything with `{ ok: true }` unless told otherwise. */
+  /** A server that answers everything with `{ ok: true }` by default. */
   async server(handler: Handler = ok, options: ServerOptions = {}): Promise<RecordingServer> {
     return this.closeLater(await startServer(handler, options));
   }

@@ -21,7 +21,7 @@ else
     let browser: BrowserContext;
     let page: Page;
     let profile: string;
-    /** What the page complained of, and where it went. */
+    /** Complaints of the page, and where it went. */
     let complaints: string[];
     let visited: Set<string>;
 

@@ -132,7 +132,7 @@ describe.each(faces)('$name', ({ send }) => {
     await elsewhere.close();
   });
 
-  it('fails with a typed error, and sends nothing, when no token can be had', async () => {
+  it('fails with a typed error, and sends nothing, when no token can be obtained', async () => {
     const { client, api, tokens } = service;
     tokens.configure({ respond: () => ({ status: 401, json: { error: 'invalid_client' } }) });
     const error: unknown = await send(client, 'GET', '/orders').catch((e: unknown) => e);
@@ -360,7 +360,7 @@ function httpServiceOf(name: string, server: RecordingServer | undefined): Dynam
 
 const told: Handler = (_request, response) => void response.end('told');
 
-/** What this package threw: the cause, where a face rejects in words of its own. */
+/** Returns the error that this package threw: the cause, where a face rejects in words of its own. */
 function ownError(error: unknown): unknown {
   const { code, cause } = error as { code?: string; cause?: unknown };
   return (error as { isAxiosError?: boolean }).isAxiosError === true && code !== undefined ? cause : error;

@@ -9,7 +9,7 @@ import { ApiKeyAuth, BearerAuth, createForgeClient, type ForgeHttpClient } from 
 import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
-/** What axios rejects with, and what its streams fail with, held against plain axios. */
+/** Errors that axios rejects with, and that its streams fail with, held against plain axios. */
 let server: RecordingServer;
 let client: ForgeHttpClient;
 let plain: AxiosInstance;

@@ -343,7 +343,7 @@ function formData(): FormData {
   return form;
 }
 
-/** What axios itself makes of objects: a form of the form-data package. */
+/** Makes what axios itself makes of objects: a form of the form-data package. */
 function npmFormData(): unknown {
   const Form = (axios.defaults as unknown as { env: { FormData: new () => NpmForm } }).env.FormData;
   const form = new Form();

@@ -6,7 +6,7 @@ import { BearerAuth, createForgeClient, ForgeAuthError, type ForgeHttpClient } f
 import { markedTables } from '../support/docs.js';
 import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
 
-/** What the tables of the reference say differs, each shown on both. The suites beside this one show that the rest does not. */
+/** Tables of the reference, each difference shown on both. The suites beside this one show that the rest is equal. */
 const page = readFileSync(new URL('../../docs/reference/faces.md', import.meta.url), 'utf8');
 
 type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
@@ -16,7 +16,7 @@ const getHeaders = (): object => ({ 'content-type': 'multipart/form-data; bounda
 /** A byte more than is read into memory unless asked for. */
 const LARGE = 104_857_601;
 
-/** What a difference comes to, told in one word or a few. */
+/** Result of a difference, in one word or a few. */
 type Difference<Of> = [row: string, attempt: (it: Of) => Promise<unknown>, plain: unknown, here: unknown];
 
 let server: RecordingServer;

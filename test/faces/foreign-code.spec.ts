@@ -8,7 +8,7 @@ import { Configuration as AxiosConfiguration, PetApi } from './fixtures/typescri
 import { ApiModule, Configuration, PetService } from './fixtures/typescript-nestjs.js';
 import { type ProtectedApi, startProtectedApi } from './protected-api.js';
 
-/** What the fixtures' API answers. */
+/** Answer of the fixtures' API. */
 interface Echo {
   method: string;
   url: string;

@@ -130,7 +130,7 @@ describe('hooks', () => {
     ]);
   });
 
-  it('fail the call with a typed error alone; any other is told in the log', async () => {
+  it('fails the call for a typed error of a hook alone; any other error is logged', async () => {
     const captured = captureEverything();
     const client = service.createClient({ hooks: { beforeRequest: failingHook } }, captured.logger as ForgeLogger);
     await client.get('/orders');

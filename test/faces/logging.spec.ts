@@ -77,7 +77,7 @@ describe('logging', () => {
     await client.close();
   });
 
-  it('shows keys, types and sizes of bodies, and texts and numbers of the keys that it is told', async () => {
+  it('shows keys, types and sizes of bodies, and texts and numbers of the keys that it is given', async () => {
     const client = logging({ logging: { body: ['note', 'id', 'password'], sensitiveKeys: ['salary'] } });
     service.api.answerNext({ json: { state: 'shipped', trackingUrl: 'https://x.example/?t=1', items: [{ n: 1 }] } });
     await client.post('/orders', {

@@ -4,7 +4,7 @@ import { AxiosError } from 'axios';
 import { BearerAuth, createForgeClient, type ForgeHttpClient } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
-/** What the test suites of axios and of fetch found on the faces. */
+/** Findings on the faces from the test suites of axios and of fetch. */
 /** A byte more than is read whole. */
 const LARGE = gzipSync(Buffer.alloc(104_857_601));
 

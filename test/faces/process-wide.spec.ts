@@ -22,7 +22,7 @@ afterAll(async () => {
   await elsewhere?.close();
 });
 
-/** What another part of the process has put where every instance finds it. */
+/** Returns defaults that another part of the process has put where every instance finds them. */
 const foreign = (): Record<string, unknown> => ({
   baseURL: `${elsewhere?.origin ?? ''}/other-api`,
   params: { tenant: 'other' },

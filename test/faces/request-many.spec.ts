@@ -56,7 +56,7 @@ describe('requestMany', () => {
     expect(underWay).toBeGreaterThan(most === 1 ? 0 : 1);
   });
 
-  it('aborts the rest with the first failure where it is told to, and throws that', async () => {
+  it('aborts the rest with the first failure where it is asked to, and throws that', async () => {
     service.api.configure({ respond: ({ path }) => (path === '/n/3' ? undefined : 'hang') });
     const bulk = client.requestMany(numbered(100), { failFast: true });
     await expect(bulk).rejects.toMatchObject({ code: 'FORGE_AUTH_HTTP_STATUS', status: 500 });
@@ -253,7 +253,7 @@ async function* stuck(): AsyncGenerator<ForgeRequest> {
   await new Promise(() => undefined);
 }
 
-/** What is left on the heap, and in buffers beside it, when everything is gone that may go. */
+/** Returns the bytes left on the heap, and in buffers beside it, when everything is gone that may go. */
 function heldBytes(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();

@@ -142,7 +142,7 @@ it.each([false, true])('keeps secrets from the log of a Nest app, with asObject 
   await Promise.all([api.close(), tokens.close()]);
 });
 
-/** Hooks and log see everything, and say all that they are told to. */
+/** Returns options whose hooks and log see everything, and log all that they are asked to. */
 function options(baseUrl: string, tokenUrl: string): ForgeServiceOptions {
   const broken = (): never => {
     throw new Error(`a hook that says ${SECRETS.body}`);
@@ -163,7 +163,7 @@ function provider(tokenUrl: string, clientId: string, clientSecret: string): Cli
   return new ClientCredentialsTokenProvider({ tokenUrl, clientId, clientSecret });
 }
 
-/** What hangs on an AxiosError may be printed, too. */
+/** Checks the parts of an AxiosError: they may be printed, too. */
 function expectRedacted(error: { config?: object; request?: unknown; response?: object; toJSON(): object }): void {
   const { config, request, response } = error;
   for (const part of [config, request, response, error.toJSON()]) {

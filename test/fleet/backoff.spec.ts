@@ -39,7 +39,7 @@ describe('processes on one store, which forgets nothing', () => {
 
   const notes = (): string[] => [...store.values.keys()].filter((key) => key.endsWith(':backoff'));
 
-  it('do not call before the time that one of them was told, to the millisecond', async () => {
+  it('observes a Retry-After given to one process in all of them, to the millisecond', async () => {
     const [told, other] = start(2) as [TokenManager, TokenManager];
     world.endpoint.answerNext(retryAfter(60));
     expect(await rejection(told.getToken())).toMatchObject({ status: 429 });
@@ -73,7 +73,7 @@ describe('processes on one store, which forgets nothing', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('look again when they get the lease: its last holder may have been told something', async () => {
+  it('looks again when a process gets the lease: its last holder may have been given a Retry-After', async () => {
     const [told] = start(1) as [TokenManager];
     world.endpoint.answerNext(retryAfter(60));
     const lock: TokenLock = {
@@ -87,7 +87,7 @@ describe('processes on one store, which forgets nothing', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('count failures together: the second in a row closes the gate for all', async () => {
+  it('counts failures of all processes together: the second in a row starts the backoff for all', async () => {
     const managers = start(4);
     world.endpoint.configure({ respond: () => ({ status: 500 }) });
     const [first, second, ...others] = managers.map((manager) => () => rejection(manager.getToken()));
@@ -182,7 +182,7 @@ async function onRedis(count: number): Promise<{ managers: TokenManager[]; notes
 }
 
 describe('processes on one Redis', () => {
-  it('do not call before the time that one of them was told, then send one probe', async () => {
+  it('observes a Retry-After given to one process in all of them, then sends one probe', async () => {
     const { managers, notes } = await onRedis(4);
     world.endpoint.answerNext(retryAfter(11), retryAfter(1));
     expect(await rejection((managers[0] as TokenManager).getToken())).toMatchObject({ status: 429 });
@@ -207,7 +207,7 @@ describe('processes on one Redis', () => {
     while ((await notes()).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 
-  it('count failures together: the second in a row closes the gate for all', async () => {
+  it('counts failures of all processes together: the second in a row starts the backoff for all', async () => {
     const { managers } = await onRedis(4);
     world.endpoint.configure({ respond: () => ({ status: 500 }) });
     const errors: unknown[] = [];

@@ -12,7 +12,7 @@ const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export
 let redis: RedisServer;
 let server: RecordingServer;
 let fleet: FleetProcess[] = [];
-/** Whether each answer names a new nonce, good for one use. */
+/** True when each answer names a new nonce, good for one use. */
 let nonces = false;
 /** Thumbprint of the key that each token is bound to. */
 let bound: Map<string, string>;

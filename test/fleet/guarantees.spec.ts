@@ -104,7 +104,7 @@ it('a token that was revoked twice before a process looked is replaced all the s
   expect(endpoint.tokenRequests).toBe(1 + 2 * 4);
 }, 60_000);
 
-it('a process that is killed while it redeems a one-time refresh token: nobody sends that token again', async () => {
+it('a process that is killed while it sends a one-time refresh token: nobody sends that token again', async () => {
   endpoint.configure({ refreshTokens: 'rotate' });
   const options = { tokenUrl: endpoint.url, ...CLIENT, ...USER };
   const [holder, other] = await start(2, { provider: { kind: 'PasswordGrantTokenProvider', options } });

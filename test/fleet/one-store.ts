@@ -1,14 +1,14 @@
 import type { Lease, TokenLock, TokenSignal, TokenStorage } from 'nestjs-forge-auth';
 import { Gate } from '../support/gate.js';
 
-/** A store and a lock of many processes, in memory: told when to fail, and made to wait. No fence. */
+/** A store and a lock of many processes, in memory: made to fail, and made to wait. No fence. */
 export class OneStore {
   readonly values = new Map<string, string>();
-  /** What was read waits here. */
+  /** Reads wait here with their results. */
   readonly reads = new Gate();
   /** Writes wait here. */
   readonly writes = new Gate();
-  /** What rejects from now on. */
+  /** Operations that reject from now on. */
   down: { reads?: boolean; writes?: boolean; lock?: boolean } = {};
   readonly #listeners = new Set<(message: string) => void>();
   readonly #holders = new Map<string, object>();

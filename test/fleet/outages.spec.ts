@@ -110,7 +110,7 @@ describe.each<[string, () => Keyv]>([
     await pause(500);
   });
 
-  it('a Redis that freezes costs its deadline once, and is told once when it goes and once when it is back', async () => {
+  it('a Redis that freezes costs its deadline once, and is logged once when it goes and once when back', async () => {
     await manager.getToken();
     redis.freeze();
     const startedAt = performance.now();

@@ -161,7 +161,7 @@ it('a refresh token is not sent before the storage has taken a note of it', asyn
   expect(grants()).toEqual(['password', 'password']);
 });
 
-it('a refresh token is not sent by a holder whose lease somebody else has had since', async () => {
+it('a refresh token is not sent by a holder whose lease somebody else has held since', async () => {
   const store = new OneStore();
   let late = false;
   const storage = {

@@ -72,7 +72,7 @@ describe.each<[string, server: () => RedisServer, storage: () => RedisTokenStora
   it('count as up only while they are subscribed to, and are heard again when a lost connection is back', async () => {
     const states: boolean[] = [];
     const heard: string[] = [];
-    /** How many listened whenever it was said to be up. */
+    /** Number of listeners whenever it was reported up. */
     const listening: Promise<number>[] = [];
     const kept = await storage();
     const signal = kept.createSignal();

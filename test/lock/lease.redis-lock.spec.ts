@@ -110,7 +110,7 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
     await until(async () => !(await exists('lock')));
   });
 
-  it('a holder whose lease was flushed is told so, and takes none from the next one', async () => {
+  it('a holder whose lease was flushed cannot extend it, and takes none from the next one', async () => {
     const { lock } = await make();
     const lost = await acquired(lock);
     await redis.flushAll();

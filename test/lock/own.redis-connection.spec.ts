@@ -17,7 +17,7 @@ interface Original {
   readonly isOpen: boolean;
   open(): Promise<unknown>;
   close(): unknown;
-  /** What a command fails with when nobody listens, and when it is given up. */
+  /** Messages that a command fails with when nobody listens, and when it is given up. */
   readonly refused: string;
   readonly givenUp: string;
 }

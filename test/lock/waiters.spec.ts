@@ -220,7 +220,7 @@ describe('a lock that is given apart from the storage', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('whose Redis is gone is told of once, and each process asks for its own meanwhile', async () => {
+  it('logs a lock whose Redis is gone once, and each process asks for its own token meanwhile', async () => {
     const gone = await startRedis();
     const client = new Redis(gone.url, { retryStrategy: () => 20 });
     client.on('error', () => undefined);

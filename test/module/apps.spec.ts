@@ -187,7 +187,7 @@ async function listeners(redis: Awaited<ReturnType<typeof sharedRedis>>): Promis
   return clients.split('\n').filter((line) => /\bsub=[1-9]/.test(line)).length;
 }
 
-/** What `read` answers when it has answered `wanted`, or two seconds have passed. */
+/** Returns the answer of `read` when it has answered `wanted`, or two seconds have passed. */
 async function settled(read: () => Promise<number>, wanted: number): Promise<number> {
   const end = performance.now() + 2_000;
   // A connection that is still being made would be seen only later.

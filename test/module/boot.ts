@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { recordingLogger } from '../tokens/world.js';
 
-/** What a test app is started with. */
+/** Options that a test app is started with. */
 export interface BootOptions {
   logger?: LoggerService;
 }
@@ -16,7 +16,7 @@ export async function boot(metadata: ModuleMetadata, options: BootOptions = {}):
   return NestFactory.createApplicationContext(TestApp, { logger, abortOnError: false });
 }
 
-/** What a start fails with. Fails itself, and closes the app, if it succeeds. */
+/** Returns the error that a start fails with. Fails itself, and closes the app, if it succeeds. */
 export async function bootFailure<E = Error>(metadata: ModuleMetadata): Promise<E> {
   let app: INestApplicationContext;
   try {

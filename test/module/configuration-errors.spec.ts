@@ -35,7 +35,7 @@ type Table = Readonly<Record<string, readonly unknown[]>>;
 const GRANT = { tokenUrl: 'https://issuer.example/token', clientId: 'client', clientSecret: 'secret' };
 const USER = { ...GRANT, username: 'alice', password: 'password' };
 
-/** What tells the reader what to do. */
+/** Words that show the reader what to do. */
 const CURE =
   /must|give |leave |use |add |set |is the variable|needs? |mend |names? |register|in milliseconds|there are|instead|says so|is 32 random bytes/i;
 
@@ -318,7 +318,7 @@ const STORAGES: Readonly<Record<string, readonly (() => unknown)[]>> = {
 
 const base = { name: 'orders', baseUrl: 'https://orders.example', auth: new BearerAuth('a-token') };
 
-/** What a start with this service fails with, the options made by a factory. */
+/** Returns the error of a start with this service, the options made by a factory. */
 function failureOf(make: () => unknown): Promise<Error> {
   const service = ForgeAuthModule.forFeatureAsync({ name: 'orders', useFactory: make as () => ForgeServiceOptions });
   const other = ForgeAuthModule.forFeature({ name: 'customers', auth: { provider: new StaticTokenProvider('a') } });

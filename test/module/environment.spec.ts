@@ -22,7 +22,7 @@ function configOf(variables: Readonly<Record<string, string>>): Promise<object> 
 
 type Make = (config: ConfigService) => Omit<ForgeServiceOptions, 'name'>;
 
-/** What the start of an app fails with whose only service is made of an empty configuration. */
+/** Returns the error that an app fails to start with whose only service is made of an empty configuration. */
 async function failureOf(make: Make): Promise<Error> {
   const config = await configOf({});
   const feature = ForgeAuthModule.forFeatureAsync({
@@ -34,7 +34,7 @@ async function failureOf(make: Make): Promise<Error> {
   return bootFailure({ imports: [feature] });
 }
 
-/** What a variable that is not set is read as. */
+/** Reads a variable that is not set. */
 const get = (config: ConfigService): string => config.get<string>('NOT_SET') as string;
 
 const GRANT = { tokenUrl: 'https://issuer.example/token', clientId: 'client', clientSecret: 'secret' };
@@ -146,7 +146,7 @@ describe('a variable that is not set', () => {
     ],
   ];
 
-  it.each(slots)('as %s is told with its service and option', async (option, make) => {
+  it.each(slots)('reports a variable that is not set, as %s, with its service and option', async (option, make) => {
     const error = await failureOf(make);
     expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
     expect(error.message).toContain('Service "orders"');

@@ -133,7 +133,7 @@ describe('a process exits by itself', () => {
     await until(() => child.lines.includes('done'), 'it has started', PATIENCE_MS);
     child.child.kill('SIGTERM');
     const { code, complaints } = await child.exit();
-    // Nest ends a process by the signal that it was told.
+    // Nest ends a process by the signal that it received.
     expect([code ?? child.child.signalCode, complaints]).toEqual(['SIGTERM', '']);
     await until(() => api.server.openConnections === 0, 'connections are closed');
   });

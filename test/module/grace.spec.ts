@@ -59,7 +59,7 @@ describe('a standalone application that closes', () => {
     expect(await call).toMatchObject({ code: 'FORGE_AUTH_CLIENT_CLOSED' });
   });
 
-  it('waits for nobody unless it is told to', async () => {
+  it('waits for nobody unless it is configured to', async () => {
     const app = await start();
     const call = rejection(app.get(ForgeAuthService).client('orders').get('/slow'));
     await api.received(1);

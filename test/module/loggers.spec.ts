@@ -10,7 +10,7 @@ import { type ProtectedApi, startProtectedApi } from '../faces/protected-api.js'
 import { CLIENT } from '../support/token-endpoint.js';
 import { boot } from './boot.js';
 
-/** What each entry tells, beside its line. */
+/** Fields that each entry has beside its line. */
 const FIELDS = {
   service: 'orders',
   method: 'GET',

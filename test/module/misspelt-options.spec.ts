@@ -33,7 +33,7 @@ import { boot, bootFailure } from './boot.js';
 /** Options as JavaScript may give them. */
 type Careless = Record<string, unknown>;
 
-/** What was written → what the error must offer in its place. */
+/** Name that was written → the name that the error must offer in its place. */
 type Misspelt = readonly (readonly [written: string, meant: string])[];
 
 const base = { name: 'orders', baseUrl: 'https://orders.example' };

@@ -47,7 +47,7 @@ async function start(...args: Parameters<typeof boot>): ReturnType<typeof boot> 
   return app;
 }
 
-/** What the API saw of a client's call. */
+/** Returns the credential that the API saw in a client's call. */
 async function credentialOf(client: ForgeHttpClient): Promise<string | undefined> {
   await client.get('/');
   return api.requests.at(-1)?.headers.authorization;

@@ -59,7 +59,7 @@ interface App {
   readonly services: ForgeAuthService;
 }
 
-/** What an application's CacheModule is given, and the memory above its shared store, where there is one. */
+/** Options of an application's CacheModule, and the memory above its shared store, where there is one. */
 interface CacheSetup {
   readonly options: CacheManagerOptions;
   readonly above?: Keyv;

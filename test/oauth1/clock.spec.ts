@@ -75,7 +75,7 @@ describe('a clock that is off', () => {
     expect(api.requests).toHaveLength(2);
   });
 
-  it('is told of in the error where the corrected timestamp was refused, too', async () => {
+  it('reports a clock that is off in the error where the corrected timestamp was refused, too', async () => {
     api.before = (_request, response) => {
       response.setHeader('date', new Date(Date.now() + 3_600_000).toUTCString());
       json(response, 401, {}, { 'www-authenticate': 'OAuth oauth_problem="timestamp_refused"' });

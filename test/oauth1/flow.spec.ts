@@ -237,7 +237,7 @@ describe('the secret of a request token', () => {
     await flow.handleCallback(callback);
   });
 
-  it('is never told by a foreign value in its place', async () => {
+  it('takes no secret of a request token from a foreign value in its place', async () => {
     const storage = new Map<string, string>();
     const flow = flowWith({ storage });
     const request = await flow.requestToken();

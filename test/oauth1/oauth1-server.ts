@@ -15,7 +15,7 @@ export interface OAuth1Server extends RecordingServer {
     readonly authorizationUrl: string;
     readonly accessTokenUrl: string;
   };
-  /** What was verified so far, by path. */
+  /** Signatures verified so far, by path. */
   readonly verified: readonly { readonly path: string; readonly found: Verified }[];
   /** Consents as the user at this URL. Returns where the browser is sent to, or the verifier of `oob`. */
   consent(authorizationUrl: string): string;

@@ -14,11 +14,11 @@ export const KNOWN = {
 
 /** A service that answers those whose signature it can verify. */
 export interface SignedApi extends RecordingServer {
-  /** What was verified so far, in order. */
+  /** Signatures verified so far, in order. */
   readonly verified: readonly Verified[];
   /** Seconds by which the server's clock is ahead of this machine's. */
   aheadS: number;
-  /** Whether the server tells its time. @default true */
+  /** True when the server sends its time. @default true */
   tellsDate: boolean;
   /** Answers before the signature is looked at. Returns whether it did. */
   before: (request: RecordedRequest, response: Parameters<RecordingServer['handler']>[1]) => boolean;

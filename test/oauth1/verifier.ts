@@ -1,7 +1,7 @@
 import { constants, createHash, createHmac, type KeyObject, publicDecrypt, verify } from 'node:crypto';
 import type { RecordedRequest } from '../support/recorded-request.js';
 
-/** What a server knows of those who sign. */
+/** Secrets of those who sign, as a server knows them. */
 export interface Secrets {
   readonly clientSecret: string;
   readonly tokenSecret: string;

@@ -44,7 +44,7 @@ export class CheckingIssuer {
     });
   }
 
-  /** Requests by step, of those that had any. */
+  /** Requests by step, of those that received any. */
   get counts(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const { path } of this.server.requests) counts[path.slice(1)] = (counts[path.slice(1)] ?? 0) + 1;
@@ -60,7 +60,7 @@ export class CheckingIssuer {
     for (const step of steps) this.#valid.delete(step);
   }
 
-  /** What is said next instead of a token. */
+  /** Queues the answers that come next instead of a token. */
   answerNext(step: string, ...answers: Answer[]): void {
     this.#scripted.set(step, [...(this.#scripted.get(step) ?? []), ...answers]);
   }

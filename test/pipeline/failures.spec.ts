@@ -131,7 +131,7 @@ describe('every error names its step', () => {
 });
 
 describe('onFetchError', () => {
-  it('is told of a flight that failed, once, and not of a refusal that was healed', async () => {
+  it('calls onFetchError for a flight that failed, once, and not for a refusal that was healed', async () => {
     const told: [string, unknown][] = [];
     const steps = [issuer.fetcher('app', [], once), issuer.fetcher('user', ['app'], once)].map((fetcher) =>
       Object.assign(fetcher, { onFetchError: (error: unknown) => void told.push([fetcher.name, error]) }),
@@ -151,7 +151,7 @@ describe('onFetchError', () => {
     expect(told).toEqual([['user', error]]);
   });
 
-  it('is not told by a step that was never asked, because one before it failed', async () => {
+  it('does not call onFetchError for a step that was never asked, because one before it failed', async () => {
     const told: string[] = [];
     const steps = twoSteps().map((fetcher) =>
       Object.assign(fetcher, { onFetchError: () => void told.push(fetcher.name) }),
@@ -181,7 +181,7 @@ describe('a TokenManager over a pipeline that no module has', () => {
     expect(logger.warnings).toHaveLength(1);
   });
 
-  it('encrypts what its pipeline stores, where it is told to', async () => {
+  it('encrypts what its pipeline stores, where it is configured to', async () => {
     const storage = new Map<string, string>();
     const manager = new TokenManager({
       provider: new PipelineTokenProvider({ pipeline: new TokenFetchPipeline({ steps: twoSteps(), storage }) }),

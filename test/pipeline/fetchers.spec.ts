@@ -59,7 +59,7 @@ describe('the request', () => {
     });
   });
 
-  it('is JSON where it is told to be', async () => {
+  it('sends JSON where it is configured to', async () => {
     await body({ requestData: data, bodyFormat: 'json' }).fetch();
     expect(onlyRequest().headers['content-type']).toMatch(/^application\/json/);
     expect(onlyRequest().json()).toEqual({ user: 'me & you', age: 7, admin: true, tags: ['a', 'b'] });

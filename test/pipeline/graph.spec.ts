@@ -123,7 +123,7 @@ it('gives a step the tokens of indirect dependencies, fetched only when it asks 
   expect(server.requests.at(-1)?.headers['x-first']).toBe('first-2');
 });
 
-it('a step that asks for a token it does not depend on is told so', async () => {
+it('a step that asks for a token it does not depend on fails with an error that names both', async () => {
   const pipeline = new TokenFetchPipeline({
     steps: [
       step('a'),

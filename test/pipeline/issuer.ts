@@ -8,7 +8,7 @@ export interface ChainIssuer {
   readonly server: RecordingServer;
   /** Requests by endpoint: device, app, user. */
   readonly counts: readonly [number, number, number];
-  /** Lifetimes in seconds; null: none is told. */
+  /** Lifetimes in seconds; null: none is given. */
   readonly lifetimes: { app: number | null; user: number | null };
   /** Answers next instead of a token, by endpoint. */
   readonly failures: Map<string, { status: number; body?: unknown }[]>;

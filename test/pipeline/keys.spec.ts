@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => issuer.close());
 
-/** Whether two pipelines on one storage, under one prefix, share the token of a step. */
+/** Checks whether two pipelines on one storage, under one prefix, share the token of a step. */
 async function share(one: PipelineStepOption[], other: PipelineStepOption[]): Promise<boolean> {
   const storage = new InMemoryTokenStorage();
   const tokens: Token[] = [];

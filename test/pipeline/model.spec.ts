@@ -70,7 +70,7 @@ const operations = fc.array(
   { minLength: 1, maxLength: 9 },
 ) as fc.Arbitrary<Operation[]>;
 
-/** What must be fetched, told as simply as it can be. */
+/** Model of what must be fetched, as simple as it can be. */
 class Model {
   readonly fetched: string[] = [];
   readonly #steps: Map<string, Step>;
@@ -81,7 +81,7 @@ class Model {
     this.#steps = new Map(all.map((step) => [step.name, step]));
   }
 
-  /** Whether there is a token in the end. */
+  /** Returns true when there is a token in the end. */
   ensure(name: string): boolean {
     if (this.#cached.has(name)) return true;
     const step = this.#steps.get(name) as Step;

@@ -363,7 +363,7 @@ describe('other fetchers of the page', () => {
     expect(server.requests[0]?.json()).toEqual({ grant_type: 'signed' });
   });
 
-  it('onFetchError is told once per failed fetch, after its retries, and the error still reaches the caller', async () => {
+  it('onFetchError is called once per failed fetch, after its retries, and the caller gets the error', async () => {
     server = await startServer((_request, response) => json(response, 503, { error: 'temporarily_unavailable' }));
     const told: unknown[] = [];
     class RobustTokenFetcher extends BodyTokenFetcher {

@@ -15,7 +15,7 @@ const client = { clientId: 'app', clientSecret: 's3cret/+' };
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 
-/** What a provider is asked, as its documentation writes it, and what it answers. */
+/** Request to a provider, as its documentation writes it, and the provider's answer. */
 interface Documented {
   /** The preset's options, with the address of the test's server in place of the provider's. */
   readonly provider: (at: (url: string) => string) => TokenProvider;

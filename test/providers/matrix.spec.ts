@@ -29,7 +29,7 @@ const ACCOUNT = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const SECRET = 'secret & :%+= "quoted" 0123456789 0123456789';
 const USERS = { jörg: 'pässwörd & more' };
 
-/** What the server saw of assertions: it checked their signature, audience, issuer and life by itself. */
+/** Assertions that the server saw: it checked their signature, audience, issuer and life by itself. */
 const assertions: { claims: Record<string, unknown>; header: Record<string, unknown> }[] = [];
 
 const pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string;
@@ -84,7 +84,7 @@ const cells = page
   });
 const snippets = new Map(cells.map(({ grant, way, snippet }) => [`${grant} ${way}`, snippet]));
 
-/** What a snippet takes from the text around it. */
+/** Values that a snippet takes from the text around it. */
 interface Surroundings {
   readonly tokenUrl: string;
   readonly client: Registered;
@@ -267,7 +267,7 @@ describe('grants × client authentications, at a certified server', () => {
     expect(assertions.length).toBeGreaterThanOrEqual(client.alg === undefined ? 0 : 1);
     if (client.alg === undefined) return;
 
-    // Forced, so that two can be told apart.
+    // Forced, so that two can be distinguished.
     await manager.forceRefresh();
     const now = Math.floor(Date.now() / 1000);
     const { claims, header } = assertions[0] as (typeof assertions)[number];

@@ -14,7 +14,7 @@ import { recordingLogger, rejection, World } from '../tokens/world.js';
 
 const world = new World();
 let server: RecordingServer;
-/** What the issuer's document says beside its endpoints. */
+/** Fields of the issuer's document beside its endpoints. */
 let lists: Record<string, unknown> = {};
 const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const SECRET = { clientId: 'machine', clientSecret: 'a secret' };
@@ -62,7 +62,7 @@ const given = (): { tokenUrl: string; revocationUrl: string; introspectionUrl: s
 });
 
 describe('revocation and introspection', () => {
-  it('authenticate as the token request does, unless told otherwise', async () => {
+  it('authenticates revocation and introspection as the token request, unless configured otherwise', async () => {
     expect(await shown({ ...given(), ...SECRET, clientKey: KEY })).toEqual({
       '/token': 'client_assertion',
       '/introspect': 'client_assertion',

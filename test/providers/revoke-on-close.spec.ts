@@ -59,7 +59,7 @@ function managerOf(provider: TokenProvider, more: Partial<TokenManagerOptions> =
   return world.closeLater(new TokenManager({ name: 'orders', provider, ...more }));
 }
 
-/** What was revoked: the hint, and the token without its number. */
+/** Lists the revocations: the hint, and the token without its number. */
 const revoked = (): string[] =>
   server.requests
     .filter(({ path }) => path === '/revoke')

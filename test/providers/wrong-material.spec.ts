@@ -53,7 +53,7 @@ async function failureOf(make: () => TokenProvider): Promise<ForgeAuthError> {
   );
 }
 
-/** What is in no error, however it is printed. */
+/** Checks that an error holds no secret, however it is printed. */
 function expectNoSecret(error: unknown): void {
   const printed = renderError(error);
   expect(printed).not.toContain(PASSPHRASE);

@@ -205,7 +205,7 @@ describe('Socket.IO', () => {
     expect(shown).toEqual(issued(0, 0, 1));
   });
 
-  it('shows nothing while no token can be had, and connects when there is one', async () => {
+  it('shows nothing while no token can be obtained, and connects when there is one', async () => {
     world.endpoint.answerNext({ status: 400, json: { error: 'invalid_scope' } });
     const { shown, connected } = await startSocketIo();
     await connected();

@@ -69,7 +69,7 @@ const CANARY = {
 const SECRETS = Object.values(CANARY);
 const EVERYTHING = SECRETS.join('\n');
 
-/** What one mode works with. */
+/** Stage of one mode: its servers, its storage, its clients. */
 interface Stage {
   readonly api: RecordingServer;
   readonly endpoint: RecordingServer;
@@ -89,7 +89,7 @@ interface Stage {
 
 type Mode = (stage: Stage) => Promise<void> | void;
 
-/** Answers with all that the request said, and all that was never to be told. */
+/** Answers with all that the request holds, and all that must never be revealed. */
 function echo({ headers, url, text }: RecordedRequest): string {
   return [EVERYTHING, JSON.stringify(headers), url, text, decodeURIComponent(url)].join('\n');
 }

@@ -12,7 +12,7 @@ import {
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
 /**
- * What a careless merge somewhere in the app may have written to `Object.prototype`: every name that an option of this
+ * Pollution of `Object.prototype` by a careless merge somewhere in the app: every name that an option of this
  * package or of axios has, with the worst value for it.
  */
 const EVIL: Record<string, (evil: string) => unknown> = {
@@ -101,7 +101,7 @@ it.each(Object.keys(EVIL))('what Object.prototype has as %s changes no call', as
   expect(evil.requests).toEqual([]);
 });
 
-/** What a day's calls look like on the wire. */
+/** Returns a day's calls as they look on the wire. */
 async function wire(): Promise<unknown> {
   server.reset();
   evil.reset();

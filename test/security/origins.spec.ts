@@ -177,7 +177,7 @@ describe('a URL that leads elsewhere', () => {
     expect(other.connections).toBe(0);
   });
 
-  it('is told in an error without its query and user info', async () => {
+  it('names a URL that leads elsewhere in an error without its query and user info', async () => {
     const error = await rejection(clientOf().get(`${other.origin}/orders?key=${QUERY}`));
     expect(error.message).toContain(`${other.origin}/orders is not of service "orders"`);
     expect(error.message).toContain('allowedOrigins');

@@ -20,7 +20,7 @@ import { captureEverything } from '../support/capture.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { renderError } from '../support/render.js';
 
-/** What the app knows itself: a key, tokens, a password. */
+/** Secrets that the app knows itself: a key, tokens, a password. */
 const SECRETS = { key: 'a key, of-words', token: 'token.of/words', refresh: 'refresh.of/words', header: 'own header' };
 const QUOTED = Object.values(SECRETS).join(' and ');
 

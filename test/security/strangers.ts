@@ -1,7 +1,7 @@
 import { expectNoSecrets } from '../support/secrets.js';
 import type { Handler, RecordingServer } from '../support/recording-server.js';
 
-/** Everything that a server was told: request lines, headers and bodies. */
+/** Returns everything that a server received: request lines, headers and bodies. */
 export function everythingToldTo(server: RecordingServer): string {
   return server.requests
     .map(({ method, url, rawHeaders, text }) =>
@@ -16,7 +16,7 @@ export function everythingToldTo(server: RecordingServer): string {
     .join('\n\n');
 }
 
-/** Fails unless the server had `count` requests, none of them with one of the secrets in it. */
+/** Fails unless the server received `count` requests, none of them with one of the secrets in it. */
 export function expectNothingToldTo(server: RecordingServer, count: number, secrets: readonly string[]): void {
   expect(server.requests).toHaveLength(count);
   expectNoSecrets(everythingToldTo(server), secrets);

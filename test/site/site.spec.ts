@@ -16,7 +16,7 @@ const pictured = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'u
   .filter((path) => readFileSync(join(root, 'docs', path), 'utf8').includes('```mermaid'))
   .map((path) => path.replace(/\.md$/, ''));
 
-/** What `npm run docs` runs, step by step, and all that it prints. */
+/** Runs a step of `npm run docs`, and returns all that it prints. */
 function run(tool: string, ...args: string[]): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, tool), ...args], {
     cwd: root,

@@ -2,7 +2,7 @@ import type { TokenSignal } from 'nestjs-forge-auth';
 import { Announcements } from '../../src/storage/announcements.js';
 import { FakeClock } from '../support/fake-clock.js';
 
-/** What every process on one store says and hears, in memory. */
+/** Messages that every process on one store sends and receives, in memory. */
 class Air {
   readonly said: string[] = [];
   readonly #ears = new Set<(message: string) => void>();

@@ -27,7 +27,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** What of a Keyv is used here, in every version. */
+/** Part of a Keyv that is used here, in every version. */
 interface AnyKeyv {
   get(key: string): Promise<unknown>;
   set(key: string, value: string): Promise<unknown>;
@@ -52,7 +52,7 @@ const redisKeyv = (): Keyv => closed(createKeyv(redis.url, { namespace: 'app' })
 const memory = (): Keyv => new Keyv({ store: new CacheableMemory({ ttl: 60_000, lruSize: 5_000 }) });
 const asNestWraps = (store: object): Keyv => closed(new Keyv({ store }));
 
-/** An adapter as Keyv 6 wants it: it is told when a value ends, not how long it lasts. */
+/** An adapter as Keyv 6 wants it: it is given the time when a value ends, not how long it lasts. */
 class KeyvRedisFor6 extends KeyvRedis<string> {
   readonly capabilities = { expires: true };
 

@@ -11,7 +11,7 @@ import { type Member, type Place, WAYS } from './members.js';
 const PATIENCE_MS = 30_000;
 /** Tokens that nobody has yet, for each round of cold calls. */
 const COLD = 10;
-/** What a token's life takes of Redis. */
+/** Redis commands that a token's life takes. */
 const USED = ['getrange', 'set', 'del', 'eval', 'publish'];
 
 const GUIDE = new URL('../../docs/how-to/fleets.md', import.meta.url);
@@ -47,7 +47,7 @@ async function join(way: Join, more: Partial<Place> = {}): Promise<Member> {
   return member;
 }
 
-/** What was said of the storage. */
+/** Returns what was logged of the storage. */
 const told = (): { warnings: string[]; back: string[] } => ({
   warnings: logger.warnings.filter((line) => line.startsWith('Token ')),
   back: logger.lines.filter((line) => line.startsWith('Token storage is back')),
@@ -60,7 +60,7 @@ async function coldCalls({ client }: Member, from = 0): Promise<void> {
   }
 }
 
-/** Renews the token until the storage is told to be back: whoever asks for nothing cannot notice. */
+/** Renews the token until the storage is reported to be back: whoever asks for nothing cannot notice. */
 async function untilBack({ client }: Member): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
   while (told().back.length === 0) {
@@ -90,9 +90,9 @@ interface Fault {
   readonly name: string;
   harm(): unknown;
   heal(): unknown;
-  /** What the one warning says. */
+  /** Text of the one warning. */
   readonly says: RegExp;
-  /** Whether tokens of others can still be read meanwhile. */
+  /** True when tokens of others can still be read meanwhile. */
   readonly reads: boolean;
 }
 
@@ -126,7 +126,7 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-/** What somebody does to a key. */
+/** Does to a key what somebody else may do. */
 type Spoil = (key: string) => Promise<unknown>;
 
 function text(value: string): Spoil {
@@ -163,7 +163,7 @@ function beside(name: string, spoil: Spoil): Spoil {
 
 describe.each(WAYS)('%s', (_way, way) => {
   describe.each(FAULTS)('whose Redis $name', ({ harm, heal, says, reads }) => {
-    it('asks once for each cold token, warns once, and shares again when it is told to be back', async () => {
+    it('asks once for each cold token, warns once, and shares again when the storage is reported back', async () => {
       const member = await join(way);
       await member.client.get('/orders');
       await harm();

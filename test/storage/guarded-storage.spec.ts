@@ -26,7 +26,7 @@ class Store implements TokenStorage {
   readonly calls = { get: 0, set: 0, publish: 0, acquire: 0 };
   mood: Mood = 'well';
   released = 0;
-  /** What a refusal says. */
+  /** Message of a refusal. */
   refusal = "READONLY You can't write against a read only replica: canary-of-redis";
 
   get(key: string): Promise<string | undefined> {
@@ -79,7 +79,7 @@ function guard(options: Partial<GuardedStorageOptions> = {}, storage: TokenStora
   return new GuardedStorage(storage, { clock, logger, ...options });
 }
 
-/** What comes of work that waits for the deadline. */
+/** Returns the result of work that waits for the deadline. */
 async function afterDeadline<T>(work: Promise<T>): Promise<T> {
   await clock.advance(DEADLINE_MS);
   return work;
@@ -125,7 +125,7 @@ describe('a storage that is silent', () => {
     expect(logger.warnings).toEqual([gone('no answer within 250 ms')]);
   });
 
-  it('is told of once however many calls were under way, and probed by one of them', async () => {
+  it('logs a silent storage once however many calls were under way, and probes it by one of them', async () => {
     const guarded = guard();
     await afterDeadline(Promise.all(times(50, () => guarded.read('key'))));
     await clock.advance(500);
@@ -133,7 +133,7 @@ describe('a storage that is silent', () => {
     expect([store.calls.get, logger.warnings.length]).toEqual([51, 1]);
   });
 
-  it('is told to be back by the probe that is answered, once', async () => {
+  it('reports a silent storage back by the probe that is answered, once', async () => {
     const guarded = guard();
     await afterDeadline(guarded.read('key'));
     store.mood = 'well';
@@ -145,7 +145,7 @@ describe('a storage that is silent', () => {
     expect([logger.lines, logger.warnings.length, store.calls.get]).toEqual([[BACK], 1, 4]);
   });
 
-  it('is told of again when it goes again', async () => {
+  it('logs a silent storage again when it goes again', async () => {
     const guarded = guard();
     await afterDeadline(guarded.read('key'));
     store.mood = 'well';
@@ -307,7 +307,7 @@ describe('a lock apart from the storage', () => {
     [down, asked, leave] = [true, 0, undefined];
   });
 
-  it('that is down is told of once when it goes and once when it is back; the storage is used all the while', async () => {
+  it('logs a lock once when it goes and once when it is back; the storage is used all the while', async () => {
     const guarded = guard({ lock });
     for (let call = 0; call < 3; call += 1) expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
     expect([asked, await guarded.write('key', envelope, HOUR_MS)]).toEqual([1, 'written']);
@@ -322,7 +322,7 @@ describe('a lock apart from the storage', () => {
     expect([logger.lines, store.calls.acquire]).toEqual([['Token lock is back.'], 0]);
   });
 
-  it('is not said to be back by a caller that leaves before it is answered', async () => {
+  it('does not report a lock back for a caller that leaves before it is answered', async () => {
     const guarded = guard({ lock });
     await guarded.acquire('key', ACQUIRE);
     await clock.advance(500);

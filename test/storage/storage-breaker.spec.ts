@@ -77,7 +77,7 @@ it('lets the next one probe when the probe has left without knowing', async () =
   expect([breaker.failing, breaker.admit()]).toEqual([true, 'probe']);
 });
 
-it('forgets what had another cause', () => {
+it('forgets a failure that has another cause', () => {
   breaker.failed('call');
   breaker.forget();
   expect([breaker.failing, breaker.admit()]).toEqual([false, 'call']);

@@ -20,7 +20,7 @@ export interface PlainAnswer {
  */
 export type Mishap = 'hang' | 'reset' | 'dribble' | 'endless' | 'truncate';
 
-/** What a scripted server says to one request. */
+/** Answer of a scripted server to one request. */
 export type Answer = PlainAnswer | Mishap;
 
 /** Answers with `body` as JSON. */

@@ -18,7 +18,7 @@ export interface Api extends Scripted {
   readonly origin: string;
   /** The server under it, with `requests`, `received`, `maxConcurrent` and the rest. */
   readonly server: RecordingServer;
-  /** The bearer token of every request that had one, in order of arrival. */
+  /** The bearer token of every request that carried one, in order of arrival. */
   readonly tokens: readonly string[];
   /** How many times a token was refused or missing. */
   readonly unauthorized: number;

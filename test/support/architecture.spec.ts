@@ -1,6 +1,6 @@
 import { findBreaches } from './architecture.js';
 
-/** What `findBreaches` says of a tree given as path → text. */
+/** Returns the findings of `findBreaches` in a tree given as path → text. */
 function breachesOf(tree: Record<string, string>, packages: string[] = []): string[] {
   return findBreaches(
     Object.entries(tree).map(([path, text]) => ({ path, text })),

@@ -11,13 +11,13 @@ export interface SourceFile {
 /** One `import`, `export … from`, `import()` or `require()`, with what it names. */
 interface Import {
   specifier: string;
-  /** Whether nothing of it is left in the compiled JavaScript. */
+  /** True when nothing of it is left in the compiled JavaScript. */
   typeOnly: boolean;
-  /** Whether it is loaded with the file, and not when the code gets there. */
+  /** True when it is loaded with the file, and not when the code gets there. */
   atOnce: boolean;
 }
 
-/** What a file of `src/` may import: files of its own layer or of a lower one. */
+/** Layer of each folder of `src/`: a file may import files of its own layer or of a lower one. */
 const LAYER_OF_FOLDER: Readonly<Record<string, number>> = {
   'option-check': 0,
   redaction: 0,

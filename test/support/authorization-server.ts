@@ -56,7 +56,7 @@ export interface AuthorizationServer {
   hold(): void;
   /** Lets the held requests, and all later ones, go on. */
   release(): void;
-  /** Whether an opaque access token is good at this moment. Looked up in process: no request is recorded. */
+  /** Checks whether an opaque access token is good at this moment. Looked up in process: no request is recorded. */
   isValid(accessToken: string): Promise<boolean>;
   /** Revokes one access or refresh token, without a request. */
   revoke(token: string): Promise<void>;

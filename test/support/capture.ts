@@ -1,11 +1,11 @@
 import type { LoggerService } from '@nestjs/common';
 import { render } from './render.js';
 
-/** Everything that was said while a {@link captureEverything} was active. */
+/** Everything that was output while a {@link captureEverything} was active. */
 export interface Capture {
   /** Hand it to Nest, or to whatever takes a logger. */
   readonly logger: LoggerService;
-  /** What came, one entry for each log call, console call or write. */
+  /** Captured output, one entry for each log call, console call or write. */
   readonly lines: readonly string[];
   /** All lines as one text. */
   text(): string;

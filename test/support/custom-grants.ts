@@ -8,7 +8,7 @@ export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const TICKET = 'urn:example:ticket';
 
 export interface CustomGrantsOptions {
-  /** Who may make assertions, and the key that they are checked with. */
+  /** Issuer of assertions, and the key that they are checked with. */
   assertedBy: { iss: string; key: KeyObject };
   /** Good tickets. */
   tickets: readonly string[];

@@ -28,7 +28,7 @@ export function markedTables(markdown: string): MarkedTable[] {
   }));
 }
 
-/** What is in backticks. */
+/** Returns the texts in backticks. */
 export function codeIn(cell: string): string[] {
   return Array.from(cell.matchAll(/`([^`]+)`/g), ([, code = '']) => code);
 }
@@ -47,7 +47,7 @@ export interface OptionFacts {
   readonly defaultText: string | undefined;
 }
 
-/** What the type checker knows of the exports of one file. */
+/** Facts that the type checker knows of the exports of one file. */
 export class ExportFacts {
   readonly #program: ts.Program;
   readonly #exports: ReadonlyMap<string, ts.Symbol>;

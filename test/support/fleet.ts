@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { builtPackage } from './built-package.js';
 
-/** What the processes of a fleet are told. */
+/** Options of the processes of a fleet. */
 export interface FleetOptions {
   redisUrl: string;
   apiUrl: string;
@@ -54,7 +54,7 @@ export class FleetProcess {
     return this.#ask('token');
   }
 
-  /** When each token that it has had runs out, by fingerprint: its life is counted from when it was asked for. */
+  /** Returns the expiry of each token that it got, by fingerprint: its life is counted from when it was asked for. */
   expiries(): Promise<Record<string, number>> {
     return this.#ask('expiries');
   }
@@ -67,7 +67,7 @@ export class FleetProcess {
     return this.#ask('invalidate');
   }
 
-  /** What the app has logged. */
+  /** Returns the lines that the app has logged. */
   lines(): Promise<string[]> {
     return this.#ask('lines');
   }

@@ -8,18 +8,18 @@ export class Gate {
     return this.#waiting.length;
   }
 
-  /** Shuts the gate for those who come from now on. */
+  /** Holds those who come from now on. */
   hold(): void {
     this.#open = false;
   }
 
-  /** Opens the gate, and lets everyone through in order. */
+  /** Opens again, and lets everyone through in order. */
   release(): void {
     this.#open = true;
     for (const pass of this.#waiting.splice(0)) pass();
   }
 
-  /** Resolves at once, or when the gate is opened. */
+  /** Resolves at once, or when it is opened. */
   pass(): Promise<void> {
     if (this.#open) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));

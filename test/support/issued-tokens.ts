@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** Whether, and how, refresh tokens are issued. */
+/** Mode in which refresh tokens are issued, if at all. */
 export type RefreshTokens = boolean | 'rotate';
 
 /** One answer of a token endpoint. */

@@ -13,7 +13,7 @@ export interface RecordedRequest {
   /** Names and values in turn, in the order and the case they were sent. */
   readonly rawHeaders: readonly string[];
   readonly body: Buffer;
-  /** Whether the whole body arrived. False for good when the client broke off. */
+  /** True when the whole body arrived. False for good when the client broke off. */
   readonly complete: boolean;
   /** The body as UTF-8. */
   readonly text: string;

@@ -142,7 +142,7 @@ export async function startServer(handler: Handler, options: ServerOptions = {})
           if (arrived() < count) return;
           clearTimeout(timer);
           arrivals.delete(check);
-          // One turn later: by then the handler has had its chance to begin.
+          // One turn later: by then the handler can have begun.
           setImmediate(resolve);
         };
         const timer = setTimeout(() => {

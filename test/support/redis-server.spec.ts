@@ -33,7 +33,7 @@ describe('startRedis', () => {
     expect(await redis.command('GET', 'key')).toBeNull();
   });
 
-  it('says nothing while frozen, and does what it was told when thawed', async () => {
+  it('answers nothing while frozen, and does what it was asked when thawed', async () => {
     const client = new Redis(redis.url, { commandTimeout: 200 });
     client.on('error', () => undefined);
     expect(await client.ping()).toBe('PONG');

@@ -6,7 +6,7 @@ import type { RecordedRequest } from './recorded-request.js';
 /** Decides the answer to one request; undefined leaves it to the server's own behaviour. */
 export type Respond = (request: RecordedRequest) => Answer | undefined | Promise<Answer | undefined>;
 
-/** What a scripted server can be told to do, before or while it runs. */
+/** Options of a scripted server, before or while it runs. */
 export interface ScriptOptions {
   /** Time taken for each answer, in milliseconds. @default 0 */
   delayMs?: number | undefined;
@@ -14,7 +14,7 @@ export interface ScriptOptions {
   respond?: Respond | undefined;
 }
 
-/** Overrides, one-off answers, delay and gate of a scripted server. */
+/** Overrides, one-off answers, delay and hold of a scripted server. */
 export class Script {
   readonly #gate = new Gate();
   readonly #queue: (Answer | undefined)[] = [];
@@ -53,7 +53,7 @@ export class Script {
     return this.#options.respond?.(request);
   }
 
-  /** Resolves when the gate is open and the delay is over. */
+  /** Resolves when no hold is on and the delay is over. */
   async turn(): Promise<void> {
     await this.#gate.pass();
     if (this.#options.delayMs) await delay(this.#options.delayMs, undefined, { ref: false });

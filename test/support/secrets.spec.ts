@@ -26,7 +26,7 @@ describe('expectNoSecrets', () => {
     expectNoSecrets('[Token Bearer …a1b2c3] top secret value', [SECRET]);
   });
 
-  it('refuses a canary too short to be told from anything else', () => {
+  it('refuses a canary too short to be distinguished from anything else', () => {
     expect(() => expectNoSecrets('', ['secret'])).toThrow('shorter than 8');
   });
 });

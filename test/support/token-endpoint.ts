@@ -5,20 +5,20 @@ import type { RecordedRequest } from './recorded-request.js';
 import { startServer, type RecordingServer, type ServerOptions } from './recording-server.js';
 import { Script, type Scripted, type ScriptOptions } from './script.js';
 
-/** The client that a token endpoint knows unless told otherwise. */
+/** The client that a token endpoint knows by default. */
 export const CLIENT = { clientId: 'test-client', clientSecret: 'test-client-secret' } as const;
 
-/** The user that a token endpoint knows unless told otherwise. */
+/** The user that a token endpoint knows by default. */
 export const USER = { username: 'alice', password: 'alice-in-wonderland' } as const;
 
-/** What can be changed while the endpoint runs, by `configure`. */
+/** Behaviour that can be changed while the endpoint runs, by `configure`. */
 export interface TokenEndpointBehaviour extends ScriptOptions {
   /** `expires_in`, as it goes into the JSON. `undefined` leaves it out. @default 3_600 */
   expiresIn?: number | string | null | undefined;
   /** `token_type`. `undefined` leaves it out. @default 'Bearer' */
   tokenType?: string | undefined;
   /**
-   * Whether refresh tokens are issued. `true`: one that stays, and that a refresh does not repeat.
+   * Mode in which refresh tokens are issued. `true`: one that stays, and that a refresh does not repeat.
    * `'rotate'`: each is good for one use; a second use is counted and revokes the whole family.
    * @default false
    */
@@ -52,9 +52,9 @@ export interface TokenEndpoint extends Scripted {
   readonly tokenRequests: number;
   /** `grant_type` of each of them, in order. */
   readonly grantTypes: readonly string[];
-  /** What was issued so far, in order. */
+  /** Tokens issued so far, in order. */
   readonly issued: readonly IssuedToken[];
-  /** How often a refresh token that had been used up was presented again (`'rotate'`). */
+  /** Number of times that a used-up refresh token was presented again (`'rotate'`). */
   readonly refreshTokenReuses: number;
   /** Changes how the endpoint behaves from now on. */
   configure(behaviour: TokenEndpointBehaviour): void;
@@ -62,7 +62,7 @@ export interface TokenEndpoint extends Scripted {
   hold(): void;
   /** Lets the held requests, and all later ones, go on. */
   release(): void;
-  /** Whether an access token was issued here, has not expired, and was not revoked. */
+  /** Checks whether an access token was issued here, has not expired, and was not revoked. */
   isValid(accessToken: string): boolean;
   /** Revokes one access or refresh token. */
   revoke(token: string): void;

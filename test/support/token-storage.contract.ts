@@ -5,7 +5,7 @@ import {
   tokenStorageContract,
 } from '../../src/testing/token-storage.contract.js';
 
-/** What a storage can do beyond keeping values. */
+/** Abilities of a storage beyond keeping values. */
 export interface TokenStorageTraits {
   /** Values go when their time is over. */
   expires: boolean;

@@ -114,7 +114,7 @@ describe('ForgeAuthHealthIndicator', () => {
     expect(issuer.requests).toEqual([]);
   });
 
-  it('asks for a token when it is told to, of the services that it is told', async () => {
+  it('asks for a token when it is configured to, of the services that it is given', async () => {
     expect(await ask('/ready')).toMatchObject({
       http: 200,
       details: { tokens: { services: { orders: { status: 'up' } } } },

@@ -182,7 +182,7 @@ describe('TestIssuer', () => {
     expect(issuer.issued.at(-1)).toMatchObject({ subject: 'robot', audience: 'billing' });
   });
 
-  it('fails as often as it is told, by status, by error, in detail or by a reset, and then no more', async () => {
+  it('fails as often as it is asked to, by status, by error, in detail or by a reset, and then no more', async () => {
     const issuer = await start();
     issuer.failNext(2);
     issuer.failNext(1, 'invalid_scope');
@@ -236,7 +236,7 @@ describe('TestIssuer', () => {
     expect(decodeJwt(await issuer.sign({ sub: 'x' })).iss).toBe(issuer.issuer);
   });
 
-  it('rotates refresh tokens unless it is told not to', async () => {
+  it('rotates refresh tokens unless it is configured not to', async () => {
     const issuer = await start();
     const manager = new TokenManager({
       provider: new PasswordGrantTokenProvider({

@@ -70,7 +70,7 @@ describe('ForgeTestingModule', () => {
 });
 
 describe('staticToken', () => {
-  it('is good until it is rejected, or as long as it is told', () => {
+  it('makes a token that is good until it is rejected, or for the lifetime that it is given', () => {
     expect(staticToken()).toMatchObject({ accessToken: 'test-token', tokenType: 'Bearer', expiresAt: undefined });
     expect(staticToken('other', { expiresAt: 5, refreshToken: 'r' })).toMatchObject({
       accessToken: 'other',

@@ -12,7 +12,7 @@ const tooMany = { status: 429, headers: { 'retry-after': '60' } };
 const heldBack = { code: 'FORGE_AUTH_BACKOFF' };
 const subjectOf = (index: number): { subjectToken: string } => ({ subjectToken: `subject-${index}` });
 
-describe('an endpoint that said Retry-After: 60', () => {
+describe('an endpoint that answered Retry-After: 60', () => {
   it('gets one request for 2,000 subjects, and one more when the time is over', async () => {
     const clock = new FakeClock();
     const manager = world.manager({ clock, provider: world.singleShot() });

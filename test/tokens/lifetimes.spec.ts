@@ -133,7 +133,7 @@ describe('tokens without a lifetime', () => {
   });
 });
 
-describe('tokens that had expired when they arrived', () => {
+describe('tokens that are expired when they arrive', () => {
   it.each([0, -1, -3_600, '-5'])(
     'are asked for again within the flight, and then a typed error, gated and never sent, where expires_in is %p',
     async (expiresIn) => {
@@ -291,7 +291,7 @@ describe('Retry-After', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it.each([429, 503])('of a %d gates the endpoint from the first failure on when it is long', async (status) => {
+  it.each([429, 503])('starts the backoff at the first failure when a %d has a long Retry-After', async (status) => {
     const { clock, manager } = await start({});
     world.endpoint.answerNext({ status, headers: { 'retry-after': '60' } });
     expect(await rejection(manager.getToken())).toMatchObject({ status, retryAfterMs: 60_000 });

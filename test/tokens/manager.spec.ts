@@ -22,7 +22,7 @@ describe('forceRefresh', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('does not take the token of a flight that had started before', async () => {
+  it('does not take the token of a flight that started before', async () => {
     await world.start();
     const manager = world.manager();
     world.endpoint.hold();

@@ -12,7 +12,7 @@ interface Report {
   /** Timers that were set when nothing was under way. */
   timers: number;
   fetched: number;
-  /** Whether the latest tokens were all still there. */
+  /** True when the latest tokens were all still there. */
   kept: boolean;
   /** How many of the first 100 tokens were fetched again. */
   forgotten: number;

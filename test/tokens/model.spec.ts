@@ -105,7 +105,7 @@ class Model {
     return token;
   }
 
-  /** The service of a process rejects the token in use there, which it had accepted before. */
+  /** Makes the service of a process reject the token in use there, which it accepted before. */
   async reject(process: number): Promise<void> {
     const manager = this.managers[process] as TokenManager;
     const token = manager.peek();

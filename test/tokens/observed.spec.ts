@@ -10,7 +10,7 @@ import { rejection, times, World } from './world.js';
 const world = new World();
 afterEach(() => world.close());
 
-/** An application with one service, and what its observer was told. */
+/** Starts an application with one service, and records what its observer receives. */
 async function observed(provider: TokenProvider, storage: object = new InMemoryTokenStorage()) {
   const clock = new FakeClock();
   const events: ForgeAuthEvent[] = [];
@@ -49,7 +49,7 @@ function numbered(clock: () => FakeClock): TokenProvider {
   };
 }
 
-it('an observer is told the whole story of a token, in order', async () => {
+it('an observer receives the whole story of a token, in order', async () => {
   let clock = new FakeClock();
   const app = await observed(numbered(() => clock));
   clock = app.clock;
@@ -98,7 +98,7 @@ it('an observer is told the whole story of a token, in order', async () => {
   ]);
 });
 
-it('an observer is told of failures, and when requests are held back', async () => {
+it('an observer receives failures, and learns when requests are held back', async () => {
   await world.start();
   const app = await observed(world.singleShot());
   world.endpoint.configure({ respond: () => ({ status: 503 }) });
@@ -111,7 +111,7 @@ it('an observer is told of failures, and when requests are held back', async () 
   ]);
 });
 
-it('an observer is told which grant brought a token', async () => {
+it('an observer learns which grant brought a token', async () => {
   await world.start({ refreshTokens: true });
   const app = await observed(world.passwordProvider());
   await app.tokens.getToken();
@@ -125,7 +125,7 @@ it('an observer is told which grant brought a token', async () => {
   ]);
 });
 
-it('an observer is told of storage commands and of storage that goes and comes', async () => {
+it('an observer learns of storage commands and of storage that goes and comes', async () => {
   await world.start();
   let down = false;
   const values = new Map<string, string>();

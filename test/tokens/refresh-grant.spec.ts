@@ -81,7 +81,7 @@ describe('a refresh token', () => {
     expect(inTime).toEqual([true, true, true]);
   });
 
-  it('outlives the process: the next one redeems what it finds in storage', async () => {
+  it('keeps a refresh token beyond the process: the next one uses what it finds in storage', async () => {
     const clock = new FakeClock();
     await world.start({ refreshTokens: 'rotate', expiresIn: 60, now: () => clock.now() });
     const storage = new Map<string, string>();
@@ -148,7 +148,7 @@ describe('a refresh token', () => {
     },
   );
 
-  it('is not tried when the issuer said that it has run out', async () => {
+  it('sends no refresh token that has run out by the answer of the issuer', async () => {
     const clock = new FakeClock();
     await world.start({ refreshTokens: true, expiresIn: 60, extra: { refresh_expires_in: 120 } });
     const manager = world.manager({ provider: world.passwordProvider(), clock });
@@ -187,7 +187,7 @@ describe('a refresh token', () => {
 });
 
 describe('a provider of one method', () => {
-  it('is asked for a new token where it cannot redeem a refresh token', async () => {
+  it('asks a provider for a new token where it cannot use a refresh token', async () => {
     await world.start();
     let fetched = 0;
     const provider: TokenProvider = {

@@ -75,7 +75,7 @@ describe('a rejected token', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('lets its call fail with the typed error of the renewal when none can be had', async () => {
+  it('fails the call with the typed error of the renewal when no token can be obtained', async () => {
     await world.start();
     const client = world.client({ auth: { provider: world.singleShot() } });
     await client.get('/');

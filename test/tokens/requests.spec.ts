@@ -23,7 +23,7 @@ async function managerAt(options: Parameters<typeof startAuthorizationServer>[0]
   return world.closeLater(new TokenManager({ name: 'orders', provider }));
 }
 
-/** What the issuer says of an access token. */
+/** Asks the issuer whether an access token is active. */
 async function isActive(manager: TokenManager, request?: TokenRequest): Promise<unknown> {
   return (await manager.introspect(request))['active'];
 }

@@ -27,7 +27,7 @@ async function startProcesses(
   return { clock, managers: times(count, () => world.manager({ clock, storage, nearCacheTtlMs })) };
 }
 
-/** The issuer revoked the token of `idle`, and the one that another process had got instead. */
+/** Revokes the token of `idle`, and the one that another process obtained instead. */
 async function revokeTwice(): Promise<{ clock: FakeClock; idle: TokenManager }> {
   const { clock, managers } = await startProcesses(2);
   const [busy, idle] = managers as [TokenManager, TokenManager];
@@ -102,7 +102,7 @@ describe('a service that rejects every token', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('makes renewal pause though the token on probation was replaced by that of another process meanwhile', async () => {
+  it('makes renewal pause though the unproven token was replaced by that of another process meanwhile', async () => {
     const { clock, managers } = await startProcesses(2, 1_000);
     const [one, other] = managers as [TokenManager, TokenManager];
     const client = world.client({ auth: { tokenManager: one } });

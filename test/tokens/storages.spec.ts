@@ -134,7 +134,7 @@ const expired = JSON.stringify({
   generation: 1,
 });
 
-/** Storages that are no help. `set` keeps nothing where it is not said. */
+/** Storages that are no help. `set` keeps nothing where it is not named. */
 const BROKEN: readonly [string, { get: () => unknown; set: () => unknown }][] = [
   ['throws at once', { get: fail, set: fail }],
   ['rejects', { get: reject, set: reject }],
@@ -189,7 +189,7 @@ describe.each(WAYS)('with %s as storage', (_way, wrap) => {
 });
 
 describe('a storage', () => {
-  it('that comes back is told of once, and used again', async () => {
+  it('logs a storage that comes back once, and uses it again', async () => {
     await world.start();
     const values = new Map<string, string>();
     let down = true;

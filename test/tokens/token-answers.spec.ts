@@ -14,7 +14,7 @@ const json = (value: unknown): Answer => ({ json: value });
 
 const mended = (compliance: Compliance): TokenManager => world.manager({ provider: world.provider({ compliance }) });
 
-/** What no token can be made of. */
+/** Answers that no token can be made of. */
 const MALFORMED: readonly [string, Answer][] = [
   ['nothing', { body: '' }],
   ['204', { status: 204 }],
@@ -127,7 +127,7 @@ describe('a token endpoint that answers', () => {
   });
 });
 
-/** What is not by the book, and just works. */
+/** Answers that are not by the book, and just work. */
 const CARELESS: readonly [string, Answer, Partial<{ expiresInMs: number | undefined; scheme: string }>][] = [
   ['no token type', json({ access_token: 'a', expires_in: 60 }), {}],
   ['a token type of null', json({ access_token: 'a', token_type: null, expires_in: 60 }), {}],
@@ -218,7 +218,7 @@ describe('compliance', () => {
     expect([second?.query.get('by'), second?.headers['x-b']]).toEqual(['query', '1']);
   });
 
-  it('mends a token answer of any shape', async () => {
+  it('adjusts a token answer of any shape', async () => {
     await world.start({ respond: () => json({ result: { token: 'mended', seconds: 60 } }) });
     const token = await mended({
       tokenResponse(response) {
@@ -229,7 +229,7 @@ describe('compliance', () => {
     expect(token.accessToken).toBe('mended');
   });
 
-  it('mends an answer in place, and one that is no JSON', async () => {
+  it('adjusts an answer in place, and one that is no JSON', async () => {
     await world.start({ respond: () => ({ status: 400, body: 'token=mended' }) });
     const token = await mended({
       tokenResponse(response) {
@@ -285,7 +285,7 @@ describe('compliance', () => {
 });
 
 describe('onToken', () => {
-  it('is told of every token before it is used, and of the one before where it was refreshed', async () => {
+  it('calls onToken with every token before it is used, and with the one before where it was refreshed', async () => {
     await world.start({ refreshTokens: true });
     const told: unknown[] = [];
     const provider = world.provider({
@@ -301,7 +301,7 @@ describe('onToken', () => {
     expect(told[1]).toEqual([second.accessToken, first.accessToken]);
   });
 
-  it('that fails is logged without what it said, and fails nothing', async () => {
+  it('logs an onToken that fails without its message, and fails nothing', async () => {
     await world.start();
     const logger = recordingLogger();
     const provider = world.provider({ onToken: async () => Promise.reject(new Error(CANARY)) });

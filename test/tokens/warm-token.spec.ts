@@ -25,7 +25,7 @@ class CountingStorage {
   }
 }
 
-/** What `work` starts in the event loop (timers, handles, requests), and how often it reads or writes JSON. */
+/** Records what `work` starts in the event loop (timers, handles, requests), and how often it reads or writes JSON. */
 async function effectsOf(work: () => Promise<void>): Promise<{ started: string[]; json: number }> {
   const started: string[] = [];
   const hook = createHook({
@@ -76,7 +76,7 @@ describe('a warm token', () => {
     expect(manager.getToken()).toBe(manager.getToken());
   });
 
-  it('is looked up in storage again when the near cache has had its time, in the background', async () => {
+  it('looks a warm token up in storage again when its near cache time is over, in the background', async () => {
     await world.start();
     const clock = new FakeClock();
     const storage = new CountingStorage();

@@ -75,7 +75,7 @@ export class World {
   }
 }
 
-/** A logger that remembers what it was told, by level. */
+/** Returns a logger that records what it is given, by level. */
 export function recordingLogger(): ForgeLogger & { readonly warnings: string[]; readonly lines: string[] } {
   const warnings: string[] = [];
   const lines: string[] = [];
@@ -84,7 +84,7 @@ export function recordingLogger(): ForgeLogger & { readonly warnings: string[]; 
   return { warnings, lines, debug: record, log: record, warn, error: warn };
 }
 
-/** What a promise was rejected with. */
+/** Returns the error that a promise is rejected with. */
 export async function rejection<E = Error>(work: Promise<unknown>): Promise<E> {
   try {
     await work;
@@ -94,7 +94,7 @@ export async function rejection<E = Error>(work: Promise<unknown>): Promise<E> {
   throw new Error('It was not rejected.');
 }
 
-/** What each of many promises was rejected with; fails if one was not. */
+/** Returns the errors that many promises are rejected with; fails if one is not. */
 export async function rejections<E = Error>(work: readonly Promise<unknown>[]): Promise<E[]> {
   return Promise.all(work.map((one) => rejection<E>(one)));
 }

@@ -124,7 +124,7 @@ describe('UndiciTransport', () => {
     await agent.close();
   });
 
-  it('checks certificates, unless it is told not to, or whom to trust', async () => {
+  it('checks certificates, unless it is configured not to, or given whom to trust', async () => {
     const server = await wire.server(undefined, { tls: true });
     const { ca } = server;
     await expect(wire.client(server, { transport: transportOf() }).get('/')).rejects.toBeInstanceOf(TlsError);

@@ -99,7 +99,7 @@ afterEach(async () => {
 const as = (user: string, path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`${origin}${path}`, { redirect: 'manual', ...init, headers: { 'x-user': user, ...init.headers } });
 
-/** What the app is called back with: its redirect URI is of another origin than this test's app. */
+/** Returns the path that the app is called back at: its redirect URI is of another origin than this test's app. */
 const callbackPath = (url: string): string => `/connect/calendar/callback${new URL(url).search}`;
 
 const location = (response: Response): string => response.headers.get('location') ?? '';

@@ -41,7 +41,7 @@ async function consent(): Promise<unknown> {
 }
 
 describe('a fleet that acts for users', () => {
-  it('redeems each one-time refresh token once: 8 processes, 200 users, every token replaced three times', async () => {
+  it('sends each one-time refresh token once: 8 processes, 200 users, every token replaced three times', async () => {
     const subjects = times(USERS, (index) => `user-${index}`);
     const [first] = workers as [UserProcess];
     const tokens: Record<string, unknown> = {};

@@ -165,7 +165,7 @@ describe('a sign-in at an issuer that answers wrongly', () => {
     });
   });
 
-  it('does not cost a user their renewed token when the keys cannot be had', async () => {
+  it('does not cost a user their renewed token when the keys cannot be obtained', async () => {
     const storage = new Map<string, unknown>();
     await signIn((await start(storage)).provider);
     keysAreDown = true;

@@ -13,7 +13,7 @@ function managerOn(storage: InMemoryTokenStorage): TokenManager {
   return new TokenManager({ name: 'calendar', provider, storage });
 }
 
-it('a memory with bounds keeps the refresh token of every user, and what can be had again within its bounds', async () => {
+it('a bounded memory keeps the refresh token of every user, and, within its bounds, what can be renewed', async () => {
   const storage = new InMemoryTokenStorage({ max: 10 });
   const first = managerOn(storage);
   const expiresAt = Date.now() + 3_600_000;

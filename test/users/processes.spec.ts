@@ -54,7 +54,7 @@ async function signIn(subject: string, hint: string): Promise<Record<string, unk
   return claims;
 }
 
-/** What a client of `oidc-provider` can do beyond its types. */
+/** Abilities of a client of `oidc-provider` beyond its types. */
 interface LogsOut {
   backchannelLogout(sub: string, sid: unknown): Promise<void>;
 }

@@ -25,7 +25,7 @@ function opened<T extends { close(): Promise<unknown> }>(open: T): T {
   return open;
 }
 
-/** What people do with Authlib's OAuth2Session: each line of its documentation, and ours below it. */
+/** Flows of people with Authlib's OAuth2Session: each line of its documentation, and ours below it. */
 describe('Authlib: "Requests OAuth 2.0", the flows of people', () => {
   let issuer: PeopleServer;
   let api: Api;

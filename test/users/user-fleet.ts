@@ -7,7 +7,7 @@ import { times } from '../tokens/world.js';
 
 const SCRIPT = fileURLToPath(new URL('user-worker.mjs', import.meta.url));
 
-/** What the processes of a fleet are told. */
+/** Options of the processes of a fleet. */
 export interface UserFleetOptions {
   redisUrl: string;
   apiUrl: string;
@@ -19,7 +19,7 @@ export interface UserFleetOptions {
 export class UserProcess {
   readonly #child: ChildProcess;
   readonly #answers = new Map<number, (answer: { value?: unknown; error?: string }) => void>();
-  /** What was shown to a person who signs in on another device. */
+  /** Codes shown to a person who signs in on another device. */
   readonly codes: UserCode[] = [];
   #lastId = 0;
 

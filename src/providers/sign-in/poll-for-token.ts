@@ -5,7 +5,7 @@ import type { Token } from '../../token/token.js';
 import type { GrantExchange, GrantParameters } from '../grants/grant.js';
 import { signInFailed } from './callback.js';
 
-/** What an issuer says of a person's answer that is awaited, in seconds as RFC 8628 §3.2 has it. */
+/** Lifetime and polling interval of a wait for a person's answer, in seconds as in RFC 8628 §3.2. */
 export interface Pending {
   /** When the request was started, epoch milliseconds. */
   readonly startedAt: number;
@@ -13,9 +13,9 @@ export interface Pending {
   readonly interval: number;
 }
 
-/** RFC 8628 §3.2: what is assumed where nothing is said; and what `slow_down` adds (§3.5). */
+/** Interval that is assumed where none is given (RFC 8628 §3.2), and the step that `slow_down` adds (§3.5). */
 const INTERVAL_S = 5;
-/** What is assumed where an issuer leaves out how long a code is good, against the RFC. */
+/** Lifetime that is assumed where an issuer leaves out that of a code, against the RFC. */
 const EXPIRES_IN_S = 600;
 
 /** Reads lifetime and interval of an answer, leniently. */

@@ -2,11 +2,11 @@ import { openText, sealText } from '../../storage/sealed-text.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { fingerprintOf } from '../../token/token-key.js';
 
-/** What belongs to a sign-in that was started, until the browser comes back. */
+/** State of a sign-in that was started, until the browser comes back. */
 export interface SignInState {
   readonly codeVerifier: string;
   readonly nonce: string;
-  /** Whether an id_token must come. */
+  /** True when an id_token must come. */
   readonly openid: boolean;
   readonly subject?: string | undefined;
   readonly redirectTo?: string | undefined;
@@ -51,7 +51,7 @@ export class SignInStates {
     this.#local.set(key, { text, until });
   }
 
-  /** What belongs to `state`, once; undefined where it is unknown, used or too old. */
+  /** Returns the sign-in of a `state`, once; undefined where it is unknown, used or too old. */
   async take(state: string, signal: AbortSignal): Promise<SignInState | undefined> {
     const key = this.#key(state);
     const storage = this.#scope.storage();

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type IssuerAnswer, refusal } from './issuer-script.js';
 import type { IssuerRequest } from './issuer-request.js';
 
-/** What a person has agreed to, until a client redeems it. */
+/** Consent of a person, until a client exchanges it for tokens. */
 export interface Authorization {
   readonly clientId: string;
   readonly subject: string;
@@ -19,7 +19,7 @@ interface PendingDevice extends Authorization {
   approvedAs: string | undefined;
 }
 
-/** What people have agreed to: authorization codes, and devices. There is no page: whoever is asked, agrees. */
+/** Consents of people: authorization codes, and devices. There is no page: whoever is asked, agrees. */
 export class IssuerAuthorizations {
   readonly #codes = new Map<string, Authorization>();
   readonly #devices = new Map<string, PendingDevice>();

@@ -5,11 +5,11 @@ import type { IssuerRequest } from './issuer-request.js';
 import { type IssuerAnswer, refusal } from './issuer-script.js';
 import type { IssuedToken } from './issuer-tokens.js';
 
-/** What a grant comes to: a token for somebody, or an OAuth `error` code. */
+/** Outcome of a grant: a token for somebody, or an OAuth `error` code. */
 type Granted =
   | string
   | (Pick<IssuedToken, 'subject' | 'scope'> & {
-      /** Whether a person is behind it. */
+      /** True when a person is behind it. */
       readonly person: boolean;
       readonly nonce?: string | undefined;
       /** The refresh token that stays good. */
@@ -17,7 +17,7 @@ type Granted =
       readonly issuedTokenType?: string;
     });
 
-/** What is granted to an authenticated client. */
+/** Decides what is granted to an authenticated client. */
 type GrantHandler = (form: IssuerRequest['form'], clientId: string, state: IssuerState) => Granted;
 
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';

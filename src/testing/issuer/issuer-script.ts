@@ -16,7 +16,7 @@ export type IssuerFailure =
       readonly reset?: boolean;
     };
 
-/** What an issuer answers. */
+/** Answer of an issuer. */
 export interface IssuerAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ export interface IssuerAnswer {
 /** An answer whose JSON ends early. */
 const CUT_SHORT = '{"access_token":"cut-sho';
 
-/** What an issuer does in the place of what it should: the next failures in a row, and how slow it is. */
+/** Deviations of an issuer from what it should do: the next failures in a row, and how slow it is. */
 export class IssuerScript {
   readonly #next: IssuerAnswer[] = [];
   /** Milliseconds that each answer waits. */

@@ -4,7 +4,7 @@ import type { IssuerScript } from './issuer-script.js';
 import type { IssuerTokens } from './issuer-tokens.js';
 import type { ResolvedIssuerOptions } from './test-issuer.options.js';
 
-/** What an issuer knows: its endpoints share it. */
+/** State of an issuer: its endpoints share it. */
 export interface IssuerState {
   readonly issuer: string;
   readonly options: ResolvedIssuerOptions;

@@ -17,7 +17,7 @@ export interface IssuedToken {
   readonly expiresAt: number;
 }
 
-/** What a token is issued for. */
+/** Client, user and rights that a token is issued for. */
 export type TokenGrant = Pick<IssuedToken, 'clientId' | 'subject' | 'scope' | 'audience' | 'grantType'>;
 
 /** The tokens of an issuer: what it gave out, and what of it is still good. */
@@ -28,7 +28,7 @@ export class IssuerTokens {
   /** Grants by refresh token that can still be redeemed. */
   readonly #refreshable = new Map<string, IssuedToken>();
   readonly #redeemed = new Set<string>();
-  /** How many times a refresh token was redeemed that had been redeemed before. */
+  /** Number of times that a refresh token was used again. */
   refreshTokenReuses = 0;
 
   constructor(clock: () => Clock) {
@@ -66,7 +66,7 @@ export class IssuerTokens {
     return token;
   }
 
-  /** What a refresh token stands for; with `rotates` it is used up. */
+  /** Returns the token that a refresh token belongs to; with `rotates` the refresh token is used up. */
   redeem(refreshToken: string, rotates: boolean): IssuedToken | undefined {
     const token = this.#refreshable.get(refreshToken);
     if (this.#redeemed.has(refreshToken)) this.refreshTokenReuses += 1;

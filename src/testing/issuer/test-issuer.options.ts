@@ -17,7 +17,7 @@ export interface TestIssuerOptions {
   clients?: Readonly<Record<string, string | TestClient>>;
   /** Passwords by user name. @default any user with any password */
   users?: Readonly<Record<string, string>>;
-  /** Who signs in where nobody is named. @default 'test-user' */
+  /** User who signs in where nobody is named. @default 'test-user' */
   subject?: string;
   /** Claims of a user beside `sub`, for userinfo and ID tokens. */
   claims?: (subject: string) => Record<string, unknown>;
@@ -25,15 +25,15 @@ export interface TestIssuerOptions {
   expiresInMs?: number;
   /** Which grants get a refresh token. @default those of a person: password, authorization code, device code */
   refreshTokens?: boolean;
-  /** Whether each refresh token can be redeemed once, for a new one. @default true */
+  /** True when each refresh token can be used once, for a new one. @default true */
   rotateRefreshTokens?: boolean;
   /** Access tokens that are JWTs (RFC 9068) rather than opaque. @default false */
   jwtAccessTokens?: boolean;
-  /** Whether a device is approved at once, without `approveDevice()`. @default true */
+  /** True when a device is approved at once, without `approveDevice()`. @default true */
   approveDevices?: boolean;
   /** Further members of a token answer. */
   extra?: Readonly<Record<string, unknown>>;
-  /** What tells the age of tokens. @default the machine's clock */
+  /** Clock that the age of tokens is measured by. @default the machine's clock */
   clock?: Clock;
 }
 

@@ -131,12 +131,12 @@ export class TestIssuer {
     return this.#state.tokens.issued;
   }
 
-  /** How many times a refresh token was redeemed that had been redeemed before. */
+  /** Number of times that a refresh token was used again. */
   get refreshTokenReuses(): number {
     return this.#state.tokens.refreshTokenReuses;
   }
 
-  /** Whether an access or refresh token is good: for a protected resource of the test's own. Takes a header, too. */
+  /** Checks whether an access or refresh token is good: for a test's own protected resource. Takes a header, too. */
   isValid(token: string | undefined): boolean {
     return this.#state.tokens.find((token ?? '').replace(/^\S+\s+/, '')) !== undefined;
   }
@@ -156,7 +156,7 @@ export class TestIssuer {
     this.#state.tokens.revokeAll(refreshTokens);
   }
 
-  /** Whether refresh tokens are used up when they are redeemed, from now on. */
+  /** Sets whether refresh tokens can be used only once, from now on. */
   rotate(enabled = true): void {
     this.#state.options.rotateRefreshTokens = enabled;
   }

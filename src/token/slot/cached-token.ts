@@ -23,7 +23,7 @@ export function toCached(
   return { token, obtainedAt, generation, ages, promise, checkAt: Math.min(ages.dueAt, nextLook) };
 }
 
-/** Whether a stored token may take the place of `replaced`: another one, and none that is older. */
+/** Checks whether a stored token may take the place of `replaced`: another one, and none that is older. */
 export function supersedes(stored: StoredToken, replaced: StoredToken | undefined): boolean {
   return (
     replaced === undefined ||

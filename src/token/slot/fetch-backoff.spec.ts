@@ -18,7 +18,7 @@ class World {
     return Math.max(0, this.backoff.retryAt - this.now - this.skewMs);
   }
 
-  /** What is thrown, or undefined where it lets pass. */
+  /** Returns the error that is thrown, or undefined where it lets pass. */
   refusal(): AuthenticationError | undefined {
     try {
       this.backoff.assertNotBackingOff('"orders"');

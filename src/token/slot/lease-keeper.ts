@@ -7,7 +7,7 @@ const TERM_PARTS = 3;
 /** A lease that is extended while its work lasts. */
 export interface KeptLease {
   readonly generation: number;
-  /** Whether it has run out, and may be somebody else's. What is written under it is fenced by its generation. */
+  /** True when it has run out, and may be somebody else's. What is written under it is fenced by its generation. */
   readonly lost: boolean;
   /** Extends it no more, and gives it back. */
   release(): Promise<void>;

@@ -15,7 +15,7 @@ export interface TokenAges {
   readonly dueAt: number;
   /** From `dueAt` until then due: used, and refreshed once in the background. */
   readonly leewayAt: number;
-  /** From `leewayAt` until then: used only if no new one can be had. Never sent from then on. */
+  /** From `leewayAt` until then: used only if no new one is available. Never sent from then on. */
   readonly expiresAt: number;
 }
 

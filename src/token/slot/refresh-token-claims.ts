@@ -12,13 +12,13 @@ export interface RefreshTokenClaim {
 /** Asks for the right to send a refresh token. Undefined refuses it: the grant is to be run instead. */
 export type ClaimRefreshToken = () => Promise<RefreshTokenClaim | undefined>;
 
-/** What a claim is decided on. */
+/** Facts that a claim is decided on. */
 export interface ClaimContext {
   /** The newest token known, here or in storage. */
   readonly known: StoredToken | undefined;
-  /** What storage has. */
+  /** Token in storage. */
   readonly stored: StoredToken | undefined;
-  /** Undefined where there is none to be had. */
+  /** Undefined where none is available. */
   readonly lease: Pick<Lease, 'generation'> | undefined;
 }
 
@@ -35,7 +35,7 @@ export class RefreshTokenClaims {
   #refused: string | undefined;
   readonly #rerunnable: boolean;
 
-  /** @param rerunnable whether the grant can take the place of a refresh token that had better not be sent */
+  /** @param rerunnable whether the grant can take the place of a refresh token that is better not sent */
   constructor(store: TokenStore, clock: Clock, rerunnable: boolean) {
     this.#rerunnable = rerunnable;
     this.#store = store;

@@ -77,7 +77,7 @@ describe('RejectionTracker', () => {
     expect(world.probation.reject(second)).toBe(true);
   });
 
-  it('says nothing of a token that is neither on probation nor in use', () => {
+  it('ignores the outcome of a token that is neither an unproven replacement nor in use', () => {
     const world = new World();
     const { first, second } = world.replaced();
     world.probation.recordOutcome(first.token, false, second);

@@ -10,7 +10,7 @@ export type DatedToken = Pick<StoredToken, 'token' | 'obtainedAt'>;
 const FRESH_MS = 30_000;
 
 /**
- * What services make of the tokens of one key. A token that was got in place of a rejected one is on probation: if it is
+ * Outcomes of the tokens of one key at services. A token obtained in place of a rejected one is unproven: if it is
  * rejected, too, no token will do, and renewal pauses until one is accepted.
  */
 export class RejectionTracker {
@@ -28,7 +28,7 @@ export class RejectionTracker {
     this.#pause = new RenewalPause(clock);
   }
 
-  /** Whether a rejection of `token` tells that no token will do. */
+  /** Checks whether a rejection of `token` means that no token will do. */
   includes(token: Token): boolean {
     return this.#replacement?.token.fingerprint === token.fingerprint;
   }
@@ -51,13 +51,13 @@ export class RejectionTracker {
     this.#pause.freshTokenRejected();
   }
 
-  /** `next` is in use from now on, `last` was before. What another process had got earlier may have been revoked with it. */
+  /** Notes that `next` is used after `last`. A token that another process obtained earlier may be revoked with it. */
   begin(next: DatedToken, last: Token | undefined): void {
     const inItsPlace = last !== undefined && last.fingerprint === this.#rejected;
     this.#replacement = inItsPlace && next.obtainedAt >= this.#rejectedAt ? next : undefined;
   }
 
-  /** What a service thought of a token that was got for it. The one on probation may not be in use any more. */
+  /** Notes how a service took a token that was obtained for it. The unproven one may not be in use any more. */
   recordOutcome(token: Token, accepted: boolean, inUse: DatedToken | undefined): void {
     if (accepted && token === this.#good && !this.#pause.begun) return;
     const candidates = [this.#replacement, inUse];

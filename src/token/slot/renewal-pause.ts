@@ -17,7 +17,7 @@ export class RenewalPause {
     this.#clock = clock;
   }
 
-  /** Whether there was a pause since a token was last accepted. */
+  /** True when there was a pause since a token was last accepted. */
   get begun(): boolean {
     return this.#level > 0;
   }
@@ -26,7 +26,7 @@ export class RenewalPause {
     return monotonicNow(this.#clock) < this.#until;
   }
 
-  /** A token that had just been renewed was rejected. Counts once per pause, however many calls saw it. */
+  /** Notes the rejection of a token that was just renewed. Counts once per pause, however many calls saw it. */
   freshTokenRejected(): void {
     if (this.active) return;
     this.#until = monotonicNow(this.#clock) + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#level);

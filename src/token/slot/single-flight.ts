@@ -29,12 +29,12 @@ export class Flight<T> {
     this.settled.catch(() => undefined);
   }
 
-  /** Whether the work was aborted: nobody waits for it any more, its deadline is over, or it was told to. */
+  /** True when the work was aborted: nobody waits for it any more, its deadline is over, or it was cancelled. */
   get aborted(): boolean {
     return this.#controller.signal.aborted;
   }
 
-  /** Whether the work was aborted because the last caller had left. */
+  /** True when the work was aborted because the last caller left. */
   get abandoned(): boolean {
     return this.#abandoned;
   }

@@ -110,7 +110,7 @@ export class SlotBackoff {
   }
 }
 
-/** Whether an error says that a fetch was held back, rather than that one failed. */
+/** Checks whether an error says that a fetch was held back, rather than that one failed. */
 export function isHeldBack(error: unknown): boolean {
   return error instanceof AuthenticationError && error.code === 'FORGE_AUTH_BACKOFF';
 }

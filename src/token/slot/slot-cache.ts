@@ -41,7 +41,7 @@ export class SlotCache {
     this.#evicted.clear();
   }
 
-  /** A slot with a flight under way is kept, as if it had just been asked for: its callers' one flight must stay one. */
+  /** Evicts the oldest slot; keeps one with a flight under way as the newest: its callers' one flight must stay one. */
   #evictOldest(): void {
     const [oldest] = this.#kept;
     if (oldest === undefined) return;

@@ -2,7 +2,7 @@ import type { ForgeLogger } from '../../logger.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import type { Token } from '../token.js';
 
-/** What happens to the tokens of a slot. */
+/** Events of the tokens of a slot. */
 export interface SlotEvents {
   refreshed(token: Token, previous: Token | undefined): void;
   invalidated(token: Token): void;
@@ -22,7 +22,7 @@ interface Listened {
   readonly revealCauses: boolean;
 }
 
-/** The same events, told safely: a listener that throws must not fail the flight that tells it something. */
+/** Wraps events safely: a listener that throws must not fail the flight that calls it. */
 export function guardedEvents(events: SlotEvents, { logger, revealCauses: reveal }: Listened): SlotEvents {
   const tell = (work: () => void): void => {
     try {

@@ -8,7 +8,7 @@ export class SlotFlights {
   #usual: Flight<Token> | undefined;
   #forced: Flight<Token> | undefined;
 
-  /** @param onFailure told when the next caller no longer gets the failed flight */
+  /** @param onFailure called when the next caller no longer gets the failed flight */
   constructor(
     startFlight: (forced: boolean) => Flight<Token>,
     onFailure: (flight: Flight<Token>, error: unknown) => void,
@@ -17,19 +17,19 @@ export class SlotFlights {
     this.#onFailure = onFailure;
   }
 
-  /** Whether one is under way. */
+  /** True when one is under way. */
   get busy(): boolean {
     return this.#usual !== undefined || this.#forced !== undefined;
   }
 
-  /** What the current flight brings, or a new one. */
+  /** Returns the token of the current flight, or of a new one. */
   join(signal: AbortSignal | undefined): Promise<Token> {
     if (this.#forced !== undefined && !this.#forced.aborted) return this.#forced.join(signal);
     if (this.#usual === undefined || this.#usual.aborted) this.#usual = this.#start(false);
     return this.#usual.join(signal);
   }
 
-  /** What a flight brings that started after the call, or was forced before. */
+  /** Returns the token of a flight that started after the call, or was forced before. */
   async force(signal: AbortSignal | undefined): Promise<Token> {
     // A flight that started earlier may answer a token from before what made the caller ask.
     while (this.#forced === undefined && this.#usual !== undefined)

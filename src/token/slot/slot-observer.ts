@@ -5,24 +5,24 @@ import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
 import type { Flight } from './single-flight.js';
 
-/** What is told of a flight beside its end. */
+/** Report on a flight beside its end. */
 export interface FlightReport {
   /** Number of the flight. */
   readonly flight: number;
   readonly cause: TokenRequestCause;
   /** The grant that was asked for last: a registered grant type, or `custom`. */
   grant: string;
-  /** Whether another process obtained the token. */
+  /** True when another process obtained the token. */
   shared: boolean;
 }
 
-/** Whose tokens a slot observes. */
+/** Tokens that a slot observes. */
 export interface ObservedTokens {
   /** The grant type of its fetches. @default 'custom' */
   readonly grantType?: string | undefined;
   /** Pipelines: the step's name. */
   readonly step?: string | undefined;
-  /** Whether calls ask for it with parameters of their own. @default false */
+  /** True when calls ask for it with parameters of their own. @default false */
   readonly perCall?: boolean;
 }
 

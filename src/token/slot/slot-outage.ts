@@ -26,7 +26,7 @@ export class SlotOutage {
   }
 }
 
-/** What those get who wait for a flight that took too long. */
+/** Returns the error for those who wait for a flight that took too long. */
 export function deadlineFailure({ owner, serviceName, settings }: ServiceScope): ForgeAuthError {
   const late = new AuthenticationError(`Token request for ${owner} did not end within ${settings.deadlineMs} ms.`, {
     code: 'FORGE_AUTH_TOKEN_DEADLINE',
@@ -35,7 +35,7 @@ export function deadlineFailure({ owner, serviceName, settings }: ServiceScope):
   return tokenFailure(late, owner, serviceName);
 }
 
-/** What those get who ask when all is over. */
+/** Returns the error for those who ask when all is over. */
 export function closedFailure({ owner, serviceName }: ServiceScope): ClientClosedError {
   return new ClientClosedError(
     `Tokens for ${owner} are no longer to be had: closed.`,

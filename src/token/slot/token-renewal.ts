@@ -20,12 +20,12 @@ export interface TokenWork extends ObservedTokens {
   key(): string | Promise<string>;
   /** Whose token it is, hashed; undefined where it is nobody's in particular. */
   readonly subject?: string | undefined;
-  /** Whether a new token can be had without a person. @default true */
+  /** True when a new token can be obtained without a person. @default true */
   readonly rerunnable?: boolean;
   /**
    * Gets a new token; `previous` is the last one known, with its refresh token only if that may be redeemed.
    * @param claim to be asked before a refresh token is sent
-   * @param report told which grant is asked for
+   * @param report takes the grant that is asked for
    */
   obtain(
     previous: Token | undefined,
@@ -34,8 +34,8 @@ export interface TokenWork extends ObservedTokens {
     report: FlightReport,
   ): Promise<Token>;
   /**
-   * Whether a failure is this token's own, rather than that of another one it is made from: others are not held against
-   * its endpoint, and told where they belong. Left out, every failure is.
+   * Checks whether a failure is this token's own, rather than that of another one it is made from: others do not count
+   * against its endpoint, and are reported where they belong. Left out, every failure counts.
    */
   isOwnFailure?(error: unknown): boolean;
   /**
@@ -57,20 +57,20 @@ export interface RenewalRequest {
   attempt?: SlotAttempt;
   /** The last token known here. */
   readonly current: StoredToken | undefined;
-  /** Whether a stored token will do. */
+  /** Checks whether a stored token will do. */
   acceptable(stored: StoredToken): boolean;
-  /** Told of a stored token that will not do: it may have to, if no new one can be had. */
+  /** Takes a stored token that will not do: it may have to, if no new one can be obtained. */
   lastResort(stored: StoredToken): void;
-  /** Whether something newer has come meanwhile: a result that is late is then dropped. */
+  /** Checks whether something newer has come meanwhile: a result that is late is then dropped. */
   overtaken(): boolean;
   /** Told that the token was dropped while it was renewed. */
   dropped(): void;
 }
 
-/** What came of a renewal. */
+/** Result of a renewal. */
 export interface Renewed {
   readonly stored: StoredToken;
-  /** False where another process had done it already. */
+  /** False where another process has done it already. */
   readonly fetched: boolean;
 }
 
@@ -87,7 +87,7 @@ const MOST_ASKED = 4;
 const POLL_JITTER = 0.5;
 
 /**
- * The whole of one renewal: look in storage, pass the gate, take the lease, look again, fetch, write, hand over.
+ * One whole renewal: look in storage, ask the backoff, take the lease, look again, fetch, write, hand over.
  * Of all processes on one storage, one fetches; the others wait for what it writes.
  */
 export class TokenRenewal {
@@ -105,7 +105,7 @@ export class TokenRenewal {
     this.#backoff = backoff;
   }
 
-  /** @throws {AuthenticationError} when no token can be had */
+  /** @throws {AuthenticationError} when no token can be obtained */
   async run(request: RenewalRequest): Promise<Renewed> {
     const { signal } = request;
     try {
@@ -147,7 +147,7 @@ export class TokenRenewal {
     }
   }
 
-  /** @param lease undefined where there is none to be had: better one request too many than none */
+  /** @param lease undefined where none is available: better one request too many than none */
   async #runWith(
     lease: KeptLease | undefined,
     request: RenewalRequest,
@@ -192,7 +192,7 @@ export class TokenRenewal {
       throw droppedFailure(this.#scope, this.#work.subject);
     }
     const next = this.toStored(token, obtainedAt, meanwhile ?? known, lease?.generation);
-    // Written before it is used: a rotated refresh token that is lost cannot be had again.
+    // Written before it is used: a rotated refresh token that is lost cannot be obtained again.
     let newer = meanwhile !== undefined && request.acceptable(meanwhile) ? meanwhile : undefined;
     if (newer === undefined && lease?.lost === true) newer = await this.#newerThan(next, request);
     if (newer === undefined && (await this.#store.put(next)) === 'superseded')
@@ -312,7 +312,7 @@ function newest(a: StoredToken | undefined, b: StoredToken | undefined): StoredT
   return a.generation >= b.generation ? a : b;
 }
 
-/** What is stored may have come without the refresh token that this process keeps to itself. */
+/** Adds the refresh token that this process keeps to itself: the stored token may have come without it. */
 function withRefreshToken(known: StoredToken | undefined, own: StoredToken | undefined): StoredToken | undefined {
   const same = known !== undefined && own?.token.fingerprint === known.token.fingerprint;
   if (!same || known.token.refreshToken !== undefined || own.token.refreshToken === undefined) return known;
@@ -327,7 +327,7 @@ function notShortened(token: Token, known: Token | undefined): Token {
     : token.with({ expiresAt: known.expiresAt });
 }
 
-/** Whether the issuer gave a token less than a second, counted from the request. */
+/** Checks whether the issuer gave a token less than a second, counted from the request. */
 function isAboutToExpire({ expiresAt }: Token, askedAt: number): boolean {
   return expiresAt !== undefined && expiresAt - askedAt < SHORTEST_LIFE_MS;
 }

@@ -44,7 +44,7 @@ export class TokenSlot implements TokenHandle {
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   #rejected: string | undefined;
   #rereading = false;
-  /** What was heard of during a look may have come too late for it. */
+  /** True when an announcement during a look may have come too late for it. */
   #lookAgain = false;
   #closed = false;
 
@@ -112,7 +112,7 @@ export class TokenSlot implements TokenHandle {
     return true;
   }
 
-  /** Whether a flight is under way. */
+  /** True when a flight is under way. */
   get busy(): boolean {
     return this.#flights.busy;
   }
@@ -124,7 +124,7 @@ export class TokenSlot implements TokenHandle {
 
   /**
    * A service rejected `rejected`: answers a newer token, having it fetched if need be, however many calls report the
-   * same one. Undefined when there is no newer one to be had: renewal pauses, or the issuer answers the same token again.
+   * same one. Undefined when no newer one is available: renewal pauses, or the issuer answers the same token again.
    */
   async replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined> {
     if (!this.reject(rejected)) return undefined;
@@ -338,7 +338,7 @@ export class TokenSlot implements TokenHandle {
   }
 
   /**
-   * Whether what storage has may be used: newer than the token that is to be replaced, not rejected, not about to expire.
+   * Checks whether a stored token may be used: newer than the one to be replaced, not rejected, not about to expire.
    * An announcement may have brought it meanwhile.
    */
   #acceptable(stored: StoredToken, replaced: CachedToken | undefined): boolean {
@@ -373,7 +373,7 @@ export class TokenSlot implements TokenHandle {
   }
 
   #use(cached: CachedToken): void {
-    // One that takes the place of a token in use says nothing of the one on probation.
+    // One that takes the place of a token in use says nothing of the unproven one.
     if (this.#cached === undefined) this.#rejections.begin(cached, this.#last?.token);
     this.#cached = cached;
     this.#last = cached;

@@ -27,7 +27,7 @@ export class TokenStore {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   /**
-   * Whether its refresh token cannot be had again without a person: it is shared even where no lock keeps two processes
+   * True when only a person can renew its refresh token: it is shared even where no lock keeps two processes
    * from sending the same one, and kept where there is no room for everything.
    */
   readonly #irreplaceable: boolean;
@@ -59,7 +59,7 @@ export class TokenStore {
     return storage === undefined || told ? Number.POSITIVE_INFINITY : this.#clock.now() + intervalMs;
   }
 
-  /** What is stored, after every write made so far. */
+  /** Returns the stored token, after every write made so far. */
   async read(): Promise<StoredToken | undefined> {
     await this.#writes;
     return this.#read();
@@ -124,7 +124,7 @@ export class TokenStore {
     if (this.#watched !== undefined) this.#storage()?.announcements?.announce(this.#watched.key);
   }
 
-  /** Whether other processes are kept in order with this one: they may have redeemed a refresh token. */
+  /** True when other processes are kept in order with this one: they may have used a refresh token. */
   get shared(): boolean {
     return this.#storage()?.locksFleet === true;
   }

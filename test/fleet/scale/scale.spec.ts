@@ -1,6 +1,6 @@
 import { loadsOf, type Load } from './virtual-fleet.js';
 
-/** What may differ by chance: who happens to be under way when something happens. */
+/** Factor that chance may account for: who happens to be under way when something happens. */
 const LEEWAY = 1.25;
 
 describe('one Redis', () => {

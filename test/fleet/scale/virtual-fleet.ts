@@ -9,7 +9,7 @@ const ISSUE_MS = 50;
 /** Each process makes a call so often, at a moment of its own. */
 const CALL_EVERY_MS = 1_000;
 
-/** What one Redis was asked while something happened. */
+/** Commands that one Redis received while something happened. */
 export interface Load {
   readonly seconds: number;
   readonly commands: number;
@@ -48,7 +48,7 @@ export class VirtualFleet {
     return new Set(this.#managers.map((manager) => manager.peek()?.fingerprint));
   }
 
-  /** What Redis is asked while `ms` pass. */
+  /** Returns the load of Redis while `ms` pass. */
   async during(ms: number): Promise<Load> {
     this.redis.reset();
     this.#tokenRequests = 0;
@@ -120,7 +120,7 @@ export class VirtualFleet {
   }
 }
 
-/** What one Redis is asked by a fleet, by what happens. */
+/** Returns the load that a fleet puts on one Redis, by what happens. */
 export async function loadsOf(processes: number): Promise<Record<string, Load>> {
   const fleet = new VirtualFleet();
   await fleet.start(processes);

@@ -96,7 +96,7 @@ export class VirtualRedis {
     }
   }
 
-  /** What the scripts of `src/redis` do. */
+  /** Does what the scripts of `src/redis` do. */
   #script(what: string, [first = '', second = '', ...rest]: readonly string[]): unknown {
     const isOwner = (owner: string): boolean => this.#read(first) === owner;
     switch (what) {
