@@ -1,23 +1,22 @@
 import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { TimeoutError } from '../errors.js';
-import type { ForgeAuthEvent, Observers } from '../observer.js';
+import type { Observers } from '../observer.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
-import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
+import type { AcquireOptions, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
+import { type Admission, GuardedLock, silence } from './guarded-lock.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
-import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
+import { isAboutValue, isValueRefused, outageReason, refusalOf } from './outage-reason.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
+import { type StorageCommand, StorageObserver } from './storage-observer.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
 import type { StoredValueOptions, TokenStorage } from './token-storage.js';
 
 /** Outcome of a write. */
 export type WriteOutcome = 'written' | 'superseded' | 'failed';
-
-type StorageEvent = Extract<ForgeAuthEvent, { type: 'storage' }>;
-type StorageOutcome = StorageEvent['outcome'];
 
 /** Nothing is kept for longer; what an issuer says beyond it no store takes. */
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
@@ -28,9 +27,6 @@ const LONGEST_TEXT = 1_048_576;
 interface WriteOptions extends StoredValueOptions {
   generation?: number;
 }
-
-/** `held`: somebody else holds it. `down`: no lock is available, so everybody does without. */
-export type Admission = Lease | 'held' | 'down';
 
 /** Kind and state of a storage. Holds no secret. */
 export interface StorageState {
@@ -68,19 +64,18 @@ export class GuardedStorage {
   readonly #clock: Clock;
   readonly #logger: ForgeLogger;
   readonly #encryption: TokenEncryption | undefined;
-  readonly #observer: Observers | undefined;
+  readonly #observer: StorageObserver;
   /** Tracks whether it answers at all. */
   readonly #answers: StorageBreaker;
   /** Tracks whether it takes writes: a replica, or a Redis that is full, refuses them and answers all the same. */
   readonly #writes: StorageBreaker;
-  readonly #locks: StorageBreaker;
+  readonly #guardedLock: GuardedLock;
   readonly #lockIsApart: boolean;
   readonly #deadlineMs: number;
   readonly #calls = new Set<Promise<unknown>>();
   #closed = false;
   #closing: Promise<void> | undefined;
   #troubled = false;
-  #lockTroubled = false;
 
   /** Lock that makes one process of many ask for a token: on the same store where it can lock, else in this process. */
   readonly lock: TokenLock;
@@ -92,7 +87,7 @@ export class GuardedStorage {
     if (storage instanceof InMemoryTokenStorage) storage.users += 1;
     this.#clock = clock;
     this.#logger = logger;
-    this.#observer = observer;
+    this.#observer = new StorageObserver(clock, observer);
     this.#encryption = encryption;
     this.lock = lock ?? storage.createLock?.(clock) ?? new InProcessTokenLock(clock);
     this.#lockIsApart = lock !== undefined;
@@ -100,13 +95,21 @@ export class GuardedStorage {
     this.announcements = signal && new Announcements(signal, clock, () => this.failing);
     this.#answers = new StorageBreaker(clock);
     this.#writes = new StorageBreaker(clock);
-    this.#locks = new StorageBreaker(clock);
     this.#deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
+    this.#guardedLock = new GuardedLock(this.lock, {
+      clock,
+      logger,
+      observer: this.#observer,
+      deadlineMs: this.#deadlineMs,
+      lockIsApart: this.#lockIsApart,
+      failing: () => this.failing,
+      onTimeout: (error) => this.#trouble(error),
+    });
   }
 
   /** True when more than this process is kept in order: by a lock of the store's own or one that was given. */
   get locksFleet(): boolean {
-    return !(this.lock instanceof InProcessTokenLock);
+    return this.#guardedLock.locksFleet;
   }
 
   /** True when other processes see what is stored, and nothing keeps two of them from doing the same. */
@@ -138,7 +141,8 @@ export class GuardedStorage {
       state: this.#answers.failing ? 'down' : 'up',
       writeState: this.#troubled ? 'down' : 'up',
       lock: lock ?? 'custom',
-      lockState: this.#lockTroubled || (this.#troubled && this.locksFleet && !this.#lockIsApart) ? 'down' : 'up',
+      lockState:
+        this.#guardedLock.troubled || (this.#troubled && this.locksFleet && !this.#lockIsApart) ? 'down' : 'up',
       encrypted: this.#encryption !== undefined,
     };
   }
@@ -158,23 +162,8 @@ export class GuardedStorage {
    * Asks for the right to do something alone. A lock that does not answer is left alone for a while, as a storage is.
    * @throws the signal's reason when it aborts
    */
-  async acquire(key: string, options: AcquireOptions): Promise<Admission> {
-    if (this.locksFleet && this.failing) return 'down';
-    const pass = this.#locks.admit();
-    if (pass === undefined) return 'down';
-    const startedAt = this.#clock.now();
-    try {
-      const lease = await this.#acquireInTime(key, options);
-      this.#lockAnswered(pass);
-      this.#observeLock(lease === null ? 'busy' : 'acquired', startedAt);
-      return lease ?? 'held';
-    } catch (error) {
-      this.#observeLock('failed', startedAt);
-      if (options.signal.aborted && error === options.signal.reason) this.#locks.left(pass);
-      else this.#lockFailed(pass, error);
-      options.signal.throwIfAborted();
-      return 'down';
-    }
+  acquire(key: string, options: AcquireOptions): Promise<Admission> {
+    return this.#guardedLock.acquire(key, options);
   }
 
   /** Returns the envelope under `key`; undefined where there is none, or none is read in time. */
@@ -242,16 +231,12 @@ export class GuardedStorage {
     }
   }
 
-  async #call<T>(
-    command: StorageEvent['command'],
-    breaker: StorageBreaker,
-    work: () => Promise<T>,
-  ): Promise<T | undefined> {
+  async #call<T>(command: StorageCommand, breaker: StorageBreaker, work: () => Promise<T>): Promise<T | undefined> {
     const startedAt = this.#clock.now();
     const closed = this.#closed || (breaker === this.#writes && this.failing);
     const pass = closed ? undefined : breaker.admit();
     if (pass === undefined) {
-      this.#observe(command, 'skipped', startedAt);
+      this.#observer.command(command, 'skipped', startedAt);
       return undefined;
     }
     const call = this.#admitted(command, breaker, pass, work);
@@ -265,7 +250,7 @@ export class GuardedStorage {
 
   /** Never rejects. */
   async #admitted<T>(
-    command: StorageEvent['command'],
+    command: StorageCommand,
     breaker: StorageBreaker,
     pass: Pass,
     work: () => Promise<T>,
@@ -276,50 +261,20 @@ export class GuardedStorage {
       const answer = await this.#within((async () => work())());
       breaker.succeeded(pass);
       this.#tellWhenBack();
-      this.#observe(command, outcomeOf(command, answer), startedAt);
+      this.#observer.answered(command, answer, startedAt);
       return answer;
     } catch (error) {
       if (isValueRefused(error)) {
         breaker.succeeded(pass);
-        this.#observe(command, 'refused', startedAt);
+        this.#observer.command(command, 'refused', startedAt);
         return undefined;
       }
       breaker.failed(pass);
       this.#trouble(error, breaker === this.#writes);
       // A store that does not answer says nothing of what it takes: it is back when it answers, written to or not.
-      if (this.#answers.failing) this.#writes.forget();
-      this.#observe(command, failureOf(error), startedAt);
+      if (this.#answers.failing) this.#writes.reset();
+      this.#observer.failed(command, error, startedAt);
       return undefined;
-    }
-  }
-
-  #observe(command: StorageEvent['command'], outcome: StorageOutcome, startedAt: number): void {
-    if (this.#observer?.active !== true) return;
-    const at = this.#clock.now();
-    this.#observer.emit({ type: 'storage', at, service: undefined, command, outcome, durationMs: at - startedAt });
-  }
-
-  #observeLock(outcome: 'acquired' | 'busy' | 'failed', startedAt: number): void {
-    if (this.#observer?.active !== true) return;
-    const at = this.#clock.now();
-    this.#observer.emit({ type: 'lock', at, service: undefined, outcome, durationMs: at - startedAt });
-  }
-
-  #observeState(state: 'up' | 'down'): void {
-    if (this.#observer?.active !== true) return;
-    this.#observer.emit({ type: 'storage_state', at: this.#clock.now(), service: undefined, state });
-  }
-
-  /** One that is granted after its time is given back. */
-  async #acquireInTime(key: string, options: AcquireOptions): Promise<Lease | null> {
-    let late = false;
-    const acquiring = (async () => this.lock.acquire(key, options))();
-    acquiring.then((lease) => (late ? lease?.release() : undefined)).catch(() => undefined);
-    try {
-      return await this.#within(acquiring);
-    } catch (error) {
-      late = true;
-      throw error;
     }
   }
 
@@ -327,44 +282,12 @@ export class GuardedStorage {
     return withDeadline(this.#clock, work, this.#deadlineMs, silence);
   }
 
-  #lockAnswered(pass: Pass): void {
-    this.#locks.succeeded(pass);
-    if (!this.#lockTroubled || this.#locks.failing) return;
-    this.#lockTroubled = false;
-    this.#logger.log('Token lock is back.');
-  }
-
-  #lockFailed(pass: Pass, error: unknown): void {
-    this.#locks.failed(pass);
-    // On the same store the failure is logged as the storage's, as soon as it is written to.
-    if (!this.#lockIsApart) {
-      if (error instanceof TimeoutError) this.#trouble(error);
-      else this.#lockRefused(error);
-      return;
-    }
-    if (this.#lockTroubled) return;
-    this.#lockTroubled = true;
-    this.#logger.warn(
-      `Token lock is not answering (${outageReason(error, this.#deadlineMs)}). Each process asks for its own tokens until it is back.`,
-    );
-  }
-
-  /** The store answers, and refuses what a lock needs: an ACL, a script that it does not run. */
-  #lockRefused(error: unknown): void {
-    const missing = missingPermission(error);
-    if (this.#lockTroubled || missing === undefined) return;
-    this.#lockTroubled = true;
-    this.#logger.warn(
-      `Token lock is refused by the storage (${missing}). Each process asks for its own tokens until it is allowed.`,
-    );
-  }
-
   #trouble(error: unknown, writing = false): void {
     // Who lets a write or a lease wait would let a read wait, too.
     if (error instanceof TimeoutError) this.#answers.failed('call');
     if (this.#troubled) return;
     this.#troubled = true;
-    this.#observeState('down');
+    this.#observer.state('down');
     const what = writing && refusalOf(error) !== undefined ? 'takes no writes' : 'is not answering';
     this.#logger.warn(
       `Token storage ${what} (${outageReason(error, this.#deadlineMs)}). Tokens are not shared until it is back; calls go on.`,
@@ -374,23 +297,9 @@ export class GuardedStorage {
   #tellWhenBack(): void {
     if (!this.#troubled || this.#answers.failing || this.#writes.failing) return;
     this.#troubled = false;
-    this.#observeState('up');
+    this.#observer.state('up');
     this.#logger.log('Token storage is back.');
   }
-}
-
-function outcomeOf(command: StorageEvent['command'], answer: unknown): StorageOutcome {
-  if (command === 'get') return answer === undefined || answer === null ? 'miss' : 'hit';
-  return answer === false ? 'refused' : 'ok';
-}
-
-function failureOf(error: unknown): StorageOutcome {
-  if (error instanceof TimeoutError) return 'timeout';
-  return refusalOf(error) === undefined ? 'failed' : 'refused';
-}
-
-function silence(): Error {
-  return new TimeoutError('The storage does not answer.');
 }
 
 /** The name of a class, as far as it is one; `Object` says nothing. */

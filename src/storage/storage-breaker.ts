@@ -44,13 +44,13 @@ export class StorageBreaker {
     this.#probing = false;
   }
 
-  /** Whoever was let through has left before it ended: nothing is known. */
-  left(pass: Pass): void {
+  /** Whoever was let through gave up before the end: nothing is known. */
+  cancelled(pass: Pass): void {
     if (pass === 'probe') this.#probing = false;
   }
 
   /** Forgets the failures: their cause is another. */
-  forget(): void {
+  reset(): void {
     this.#failures = 0;
     this.#probing = false;
   }

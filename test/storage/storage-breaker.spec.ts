@@ -70,16 +70,16 @@ it('begins anew after it was back', async () => {
   expect(await pauses(2)).toEqual([500, 1_000]);
 });
 
-it('lets the next one probe when the probe has left without knowing', async () => {
+it('lets the next one probe when the probe was cancelled', async () => {
   breaker.failed('call');
   await clock.advance(500);
-  breaker.left(breaker.admit() ?? 'call');
+  breaker.cancelled(breaker.admit() ?? 'call');
   expect([breaker.failing, breaker.admit()]).toEqual([true, 'probe']);
 });
 
-it('forgets a failure that has another cause', () => {
+it('resets a failure that has another cause', () => {
   breaker.failed('call');
-  breaker.forget();
+  breaker.reset();
   expect([breaker.failing, breaker.admit()]).toEqual([false, 'call']);
 });
 
@@ -102,7 +102,7 @@ it('is closed for no longer when a clock is set back that knows the time of day 
 it('never has two probes under way, and is never closed for good, whatever happens', async () => {
   const step = fc.oneof(
     fc.record({ wait: fc.integer({ min: 0, max: 12_000 }) }),
-    fc.record({ end: fc.constantFrom('succeeded', 'failed', 'left'), which: fc.nat(20) }),
+    fc.record({ end: fc.constantFrom('succeeded', 'failed', 'cancelled'), which: fc.nat(20) }),
     fc.constant({ ask: true }),
   );
   await fc.assert(

@@ -301,12 +301,13 @@ describe('onToken', () => {
     expect(told[1]).toEqual([second.accessToken, first.accessToken]);
   });
 
-  it('logs an onToken that fails without its message, and fails nothing', async () => {
+  it('logs an onToken that fails, without the secrets in its message, and fails nothing', async () => {
     await world.start();
     const logger = recordingLogger();
     const provider = world.provider({ onToken: async () => Promise.reject(new Error(CANARY)) });
     await world.manager({ provider, logger }).getToken();
-    expect(logger.warnings).toEqual(['onToken of "orders" failed: Error.']);
+    expect(logger.warnings).toEqual([expect.stringMatching(/^onToken of "orders" failed: Error: \[redacted\]/)]);
+    expect(logger.warnings.join()).not.toContain(CANARY);
   });
 });
 

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../../clock.js';
 import { linkSignals } from '../../http/signals.js';
-import type { Admission, GuardedStorage, WriteOutcome } from '../../storage/guarded-storage.js';
+import type { Admission } from '../../storage/guarded-lock.js';
+import type { GuardedStorage, WriteOutcome } from '../../storage/guarded-storage.js';
 import { Token } from '../token.js';
 
 /** A token with what is stored beside it. */

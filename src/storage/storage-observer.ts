@@ -1,0 +1,50 @@
+import type { Clock } from '../clock.js';
+import { TimeoutError } from '../errors.js';
+import type { ForgeAuthEvent, Observers } from '../observer.js';
+import { refusalOf } from './outage-reason.js';
+
+type EventOf<Type extends ForgeAuthEvent['type']> = Extract<ForgeAuthEvent, { type: Type }>;
+
+/** Command of a storage, as events name it. */
+export type StorageCommand = EventOf<'storage'>['command'];
+/** Outcome of a command, as events name it. */
+export type StorageOutcome = EventOf<'storage'>['outcome'];
+
+/** Emits the events of one storage and its lock. Costs nothing where nobody listens. */
+export class StorageObserver {
+  readonly #clock: Clock;
+  readonly #observers: Observers | undefined;
+
+  constructor(clock: Clock, observers: Observers | undefined) {
+    this.#clock = clock;
+    this.#observers = observers;
+  }
+
+  command(command: StorageCommand, outcome: StorageOutcome, startedAt: number): void {
+    if (this.#observers?.active !== true) return;
+    const at = this.#clock.now();
+    this.#observers.emit({ type: 'storage', at, service: undefined, command, outcome, durationMs: at - startedAt });
+  }
+
+  answered(command: StorageCommand, answer: unknown, startedAt: number): void {
+    const missed = answer === undefined || answer === null;
+    const outcome = command === 'get' ? (missed ? 'miss' : 'hit') : answer === false ? 'refused' : 'ok';
+    this.command(command, outcome, startedAt);
+  }
+
+  failed(command: StorageCommand, error: unknown, startedAt: number): void {
+    const refused = refusalOf(error) !== undefined;
+    this.command(command, error instanceof TimeoutError ? 'timeout' : refused ? 'refused' : 'failed', startedAt);
+  }
+
+  lock(outcome: EventOf<'lock'>['outcome'], startedAt: number): void {
+    if (this.#observers?.active !== true) return;
+    const at = this.#clock.now();
+    this.#observers.emit({ type: 'lock', at, service: undefined, outcome, durationMs: at - startedAt });
+  }
+
+  state(state: 'up' | 'down'): void {
+    if (this.#observers?.active !== true) return;
+    this.#observers.emit({ type: 'storage_state', at: this.#clock.now(), service: undefined, state });
+  }
+}
