@@ -3,7 +3,7 @@ import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-che
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { isTransient } from '../token/token-failure.js';
-import { obtainFrom } from '../token/provider.token-source.js';
+import { obtainToken } from '../token/obtain-token.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import type { ServiceScope } from '../token/runtime.js';
@@ -151,7 +151,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     obtain: async ({ previous, signal, deadline, claim, report }) => {
       const requestedAt = clock.now();
       return withTtl(
-        await obtainFrom(provider, previous, contextOf(signal, deadline), claim, report, scope.revealCauses),
+        await obtainToken(provider, previous, contextOf(signal, deadline), claim, report, scope.revealCauses),
         step.ttlMs,
         requestedAt,
       );

@@ -42,7 +42,7 @@ export type ProtectedRequestMend = (
 ) => Partial<ProtectedRequest> | void | Promise<Partial<ProtectedRequest> | void>;
 
 /**
- * Mends an issuer that does not follow the RFCs. What the hooks see holds secrets; what they throw is shown as other errors of the app are (`revealCauses`).
+ * Hooks for an issuer that does not follow the RFCs. What the hooks see holds secrets; what they throw is shown as other errors of the app are (`revealCauses`).
  */
 export interface Compliance {
   tokenRequest?: RequestComplianceHook;

@@ -63,7 +63,7 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
    * @see [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449)
    */
   dpop?: true | DpopOptions;
-  /** Mends an issuer that does not follow the RFCs. */
+  /** Hooks for an issuer that does not follow the RFCs. */
   compliance?: Compliance;
   /**
    * Tells the tokens of two providers apart that differ in what no key can hold: hooks, functions, agents, transports.

@@ -5,7 +5,7 @@ import { namesInstead } from './error-codes.js';
 import type { IssuerExchange } from './issuer-exchange.js';
 
 /** Hooks that adjust one request and its answer. */
-export interface Mends {
+export interface ComplianceHooks {
   readonly requestHook?: RequestComplianceHook | undefined;
   readonly responseHook?: ResponseComplianceHook | undefined;
 }
@@ -15,7 +15,7 @@ export async function requestToken(
   exchange: IssuerExchange,
   grantType: string,
   parameters: URLSearchParams,
-  mends: Mends,
+  hooks: ComplianceHooks,
 ): Promise<Token> {
   const { genericGrantRequest } = await import('openid-client');
   await exchange.issuer.endpoint('token_endpoint');
@@ -24,7 +24,7 @@ export async function requestToken(
     verb: 'Token request',
     perform: (configuration) => genericGrantRequest(configuration, grantType, parameters),
     check: (json) => checkAccessToken(json, exchange.issuer.label),
-    ...mends,
+    ...hooks,
   });
   return Token.fromResponse(answer, { requestedAt });
 }

@@ -1,17 +1,9 @@
-import {
-  AuthenticationError,
-  ConfigurationError,
-  ForgeAuthError,
-  InvalidRequestError,
-  TokenRefreshError,
-} from '../errors.js';
+import { AuthenticationError, InvalidRequestError, TokenRefreshError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
-import type { ClaimRefreshToken, RefreshTokenClaim } from './slot/refresh-token-claims.js';
-import type { FlightReport } from './slot/slot-observer.js';
 import { declared } from '../option-check/own-options.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
-import { outcomeIsKnown, isTransient } from './token-failure.js';
+import { obtainToken } from './obtain-token.js';
 import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { revokeAll, revokesAtClose } from './revocation-at-close.js';
@@ -21,7 +13,7 @@ import type { TokenHandle, TokenOrigin, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 import { ownOptions } from '../option-check/own-options.js';
-import { ownCause, revealOwnCause } from '../redaction/own-cause.js';
+import { revealOwnCause } from '../redaction/own-cause.js';
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {
@@ -115,7 +107,14 @@ export class ProviderTokenSource implements TokenSource {
         grantType: this.#provider.grantType,
         perCall: requested !== NO_PARAMETERS,
         obtain: (previous, signal, claim, report) =>
-          obtainFrom(this.#provider, previous, this.#context(request, signal), claim, report, this.#scope.revealCauses),
+          obtainToken(
+            this.#provider,
+            previous,
+            this.#context(request, signal),
+            claim,
+            report,
+            this.#scope.revealCauses,
+          ),
         revoke: (token) => this.#shown(this.#revoke(token, request)),
         introspect: (token) => this.#shown(this.#introspect(token, request)),
       },
@@ -190,114 +189,10 @@ function checkSubject(request: TokenRequest): void {
   throw new InvalidRequestError('auth.subject must be a text that is not empty: whose token is asked for?');
 }
 
-/** Refresh grant where there is a refresh token, the grant itself where there is none or it is refused. */
-export async function obtainFrom(
-  provider: BoundTokenProvider,
-  previous: Token | undefined,
-  context: TokenRequestContext,
-  claim: ClaimRefreshToken,
-  report: FlightReport,
-  reveal: boolean,
-): Promise<Token> {
-  try {
-    return await redeemOrFetch(provider, previous, context, claim, report);
-  } catch (error) {
-    revealOwnCause(error, reveal);
-    if (error instanceof ForgeAuthError || context.signal.aborted) throw error;
-    const { accessToken, refreshToken, idToken } = previous ?? {};
-    const secrets = [accessToken, refreshToken, idToken, context.request.subjectToken].filter(
-      (secret) => typeof secret === 'string',
-    );
-    throw ownCause(error, { reveal, secrets });
-  }
-}
-
-async function redeemOrFetch(
-  provider: BoundTokenProvider,
-  previous: Token | undefined,
-  context: TokenRequestContext,
-  claim: ClaimRefreshToken,
-  report: FlightReport,
-): Promise<Token> {
-  const refresh = declared(provider, 'refreshToken');
-  if (previous?.refreshToken === undefined || refresh === undefined) return provider.fetchToken(context);
-  const claimed = await claim();
-  const interactive = declared(provider, 'rerunnable') === false;
-  if (claimed === undefined) {
-    if (interactive) throw overtaken();
-    return provider.fetchToken(context);
-  }
-  const { grant } = report;
-  try {
-    report.grant = 'refresh_token';
-    return carryOver(previous, await refresh.call(provider, previous, context));
-  } catch (error) {
-    const notConsumed = (isTransient(error) && outcomeIsKnown(error)) || error instanceof ConfigurationError;
-    if (notConsumed) await claimed.release();
-    if (notConsumed || context.signal.aborted) throw error;
-    if (interactive) throw await refreshFailure(error, claimed, context.request);
-    // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
-    report.grant = grant;
-    return provider.fetchToken(context);
-  }
-}
-
-/** Refusals that are about the app, not about the person: signing in again would not help. */
-const ABOUT_CLIENT: ReadonlySet<string> = new Set([
-  'invalid_client',
-  'invalid_request',
-  'invalid_scope',
-  'invalid_target',
-  'unauthorized_client',
-  'unsupported_grant_type',
-]);
-
-/**
- * Returns the error of a failed refresh that nothing can replace. When nobody knows whether the issuer has taken the
- * refresh token, it is sent again: if it is spent, so is the only way on.
- */
-async function refreshFailure(error: unknown, claimed: RefreshTokenClaim, { subject }: TokenRequest): Promise<unknown> {
-  const refusal = error instanceof AuthenticationError && !error.transient ? error : undefined;
-  if (refusal?.status === undefined || ABOUT_CLIENT.has(refusal.error ?? '')) {
-    await claimed.release();
-    return error;
-  }
-  return new TokenRefreshError(
-    `${refusal.message} The refresh token is no good any more: the person must sign in again.`,
-    {
-      status: refusal.status,
-      transient: false,
-      cause: refusal,
-      ...(refusal.error === undefined ? undefined : { error: refusal.error }),
-      ...(subject === undefined ? undefined : { subject: fingerprintOf([subject]) }),
-    },
-  );
-}
-
 /** Checks whether only a person can help: nothing is wrong with the endpoint. */
 function concernsPerson(error: unknown): boolean {
   return (
     error instanceof AuthenticationError &&
     (error instanceof TokenRefreshError || error.code === 'FORGE_AUTH_AUTHORIZATION_REQUIRED')
   );
-}
-
-function overtaken(): AuthenticationError {
-  return new AuthenticationError('The token is being renewed by another process, which has not told of it yet.', {
-    transient: true,
-  });
-}
-
-/** A refresh answer that leaves out the refresh token, the scope or the id_token leaves them as they were (RFC 6749 §5.1, §6). */
-function carryOver(previous: Token, next: Token): Token {
-  const changes = {
-    ...(next.refreshToken === undefined && previous.refreshToken !== undefined
-      ? { refreshToken: previous.refreshToken }
-      : undefined),
-    ...(next.idToken === undefined && previous.idToken !== undefined
-      ? { idToken: previous.idToken, claims: previous.claims }
-      : undefined),
-    ...(next.scope === undefined && previous.scope !== undefined ? { scope: previous.scope } : undefined),
-  };
-  return Object.keys(changes).length === 0 ? next : next.with(changes);
 }

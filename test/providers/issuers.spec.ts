@@ -154,14 +154,18 @@ describe('tls as a function', () => {
     expect(endpoint.names).toEqual(['first', 'second']);
   });
 
-  it('fails with a typed error when it throws', async () => {
+  it('fails with a typed error when it throws, without its message in production', async () => {
+    const { NODE_ENV } = process.env;
+    process.env['NODE_ENV'] = 'production';
     const endpoint = await listen('/token', {});
     const provider = new ClientCredentialsTokenProvider({
       tokenUrl: endpoint.url,
       ...CLIENT,
       http: { tls: () => Promise.reject(new Error('secret-4711')) },
     });
-    const error = await rejection(world.manager({ provider }).getToken());
+    const error = await rejection(world.manager({ provider }).getToken()).finally(() => {
+      process.env['NODE_ENV'] = NODE_ENV;
+    });
     expect(error.message).toMatch(/tls|http\.tls/i);
     expect(String(error.stack)).not.toContain('secret-4711');
   });

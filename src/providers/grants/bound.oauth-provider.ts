@@ -20,7 +20,7 @@ import { Issuer } from '../issuer.js';
 import { ObservedAttempts } from '../observed-attempts.js';
 import { MendedPresenter } from '../mended.presenter.js';
 import { readWithin } from '../text-source.js';
-import { introspectToken, type Mends, requestToken, revokeToken } from '../token-endpoint.js';
+import { introspectToken, type ComplianceHooks, requestToken, revokeToken } from '../token-endpoint.js';
 import { TokenRequestRetry } from '../token-request-retry.js';
 import type { Grant, GrantContext, GrantParameters } from './grant.js';
 import { tokenParameters } from './token-parameters.js';
@@ -221,7 +221,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     const named = await this.issuer.resource();
     const options = named === undefined ? this.#options : ownOptions({ resource: named.resource, ...this.#options });
     const written = tokenParameters(parameters, options, request);
-    return requestToken(this.exchange(signal), grantType, written, mendsOf(this.issuer.compliance, grantType));
+    return requestToken(this.exchange(signal), grantType, written, hooksOf(this.issuer.compliance, grantType));
   }
 
   /** A refresh token that was answered with another one is used up. */
@@ -287,7 +287,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 }
 
-function mendsOf(compliance: Compliance, grantType: string): Mends {
+function hooksOf(compliance: Compliance, grantType: string): ComplianceHooks {
   const { tokenRequest, tokenResponse, refreshRequest, refreshResponse } = compliance;
   return grantType === 'refresh_token'
     ? { requestHook: refreshRequest, responseHook: refreshResponse }
