@@ -1,3 +1,4 @@
+// More than 250 lines: every error of the package, and its documentation, where people look for them.
 import { type Challenge, parseChallenges } from './challenges.js';
 import { ownOptions } from './option-check/own-options.js';
 import { RedactedCause } from './redaction/redact.js';

@@ -1,3 +1,4 @@
+// More than 250 lines: the list of what the package exports.
 /**
  * The module, its clients, and what is configured of them.
  * @module nestjs-forge-auth

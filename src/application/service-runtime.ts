@@ -1,3 +1,4 @@
+// More than 250 lines: the life of one service, from its options to its end.
 import { ClientCore } from '../client/client-core.js';
 import { ForgeHttpClient, type ServiceHandle } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';

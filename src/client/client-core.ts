@@ -1,3 +1,4 @@
+// More than 250 lines: one call from end to end, whichever face it came through.
 import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { afterPatiently } from '../http/patient-timer.js';
 import { ForgeResponse } from '../http/forge-response.js';

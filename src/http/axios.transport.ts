@@ -1,3 +1,4 @@
+// More than 250 lines: everything that knows axios is here, so that nothing else need.
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Readable } from 'node:stream';

@@ -1,3 +1,4 @@
+// More than 250 lines: half of it is the table of rules.
 import { ConfigurationError, type InvalidRequestError } from '../errors.js';
 import { ownOptions } from './own-options.js';
 import { nameMeant, type NearbyOptions, suggestionFor } from './option-suggestion.js';

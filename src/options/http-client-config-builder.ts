@@ -1,3 +1,4 @@
+// More than 250 lines: one short method for each option, and what they may not be combined with.
 import type { TlsOptions } from '../http/tls-options.js';
 import { ApiKeyAuth } from '../auth/api-key.authenticator.js';
 import type { CredentialSource } from '../auth/authenticator.js';

@@ -1,3 +1,4 @@
+// More than 250 lines: the cascade of a pipeline: who is invalidated, awaited and renewed with whom, read together.
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';

@@ -1,3 +1,4 @@
+// More than 250 lines: options, their documentation and rules stand beside the one request that they describe.
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import {

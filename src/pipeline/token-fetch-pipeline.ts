@@ -1,3 +1,4 @@
+// More than 250 lines: a public class, half of it documentation.
 import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';

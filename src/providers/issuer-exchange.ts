@@ -1,3 +1,4 @@
+// More than 250 lines: one request to an issuer from end to end, read as a story.
 import type { Configuration, ServerMetadata } from 'openid-client';
 import { AuthenticationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';

@@ -1,3 +1,4 @@
+// More than 250 lines: every form in which a key may come, beside the one check that they share.
 import { createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

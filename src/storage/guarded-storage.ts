@@ -1,3 +1,4 @@
+// More than 250 lines: commands, breakers and their one account of trouble depend on each other.
 import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { TimeoutError } from '../errors.js';

@@ -1,3 +1,4 @@
+// More than 250 lines: a public class, and the reading of every form in which issuers answer one.
 import { ownOptions } from '../option-check/own-options.js';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';

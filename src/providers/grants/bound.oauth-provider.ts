@@ -1,3 +1,4 @@
+// More than 250 lines: the one place where issuer, client, grant and hooks meet; parted, each would need all of the others.
 import { ownOptions } from '../../option-check/own-options.js';
 import { AuthenticationError, ConnectionError } from '../../errors.js';
 import { readTls } from '../../http/fresh-tls.agent.js';

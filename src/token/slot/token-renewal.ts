@@ -1,3 +1,4 @@
+// More than 250 lines: one renewal from end to end: what is safe depends on the order of its steps.
 import { sleep } from '../../clock.js';
 import { AuthenticationError, TokenRefreshError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';

@@ -1,3 +1,4 @@
+// More than 250 lines: one state machine over four fields (cached, last, rejected, closed); its transitions are read together.
 import { AuthenticationError } from '../../errors.js';
 import type { TokenRequestCause } from '../../observer.js';
 import { type CachedToken, toCached, supersedes } from './cached-token.js';
