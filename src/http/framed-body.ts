@@ -4,6 +4,9 @@ import type { HttpHeaders, HttpRequest } from './http-request.js';
 
 const UNFIT = 'Content-Length or Transfer-Encoding does not fit the body: leave both out, they are written for you.';
 
+/** Node throws of it as it writes the headers: where nobody may catch it. */
+const NO_TRAILERS = 'Trailer announces what can only follow a stream of unknown length: leave it out.';
+
 /**
  * Makes sure that the headers that frame a body are true of it: what is beyond a Content-Length, or behind a coding that
  * is not chunked, the server reads as the next request on the connection. The length of a stream is counted while it is
@@ -15,6 +18,8 @@ export function frameBody(request: HttpRequest): CountedStream | undefined {
   const { headers, body } = request;
   const length = headers['content-length'];
   const coding = headers['transfer-encoding'];
+  if (headers['trailer'] !== undefined && !(body instanceof Readable && length === undefined))
+    throw new InvalidRequestError(NO_TRAILERS);
   if (length === undefined && coding === undefined) return undefined;
   if (!(body instanceof Readable)) {
     if (coding === undefined && String(length) === String(lengthOf(body))) return undefined;

@@ -39,6 +39,20 @@ describe('HttpRequester', () => {
     expect(sent[0]?.headers).toMatchObject({ 'x-tenant': 'c', 'x-other': 'b', accept: 'application/json' });
   });
 
+  it.each([{ 'Transfer-Encoding': 'chunked' }, { 'content-length': '1' }, { trailer: 'x-a' }])(
+    'refuses headers that frame its body falsely: %j',
+    async (headers) => {
+      const { sent, transport } = recording();
+      const asked = new HttpRequester({ ...transport, headers: headers as Record<string, string> }).request({
+        method: 'POST',
+        url: 'https://x.example/',
+        form: { a: 'b' },
+      });
+      await expect(asked).rejects.toBeInstanceOf(InvalidRequestError);
+      expect(sent).toEqual([]);
+    },
+  );
+
   it('answers every status', async () => {
     const { transport } = recording({ status: 500 });
     const response = await new HttpRequester(transport).request({ url: 'https://x.example/' });

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
 import { AxiosTransport, type AxiosTransportOptions, POOL_RULES } from './axios.transport.js';
+import { frameBody } from './framed-body.js';
 import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { bodySourceOf } from './request-body.js';
@@ -140,6 +141,8 @@ export class HttpRequester implements Transport {
   /** Sends a request as it is, within the timeout and the size limit. */
   async send(given: HttpRequest, timeoutMs = this.#timeoutMs): Promise<HttpResponse> {
     const request = ownOptions(given);
+    request.headers = { ...this.#headers, ...request.headers };
+    frameBody(request);
     const link = linkSignals(request.signal);
     const cancel = afterPatiently(this.#clock, timeoutMs, () =>
       link.abort(
@@ -150,7 +153,6 @@ export class HttpRequester implements Transport {
       const answered = await this.#transport.send(
         ownOptions({
           ...request,
-          headers: { ...this.#headers, ...request.headers },
           signal: link.signal,
           maxContentLength: request.maxContentLength ?? MAX_ANSWER_BYTES,
         }),

@@ -26,7 +26,9 @@ export class Inflating extends Transform {
 
   override _flush(done: () => void): void {
     if (this.#inflate === undefined) return done();
-    this.#inflate.once('end', done);
+    // It has ended already where there are bytes behind the stream.
+    if (this.#inflate.readableEnded) done();
+    else this.#inflate.once('end', done);
     this.#inflate.end();
   }
 

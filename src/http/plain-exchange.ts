@@ -64,8 +64,9 @@ const INERT: ReadonlySet<string> = new Set([
   'xsrfHeaderName',
 ]);
 
-/** An address as `URL` writes it, with a path. */
-const PLAIN_URL = /^https?:\/\/[^/?#@\\]+\/[\x21-\x22\x24-\x7e]*(?<!\?)$/;
+/** An address that `URL` would surely write the same, with a path: no segment begins with a dot. */
+const PLAIN_URL =
+  /^https?:\/\/(?:[a-z\d._-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/(?!(?:.*\/)?(?:\.|%2[eE]))[\w!$%&()*+,./:;=?@[\]|~-]*(?<!\?)$/;
 
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]);
 
@@ -148,9 +149,17 @@ class PlainExchange {
     const sent = (secure ? https : http).request(options, (answered) => this.#answered(answered));
     this.#sent = sent;
     sent.on('error', (error) => this.#fail(error));
+    // Of an answer that switches protocols, though nobody asked for that, Node tells nothing more.
+    sent.on('close', () => this.#body ?? this.#fail(badResponse('stream has been aborted')));
     this.#unfollow = whenAborted(this.#request, (reason) => this.#abort(reason));
     // Of a text, Node would write the headers in its encoding, too: beyond ASCII they would be others.
-    sent.end(typeof body === 'string' ? Buffer.from(body) : body);
+    try {
+      sent.end(typeof body === 'string' ? Buffer.from(body) : body);
+    } catch (error) {
+      // Some headers Node looks at only now: the connection would wait for the request forever.
+      sent.destroy();
+      throw error;
+    }
   }
 
   #answered(message: IncomingMessage): void {
@@ -194,12 +203,15 @@ class PlainExchange {
     else this.#body.destroy(reason as Error);
   }
 
-  /** Whoever reads the error learns what was sent, and what there was of an answer: as axios has it. */
+  /**
+   * Whoever reads the error learns what there was of a connection and an answer: where axios has it, but never the
+   * request itself, which holds the credential. An agent of the app's own may keep its errors.
+   */
   #fail(error: Error): void {
     // What comes of an abort is the reason itself, which is the caller's: nothing is written on it.
     if (this.#aborted) return;
     this.#unfollow?.();
-    this.#reject(Object.assign(error, { request: this.#sent, response: this.#answer }));
+    this.#reject(Object.assign(error, { request: { reusedSocket: this.#sent?.reusedSocket }, response: this.#answer }));
   }
 }
 

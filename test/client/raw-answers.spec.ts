@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import { Agent } from 'node:http';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { deflateRawSync, deflateSync } from 'node:zlib';
+import type { Readable } from 'node:stream';
+import { inspect } from 'node:util';
+import type { AxiosRequestConfig } from 'axios';
+import { AxiosTransport, BearerAuth, type ForgeHttpClient } from 'nestjs-forge-auth';
+import { Wire } from './wire.js';
+
+const wire = new Wire();
+afterEach(() => wire.close());
+
+interface RawServer {
+  readonly origin: string;
+  readonly connections: Socket[];
+  readonly heads: string[];
+}
+
+/** A server that answers each request with bytes as they are written here. */
+async function startRaw(answer: (socket: Socket, head: string) => void): Promise<RawServer> {
+  const connections: Socket[] = [];
+  const heads: string[] = [];
+  const server = net.createServer((socket) => {
+    connections.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      const text = data.toString('latin1');
+      if (!/^[A-Z]+ /.test(text)) return;
+      heads.push(text);
+      answer(socket, text);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  wire.closeLater({
+    close: () => {
+      for (const socket of connections) socket.destroy();
+      server.close();
+    },
+  });
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connections, heads };
+}
+
+/** An empty object. */
+const EMPTY = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
+
+/** One connection at a time: whoever leaves one behind keeps all others waiting. */
+const clientOf = (server: RawServer, axios: AxiosRequestConfig = {}): ForgeHttpClient =>
+  wire.client(server, { pool: { maxSockets: 1 }, timeoutMs: 3_000, axios });
+
+describe('an answer that is none', () => {
+  it.each([
+    ['GET', 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'],
+    ['CONNECT', 'HTTP/1.1 200 OK\r\n\r\n'],
+  ])('fails a %s at once, not at its timeout: %j', async (method, answer) => {
+    const server = await startRaw((socket, head) => socket.write(head.includes(' /a ') ? answer : EMPTY));
+    const client = clientOf(server);
+    await expect(client.request({ method, url: '/a' })).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+    await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
+  });
+
+  it.each([
+    ['a wrong chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+    ['a length and a coding', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'],
+    ['no HTTP', 'hello\r\n\r\n'],
+  ])('fails with an error of a connection: %s', async (_name, answer) => {
+    const server = await startRaw((socket) => socket.write(answer));
+    await expect(clientOf(server).get('/a')).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+  });
+});
+
+describe('answers with oddities', () => {
+  it.each<[string, string, number, string]>([
+    [
+      'information before it',
+      'GET',
+      200,
+      'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}',
+    ],
+    ['a 204 with a length', 'GET', 204, 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'],
+    ['a 304 with a length', 'GET', 304, 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n'],
+    ['a HEAD with a length', 'HEAD', 200, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\n'],
+    [
+      'trailers',
+      'GET',
+      200,
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\n{}\r\n0\r\nx-sum: 1\r\n\r\n',
+    ],
+  ])('ends, and leaves the connection for the next: %s', async (_name, method, status, answer) => {
+    const server = await startRaw((socket) => socket.write(answer));
+    const client = clientOf(server);
+    const answered = async (): Promise<number> => {
+      const response = await client.fetch('/a', { method });
+      await response.text();
+      return response.status;
+    };
+    await expect(answered()).resolves.toBe(status);
+    await expect(answered()).resolves.toBe(status);
+    expect(server.heads).toHaveLength(2);
+    expect(server.connections).toHaveLength(1);
+  });
+
+  it.each([
+    ['wrapped', deflateSync('{"ok":true}')],
+    ['bare', deflateRawSync('{"ok":true}')],
+  ])('ends a stream of a deflated body with bytes behind it: %s', async (_name, body) => {
+    const whole = Buffer.concat([body, Buffer.from('\r\n\r\n')]);
+    const server = await startRaw((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: ${whole.length}\r\n\r\n`);
+      socket.write(whole);
+    });
+    const { data } = await clientOf(server).get<Readable>('/a', { responseType: 'stream' });
+    const chunks: Buffer[] = [];
+    for await (const chunk of data) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).toString()).toBe('{"ok":true}');
+  });
+});
+
+describe('a request that Node refuses as it is written', () => {
+  it.each<[string, unknown, AxiosRequestConfig?]>([
+    ['GET', undefined],
+    ['POST', { a: 1 }],
+    ['PUT', Buffer.from('a')],
+    ['PUT', { a: 1 }, { maxRate: 1e9 }],
+  ])(
+    'leaves no connection behind, and the process standing: %s %j with a Trailer',
+    async (method, data, axios = {}) => {
+      const server = await startRaw((socket) => socket.write(EMPTY));
+      const client = clientOf(server, axios);
+      await expect(client.request({ method, url: '/a', data, headers: { trailer: 'x-sum' } })).rejects.toMatchObject({
+        code: 'FORGE_AUTH_INVALID_REQUEST',
+      });
+      await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
+    },
+  );
+});
+
+describe('an error of an agent of the app’s own', () => {
+  it('is not told what the request was', async () => {
+    const refused = Object.assign(new Error('no way out'), { code: 'EHOSTUNREACH' });
+    class Refusing extends Agent {
+      override createConnection(...[, connected]: Parameters<Agent['createConnection']>): undefined {
+        setImmediate(() => connected?.(refused, undefined as never));
+      }
+    }
+    const client = wire.client(
+      { origin: 'http://127.0.0.1:9' },
+      { auth: new BearerAuth('own-secret-token'), axios: { httpAgent: new Refusing() as Agent } },
+    );
+    await expect(client.get('/a')).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+    expect(inspect(refused, { depth: 12, showHidden: true })).not.toContain('own-secret-token');
+  });
+});
+
+describe('addresses that are not normalised', () => {
+  it.each([
+    ['/x/../token', '/token'],
+    ['/x/%2E%2e/token', '/token'],
+    ['/./token', '/token'],
+    ['/a\\b', '/a/b'],
+    ['/a?b="<>', '/a?b=%22%3C%3E'],
+    ['/{a}', '/%7Ba%7D'],
+  ])('go out as a URL writes them: %s', async (asked, sent) => {
+    const server = await startRaw((socket) => socket.write(EMPTY));
+    const transport = wire.closeLater(new AxiosTransport());
+    await transport.send({ method: 'GET', url: server.origin + asked, headers: {}, responseType: 'json' });
+    expect(server.heads[0]?.split(' ')[1]).toBe(sent);
+  });
+
+  it('names the host in lower case', async () => {
+    const server = await startRaw((socket) => socket.write(EMPTY));
+    const transport = wire.closeLater(new AxiosTransport());
+    const url = `${server.origin.replace('127.0.0.1', 'LOCALHOST')}/`;
+    await transport.send({ method: 'GET', url, headers: {}, responseType: 'json' });
+    expect(server.heads[0]).toMatch(/\r\nHost: localhost:/i);
+    expect(server.heads[0]).not.toContain('LOCALHOST');
+  });
+});
