@@ -5,7 +5,7 @@ import { getAdapter } from 'axios';
 import { AxiosTransport } from './axios.transport.js';
 import { Cancellation } from './cancellation.js';
 import type { HttpRequest } from './http-request.js';
-import { isPlain, isPlainRequest } from './plain-exchange.js';
+import { isPlain, isPlainRequest } from './plain-request.js';
 
 const closing: (() => void)[] = [];
 afterEach(() => {

@@ -1,7 +1,6 @@
 import http, { type Agent, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
-import { Readable } from 'node:stream';
-import type { AxiosRequestConfig, AxiosResponse } from 'axios';
+import type { AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
 import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
 
@@ -35,58 +34,6 @@ const NOT_INHERITED = Object.freeze({
   timeout: undefined,
   uniqueHeaders: undefined,
 });
-
-/** Settings of a whole client without which, or with which alone, nothing of axios's adapter is needed. */
-const INERT: ReadonlySet<string> = new Set([
-  'adapter',
-  'auth',
-  'baseURL',
-  'beforeRedirect',
-  'cancelToken',
-  'data',
-  'env',
-  'headers',
-  'httpAgent',
-  'httpsAgent',
-  'maxContentLength',
-  'maxRedirects',
-  'method',
-  'params',
-  'proxy',
-  'responseType',
-  'signal',
-  'timeout',
-  'transformRequest',
-  'transformResponse',
-  'url',
-  'validateStatus',
-  'xsrfCookieName',
-  'xsrfHeaderName',
-]);
-
-/** An address that `URL` would surely write the same, with a path: no segment begins with a dot. */
-const PLAIN_URL =
-  /^https?:\/\/(?:[a-z\d._-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/(?!(?:.*\/)?(?:\.|%2[eE]))[\w!$%&()*+,./:;=?@[\]|~-]*(?<!\?)$/;
-
-const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]);
-
-/** Whether requests of a client with these settings, in this environment, need nothing of axios's adapter. */
-export function isPlain(given: AxiosRequestConfig): boolean {
-  const settings = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (settings.some(([name]) => !INERT.has(name))) return false;
-  if (given.proxy === undefined) return PROXY_VARIABLES.every((name) => (process.env[name] ?? '') === '');
-  // Node's own agents may know of a proxy, too.
-  return given.proxy === false && given.httpAgent === undefined && given.httpsAgent === undefined;
-}
-
-/** Whether one request asks for nothing of axios's adapter. A URL that Node would not take as it is, axios mends. */
-export function isPlainRequest(request: HttpRequest, limit: number | undefined): boolean {
-  const { axios: settings, body, freshConnection, responseType, url } = request;
-  if (settings !== undefined && settings['readHere'] !== true) return false;
-  if (freshConnection === true || body instanceof Readable) return false;
-  if (responseType === 'stream' && limit !== undefined) return false;
-  return PLAIN_URL.test(url);
-}
 
 /** What requests of one client go out with. */
 export interface PlainSettings {
@@ -172,7 +119,7 @@ class PlainExchange {
       decodes: true,
     };
     if (this.#request.responseType === 'stream') {
-      message.once('close', () => this.#unfollow?.());
+      message.once('close', () => this.#release());
       this.#resolve(this.#answer);
       return;
     }
@@ -192,8 +139,15 @@ class PlainExchange {
   #end(): void {
     const answer = this.#answer as PlainAnswer;
     const data = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
-    this.#unfollow?.();
+    this.#release();
     this.#resolve({ ...answer, data });
+  }
+
+  /** A server that has refused may read no more of the body: its connection would be taken forever. */
+  #release(): void {
+    this.#unfollow?.();
+    const refused = Number(this.#answer?.status) >= 400;
+    if (refused && this.#sent?.writableFinished === false) this.#sent.destroy();
   }
 
   #abort(reason: unknown): void {

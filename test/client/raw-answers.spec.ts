@@ -1,8 +1,9 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { Agent } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { inspect } from 'node:util';
 import type { AxiosRequestConfig } from 'axios';
 import { AxiosTransport, BearerAuth, type ForgeHttpClient } from 'nestjs-forge-auth';
@@ -133,6 +134,69 @@ describe('a request that Node refuses as it is written', () => {
         code: 'FORGE_AUTH_INVALID_REQUEST',
       });
       await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
+    },
+  );
+});
+
+describe('an answer before the body is sent', () => {
+  it.each([401, 413])(
+    'frees its connection for the next request, though the server never reads on: %d',
+    async (code) => {
+      const server = await startRaw((socket, head) => {
+        if (!head.startsWith('PUT')) return void socket.write(EMPTY);
+        socket.pause();
+        socket.write(`HTTP/1.1 ${code} No\r\nContent-Length: 2\r\n\r\n{}`);
+      });
+      const client = clientOf(server);
+      await expect(client.put('/a', Buffer.alloc(20_000_000))).rejects.toMatchObject({ status: code });
+      await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
+      const response = await client.fetch('/a', { method: 'PUT', body: Buffer.alloc(20_000_000) });
+      await response.text();
+      await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
+    },
+  );
+});
+
+describe('an answer that breaks off', () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['a reset', (socket) => socket.resetAndDestroy()],
+    ['an end', (socket) => socket.end()],
+  ])('fails, and the next one is on a new connection: %s', async (_name, end) => {
+    const server = await startRaw((socket, head) => {
+      if (!head.includes(' /a ')) return void socket.write(EMPTY);
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"half":', () => setTimeout(end, 20, socket));
+    });
+    const client = clientOf(server);
+    await expect(client.post('/a', {})).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+    await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
+    const { body } = await client.fetch('/a');
+    await expect(new Response(body).text()).rejects.toBeInstanceOf(TypeError);
+    await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
+  });
+
+  it.each(['arraybuffer', 'stream'] as const)(
+    'is called off in the middle, and leaves nothing behind: %s',
+    async (responseType) => {
+      const server = await startRaw((socket, head) =>
+        socket.write(head.includes(' /a ') ? 'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"half":' : EMPTY),
+      );
+      const client = clientOf(server);
+      const aborting = new AbortController();
+      for (const reason of [new Error('enough'), 'a text', Object.freeze(new Error('frozen'))]) {
+        const controller = new AbortController();
+        const asked = async (): Promise<void> => {
+          const { data } = await client.get<Readable>('/a', { responseType, signal: controller.signal });
+          await new Promise((resolve) => setTimeout(resolve, 60));
+          await finished(data.resume());
+        };
+        setTimeout(() => controller.abort(reason), 30);
+        await expect(asked().catch(() => 'failed')).resolves.toBe('failed');
+      }
+      for (let time = 0; time < 20; time += 1) await client.get('/b', { signal: aborting.signal });
+      expect(getEventListeners(aborting.signal, 'abort')).toHaveLength(0);
+      const before = server.connections.length;
+      await client.get('/b');
+      expect(server.connections).toHaveLength(before);
     },
   );
 });
