@@ -30,11 +30,12 @@ const interrupted = new Promise<'interrupted'>((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
 });
 
+const world = await startWorld();
+// After the servers of the world, which might take a port that was free.
 const port = await portFrom(once ? { PORT: '0' } : process.env).catch(({ message }: Error) => {
   console.error(message);
   process.exit(1);
 });
-const world = await startWorld();
 Object.assign(process.env, world.environment, { APP_URL: `http://127.0.0.1:${port}` });
 const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'], forceCloseConnections: true });
 await app.listen(port, '127.0.0.1');
