@@ -24,6 +24,13 @@ export class Inflating extends Transform {
     this.#inflate.write(chunk, done);
   }
 
+  /** A few bytes may become very many: no more than is read. */
+  override _read(size: number): void {
+    this.#inflate?.resume();
+    // oxlint-disable-next-line eslint/no-underscore-dangle -- so Node calls it
+    super._read(size);
+  }
+
   override _flush(done: () => void): void {
     if (this.#inflate === undefined) return done();
     // It has ended already where there are bytes behind the stream.
@@ -40,7 +47,7 @@ export class Inflating extends Transform {
   #begin(chunk: Buffer): zlib.Inflate | zlib.InflateRaw {
     const options = this.#options;
     const inflate = Inflating.isWrapped(chunk) ? zlib.createInflate(options) : zlib.createInflateRaw(options);
-    inflate.on('data', (data: Buffer) => this.push(data));
+    inflate.on('data', (data: Buffer) => this.push(data) || inflate.pause());
     inflate.once('error', (error) => this.destroy(error));
     return inflate;
   }

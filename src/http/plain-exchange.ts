@@ -27,7 +27,9 @@ const NOT_INHERITED = Object.freeze({
   insecureHTTPParser: false,
   localAddress: undefined,
   lookup: undefined,
+  joinDuplicateHeaders: undefined,
   maxHeaderSize: undefined,
+  setDefaultHeaders: undefined,
   setHost: undefined,
   signal: undefined,
   socketPath: undefined,
@@ -88,6 +90,8 @@ class PlainExchange {
     const options: https.RequestOptions = {
       ...NOT_INHERITED,
       ...addressOf(url.slice(secure ? 8 : 7, pathAt)),
+      // Agents of proxies read it: those that find none guess, and may send in the clear.
+      protocol: secure ? 'https:' : 'http:',
       agent: secure ? settings.httpsAgent : settings.httpAgent,
       method,
       path: url.slice(pathAt),

@@ -218,6 +218,24 @@ describe('an error of an agent of the app’s own', () => {
   });
 });
 
+describe('an agent of the app’s own', () => {
+  it('learns whether a request is secure, also when it has waited for a connection', async () => {
+    const protocols: unknown[] = [];
+    class Asking extends Agent {
+      override createConnection(
+        ...given: Parameters<Agent['createConnection']>
+      ): ReturnType<Agent['createConnection']> {
+        protocols.push((given[0] as { protocol?: unknown }).protocol);
+        return super.createConnection(...given);
+      }
+    }
+    const server = await startRaw((socket) => socket.end(EMPTY.replace('\r\n', '\r\nConnection: close\r\n')));
+    const client = wire.client(server, { axios: { httpAgent: new Asking({ maxSockets: 1 }) } });
+    await Promise.all([client.get('/a'), client.get('/b')]);
+    expect(protocols).toEqual(['http:', 'http:']);
+  });
+});
+
 describe('addresses that are not normalised', () => {
   it.each([
     ['/x/../token', '/token'],
