@@ -169,7 +169,8 @@ class PlainExchange {
     // What comes of an abort is the reason itself, which is the caller's: nothing is written on it.
     if (this.#aborted) return;
     this.#unfollow?.();
-    this.#reject(Object.assign(error, { request: { reusedSocket: this.#sent?.reusedSocket }, response: this.#answer }));
+    const known = { request: { reusedSocket: this.#sent?.reusedSocket }, response: this.#answer };
+    this.#reject(Object.isExtensible(error) ? Object.assign(error, known) : error);
   }
 }
 

@@ -219,6 +219,19 @@ describe('an error of an agent of the app’s own', () => {
 });
 
 describe('an agent of the app’s own', () => {
+  it.each<[string, unknown]>([
+    ['frozen', Object.freeze(new Error('no way out'))],
+    ['no error', 'no way out'],
+  ])('fails a call, not the process, with what is %s', async (_name, refused) => {
+    class Refusing extends Agent {
+      override createConnection(...[, connected]: Parameters<Agent['createConnection']>): undefined {
+        setImmediate(() => connected?.(refused as Error, undefined as never));
+      }
+    }
+    const client = wire.client({ origin: 'http://127.0.0.1:9' }, { axios: { httpAgent: new Refusing() as Agent } });
+    await expect(client.post('/a', {})).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+  });
+
   it('learns whether a request is secure, also when it has waited for a connection', async () => {
     const protocols: unknown[] = [];
     class Asking extends Agent {
