@@ -27,7 +27,7 @@ async function startRaw(answer: (socket: Socket, head: string) => void): Promise
     socket.on('error', () => undefined);
     socket.on('data', (data) => {
       const text = data.toString('latin1');
-      if (!/^[A-Z]+ /.test(text)) return;
+      if (!/^[A-Z-]+ /.test(text)) return;
       heads.push(text);
       answer(socket, text);
     });
@@ -136,6 +136,22 @@ describe('a request that Node refuses as it is written', () => {
       await expect(client.get('/b')).resolves.toMatchObject({ status: 200 });
     },
   );
+});
+
+describe('an unusual method', () => {
+  it.each(['PROPFIND', 'QUERY', 'M-SEARCH', 'VERSION-CONTROL', 'FOO'])('goes out as it is: %s', async (method) => {
+    const server = await startRaw((socket) => socket.write(EMPTY));
+    await expect(clientOf(server).request({ method, url: '/a' })).resolves.toMatchObject({ status: 200 });
+    expect(server.heads[0]).toMatch(`${method} /a HTTP/1.1\r\n`);
+  });
+
+  it.each(['', 'A B', '-', 'A-', 'GET\r\n'])('is refused where it is none: %j', async (method) => {
+    const server = await startRaw((socket) => socket.write(EMPTY));
+    await expect(clientOf(server).request({ method, url: '/a' })).rejects.toMatchObject({
+      code: 'FORGE_AUTH_INVALID_REQUEST',
+    });
+    expect(server.heads).toEqual([]);
+  });
 });
 
 describe('an answer before the body is sent', () => {

@@ -100,7 +100,7 @@ function authOf(
 
 function methodOf(method: string | undefined): string {
   if (method === undefined) return 'GET';
-  if (typeof method === 'string' && /^[A-Za-z]+$/.test(method)) return method.toUpperCase();
+  if (typeof method === 'string' && /^[A-Za-z]+(?:-[A-Za-z]+)*$/.test(method)) return method.toUpperCase();
   throw new InvalidRequestError('method must be a word such as GET.');
 }
 
