@@ -67,7 +67,10 @@ function compile(): ts.Program {
 
 /** The block as a module: with an import of each name that it uses and neither imports nor declares. */
 function asModule(text: string): string {
-  const ownNames = readFileSync(entry, 'utf8').replaceAll(/\/\*.*?\*\/|from '[^']*'|\btype\b|\bexport\b/gs, '');
+  const ownNames = readFileSync(entry, 'utf8').replaceAll(
+    /\/\*.*?\*\/|\/\/[^\n]*|from '[^']*'|\btype\b|\bexport\b/gs,
+    '',
+  );
   const own = new Set(
     Array.from(text.matchAll(/^import (?:type )?\{([^}]*)\}/gms), ([, names = '']) => names.match(/\w+/g) ?? []).flat(),
   );
