@@ -121,6 +121,8 @@ export interface Observer {
  */
 export class Observers {
   #observers: readonly Observer[] = [];
+  /** Those with contexts of their own, the innermost first. */
+  #surrounding: readonly Observer[] = [];
   readonly #watchers = new Set<Observer>();
   #flights = 0;
   /** Whether anybody listens to what happens on every call. */
@@ -161,8 +163,7 @@ export class Observers {
   /** Runs `work` within every observer's context, the first one outermost. */
   around<T>(scope: ObservedScope, work: () => Promise<T>): Promise<T> {
     let run = work;
-    for (const observer of this.#observers.toReversed()) {
-      if (observer.around === undefined) continue;
+    for (const observer of this.#surrounding) {
       const inner = run;
       run = () => observer.around?.(scope, inner) ?? inner();
     }
@@ -171,6 +172,7 @@ export class Observers {
 
   #set(observers: readonly Observer[]): void {
     this.#observers = observers;
+    this.#surrounding = observers.filter(({ around }) => around !== undefined).toReversed();
     this.active = observers.some((observer) => !this.#watchers.has(observer));
   }
 }

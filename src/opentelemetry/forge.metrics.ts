@@ -4,6 +4,7 @@ import type { ForgeAuthEvent } from '../observer.js';
 import { methodAttribute } from './http-attributes.js';
 import { Kept } from './kept.js';
 import { type MetricName, METRICS } from './metric-names.js';
+import { Tally } from './tally.js';
 
 /** Sets of attributes that are remembered. */
 const MAX_KINDS = 1_000;
@@ -21,8 +22,10 @@ export class ForgeMetrics {
   readonly #counters = new Map<MetricName, Counter>();
   readonly #histograms = new Map<MetricName, Histogram>();
   readonly #gauges: readonly [ObservableGauge, ObservableCallback][];
-  /** Attributes of what happens on every call, made once for each set of values. */
+  /** Attributes of calls, made once for each set of values. */
   readonly #attributes = new Kept<Attributes>(MAX_KINDS);
+  /** What every call with a held token adds to. */
+  readonly #served: Tally;
 
   constructor(meter: Meter, describe: () => ForgeAuthState) {
     for (const [name, { kind, unit, description }] of Object.entries(METRICS) as [
@@ -36,12 +39,15 @@ export class ForgeMetrics {
           meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: SECONDS } }),
         );
     }
+    this.#served = new Tally((count, attributes) => this.#count('forge_auth.token.served', attributes, count));
     const gauge = (name: MetricName, callback: ObservableCallback): [ObservableGauge, ObservableCallback] => {
       const { unit, description } = METRICS[name];
       return [meter.createObservableGauge(name, { unit, description }), callback];
     };
     this.#gauges = [
       gauge('forge_auth.token.expires_in', (result) => {
+        // The SDK asks observers before it collects what was counted.
+        this.#served.flush();
         for (const { name, token } of describe().services)
           if (token?.expiresInMs !== undefined) result.observe(token.expiresInMs / 1000, { service: name });
       }),
@@ -56,8 +62,9 @@ export class ForgeMetrics {
     for (const [instrument, callback] of this.#gauges) instrument.addCallback(callback);
   }
 
-  /** Observes no more gauges. */
+  /** Counts what is left, and observes no more gauges. */
   close(): void {
+    this.#served.flush();
     for (const [instrument, callback] of this.#gauges) instrument.removeCallback(callback);
   }
 
@@ -67,10 +74,7 @@ export class ForgeMetrics {
         this.#measure('forge_auth.call.duration', event.durationMs, this.#attributesOfCall(event));
         break;
       case 'token_served':
-        this.#count(
-          'forge_auth.token.served',
-          this.#attributes.get(`${event.service}\n${event.age}`, () => ({ ...serviceOf(event), age: event.age })),
-        );
+        this.#served.count(event.service, event.age);
         break;
       case 'token_request':
         this.#tokenRequest(event);
@@ -123,17 +127,19 @@ export class ForgeMetrics {
 
   #attributesOfCall(event: EventOf<'call'>): Attributes {
     const { service, outcome, method, status, code } = event;
-    return this.#attributes.get(`${service}\n${outcome}\n${method}\n${status}\n${code}`, () => ({
-      ...serviceOf(event),
-      outcome,
-      'http.request.method': methodAttribute(method),
-      ...statusOf(event),
-      ...(code === undefined ? undefined : { 'error.type': code }),
-    }));
+    return this.#attributes.get([service, outcome, method, status, code], () =>
+      Object.freeze({
+        ...serviceOf(event),
+        outcome,
+        'http.request.method': methodAttribute(method),
+        ...statusOf(event),
+        ...(code === undefined ? undefined : { 'error.type': code }),
+      }),
+    );
   }
 
-  #count(name: MetricName, attributes: Attributes): void {
-    this.#counters.get(name)?.add(1, attributes);
+  #count(name: MetricName, attributes: Attributes, count = 1): void {
+    this.#counters.get(name)?.add(count, attributes);
   }
 
   #measure(name: MetricName, durationMs: number, attributes: Attributes): void {

@@ -53,6 +53,12 @@ export class ForgeSpans {
     return isSpanContextValid(span.spanContext()) ? within() : work();
   }
 
+  /** Follows nothing any more: an async storage that is left enabled costs the whole process. */
+  close(): void {
+    this.#underWay.disable();
+    this.#flights.clear();
+  }
+
   record(event: ForgeAuthEvent): void {
     if (event.type === 'attempt') this.#sent();
     else if (event.type === 'call') this.#endCall(event);
@@ -75,7 +81,7 @@ export class ForgeSpans {
   #start(scope: ObservedScope): Span {
     const { kind, service, method, origin, cause, grant, step } = scope;
     if (kind === 'call') {
-      const { name, attributes } = this.#callSpans.get(`${service}\n${method}\n${origin}`, () => callSpanOf(scope));
+      const { name, attributes } = this.#callSpans.get([service, method, origin], () => callSpanOf(scope));
       return this.#tracer.startSpan(name, { kind: SpanKind.INTERNAL, attributes });
     }
     return this.#tracer.startSpan('forge_auth.token_request', {

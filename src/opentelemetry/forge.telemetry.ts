@@ -41,6 +41,7 @@ export class ForgeTelemetry implements Telemetry {
     return () => {
       leave();
       measured.close();
+      spans.close();
     };
   }
 }

@@ -69,6 +69,11 @@ async function boot(service: ForgeServiceOptions = orders(), clock?: FakeClock):
 
 const named = (name: string): ReadableSpan[] => otel.spans.filter((span) => span.name === name);
 
+const served = async (): Promise<unknown> => (await otel.points()).get('forge_auth.token.served')?.points;
+const freshly = (value: number) => [{ attributes: { service: 'orders', age: 'fresh' }, value }];
+const standalone = () =>
+  createForgeClient(orders(), { telemetry: new ForgeTelemetry({ meterProvider: otel.meterProvider }) });
+
 describe('metrics', () => {
   it('count token requests, served tokens, rejections and calls, and measure how long they take', async () => {
     const client = (await boot()).client('orders');
@@ -148,6 +153,29 @@ describe('metrics', () => {
     app = undefined;
     const before = (await otel.points()).get('forge_auth.call.duration')?.points;
     expect(before?.[0]?.value).toBe(1);
+  });
+});
+
+describe('served tokens', () => {
+  it('add up over applications on one meter provider, and over collections', async () => {
+    await using one = standalone();
+    await using other = standalone();
+    // The first call of each waits for a token.
+    for (const client of [one, other, one, other, one, one]) await client.get('/');
+    expect(await served()).toEqual(freshly(4));
+    for (const client of [one, other, other]) await client.get('/');
+    expect(await served()).toEqual(freshly(7));
+    expect(await served()).toEqual(freshly(7));
+  });
+
+  it('stay counted when their application has closed before they were collected', async () => {
+    const closed = standalone();
+    for (let call = 0; call < 4; call += 1) await closed.get('/');
+    await closed.close();
+    expect(await served()).toEqual(freshly(3));
+    await using next = standalone();
+    for (let call = 0; call < 4; call += 1) await next.get('/');
+    expect(await served()).toEqual(freshly(6));
   });
 });
 

@@ -39,8 +39,8 @@ export class SlotObserver {
   }
 
   served(age: 'fresh' | 'due' | 'leeway'): void {
-    const { observer } = this.#scope;
-    if (observer.active) observer.emit({ type: 'token_served', ...this.#now(), age });
+    const { observer, clock, serviceName: service } = this.#scope;
+    if (observer.active) observer.emit({ type: 'token_served', at: clock.now(), service, age });
   }
 
   /** Tells how long a caller waited for a flight. */
