@@ -13,7 +13,7 @@ import { threeSteps } from './stories/three-steps.story.js';
 import { Visitors } from './stories/visitors.js';
 import { startWorld, type World } from './upstream/world.js';
 
-/** In the order in which they are told: the first meets an app that has no token yet. */
+/** Stories, in the order in which they run: the first meets an app that has no token yet. */
 const STORIES: readonly Story[] = [
   oneTokenRequest,
   revokedToken,

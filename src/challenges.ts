@@ -4,7 +4,7 @@ export interface Challenge {
   readonly scheme: string;
   /** Names are lower-case; of a name that comes twice the first counts. */
   readonly params: Readonly<Record<string, string>>;
-  /** What stands in place of parameters: `Negotiate YII…`. */
+  /** Text in place of parameters: `Negotiate YII…`. */
   readonly token68?: string;
 }
 

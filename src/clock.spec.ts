@@ -52,7 +52,7 @@ describe('systemClock', () => {
 });
 
 describe('sleep', () => {
-  it('waits as long as it is told', async () => {
+  it('sleeps for the given time', async () => {
     const clock = new ManualClock();
     let awake = false;
     const sleeping = sleep(clock, 500).finally(() => {

@@ -82,7 +82,7 @@ describe('errors', () => {
 });
 
 describe('HttpStatusError', () => {
-  it('answers what the service said, and never prints it', () => {
+  it('returns what the service answered, and never prints it', () => {
     const error = new HttpStatusError('GET https://x/ answered 503.', answer);
     expect([error.status, error.headers, error.data]).toEqual([503, answer.headers, answer.data]);
     const shown = [inspect(error, { depth: 10, showHidden: true }), JSON.stringify(error), String(error), error.stack];

@@ -30,12 +30,12 @@ export type ForgeAuthErrorCode =
   | 'FORGE_AUTH_CIRCUIT_OPEN'
   | 'FORGE_AUTH_CLIENT_CLOSED';
 
-/** What every error of this package can be made with. */
+/** Options of every error of this package. */
 export interface ForgeAuthErrorOptions {
   code?: ForgeAuthErrorCode;
   /** Name of the service whose call failed. */
   serviceName?: string;
-  /** What happened underneath. Anything but an error of this package is copied without its message and data. */
+  /** Cause of the error. Anything but an error of this package is copied without its message and data. */
   cause?: unknown;
 }
 
@@ -81,10 +81,10 @@ export class ConfigurationError extends ForgeAuthError {
   }
 }
 
-/** Marks the errors of every copy of the package that say that no credential could be had. */
+/** Marks the errors of every copy of the package that say that no credential could be obtained. */
 const AUTHENTICATION_ERROR = Symbol.for('nestjs-forge-auth.AuthenticationError');
 
-/** What an {@link AuthenticationError} can be made with. */
+/** Options of an {@link AuthenticationError}. */
 export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
   /** Name of the pipeline step that failed. */
   step?: string;
@@ -92,18 +92,18 @@ export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
   error?: string;
   /** HTTP status of the token endpoint's answer. */
   status?: number;
-  /** Whether a later attempt may succeed where this one failed. @default true for a status of 408, 425, 429 and 5xx */
+  /** True when a later attempt may succeed after this failure. @default true for a status of 408, 425, 429 and 5xx */
   transient?: boolean;
   /** How long the token endpoint asked to be left alone, in milliseconds. */
   retryAfterMs?: number;
   /** Names of the pipeline steps that were tried, the one that was wanted first. */
   chain?: readonly string[];
-  /** Whose token it was, hashed: see {@link AuthenticationError.subject}. */
+  /** Owner of the token, hashed: see {@link AuthenticationError.subject}. */
   subject?: string;
 }
 
 /**
- * No credential could be had, so the call was not sent.
+ * No credential could be obtained, so the call was not sent.
  *
  * `error` and `errorDescription` are the token endpoint's own words (RFC 6749 §5.2), kept only where they are of the
  * form the RFC prescribes.
@@ -141,7 +141,7 @@ export class AuthenticationError extends ForgeAuthError {
     return this.#errorDescription;
   }
 
-  /** Whether a later attempt may succeed where this one failed. */
+  /** True when a later attempt may succeed where this one failed. */
   get transient(): boolean {
     return this.#transient;
   }
@@ -170,7 +170,7 @@ export class TokenRefreshError extends AuthenticationError {
 /**
  * The service answered a status outside `validateStatus`.
  *
- * `status`, `headers` and `data` are getters: printing or serialising the error never shows what the service said.
+ * `status`, `headers` and `data` are getters: printing or serialising the error never shows the service's answer.
  */
 export class HttpStatusError extends ForgeAuthError {
   readonly #answer: HttpStatusAnswer;
@@ -185,7 +185,7 @@ export class HttpStatusError extends ForgeAuthError {
   }
 
   /**
-   * What the service asks for, parsed from `WWW-Authenticate`: an error, a scope, claims.
+   * Challenge of the service, parsed from `WWW-Authenticate`: an error, a scope, claims.
    * @see [RFC 9110 §11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1), [RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)
    */
   get challenges(): readonly Challenge[] {
@@ -202,31 +202,31 @@ export class HttpStatusError extends ForgeAuthError {
   }
 }
 
-/** What the service answered. */
+/** Answer of the service. */
 export interface HttpStatusAnswer {
   status: number;
   headers: Readonly<Record<string, string | string[]>>;
   data: unknown;
 }
 
-/** What had come of an answer when its body failed. */
+/** Part of an answer that was received when its body failed. */
 export interface AnswerHead {
   status: number;
   statusText?: string | undefined;
   headers: Readonly<Record<string, string | string[]>>;
 }
 
-/** What an error of an answer's body can be made with. */
+/** Options of an error of an answer's body. */
 export interface BodyErrorOptions extends ForgeAuthErrorOptions {
   /** The answer whose body failed. */
   answer?: AnswerHead | undefined;
 }
 
-/** What a {@link ConnectionError} can be made with. */
+/** Options of a {@link ConnectionError}. */
 export interface ConnectionErrorOptions extends BodyErrorOptions {
-  /** Whether it is certain that nothing was sent (refused, not resolved). @default false */
+  /** True when it is certain that nothing was sent (refused, not resolved). @default false */
   nothingSent?: boolean;
-  /** Whether the connection was kept from an earlier request, and closed before a byte of the answer. @default false */
+  /** True when the connection, kept from an earlier request, closed before a byte of the answer. @default false */
   staleConnection?: boolean;
 }
 
@@ -250,14 +250,14 @@ export class ConnectionError extends ForgeAuthError {
   }
 
   /**
-   * Whether the connection was kept from an earlier request, and closed before a byte of the answer came: most likely the
-   * server had closed it as the request was written.
+   * True when the connection was kept from an earlier request, and closed before a byte of the answer: most likely the
+   * server closed it as the request was written.
    */
   get staleConnection(): boolean {
     return this.#staleConnection;
   }
 
-  /** Whether it is certain that the request never reached a server: then even a POST may be sent again. */
+  /** True when it is certain that the request never reached a server: then even a POST may be sent again. */
   get nothingSent(): boolean {
     return this.#nothingSent;
   }
@@ -331,12 +331,12 @@ export class ClientClosedError extends ForgeAuthError {
   }
 }
 
-/** Whether `error` is one of this package's, also across two copies of the package. */
+/** Checks whether `error` is one of this package's, also across two copies of the package. */
 export function isForgeAuthError(error: unknown): error is ForgeAuthError {
   return error instanceof ForgeAuthError || codeOf(error)?.startsWith('FORGE_AUTH_') === true;
 }
 
-/** Whether `error` says that no credential could be had, also across two copies of the package. */
+/** Checks whether `error` says that no credential could be obtained, also across two copies of the package. */
 export function isAuthenticationError(error: unknown): error is AuthenticationError {
   return isForgeAuthError(error) && AUTHENTICATION_ERROR in error;
 }

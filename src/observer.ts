@@ -11,7 +11,7 @@ export type TokenRequestCause = 'missing' | 'expired' | 'window' | 'rejection' |
  */
 export type ForgeAuthEvent = { readonly at: number; readonly service: string | undefined } & (
   | {
-      /** One flight ended: a token was obtained from the issuer, or from another process that had obtained it. */
+      /** One flight ended: a token was obtained from the issuer, or from another process that obtained it before. */
       readonly type: 'token_request';
       /** The flight's number, as its {@link ObservedScope} has it. */
       readonly flight?: number;
@@ -21,9 +21,9 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
       readonly grant: string;
       /** Pipelines: the step's name. */
       readonly step?: string;
-      /** Whether a call asked with parameters of its own (a scope, a subject): it is not the service's usual token. */
+      /** True when a call asked with parameters of its own (a scope, a subject): not for the service's usual token. */
       readonly perCall?: boolean;
-      /** Whether another process obtained it. */
+      /** True when another process obtained it. */
       readonly shared: boolean;
       readonly durationMs: number;
       readonly expiresAt?: number;
@@ -90,7 +90,7 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
     }
 );
 
-/** What runs inside an {@link Observer.around}. */
+/** Work that runs inside an {@link Observer.around}. */
 export interface ObservedScope {
   readonly kind: 'call' | 'token_request';
   readonly service: string | undefined;
@@ -117,7 +117,7 @@ export interface Observer {
 
 /**
  * The observers of one application. Costs nothing while nobody listens: callers ask `active` before they make an event
- * of what happens on every call. What is rare (a token request, a rejection, a state that changes) is told without asking.
+ * of what happens on every call. Rare events (a token request, a rejection, a state change) are reported unasked.
  */
 export class Observers {
   #observers: readonly Observer[] = [];
@@ -125,7 +125,7 @@ export class Observers {
   #surrounding: readonly Observer[] = [];
   readonly #watchers = new Set<Observer>();
   #flights = 0;
-  /** Whether anybody listens to what happens on every call. */
+  /** True when anybody listens to what happens on every call. */
   active = false;
 
   /** Adds an observer; returns a function that takes it off again. */

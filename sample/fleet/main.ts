@@ -12,7 +12,7 @@ import { storeOutage } from './stories/store-outage.story.js';
 import { startFleetWorld } from './world.js';
 
 const PROCESSES = 4;
-/** In the order in which they are told: the first meets a fleet that has no token yet. */
+/** Stories, in the order in which they run: the first meets a fleet that has no token yet. */
 const STORIES: readonly FleetStory[] = [coldStart, severalExpiries, revokedUnderLoad, killedHolder, storeOutage];
 
 const interrupted = new Promise<'interrupted'>((resolve) => {

@@ -5,7 +5,7 @@ import { bearerToken, type ProtectedApi, startProtectedApi } from '../upstream/p
 /** So short that a story sees several of them. */
 export const PRICES_LIFETIME_S = 2;
 
-/** What the fleet calls, where the calls are counted. */
+/** Services that the fleet calls, where the calls are counted. */
 export interface FleetWorld {
   readonly issuer: AuthorizationServer;
   readonly orders: ProtectedApi;

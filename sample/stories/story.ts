@@ -8,7 +8,7 @@ export interface Scene {
   readonly world: World;
   /** The app's callers. */
   readonly visitors: Visitors;
-  /** What is to be shown. */
+  /** Claims to be shown. */
   readonly claims: Claims;
 }
 

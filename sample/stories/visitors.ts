@@ -30,7 +30,7 @@ export class Visitors {
     return tally((await Promise.all(Array.from({ length: callers }, calling))).flat());
   }
 
-  /** Whether the app served the call. */
+  /** Returns whether the app served the call. */
   async #visit(path: string): Promise<boolean> {
     try {
       const response = await fetch(this.#origin + path);

@@ -9,7 +9,7 @@ export const CALENDAR_CLIENT = { id: 'calendar-app', secret: randomBytes(24).toS
 /** A running issuer of accounts, where people sign in. */
 export interface AccountIssuer {
   readonly issuer: string;
-  /** Whether an access token is good at this moment. */
+  /** Checks whether an access token is good at this moment. */
   isValid(accessToken: string): Promise<boolean>;
   forget(): void;
   close(): Promise<void>;

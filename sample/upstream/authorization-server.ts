@@ -12,7 +12,7 @@ export interface AuthorizationServer {
   /** When they came, in epoch milliseconds, oldest first. */
   tokenRequestTimes(client: ClientName): readonly number[];
   forget(): void;
-  /** Whether an access token is good at this moment. */
+  /** Checks whether an access token is good at this moment. */
   isValid(accessToken: string): Promise<boolean>;
   /** Ends the life of an access token, as an operator does at the console. */
   revoke(accessToken: string): Promise<void>;

@@ -17,7 +17,7 @@ export const USER = { name: 'bookkeeper', password: secret() } as const;
 /** The key that the weather service wants. */
 export const API_KEY = secret();
 
-/** What the app shows the issuer of device tokens. */
+/** Secret that the app shows the issuer of device tokens. */
 export const PROFILE_SECRET = secret();
 
 /** The device that the issuer of device tokens knows. */

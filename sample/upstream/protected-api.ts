@@ -22,7 +22,7 @@ export interface ProtectedApi {
   close(): Promise<void>;
 }
 
-/** What makes one API different from another. */
+/** Options that make one API different from another. */
 export interface ProtectedApiOptions {
   /** Reads the credential from a request. */
   credentialOf(request: IncomingMessage): string | undefined;

@@ -1,7 +1,7 @@
 import type { ForgeAuthEvent, Observer } from '../observer.js';
 import type { FailureState, RenewalState } from './state.js';
 
-/** What is remembered of one service. */
+/** Activity that is remembered of one service. */
 export interface ServiceActivity {
   lastRenewal?: RenewalState;
   lastFailure?: FailureState;

@@ -33,7 +33,7 @@ import { revealsByDefault } from '../redaction/own-cause.js';
  */
 export class ForgeAuthApplication {
   readonly #host: Host;
-  /** Who listens to what happens in this application. */
+  /** Listeners to what happens in this application. */
   readonly observer = new Observers();
   readonly #activity = new Activity();
   readonly #detach: (() => void)[] = [];
@@ -99,7 +99,7 @@ export class ForgeAuthApplication {
     return this.#entry(name).manager;
   }
 
-  /** Whether a service has tokens; one that is declared later may have. */
+  /** Checks whether a service has tokens; one that is declared later may have. */
   hasTokens(name: string): boolean {
     return this.#entry(name).hasTokens;
   }
@@ -119,7 +119,7 @@ export class ForgeAuthApplication {
     this.#detach.push(telemetry.attach(this));
   }
 
-  /** What every service is doing. Holds no secret. */
+  /** Returns the state of every service. Holds no secret. */
   describe(): ForgeAuthState {
     const at = this.#runtime.clock.now();
     const declared = [...this.#entries.values()].filter(({ options }) => options !== undefined);
@@ -144,7 +144,7 @@ export class ForgeAuthApplication {
       await Promise.all(this.#storages.map((storage) => storage.prepare()));
   }
 
-  /** Gets the tokens of services that ask for it; one that fails is told in the log, and tried again by the first call. */
+  /** Obtains the tokens of services that ask for it; a failure is logged, and the first call tries again. */
   async warmUp(): Promise<void> {
     await Promise.allSettled([...this.#entries.values()].map((entry) => entry.warmUp()));
   }

@@ -10,10 +10,10 @@ import { ownOptions } from '../option-check/own-options.js';
 
 type AuthMember = Authenticator | TokenAuthOptions;
 
-/** Who authenticates a service's calls. */
+/** Authentication of a service's calls. */
 export interface ResolvedAuth {
   readonly authenticator: Authenticator | false;
-  /** Whether calls may ask for tokens of their own: `{ scope }`. */
+  /** True when calls may ask for tokens of their own: `{ scope }`. */
   readonly usesTokens: boolean;
 }
 
@@ -64,7 +64,7 @@ function takesTokenRequest(auth: AuthMember): boolean {
   return !isAuthenticator(auth) || auth.takesTokenRequest === true;
 }
 
-/** Whether `auth` has token options in it, a manager of which can be injected. */
+/** Checks whether `auth` has token options in it, a manager of which can be injected. */
 export function hasTokenOptions(auth: ForgeServiceOptions['auth']): boolean {
   if (auth instanceof CompositeAuth) return auth.members.some((member) => hasTokenOptions(member as AuthMember));
   return typeof auth === 'object' && auth !== null && !isAuthenticator(auth);

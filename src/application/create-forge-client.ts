@@ -12,7 +12,7 @@ import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** What a client outside Nest may share with others. */
+/** Options that a client outside Nest may share with others. */
 export interface ForgeClientOptions {
   /** Where tokens are kept. @default a bounded memory of its own */
   storage?: TokenStorage | GetSet;
@@ -22,7 +22,7 @@ export interface ForgeClientOptions {
   logger?: ForgeLogger;
   /** Measures and traces the client: `new ForgeTelemetry()` of `nestjs-forge-auth/opentelemetry`. */
   telemetry?: Telemetry;
-  /** Whether errors of the app's own code are shown with their messages. @default `process.env.NODE_ENV !== 'production'` */
+  /** Shows errors of the app's own code with their messages. @default `process.env.NODE_ENV !== 'production'` */
   revealCauses?: boolean;
 }
 

@@ -8,7 +8,7 @@ import type { PipelineState, ServiceState, TokenState } from './state.js';
 /** Characters of a fingerprint that are shown. */
 const SHOWN_FINGERPRINT = 8;
 
-/** What a service is doing. @param now epoch milliseconds */
+/** Returns the state of a service. @param now epoch milliseconds */
 export function describeService(entry: ServiceRuntime, activity: Readonly<ServiceActivity>, now: number): ServiceState {
   const { name, core, tokens, pipeline } = entry;
   const base = core?.service.base?.href ?? entry.baseUrl;

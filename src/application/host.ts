@@ -6,21 +6,21 @@ import type { TokenStorage } from '../storage/token-storage.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 
-/** What an application gives its services: in Nest the injector, outside of it nothing. */
+/** Access to what an application gives its services: in Nest the injector, outside of it nothing. */
 export interface Host {
   readonly logger: ForgeLogger;
   readonly clock?: Clock;
-  /** Whether the application is there for one client, and ends with it. */
+  /** True when the application is there for one client, and ends with it. */
   readonly endsWithClient?: boolean;
   /** An instance of a class, or what an injection token stands for. */
   instantiate<T>(type: unknown, what: string): Promise<T>;
   /** The storage that an option stands for. */
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
-  /** What a test has put in the place of a service's manager, if anything. */
+  /** Returns what a test has put in the place of a service's manager, if anything. */
   overridingTokens?(name: string, ours: TokenManager): unknown;
 }
 
-/** What the tokens of an application's services share. */
+/** Parts of an application that the tokens of its services share. */
 export interface ApplicationScope {
   readonly runtime: Runtime;
   readonly rootOptions: ForgeAuthOptions;
@@ -28,7 +28,7 @@ export interface ApplicationScope {
   readonly storage: GuardedStorage | undefined;
 }
 
-/** What resolving a service's options needs of its application. */
+/** Parts of the application that resolving a service's options needs. */
 export interface ServiceContext extends Pick<
   Runtime,
   'clock' | 'logger' | 'observer' | 'revealCauses' | 'instantiate'

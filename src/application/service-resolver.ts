@@ -124,7 +124,7 @@ function poolOf(
   return pool;
 }
 
-/** What a service always sends may be a key of its own, unless it is a plain word. */
+/** Notes the values that a service always sends: each may be a key of its own, unless it is a plain word. */
 function noteSecrets(headers: HttpHeaders, params: ForgeServiceOptions['params']): void {
   const values = [...Object.values(headers), ...Object.values(params ?? {})].flat();
   for (const value of values)

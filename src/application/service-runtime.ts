@@ -22,11 +22,11 @@ import type { TokenSource } from '../token/token-source.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** What a service has of its application. */
+/** Parts of its application that a service uses. */
 export interface ServiceSurroundings extends ApplicationScope {
   /** The storage that an option stands for. */
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
-  /** What a test has put in the place of a service's manager, if anything. */
+  /** Returns what a test has put in the place of a service's manager, if anything. */
   overridingTokens(name: string, ours: TokenManager): unknown;
   /** Names of the services that are declared. */
   names(): string[];
@@ -59,7 +59,7 @@ export class ServiceRuntime implements ServiceHandle {
   #tokenOptions: TokenAuthOptions | undefined;
   /** A manager that the app made, and will close. */
   #externalManager: TokenManager | undefined;
-  /** What a test has put in the place of the manager. */
+  /** Replacement that a test has put in the place of the manager. */
   #override: unknown;
   /** Managers of further token options: members of a composite. */
   readonly #furtherManagers: TokenManager[] = [];
@@ -100,12 +100,12 @@ export class ServiceRuntime implements ServiceHandle {
     return this.#options?.baseUrl;
   }
 
-  /** What is injected; one of a service without tokens throws when it is used. */
+  /** Manager that is injected; one of a service without tokens throws when it is used. */
   get manager(): TokenManager {
     return (this.#override as TokenManager | undefined) ?? this.#manager;
   }
 
-  /** What the client's own tokens are from, whatever is injected. */
+  /** Manager of the client's own tokens, whatever is injected. */
   get #manager(): TokenManager {
     return this.#override === undefined ? (this.#externalManager ?? this.#ownTokens) : this.#ownTokens;
   }
@@ -115,7 +115,7 @@ export class ServiceRuntime implements ServiceHandle {
   }
 
   /**
-   * Whether the service has tokens to manage: told by its options until it is opened. One that is not declared yet may
+   * True when the service has tokens to manage, judged by its options until it is opened. One not declared yet may
    * have.
    */
   get hasTokens(): boolean {
@@ -146,7 +146,7 @@ export class ServiceRuntime implements ServiceHandle {
     await Promise.all(this.#furtherManagers.map((manager) => manager.ready()));
   }
 
-  /** What its tokens are from, as far as it was opened; one that it shares with another service among them. */
+  /** Sources of its tokens, as far as it was opened; one that it shares with another service among them. */
   get sources(): readonly TokenSource[] {
     return [this.#manager, ...this.#furtherManagers].flatMap(({ source }) => source ?? []);
   }

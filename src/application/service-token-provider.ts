@@ -7,7 +7,7 @@ import type { CallbackSource } from '../providers/sign-in/callback.js';
 import type { BoundTokenProvider, TokenProvider, TokenRequestContext } from '../token/token-provider.js';
 import type { Token } from '../token/token.js';
 
-/** What a provider that people sign in to can do. */
+/** Methods of a provider that people sign in to. */
 export interface SignInProvider extends TokenProvider {
   authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn>;
   handleCallback(url: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn>;

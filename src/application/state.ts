@@ -5,7 +5,7 @@ import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { StorageState } from '../storage/guarded-storage.js';
 
 /**
- * What the services of an application are doing. Plain data: safe to print, to serialise and to show.
+ * State of the services of an application. Plain data: safe to print, to serialise and to show.
  *
  * Instants are in epoch milliseconds by the application's clock.
  */
@@ -17,7 +17,7 @@ export interface ForgeAuthState {
   readonly storages: readonly StorageState[];
 }
 
-/** What one service is doing. */
+/** State of one service. */
 export interface ServiceState {
   readonly name: string;
   /** Where it is, without a path. Left out where it has no base URL. */
@@ -32,7 +32,7 @@ export interface ServiceState {
 
 /** The token that calls of a service carry. */
 export interface TokenState {
-  /** Whether this process holds one that has not run out. It may know of none yet and find one in storage. */
+  /** True when this process holds one that has not run out. It may know of none yet and find one in storage. */
   readonly held: boolean;
   /** Start of its fingerprint: tells tokens apart, and shows nothing. */
   readonly fingerprint?: string;
@@ -56,7 +56,7 @@ export interface RenewalState {
   readonly cause: TokenRequestCause;
   /** A registered grant type, or `custom`. */
   readonly grant: string;
-  /** Whether another process obtained it. */
+  /** True when another process obtained it. */
   readonly shared: boolean;
   readonly durationMs: number;
 }
@@ -66,7 +66,7 @@ export interface FailureState {
   readonly at: number;
   readonly cause: TokenRequestCause;
   readonly code?: ForgeAuthErrorCode;
-  /** Whether a token was obtained since. */
+  /** True when a token was obtained since. */
   readonly recovered: boolean;
 }
 

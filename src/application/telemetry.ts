@@ -1,10 +1,10 @@
 import type { Observers } from '../observer.js';
 import type { ForgeAuthState } from './state.js';
 
-/** What a {@link Telemetry} sees of an application. */
+/** View of an application that a {@link Telemetry} has. */
 export interface ObservedApplication {
   readonly observer: Observers;
-  /** What every service is doing. */
+  /** Returns the state of every service. */
   describe(): ForgeAuthState;
 }
 

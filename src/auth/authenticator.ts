@@ -8,7 +8,7 @@ import type { TokenRequest } from '../token/token-provider.js';
 export interface AuthenticatedRequest extends HttpRequest {
   /** Name of the service that is called. */
   readonly serviceName: string;
-  /** What the call asks of its token. */
+  /** Parameters that the call asks of its token. */
   readonly tokenRequest: TokenRequest | undefined;
   /** Stands for the whole call, replays included: a place to hang what is known of it. */
   readonly call: object;
@@ -20,17 +20,17 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly replays: number;
   /** Headers that stay away: the call wants them left out, or brought them itself and a redirect has dropped them. */
   readonly withheld?: ReadonlySet<string> | undefined;
-  /** Whether it can be sent once more: not with a body that can be read only once. */
+  /** True when it can be sent once more: not with a body that can be read only once. */
   readonly replayable: boolean;
   /**
-   * What an authenticator knows of the rejection that it has just judged, in words that follow the status in the error's
+   * Reason of the rejection that an authenticator has just judged, in words that follow the status in the error's
    * message. Never a part of the answer or of a credential.
    */
   rejection?: string | undefined;
 }
 
 /**
- * What an answer says of the credential that its request carried.
+ * Verdict of an answer on the credential that its request carried.
  *
  * - `accepted`: nothing against it;
  * - `resend`: the request is worth sending again as things stand now, nothing was renewed for it: a nonce was learned, a
@@ -49,10 +49,10 @@ export type CredentialVerdict = 'accepted' | 'resend' | 'replaced' | 'rejected';
 export interface Authenticator {
   /**
    * Changes `request.headers` or `request.url`.
-   * @throws {AuthenticationError} when there is no credential to be had: the request is not sent
+   * @throws {AuthenticationError} when no credential can be obtained: the request is not sent
    */
   authenticate(request: AuthenticatedRequest): void | Promise<void>;
-  /** Whether this authenticator is meant for the request. Asked by {@link CompositeAuth}. @default always */
+  /** Checks whether this authenticator is meant for the request. Asked by {@link CompositeAuth}. @default always */
   appliesTo?(request: AuthenticatedRequest): boolean;
   /**
    * Judges every answer to a request that this authenticator wrote, by whatever it likes: `retry` only bounds the
@@ -66,9 +66,9 @@ export interface Authenticator {
   onRejected?(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean>;
   /** When a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
   readonly retry?: AuthRetryStrategy | undefined;
-  /** Whether calls may say what they ask of its token: `auth: { subject }`. @default false */
+  /** True when calls may say what they ask of its token: `auth: { subject }`. @default false */
   readonly takesTokenRequest?: boolean | undefined;
-  /** Whether it signs the request as it stands: {@link CompositeAuth} calls it after those that change it. @default false */
+  /** Signs the request as it stands: {@link CompositeAuth} calls it after those that change it. @default false */
   readonly signsRequest?: boolean | undefined;
   /** Lower-case names of the headers that are written. A call that sets one of them itself is left alone. */
   readonly credentialHeaders?: readonly string[] | undefined;
@@ -77,7 +77,7 @@ export interface Authenticator {
 /** A credential, or a function that reads it for each request. */
 export type CredentialSource = string | (() => string | Promise<string>);
 
-/** Whether `value` can authenticate requests. */
+/** Checks whether `value` can authenticate requests. */
 export function isAuthenticator(value: unknown): value is Authenticator {
   return typeof (value as Partial<Authenticator> | undefined)?.authenticate === 'function';
 }

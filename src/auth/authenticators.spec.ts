@@ -126,7 +126,7 @@ describe('BasicAuth', () => {
 });
 
 describe('ApiKeyAuth', () => {
-  it('writes X-API-Key, or the header that it is told', async () => {
+  it('writes X-API-Key, or another header when one is named', async () => {
     expect((await authenticated(new ApiKeyAuth('k'))).headers).toEqual({ 'x-api-key': 'k' });
     const named = new ApiKeyAuth('k', { headerName: 'Ocp-Apim-Subscription-Key' });
     expect((await authenticated(named)).headers).toEqual({ 'ocp-apim-subscription-key': 'k' });

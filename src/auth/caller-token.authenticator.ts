@@ -5,7 +5,7 @@ import { currentCaller } from './caller.js';
 /** Options of {@link CallerTokenAuth}. */
 export interface CallerTokenAuthOptions {
   /**
-   * Whether a request goes out without a credential where there is no caller, or none with a token.
+   * Sends a request without a credential where there is no caller, or none with a token.
    * @default false: then it fails, and nothing is sent
    */
   optional?: boolean;

@@ -40,7 +40,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     this.#all = strategy === 'all';
   }
 
-  /** What the composite was made of. */
+  /** Members that the composite was made of. */
   get members(): readonly Member[] {
     return this.#members;
   }
@@ -97,7 +97,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
   }
 }
 
-/** What signs the request must see it as it is sent. */
+/** Moves authenticators that sign to the end: they must see the request as it is sent. */
 function signersLast(members: readonly Authenticator[]): readonly Authenticator[] {
   return members.toSorted((a, b) => Number(a.signsRequest ?? false) - Number(b.signsRequest ?? false));
 }

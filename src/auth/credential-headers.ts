@@ -7,12 +7,12 @@ interface Carrier {
   readonly withheld?: ReadonlySet<string> | undefined;
 }
 
-/** Whether the call has its own word on a header that `authenticator` writes: its credential, or that there be none. */
+/** Checks whether the call itself sets a header that `authenticator` writes, or says that there be none. */
 export function isTaken({ credentialHeaders }: Authenticator, { headers, withheld }: Carrier): boolean {
   return credentialHeaders?.some((name) => headers[name] !== undefined || withheld?.has(name) === true) ?? false;
 }
 
-/** Whether there is nothing in a header but blanks. */
+/** Checks whether a header holds nothing but blanks. */
 export function isBlank(value: string | readonly string[] | undefined): boolean {
   return value !== undefined && [value].flat().every((text) => text.trim() === '');
 }

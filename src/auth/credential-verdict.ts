@@ -28,7 +28,7 @@ export async function waitBeforeReplay(strategy: AuthRetryStrategy, request: Aut
   if (delayMs > 0) await sleep(clock, delayMs, request.callSignal);
 }
 
-/** Whether `strategy` allows the request one more replay. */
+/** Checks whether `strategy` allows the request one more replay. */
 export function mayReplay(strategy: AuthRetryStrategy, { replays, replayable }: AuthenticatedRequest): boolean {
   return replayable && replays < strategy.maxRetries;
 }

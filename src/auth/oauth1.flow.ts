@@ -15,7 +15,7 @@ import { resolveSigning } from './oauth1/signing-options.js';
 import { type TokenAsk, TokenEndpoint } from './oauth1/token-endpoint.js';
 import { type OAuth1UserToken, UserTokens } from './oauth1/user-tokens.js';
 
-/** What a call of {@link OAuth1Flow} may bring along. */
+/** Options of one call of {@link OAuth1Flow}. */
 export interface OAuth1FlowCall {
   /** Further parameters, such as a scope: of a POST in its form, of a GET in its query. Signed. */
   extraParams?: Readonly<Record<string, string>>;

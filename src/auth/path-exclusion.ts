@@ -29,7 +29,7 @@ const ENCODED_CHARACTER =
   /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}/gi;
 
 /**
- * What `%2F` and `%5C` are decoded to: halves of surrogate pairs, which no other encoded text decodes to.
+ * Characters that `%2F` and `%5C` are decoded to: halves of surrogate pairs, which no other encoded text decodes to.
  * So they match each other, and never a slash.
  */
 const ENCODED_SLASH: Readonly<Record<string, string>> = Object.freeze({ '/': '\uD800', '\\': '\uD801' });

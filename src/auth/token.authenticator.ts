@@ -47,7 +47,7 @@ export interface TokenAuthPlacement {
   stepUpScopes?: readonly string[];
 }
 
-/** What happened to the token of a call. */
+/** Rejection of the token of a call. */
 interface Rejection {
   /** An answer with the same status is one, too, even where the strategy looks at first answers only. */
   readonly status: number;
@@ -98,9 +98,9 @@ export class TokenAuth implements Authenticator {
   /** Which token went out with which request: a rejection names the token, and the handle that it is from. */
   readonly #sent = new WeakMap<AuthenticatedRequest, SentToken>();
   readonly #stepUpScopes: readonly string[];
-  /** What calls ask for since their service named the scopes that it needs. */
+  /** Token requests of calls since their service named the scopes that it needs. */
   readonly #stepUps = new WeakMap<object, TokenRequest>();
-  /** Calls that had a rejection. */
+  /** Calls that were rejected. */
   readonly #rejections = new WeakMap<object, Rejection>();
 
   /** @throws {ConfigurationError} when an option is malformed */
@@ -149,7 +149,7 @@ export class TokenAuth implements Authenticator {
     return this.#judge(rejected, sent, response, request);
   }
 
-  /** Whether the service named scopes that it may ask for: the call asks for a token of these from now on. */
+  /** Checks whether the service named scopes that may be asked for: the call asks for a token of these from now on. */
   #stepsUp({ headers }: ForgeResponse, request: AuthenticatedRequest): boolean {
     const asked = challengeWith('insufficient_scope', headers['www-authenticate'])?.params['scope'];
     const wanted = scopes(asked ?? '');
@@ -182,7 +182,7 @@ export class TokenAuth implements Authenticator {
       sent.handle.recordOutcome(sent.token, false);
       refusing.refusedFresh(resource);
     } else if (replays || refusing.suspect(resource)) {
-      // The issuer has no other token, or the one that it had was refused as the one before.
+      // The issuer has no other token, or the one that it returned was refused as the one before.
       refusing.refusedFresh(resource);
       sent.handle.recordOutcome(sent.token, false);
     } else {
@@ -198,7 +198,7 @@ export class TokenAuth implements Authenticator {
 
   /**
    * Renews once per call; and once more where the first replacement was at hand, and may have been revoked long ago.
-   * @returns undefined where there is no other token to be had
+   * @returns undefined where no other token can be obtained
    */
   async #replace(
     { handle, token }: SentToken,
@@ -225,7 +225,7 @@ export class TokenAuth implements Authenticator {
 }
 
 /**
- * Whether an answer shows that the token was accepted. An error need not have come from where tokens are looked at: only
+ * Checks whether an answer shows that the token was accepted. An error need not come from where tokens are read: only
  * after a rejection does it tell that the next token fared better.
  */
 function isProof(status: number, before?: Rejection): boolean {
@@ -233,7 +233,7 @@ function isProof(status: number, before?: Rejection): boolean {
   return before?.replacement !== undefined && status < 500 && status !== 429;
 }
 
-/** What is asked for, whatever its query says. */
+/** Returns the method and URL of a request, whatever its query says. */
 function resourceOf({ method, url }: AuthenticatedRequest): string {
   return `${method} ${url.split('?', 1)[0] ?? ''}`;
 }

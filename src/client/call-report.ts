@@ -6,14 +6,14 @@ import type { Observers } from '../observer.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { CallRequest } from './request/call-request.js';
 
-/** What is told of a service. */
+/** Facts about a service that its calls are reported with. */
 interface ReportingService {
   readonly name: string;
   readonly clock: Clock;
   readonly base: { readonly origin: string } | undefined;
 }
 
-/** What one call tells whoever listens. Made only where somebody does. */
+/** Reports one call to whoever listens. Made only where somebody does. */
 export class CallReport {
   readonly #observer: Observers;
   readonly #service: ReportingService;

@@ -26,7 +26,7 @@ import { retryLayer } from './layers/retry.layer.js';
 import { sendLayer } from './layers/send.layer.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** What becomes of an answer: a face's own kind of response, or an error. */
+/** Turns an answer into a face's own kind of response, or into an error. */
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;
 
 /** Has a call aborted by something that is no AbortSignal. Returns a function that lets go of it. */
@@ -143,7 +143,7 @@ export class ClientCore {
     if (this.#inFlight.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Whether a call is under way. */
+  /** True when a call is under way. */
   get busy(): boolean {
     return this.#inFlight.size > 0;
   }
@@ -190,14 +190,14 @@ export class ClientCore {
     throw error;
   }
 
-  /** What a call fails with: the reason of its abort as it is, everything else as an error that names the service. */
+  /** Returns the error of a failed call: the reason of its abort as it is, else an error that names the service. */
   #namedError(thrown: unknown, scope: CallScope, request?: CallRequest): unknown {
     const error = scope.aborted ? thrown : this.#ownError(thrown, request);
     if (error instanceof ForgeAuthError) error.serviceName ??= this.service.name;
     return error;
   }
 
-  /** What a function of the app threw (a body, a strategy, a test of the status) may quote anything. */
+  /** Wraps what a function of the app threw (a body, a strategy, a test of the status): it may quote anything. */
   #ownError(thrown: unknown, request: CallRequest | undefined): ForgeAuthError {
     if (thrown instanceof ForgeAuthError) return thrown;
     const secrets = request === undefined ? [] : secretsOfCall(request);

@@ -12,7 +12,7 @@ import { requestMany, type RequestManyOptions, type RequestSource } from './requ
 
 type HttpService = ReturnType<typeof createHttpServiceFace>;
 
-/** What a client has of its service, which is opened on first use. */
+/** Access of a client to its service, which is opened on first use. */
 export interface ServiceHandle {
   readonly name: string;
   /** Undefined before the service is opened. */
@@ -112,7 +112,7 @@ export class ForgeHttpClient {
   /**
    * Makes one call.
    * @throws {HttpStatusError} FORGE_AUTH_HTTP_STATUS when the status is outside `validateStatus`
-   * @throws {AuthenticationError} when no credential can be had: nothing is sent
+   * @throws {AuthenticationError} when no credential can be obtained: nothing is sent
    * @throws {TimeoutError | ConnectionError | TlsError | ResponseParseError | OriginNotAllowedError | CircuitOpenError}
    */
   async request<T = unknown>(request: ForgeRequest): Promise<ForgeResponse<T>> {

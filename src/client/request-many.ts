@@ -22,7 +22,7 @@ export interface RequestManyProgress<T = unknown> {
 export interface RequestManyOptions<T = unknown> {
   /** Requests under way at once. @default 5 */
   concurrency?: number;
-  /** Whether the first failure aborts the rest and is thrown. @default false */
+  /** Aborts the rest at the first failure, and throws it. @default false */
   failFast?: boolean;
   /** Called when a request has ended; a promise is waited for before the next is made. What it throws aborts the rest. */
   onProgress?: (progress: RequestManyProgress<T>) => unknown;

@@ -20,9 +20,9 @@ export interface ResolvedService {
   readonly excluded: PathExclusion | undefined;
   /** `false`: the service needs no credential. */
   readonly authenticator: Authenticator | false;
-  /** Whether calls may ask for token parameters of their own. */
+  /** True when calls may ask for token parameters of their own. */
   readonly usesTokens: boolean;
-  /** Whether the service's credential takes the place of one that a call brings. */
+  /** True when the service's credential takes the place of one that a call brings. */
   readonly replaceCredential: boolean;
   /** Names are lower-case. */
   readonly headers: Readonly<HttpHeaders>;
@@ -41,11 +41,11 @@ export interface ResolvedService {
   /** Undefined: nothing is logged. */
   readonly logging: ResolvedLogging | undefined;
   readonly transport: Transport;
-  /** Whether the transport was made for this service, and is closed with it. */
+  /** True when the transport was made for this service, and is closed with it. */
   readonly ownsTransport: boolean;
-  /** Who listens; undefined: nobody can. */
+  /** Observers of its calls; undefined: nobody can listen. */
   readonly observer?: Observers | undefined;
-  /** Whether errors of the app's own code are shown with their messages. */
+  /** True when errors of the app's own code are shown with their messages. */
   readonly revealCauses: boolean;
   readonly clock: Clock;
   readonly logger: ForgeLogger;

@@ -18,14 +18,14 @@ export function csrfFor(request: IncomingMessage): { readonly token: string; rea
   return { token, cookie: `${COOKIE}=${token}; HttpOnly; SameSite=Strict${secure}` };
 }
 
-/** Whether an action comes from a page of ours: its header agrees with its cookie. */
+/** Checks whether an action comes from a page of ours: its header agrees with its cookie. */
 export function carriesToken(request: IncomingMessage): boolean {
   const [cookie, header] = [cookieOf(request), request.headers[HEADER]];
   if (cookie === undefined || typeof header !== 'string' || !TOKEN.test(header)) return false;
   return timingSafeEqual(Buffer.from(cookie), Buffer.from(header));
 }
 
-/** Whether a request comes from another origin's page. A request without `Origin` comes from no page, or from our own. */
+/** Checks whether a request is from another origin's page. Without `Origin` it is from no page, or from our own. */
 export function isForeign({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
   if (site === 'cross-site' || site === 'same-site') return true;

@@ -4,7 +4,7 @@ import type { ForgeAuthEvent, Observer } from '../observer.js';
 const MINUTES = 60;
 const MINUTE_MS = 60_000;
 
-/** What happened to a service's tokens in the last hour: one number for each minute, the oldest first. */
+/** Events of a service's tokens in the last hour: one number for each minute, the oldest first. */
 export interface ServiceHistory {
   readonly renewals: readonly number[];
   readonly failures: readonly number[];

@@ -11,14 +11,14 @@ export function rawRequest(request: DashboardRequest): IncomingMessage {
   return 'raw' in request ? request.raw : request;
 }
 
-/** Node's own response below either; Fastify is told to leave it alone. */
+/** Returns Node's own response below either; Fastify then leaves it alone. */
 export function rawResponse(response: DashboardResponse): ServerResponse {
   if (!('raw' in response)) return response;
   response.hijack();
   return response.raw;
 }
 
-/** What the page may do: load its own script and style, talk to its own origin, and nothing else. */
+/** Policy of the page: it may load its own script and style, talk to its own origin, and nothing else. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

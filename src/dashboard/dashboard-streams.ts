@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { start } from './dashboard-http.js';
 
-/** How often a stream is told without an event: ages move, and proxies close what is silent. */
+/** Interval at which a stream is written without an event: ages move, and proxies close what is silent. */
 const INTERVAL_MS = 5_000;
-/** Events of a burst are told together. */
+/** Time in which events of a burst are gathered, to be sent together. */
 const GATHER_MS = 200;
 /** A reader that leaves this much unread has gone. */
 const MAX_UNREAD_BYTES = 1_000_000;
 
-/** The pages that listen, by server-sent events: a bounded number of them, told by one timer. */
+/** The pages that listen, by server-sent events: a bounded number of them, served by one timer. */
 export class DashboardStreams {
   readonly #render: () => string;
   readonly #max: number;
@@ -17,7 +17,7 @@ export class DashboardStreams {
   #gathering: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param render what every page is told, in one line */
+  /** @param render returns what every page is sent, in one line */
   constructor(render: () => string, max: number) {
     this.#render = render;
     this.#max = max;

@@ -2,7 +2,7 @@ import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
 import { ConfigurationError } from '../errors.js';
 
 /**
- * Who may see the dashboard: a guard of Nest's, its class, or a function of the request. `false`: everybody who can
+ * Access to the dashboard: a guard of Nest's, its class, or a function of the request. `false`: everybody who can
  * reach it.
  */
 export type DashboardGuard =

@@ -11,21 +11,21 @@ export const MAX_STREAMS = 'FORGE_AUTH_DASHBOARD_MAX_STREAMS';
 /** Longest time that a page waits for an action: a flow that needs a person may take minutes. The flow itself goes on if others wait for it. */
 const PATIENCE_MS = 15_000;
 
-/** What can be done to a service's token. */
+/** Action on a service's token. */
 export type DashboardAction = 'renew' | 'invalidate' | 'warm-up';
 
-/** What became of an action. Holds no secret. */
+/** Result of an action. Holds no secret. */
 export type ActionResult =
   | { readonly outcome: 'done' }
   | { readonly outcome: 'failed'; readonly code: string }
   | { readonly outcome: 'unknown_service' | 'unknown_action' };
 
-/** What the page shows. */
+/** State that the page shows. */
 interface DashboardState extends ForgeAuthState {
   readonly services: readonly (ServiceState & { readonly history: ServiceHistory })[];
 }
 
-/** What the dashboard shows and does. */
+/** State and actions of the dashboard. */
 @Injectable()
 export class DashboardService implements OnModuleDestroy {
   readonly #registry: ForgeAuthRegistry;
@@ -49,7 +49,7 @@ export class DashboardService implements OnModuleDestroy {
     this.streams.close();
   }
 
-  /** What every service is doing, and did in the last hour. */
+  /** Returns the state of every service, with its history of the last hour. */
   state(): DashboardState {
     const state = this.#registry.describe();
     const services = state.services.map((service) => ({

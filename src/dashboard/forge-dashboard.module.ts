@@ -9,7 +9,7 @@ export interface ForgeDashboardOptions {
   /** Where the page is. Letters, digits, `-`, `_`, `.` and `~`, below the app's global prefix. @default '/forge-auth' */
   path?: string;
   /**
-   * Who may see and use it: a guard of Nest's, its class, or a function of the request. There is no default; `false`
+   * Access to the dashboard: a guard of Nest's, its class, or a function of the request. There is no default; `false`
    * lets everybody in who can reach it.
    */
   guard: DashboardGuard;

@@ -47,7 +47,7 @@ export interface AxiosTransportOptions {
 export interface PoolOptions {
   /** Connections open at once to one origin; further requests wait. @default no limit */
   maxSockets?: number;
-  /** Whether connections are kept for the next request. @default true */
+  /** Keeps connections for the next request. @default true */
   keepAlive?: boolean;
 }
 
@@ -57,7 +57,7 @@ export const POOL_RULES: OptionRules<PoolOptions> = Object.freeze({
   keepAlive: RULES.switch,
 });
 
-/** What the adapter must not take from a shared config: it is set for each request, or done elsewhere. */
+/** Settings that the adapter must not take from a shared config: set for each request, or done elsewhere. */
 const PER_REQUEST = {
   url: undefined,
   method: undefined,
@@ -164,15 +164,15 @@ function httpsAgent(options: https.AgentOptions, tls: TlsSource | undefined): ht
   return typeof tls === 'function' ? new FreshTlsAgent(options, tls) : new https.Agent({ ...options, ...tls });
 }
 
-/** What the adapter is given. */
+/** Config that the adapter is given. */
 interface Exchange extends InternalAxiosRequestConfig {
   adapter: AxiosAdapter;
 }
 
-/** What is made once for all requests. */
+/** Parts that are made once for all requests. */
 interface Prepared {
   readonly exchange: Exchange;
-  /** Whether requests that ask nothing more go over Node's own client. */
+  /** True when requests that ask nothing more go over Node's own client. */
   readonly isPlain: boolean;
   readonly settings: PlainSettings;
   readonly limit: number | undefined;
@@ -222,13 +222,13 @@ function takeFreshConnection(exchange: Exchange): void {
   if (secure !== undefined) exchange.httpsAgent = new https.Agent({ ...secure, keepAlive: false });
 }
 
-/** What an agent of exactly this class was made with: Node keeps it, though its types do not say so. */
+/** Returns the options of an agent of exactly this class: Node keeps them, though its types do not say so. */
 function optionsOf(agent: unknown, kind: typeof http.Agent): https.AgentOptions | undefined {
   const known = typeof agent === 'object' && agent !== null && agent.constructor === kind;
   return known ? (agent as { readonly options: https.AgentOptions }).options : undefined;
 }
 
-/** What one request asks of the adapter, never what is set above; headers named there (as false) are not sent at all. */
+/** Returns one request's own adapter settings, never those set above; headers named there (as false) are not sent. */
 function ofOneRequest(request: HttpRequest): Record<string, unknown> {
   const { adapter, headers, readHere: _readHere, ...settings } = ownOptions(request.axios);
   return {
@@ -259,7 +259,7 @@ function limitOf({ maxContentLength = -1 }: AxiosRequestConfig): number | undefi
   return maxContentLength > -1 ? maxContentLength : undefined;
 }
 
-/** What axios says of a body beyond `maxBodyLength`, for which it has no code of its own. */
+/** Message of axios about a body beyond `maxBodyLength`, for which it has no code of its own. */
 export const BODY_TOO_LARGE = 'Request body larger than maxBodyLength limit';
 
 /** The signal's reason where it aborted, else an error of our own. */
@@ -296,7 +296,7 @@ function failure(
   return networkError(request.method, request.url, error, { answer, hint: answer === undefined ? hint() : undefined });
 }
 
-/** What axios tells of an answer whose body failed. */
+/** Returns what axios reports of an answer whose body failed. */
 function answerOf(response: AxiosResponse | undefined): AnswerHead | undefined {
   if (response === undefined) return undefined;
   const { status, statusText, headers } = response;

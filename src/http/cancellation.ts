@@ -1,5 +1,5 @@
 /**
- * What may be called off: told once, with a reason, to all who listen.
+ * Cancellation of a request, reported once, with a reason, to all who listen.
  *
  * Not an AbortSignal, because those are dear and most requests never need one: `signal` makes it on first use.
  */

@@ -39,7 +39,7 @@ function asLength(limit: number): number {
   return Math.max(1, Math.min(Math.floor(limit), constants.MAX_LENGTH));
 }
 
-/** What is there of a body that breaks off is handed over, as browsers do: many servers forget the last bytes. */
+/** Options that hand over what is there of a broken-off body, as browsers do: many servers forget the last bytes. */
 const LENIENT = Object.freeze({ flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH });
 const LENIENT_BROTLI = Object.freeze({
   flush: zlib.constants.BROTLI_OPERATION_FLUSH,
@@ -58,7 +58,7 @@ const DEFLATE: Coding = {
   stream: () => new Inflating(LENIENT),
 };
 
-/** What Node has of Zstandard since 22.15; its types of our oldest Node know none of it. */
+/** Parts of Zstandard that Node has since 22.15; its types of our oldest Node know none of it. */
 interface Zstandard {
   readonly zstdDecompress?: Decoder;
   readonly createZstdDecompress?: () => Transform;
@@ -76,7 +76,7 @@ const CODINGS: Readonly<Record<string, Coding>> = Object.freeze({
   ...(ZSTD && { zstd: ZSTD }),
 });
 
-/** Whether there may be something to decode: most answers are not coded. */
+/** Checks whether there may be something to decode: most answers are not coded. */
 export function isCoded(headers: HttpHeaders): boolean {
   return headers['content-encoding'] !== undefined;
 }
@@ -119,7 +119,7 @@ function through(source: Readable, stage: Transform): Readable {
   return source.pipe(stage);
 }
 
-/** What has to be undone, the last applied first. Takes it off the headers. */
+/** Returns the codings to undo, the last applied first. Takes them off the headers. */
 function takeCodings(response: HttpResponse, method: string): Coding[] {
   const { headers, status } = response;
   const named = headers['content-encoding'];

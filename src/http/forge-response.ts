@@ -9,13 +9,13 @@ import { RedactedRequest } from './redacted-request.js';
 /** One JSON text (RFC 6839 §3.1), not a sequence or lines of them. */
 const JSON_LABEL = /^\s*[^/;]+\/(?:[^;]+\+)?json\s*(?:;|$)/;
 
-/** What is known of an exchange beside the answer itself. */
+/** Details of an exchange beside the answer itself. */
 export interface ExchangeInfo {
   /** Milliseconds from the start of the call to the answer. */
   elapsedMs: number;
   /** Attempts made, the last included. */
   attempts: number;
-  /** What was sent, and may be echoed: masked when the answer is printed. */
+  /** Secrets that were sent, and may be echoed: masked when the answer is printed. */
   secrets?: (() => readonly string[]) | undefined;
 }
 

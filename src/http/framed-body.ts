@@ -30,7 +30,7 @@ export function frameBody(request: HttpRequest): CountedStream | undefined {
   throw new InvalidRequestError(UNFIT);
 }
 
-/** Passes a stream on that is as long as it was said to be, and fails as soon as it is not. */
+/** Passes a stream on that has its declared length, and fails as soon as it has not. */
 export class CountedStream extends Transform {
   failure: InvalidRequestError | undefined;
   readonly #length: number;

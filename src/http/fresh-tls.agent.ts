@@ -11,7 +11,7 @@ type Connect = (error: Error | null, socket?: unknown) => void;
  * resumed, since a resumed one stands for the certificate that it was opened with.
  */
 export class FreshTlsAgent extends https.Agent {
-  /** What it read last. */
+  /** Options that it read last. */
   last: TlsOptions | undefined;
   readonly #read: () => TlsOptions | Promise<TlsOptions>;
 

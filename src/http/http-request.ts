@@ -34,7 +34,7 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** The same at less cost, for a transport that says that it takes it. */
   cancellation?: Cancellation | undefined;
-  /** Whether it must not go out on a connection that was kept from an earlier request. @default false */
+  /** True when it must not go out on a connection that was kept from an earlier request. @default false */
   freshConnection?: boolean | undefined;
   /** Bytes after which the body is given up. */
   maxContentLength?: number | undefined;
@@ -48,7 +48,7 @@ export interface HttpResponse {
   /** The reason phrase, where the transport knows it. */
   statusText?: string | undefined;
   headers: HttpHeaders;
-  /** What `content-encoding` said of a body that is decoded by now; the header itself is gone. */
+  /** Value of `content-encoding` of a body that is decoded by now; the header itself is gone. */
   contentCoding?: string;
   /** A Buffer, or a stream where `responseType` asked for one. Already decompressed. */
   body: Buffer | Readable;
@@ -58,7 +58,7 @@ export interface HttpResponse {
   requestedUrl?: string;
 }
 
-/** What is known of an answer when its body fails. */
+/** Returns what is known of an answer when its body fails. */
 export function headOf({ status, statusText, headers }: HttpResponse): AnswerHead {
   return { status, statusText, headers };
 }

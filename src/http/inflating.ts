@@ -14,7 +14,7 @@ export class Inflating extends Transform {
     this.#options = options;
   }
 
-  /** Whether a body begins as a zlib wrapper does. */
+  /** Checks whether a body begins as a zlib wrapper does. */
   static isWrapped(body: Buffer): boolean {
     return ((body[0] ?? 0) & 0x0f) === 0x08;
   }

@@ -16,7 +16,7 @@ const TLS_CODE =
 /** Nothing left this machine: even a POST may be sent again. */
 const NOTHING_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
 
-/** What becomes of a request on a connection that its server has closed. */
+/** Error codes of a request on a connection that its server has closed. */
 const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 const BAD_INPUT: ReadonlySet<string> = new Set([
@@ -39,19 +39,19 @@ const BAD_INPUT: ReadonlySet<string> = new Set([
   'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
 ]);
 
-/** What else is known of a failure. */
+/** Further details of a failure. */
 interface NetworkErrorOptions {
   readonly onKeptConnection?: boolean | undefined;
   readonly cause?: unknown;
-  /** What had come of the answer. */
+  /** Part of the answer that was received. */
   readonly answer?: AnswerHead | undefined;
-  /** What may be why, and what to do about it: a sentence. */
+  /** Likely reason, and what to do about it: a sentence. */
   readonly hint?: string | undefined;
 }
 
 /**
  * Turns what an HTTP library throws into one of our own errors, by its code alone: never by its message or data.
- * @param how whether the request went out on a connection that had served others (left out, `raw` may know), and what is
+ * @param how whether the request went out on a connection that served others (left out, `raw` may know), and what is
  * shown of it: of a transport of the app's own perhaps more
  */
 export function networkError(method: string, url: string, raw: unknown, how: NetworkErrorOptions = {}): ForgeAuthError {
@@ -88,7 +88,7 @@ function errorCode(raw: unknown): string | undefined {
   return errorCode(cause) ?? (Array.isArray(errors) ? errorCode(errors[0]) : undefined);
 }
 
-/** What Node tells of a request without an answer (axios hands it on), and undici of a socket. */
+/** Checks whether Node's request without an answer (axios hands it on) or undici's socket was on a kept connection. */
 function isOnKeptConnection(raw: unknown): boolean {
   if (typeof raw !== 'object' || raw === null) return false;
   const { request, response, socket, cause } = raw as Partial<

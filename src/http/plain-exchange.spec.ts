@@ -12,7 +12,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** What a server received, head and body. */
+/** Request that a server received, head and body. */
 interface Seen {
   readonly line: string;
   readonly headers: readonly string[];

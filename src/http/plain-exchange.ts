@@ -4,14 +4,14 @@ import type { AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
 import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
 
-/** What is read of an answer of axios's adapter. */
+/** Parts of an answer of axios's adapter that are read. */
 export interface PlainAnswer {
   readonly status: number;
   readonly statusText: string;
   readonly headers: AxiosResponse['headers'];
   /** Bytes, or a stream. */
   readonly data: unknown;
-  /** Whether codings that the headers name are still to be undone. */
+  /** True when codings that the headers name are still to be undone. */
   readonly decodes: boolean;
 }
 
@@ -37,7 +37,7 @@ const NOT_INHERITED = Object.freeze({
   uniqueHeaders: undefined,
 });
 
-/** What requests of one client go out with. */
+/** Settings that requests of one client go out with. */
 export interface PlainSettings {
   readonly httpAgent: Agent;
   readonly httpsAgent: Agent;

@@ -36,7 +36,7 @@ const PLAIN_URL =
 
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]);
 
-/** Whether requests of a client with these settings, in this environment, need nothing of axios's adapter. */
+/** Checks whether requests of a client with these settings, in this environment, need nothing of axios's adapter. */
 export function isPlain(given: AxiosRequestConfig): boolean {
   const settings = Object.entries(given).filter(([, value]) => value !== undefined);
   if (settings.some(([name]) => !INERT.has(name))) return false;
@@ -45,7 +45,7 @@ export function isPlain(given: AxiosRequestConfig): boolean {
   return given.proxy === false && given.httpAgent === undefined && given.httpsAgent === undefined;
 }
 
-/** Whether one request asks for nothing of axios's adapter. A URL that Node would not take as it is, axios mends. */
+/** Checks whether one request needs nothing of axios's adapter, which also corrects URLs that Node would refuse. */
 export function isPlainRequest(request: HttpRequest, limit: number | undefined): boolean {
   const { axios: settings, body, freshConnection, responseType, url } = request;
   if (settings !== undefined && settings['readHere'] !== true) return false;

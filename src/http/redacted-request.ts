@@ -1,7 +1,7 @@
 import { redactHeaders, redactUrl } from '../redaction/redact.js';
 import type { HttpRequest } from './http-request.js';
 
-/** What may be shown of a request: method, origin and path, and headers with every doubtful value masked. */
+/** View of a request that may be shown: method, origin and path, and headers with every doubtful value masked. */
 export class RedactedRequest {
   readonly method: string;
   /** Origin and path. */

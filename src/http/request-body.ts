@@ -4,7 +4,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { InvalidRequestError } from '../errors.js';
 import type { HttpBody } from './http-request.js';
 
-/** What a caller may give as `data`. A function is called again for each attempt. */
+/** Values that a caller may give as `data`. A function is called again for each attempt. */
 export type RequestData = unknown;
 
 /** A body, ready to be sent once. */
@@ -12,7 +12,7 @@ export interface OpenBody {
   body: HttpBody;
   /** Sent as `content-type` unless the caller set one. */
   contentType?: string;
-  /** Whether the caller's own gives way: only the encoder knows the boundary between the parts of a multipart body. */
+  /** True when it overrides the caller's own: only the encoder knows the boundary between parts of a multipart body. */
   overridesContentType?: boolean;
   /** Sent as `content-length` unless the caller set one: of a stream that knows its length. */
   contentLength?: number;
@@ -20,7 +20,7 @@ export interface OpenBody {
 
 /** Where the body of a call comes from. */
 export interface BodySource {
-  /** Whether `open()` can be called a second time: not for a stream. */
+  /** True when `open()` can be called a second time: not for a stream. */
   readonly replayable: boolean;
   open(): OpenBody | Promise<OpenBody>;
 }
@@ -121,7 +121,7 @@ function piped(stream: NodeJS.ReadableStream): Readable {
   return stream.pipe(body);
 }
 
-/** A stream may fail while the call still waits for its token: told when it is to be sent, no uncaught exception. */
+/** Guards a stream that may fail while the call waits for its token: reported on sending, no uncaught exception. */
 function guarded(stream: Readable): Readable {
   return stream.on('error', () => undefined);
 }

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
-/** What is to be done about a refused handshake, by the code of Node or OpenSSL. */
+/** Cures for a refused handshake, by the code of Node or OpenSSL. */
 const CURES: readonly (readonly [RegExp, string])[] = [
   [/^CERT_HAS_EXPIRED$/, 'The certificate of the server has expired: it must be renewed there.'],
   [/^CERT_NOT_YET_VALID$/, 'The certificate of the server is not valid yet: check the clock of this machine.'],
@@ -18,13 +18,13 @@ const CURES: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** What is to be done about a refused handshake; empty where nobody knows. */
+/** Returns what is to be done about a refused handshake; empty where nobody knows. */
 export function tlsCure(code: string): string {
   return CURES.find(([codes]) => codes.test(code))?.[1] ?? '';
 }
 
 /**
- * What is wrong with the client certificate of a connection that failed: servers mostly hang up without a word. Undefined
+ * Returns the problem of a failed connection's client certificate: servers mostly hang up without a word. Undefined
  * where nothing is.
  * @param now epoch milliseconds
  */

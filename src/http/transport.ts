@@ -11,7 +11,7 @@ import type { HttpRequest, HttpResponse } from './http-request.js';
  */
 export interface Transport {
   send(request: HttpRequest): Promise<HttpResponse>;
-  /** Whether it follows `request.cancellation`, which costs less than `request.signal`; its signal is then made when it asks for it. @default false */
+  /** Follows `request.cancellation`, cheaper than `request.signal`, which is then made on demand. @default false */
   readonly takesCancellation?: boolean;
   /** Closes kept-alive connections. */
   close?(): void | Promise<void>;

@@ -15,10 +15,10 @@ export interface BaseUrl {
 
 /** An absolute http(s) URL, up to the end of its authority. */
 const HTTP_URL = /^https?:\/\/([^/?#]*)/i;
-/** RFC 3986 §4.2: a relative path whose first segment holds a colon cannot be told from a scheme. */
+/** RFC 3986 §4.2: a relative path whose first segment holds a colon cannot be distinguished from a scheme. */
 const SCHEME = /^[a-z][a-z\d+.-]*:/i;
 
-/** What no URL parser would write otherwise: segments of unreserved characters that no dot begins, and a plain query. */
+/** A path that no URL parser would write otherwise: segments of unreserved characters that no dot begins, and a plain query. */
 const PLAIN_PATH = /^(?:\/[\w~-][\w.~-]*)+(?:\?[\w.~=&%+,:;-]+)?$/;
 
 /**
@@ -101,7 +101,7 @@ export function queryNames(query: string): ReadonlySet<string> {
   return new Set(new URLSearchParams(query).keys());
 }
 
-/** What makes a URL mean something else to a parser than to its reader, in words that follow "The URL". */
+/** Returns why a URL means something else to a parser than to its reader, in words that follow "The URL". */
 function problemOf(url: string): string | undefined {
   if (/\p{Cc}/u.test(url) || url !== url.trim()) return 'holds control characters or surrounding whitespace';
   const address = url.split(/[?#]/, 1)[0] ?? '';

@@ -8,7 +8,7 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-/** What a lease is asked for. */
+/** Options of a lease. */
 export interface AcquireOptions {
   /** How long the lease lasts unless it is extended, in milliseconds. */
   readonly ttlMs: number;

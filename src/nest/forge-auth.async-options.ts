@@ -29,14 +29,14 @@ const FEATURE_ASYNC_RULES: OptionRules<ForgeServiceAsyncOptions> = Object.freeze
   provideHttpService: RULES.switch,
 });
 
-/** What an option is that the factory has to make. */
+/** Describes the options that the factory has to make. */
 const ofFactory = (known: readonly string[]): NearbyOptions[] => [
   { known, as: (name) => `useFactory: () => ({ ${name}: … })` },
 ];
 
 const refuse = (problem: string): ConfigurationError => new ConfigurationError(problem);
 
-/** What is wrong at first sight with the options of `forRootAsync()`. @throws {ConfigurationError} */
+/** Checks at first sight the options of `forRootAsync()`. @throws {ConfigurationError} */
 export function checkRootAsync(options: unknown): void {
   const nearby = ofFactory(ROOT_OPTIONS);
   checkOptions(options, ROOT_ASYNC_RULES, {
@@ -45,7 +45,7 @@ export function checkRootAsync(options: unknown): void {
   });
 }
 
-/** What is wrong at first sight with the options of `forFeatureAsync()`. @throws {ConfigurationError} */
+/** Checks at first sight the options of `forFeatureAsync()`. @throws {ConfigurationError} */
 export function checkFeatureAsync(options: unknown): void {
   const { name } = ownOptions(options as Partial<ForgeServiceAsyncOptions> | undefined);
   const owner = typeof name === 'string' ? `Service "${name}"` : 'ForgeAuthModule.forFeatureAsync()';
@@ -111,7 +111,7 @@ function missingVariable(error: unknown, names: readonly string[]): unknown {
   );
 }
 
-/** What a factory makes is checked where it is made: which of several services it is for, only its author knows. */
+/** Names the services in an error of what a factory makes: which of several it is for, only its author knows. */
 function nameServices(error: unknown, names: readonly string[]): unknown {
   const [only] = names;
   if (names.length === 1 && only !== undefined) return withServiceName(error, only);

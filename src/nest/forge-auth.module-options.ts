@@ -10,7 +10,7 @@ import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.j
 
 /** Options of `ForgeAuthModule.forRoot()`, with what a module needs to know at once. */
 export interface ForgeAuthRootOptions extends ForgeAuthOptions {
-  /** Whether the services can be injected everywhere. @default true */
+  /** True when the services can be injected everywhere. @default true */
   isGlobal?: boolean;
 }
 

@@ -1,7 +1,7 @@
 import type { ForgeAuthError, ForgeAuthErrorCode } from '../errors.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 
-/** What the app's own callers are told of a service that failed. @see [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) */
+/** Answer to the app's callers about a service that failed. @see [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) */
 export interface ForgeAuthProblem {
   readonly type: 'about:blank';
   readonly title: string;
@@ -22,7 +22,7 @@ const TITLES: Readonly<Record<number, string>> = Object.freeze({
   504: 'Gateway Timeout',
 });
 
-/** What is not 502, the answer for a service that failed. */
+/** Statuses of error codes that are not 502, the answer for a service that failed. */
 const STATUS_OF_CODE: Partial<Readonly<Record<ForgeAuthErrorCode, number>>> = Object.freeze({
   FORGE_AUTH_AUTHORIZATION_REQUIRED: 401,
   FORGE_AUTH_REFRESH_FAILED: 401,
@@ -38,7 +38,7 @@ const STATUS_OF_CODE: Partial<Readonly<Record<ForgeAuthErrorCode, number>>> = Ob
   FORGE_AUTH_ORIGIN_NOT_ALLOWED: 500,
 });
 
-/** What an upstream's own status becomes, where it is not 502. */
+/** Statuses that answer an upstream's own, where they are not 502. */
 const STATUS_OF_UPSTREAM: Readonly<Record<number, number>> = Object.freeze({ 408: 504, 429: 503, 503: 503, 504: 504 });
 
 /**

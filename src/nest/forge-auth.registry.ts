@@ -27,7 +27,7 @@ import { storageOf } from '../storage/get-set.token-storage.js';
 import { sharedStoreOf, standsOnMap } from '../storage/shared-store.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 
-/** What `@nestjs/cache-manager` provides its cache under: an app without it need not load it. */
+/** Token under which `@nestjs/cache-manager` provides its cache: an app without it need not load it. */
 const CACHE_MANAGER = 'CACHE_MANAGER';
 
 /** Injection token of the application's clock, where a test has one of its own. A text: several copies of this file agree on it. */
@@ -75,17 +75,17 @@ export class ForgeAuthRegistry
     await this.close();
   }
 
-  /** What is injected as the client of a service: ours, or what `overrideProvider` has put in its place. */
+  /** Returns the client that is injected for a service: ours, or what `overrideProvider` has put in its place. */
   injectedClient(name: string): ForgeHttpClient {
     return overriding(this.#moduleRef, getForgeClientToken(name), this.client(name)) ?? this.client(name);
   }
 
-  /** What is injected as the manager of a service. */
+  /** Returns the manager that is injected for a service. */
   injectedTokens(name: string): TokenManager {
     return overriding(this.#moduleRef, getTokenManagerToken(name), this.tokens(name)) ?? this.tokens(name);
   }
 
-  /** What is injected as the pipeline of a service. */
+  /** Returns the pipeline that is injected for a service. */
   injectedPipeline(name: string): TokenFetchPipeline {
     return overriding(this.#moduleRef, getTokenPipelineToken(name), this.pipeline(name)) ?? this.pipeline(name);
   }
@@ -162,7 +162,7 @@ async function resolveStorage(moduleRef: ModuleRef, option: StorageOption, owner
   return isCache(found) ? new CacheManagerTokenStorage(found) : storageOf(found, owner);
 }
 
-/** What a test has put in the place of ours by `overrideProvider(token)`; undefined where nothing is. */
+/** Returns what a test has put in the place of ours by `overrideProvider(token)`; undefined where nothing is. */
 function overriding<T>(moduleRef: ModuleRef, token: string, ours: T): T | undefined {
   return findAll<T>(moduleRef, token).find((found) => found !== undefined && found !== null && found !== ours);
 }

@@ -42,7 +42,7 @@ export class ForgeAuthService {
   }
 
   /**
-   * What every service is doing: the life of its token, its last renewal and failure, backoff, circuit, pipeline; and the
+   * Returns the state of every service: its token, last renewal and failure, backoff, circuit, pipeline; and of the
    * storages. Plain data without a secret: safe to print and to serialise.
    */
   describe(): ForgeAuthState {

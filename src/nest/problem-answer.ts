@@ -12,7 +12,7 @@ export interface HttpReply {
   send(body: string): unknown;
 }
 
-/** What a filter returns: nothing over HTTP, where it has answered; else what Nest is to report. */
+/** Result of a filter: nothing over HTTP, where it has answered; else what Nest is to report. */
 export type ProblemAnswer = Error | Observable<never> | void;
 
 /** An error of this package: of another copy of it, too, or one that stands behind an error of axios. */

@@ -59,7 +59,7 @@ export class SignInRequiredFilter implements ExceptionFilter {
   }
 }
 
-/** Whether an error says that a user must sign in, for the first time or again. */
+/** Checks whether an error says that a user must sign in, for the first time or again. */
 export function isSignInRequired(error: unknown): error is AuthenticationError {
   return error instanceof AuthenticationError && isCoded(error);
 }

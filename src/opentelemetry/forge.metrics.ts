@@ -24,7 +24,7 @@ export class ForgeMetrics {
   readonly #gauges: readonly [ObservableGauge, ObservableCallback][];
   /** Attributes of calls, made once for each set of values. */
   readonly #attributes = new Kept<Attributes>(MAX_KINDS);
-  /** What every call with a held token adds to. */
+  /** Counters that every call with a cached token adds to. */
   readonly #served: Tally;
 
   constructor(meter: Meter, describe: () => ForgeAuthState) {

@@ -35,7 +35,7 @@ interface UnderWay {
  */
 export class ForgeSpans {
   readonly #tracer: Tracer;
-  /** What is under way where an event happens: known without a context manager, too. */
+  /** Call or token request that is under way where an event happens: known without a context manager, too. */
   readonly #underWay = new AsyncLocalStorage<UnderWay>();
   readonly #callSpans = new Kept<CallSpan>(MAX_KINDS);
   /** Spans of flights, by their number. */

@@ -12,7 +12,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'TRACE',
   'CONNECT',
 ]);
-/** What the HTTP conventions call any other method, so that values stay few. */
+/** Value of the HTTP conventions for any other method, so that values stay few. */
 export const OTHER_METHOD = '_OTHER';
 
 /** A method as the HTTP conventions name it. */

@@ -3,7 +3,7 @@ import { ConfigurationError, type InvalidRequestError } from '../errors.js';
 import { ownOptions } from './own-options.js';
 import { nameMeant, type NearbyOptions, suggestionFor } from './option-suggestion.js';
 
-/** What one option must be. */
+/** Rule that the value of one option must meet. */
 export interface OptionRule {
   /** Asked about values that are there: undefined and null never come. */
   readonly accepts: (value: unknown) => boolean;
@@ -24,14 +24,14 @@ export type OptionRules<Options extends object> = Readonly<Record<keyof Options,
 /** Makes the error of a problem: whose option it is, is known by who asks. */
 export type Refuse = (problem: string) => ConfigurationError | InvalidRequestError;
 
-/** Whose options are checked, and what is told of them. */
+/** Owner of the options that are checked, and ways to report problems with them. */
 export interface OptionPlace {
   readonly refuse: Refuse;
   /** Logs what is allowed, and odd. */
   readonly warn?: ((problem: string) => void) | undefined;
-  /** What stands before an option's name in messages: `auth.`, `http.`. @default '' */
+  /** Text before an option's name in messages: `auth.`, `http.`. @default '' */
   readonly prefix?: string;
-  /** Whether a class of the app's may have options of its own among them: then those that resemble a known one are only warned of. */
+  /** True when a class of the app's may add options of its own: those that resemble a known one are only warned of. */
   readonly extended?: boolean;
   /** Where options may have been meant to stand that are not known here. */
   readonly nearby?: readonly NearbyOptions[];
@@ -105,7 +105,7 @@ export function definitionPlace(definition: object, owner = definition.construct
   };
 }
 
-/** What is odd about the options that a definition was made of. */
+/** Returns what is odd about the options that a definition was made of. */
 export function warningsOf(definition: unknown): readonly string[] {
   if (typeof definition !== 'object' || definition === null) return [];
   return (definition as { [WARNINGS]?: readonly string[] })[WARNINGS] ?? [];
@@ -113,18 +113,18 @@ export function warningsOf(definition: unknown): readonly string[] {
 
 const WARNINGS: unique symbol = Symbol('warnings about options');
 
-/** Whether `value` is an object that lists things by name: no array, no function. */
+/** Checks whether `value` is an object that lists things by name: no array, no function. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether `value` can do all of these. */
+/** Checks whether `value` can do all of these. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
 }
 
-/** Whether `value` is a class whose instances can do this. */
+/** Checks whether `value` is a class whose instances can do this. */
 export function isClassWith(value: unknown, method: string): boolean {
   return typeof value === 'function' && hasMethods((value as { prototype?: unknown }).prototype, method);
 }
@@ -153,7 +153,7 @@ const instanceOf = (method: string, name: string, example: string): OptionRule =
 
 /** Rules that many options have in common. */
 export const RULES = Object.freeze({
-  /** What is checked where it is used, or what may be anything. */
+  /** Value that is checked where it is used, or may be anything. */
   any: { accepts: () => true, what: 'anything' },
   durationMs: {
     accepts: (value) => typeof value === 'number' && value > 0,

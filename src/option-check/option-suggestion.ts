@@ -8,7 +8,7 @@ export interface NearbyOptions {
   readonly as: (name: string) => string;
 }
 
-/** What is known where a name was met that is not. */
+/** Options that are known where a name was met that is not. */
 export interface KnownOptions {
   readonly known: readonly string[];
   readonly prefix: string;
@@ -84,7 +84,7 @@ function withoutUnit(letters: string): string {
   return letters.replace(/(?:in)?(?:milliseconds|millis|msec|ms|seconds|secs|sec|minutes|mins)$/, '');
 }
 
-/** What other libraries call it. */
+/** Returns our name for what other libraries call it. */
 function synonym(name: string, known: readonly string[]): string | undefined {
   const letters = lettersOf(name);
   const candidates = SYNONYMS.get(letters) ?? SYNONYMS.get(withoutUnit(letters)) ?? [];

@@ -1,5 +1,5 @@
 /**
- * What other libraries call an option of ours, in small letters: axios, got, ky, simple-oauth2, client-oauth2, passport,
+ * Names that other libraries give an option, in small letters: axios, got, ky, simple-oauth2, client-oauth2, passport,
  * openid-client, MSAL, Auth0, Spring, Authlib, httpx, requests, p-retry, cockatiel, opossum, ioredis, cache-manager.
  * Names that differ only in case, separators or unit need no entry. Where a name stands twice, the first of ours that is
  * known is meant.

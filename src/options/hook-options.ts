@@ -18,7 +18,7 @@ export type ClassOf<T> = new (...args: any[]) => T;
 /** One hook or a list: functions, objects, or classes that the app or the module creates. */
 type HookOption<Run, Instance> = Run | Instance | ClassOf<Instance> | readonly (Run | Instance | ClassOf<Instance>)[];
 
-/** What runs around a service's calls, once per call, in the order given; those of `defaults` first. */
+/** Hooks around a service's calls, each run once per call, in the order given; those of `defaults` first. */
 export interface HookOptions {
   /** Before a call is sent: may change its headers. */
   beforeRequest?: HookOption<BeforeRequestHook, RequestHook>;

@@ -22,7 +22,7 @@ import type { TokenProvider } from '../token/token-provider.js';
 /** Lists of one kind of hook, as options have them. */
 type HooksOf<Kind extends keyof HookOptions> = NonNullable<HookOptions[Kind]>;
 
-/** What an auth method of the builder stands for, and what it is called in an error. */
+/** Auth method of the builder: what it stands for, and its name in an error. */
 interface AuthPart {
   readonly method: string;
   readonly auth: AuthOption;
@@ -60,7 +60,7 @@ export class HttpClientConfigBuilder {
     this.#name = name;
   }
 
-  /** What relative URLs are below. */
+  /** Sets the URL that relative URLs are below. */
   withBaseUrl(baseUrl: string): this {
     return this.#set({ baseUrl });
   }
@@ -139,7 +139,7 @@ export class HttpClientConfigBuilder {
     return this.#set({ tls: { ...(this.#options.tls as TlsOptions | undefined), rejectUnauthorized: verify } });
   }
 
-  /** Whether redirects are followed, and how many in a row. */
+  /** Sets whether redirects are followed, and how many in a row. */
   withRedirects(allow: boolean, max = 10): this {
     if (typeof allow !== 'boolean') throw this.#refuse('withRedirects() takes true or false first.');
     if (!(max >= 0)) throw this.#refuse(`withRedirects(${allow}, ${max}): the number must be zero or more.`);

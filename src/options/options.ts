@@ -18,7 +18,7 @@ import type { TokenManager } from '../token/token-manager.js';
 import type { TokenProvider } from '../token/token-provider.js';
 import type { TokenSettings } from '../token/token-settings.js';
 
-/** What names a provider of the app: a text, a symbol or a class. */
+/** Token of a provider of the app: a text, a symbol or a class. */
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- as Nest's own InjectionToken, which a class is
 export type StorageToken = string | symbol | ClassOf<unknown> | Function;
 
@@ -44,7 +44,7 @@ export interface TokenAuthOptions extends TokenAuthPlacement, TokenSettings {
   warmUp?: boolean;
 }
 
-/** Who authenticates a service's calls: an authenticator, its class, a function that makes one, or token options. */
+/** Authentication of a service's calls: an authenticator, its class, a function that makes one, or token options. */
 export type AuthOption =
   | Authenticator
   | CompositeAuth<Authenticator | TokenAuthOptions>
@@ -54,7 +54,7 @@ export type AuthOption =
 
 /** Options that a service may take from `defaults`. Durations are in milliseconds. */
 export interface ForgeServiceDefaults {
-  /** Who authenticates calls. Left out: nobody. */
+  /** Authentication of calls. Left out: none. */
   auth?: AuthOption;
   /**
    * Paths below the base URL that are called without a credential, whatever `auth` is: exact but for one trailing
@@ -77,7 +77,7 @@ export interface ForgeServiceDefaults {
   totalTimeoutMs?: number;
   /** When a call is sent again after a transient failure. @default `NoRetryStrategy` */
   retry?: RequestRetryStrategy;
-  /** What runs around each call. */
+  /** Hooks that run around each call. */
   hooks?: HookOptions;
   /** One redacted line for each request that is sent; headers and bodies, redacted too, on demand. @default false */
   logging?: boolean | LoggingOptions;
@@ -90,7 +90,7 @@ export interface ForgeServiceDefaults {
    */
   axios?: AxiosRequestConfig | { readonly axiosRef: AxiosInstance };
   /**
-   * Whether a credential header that a call brings is taken off, and the service's own put in its place: for libraries
+   * Takes off a credential header that a call brings, and puts the service's own in its place: for libraries
    * that insist on a credential of their own, such as SDKs over `client.fetch`. Otherwise such a header wins for its
    * call, and one warning tells of the first.
    * @default false
@@ -122,10 +122,10 @@ export interface ForgeServiceDefaults {
 export interface ForgeServiceOptions extends ForgeServiceDefaults {
   /** Names the service in `@InjectForgeClient(name)`, in errors and in keys. */
   name: string;
-  /** What relative URLs are below. Needed unless calls give absolute URLs, or only tokens are wanted. */
+  /** URL that relative URLs are below. Needed unless calls give absolute URLs, or only tokens are wanted. */
   baseUrl?: string;
   /**
-   * Whether modules that import this `forFeature()` inject the service's `httpService` as their `HttpService`: code that
+   * Lets modules that import this `forFeature()` inject the service's `httpService` as their `HttpService`: code that
    * uses one is authenticated unchanged. Not for `forRoot()`, which would take the `HttpService` of everybody.
    * @default false
    */
@@ -154,19 +154,19 @@ export interface ForgeAuthOptions {
    */
   shutdownGraceMs?: number;
   /**
-   * Whether what a provider, a hook, a transport or a body function of the app's own throws is shown with its message, known
+   * Shows what a provider, a hook, a transport or a body function of the app's own throws with its message, known
    * secrets masked; else by name, code and stack alone.
    * @default `process.env.NODE_ENV !== 'production'`
    */
   revealCauses?: boolean;
-  /** Whether `ForgeRequestContext` knows the caller of every inbound HTTP request. Nest applications only. @default false */
+  /** True when `ForgeRequestContext` knows the caller of every inbound HTTP request. Nest only. @default false */
   requestContext?: boolean | RequestContextOptions;
 }
 
 /** How inbound requests are read. */
 export interface RequestContextOptions {
   /**
-   * Who the caller is, as the app names its users. Asked when the subject is needed, so that guards have run by then; it
+   * The caller, as the app names its users. Asked when the subject is needed, so that guards have run by then; it
    * gets the request that guards and handlers get, Express's or Fastify's.
    */
   // The app knows what its guards put on a request: only it can type it.

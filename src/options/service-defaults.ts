@@ -9,7 +9,7 @@ import { ownOptions } from '../option-check/own-options.js';
 
 type Refuse = (problem: string) => ConfigurationError;
 
-/** What a whole axios client is told of its requests, in the names that a service has for it. */
+/** Options that a whole axios client gives its requests, in the names that a service has for them. */
 type OfAxios = Pick<
   ForgeServiceOptions,
   'baseUrl' | 'headers' | 'params' | 'timeoutMs' | 'maxRedirects' | 'validateStatus'
@@ -17,7 +17,7 @@ type OfAxios = Pick<
 
 /**
  * A service's options over the defaults: `headers` are merged, `hooks` concatenated, everything else is replaced. What an
- * axios config says of every request stands below the options beside it. An option that is there but undefined is told,
+ * axios config says of every request stands below the options beside it. An option present but undefined is reported,
  * not replaced.
  */
 export function withDefaults(

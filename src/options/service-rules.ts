@@ -151,13 +151,13 @@ const NEAR_ROOT = [
   { known: Object.keys(SERVICE_RULES), as: (name: string) => `services: [{ ${name}: … }]` },
 ];
 
-/** What is wrong at first sight with the options of a service, defaults included or not. @throws {ConfigurationError} */
+/** Checks at first sight the options of a service, defaults included or not. @throws {ConfigurationError} */
 export function checkService(options: ForgeServiceOptions, place: OptionPlace): void {
   checkOptions(options, SERVICE_RULES, { ...place, nearby: NEAR_SERVICE });
   checkParts(options, place);
 }
 
-/** What is wrong at first sight with what services take over. @throws {ConfigurationError} */
+/** Checks at first sight what services take over. @throws {ConfigurationError} */
 export function checkDefaults(options: ForgeServiceDefaults, place: OptionPlace): void {
   checkOptions(options, DEFAULTS_RULES, { ...place, prefix: 'defaults.', nearby: NEAR_DEFAULTS });
   checkParts(options, { ...place, prefix: 'defaults.' });
@@ -173,7 +173,7 @@ function checkParts({ tls, pool, hooks, logging }: ForgeServiceDefaults, place: 
 
 const refuse = (problem: string): ConfigurationError => new ConfigurationError(`ForgeAuthModule: ${problem}`);
 
-/** What is wrong at first sight with the options of a module. @throws {ConfigurationError} */
+/** Checks at first sight the options of a module. @throws {ConfigurationError} */
 export function checkRoot(options: unknown, warn?: OptionPlace['warn']): void {
   if (!isRecord(options)) throw refuse('there are no options. Give an object, such as { services: [ … ] }.');
   checkOptions(options, ROOT_RULES, {

@@ -60,7 +60,7 @@ const NEARBY = [
   },
 ];
 
-/** What is wrong at first sight with token options. @throws {ConfigurationError} */
+/** Checks at first sight token options. @throws {ConfigurationError} */
 export function checkTokenAuth(options: unknown, place: OptionPlace): void {
   checkOptions(options, TOKEN_AUTH_RULES, { ...place, prefix: 'auth.', nearby: NEARBY });
 }

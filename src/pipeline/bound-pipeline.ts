@@ -115,7 +115,7 @@ export class BoundPipeline {
 
   /**
    * The service rejected `rejected`: renews `from` and its dependents, once however many calls report it.
-   * Undefined when there is no newer token to be had.
+   * Undefined when no newer token can be obtained.
    */
   async replace(rejected: Token, from: string | undefined, signal?: AbortSignal): Promise<Replacement | undefined> {
     if (!this.reject(rejected, from)) return undefined;
@@ -233,7 +233,7 @@ export class BoundPipeline {
     return from === undefined ? this.graph.names : [from, ...this.graph.descendants(from)];
   }
 
-  /** What the result is made from, back to `from`. */
+  /** Returns the steps that the result is made from, back to `from`. */
   #upstream(from: string | undefined): readonly string[] {
     return this.#downstream(from).filter((name) => name !== this.graph.result);
   }
@@ -254,12 +254,12 @@ export class BoundPipeline {
   }
 }
 
-/** Whether a step failed itself, rather than one that it depends on. */
+/** Checks whether a step failed itself, rather than one that it depends on. */
 function isOwnFailure(error: unknown, step: string): boolean {
   return !(error instanceof AuthenticationError) || error.step === undefined || error.step === step;
 }
 
-/** What fails outside of the fetch itself (held back, too late, no token) names its step, too. */
+/** Adds the name of the step to what fails outside of the fetch itself (held back, too late, no token). */
 async function named<T>(step: string, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -30,7 +30,7 @@ export type ContextValue<T> = T | ((context: FetchContext) => T);
 export interface HttpTokenFetcherOptions {
   /** Names the step. */
   name: string;
-  /** What `endpoint` is below. */
+  /** URL that `endpoint` is below. */
   baseUrl: string;
   /** Path of the endpoint. @default '' */
   endpoint?: string;
@@ -54,7 +54,7 @@ export interface HttpTokenFetcherOptions {
   refreshWindowMs?: number;
   /** @default transient failures, 3 attempts */
   retry?: RequestRetryStrategy;
-  /** What else tells two steps of this name apart. @default told from the request that is built */
+  /** Parts that distinguish two steps of this name. @default taken from the request that is built */
   identity?: readonly string[];
   /** TLS of this endpoint. */
   tls?: TlsSource;
@@ -239,7 +239,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   }
 
   /**
-   * What the request is made of, built with stand-ins for the tokens of other steps: tells two steps apart.
+   * Parts of the request, built with stand-ins for the tokens of other steps: they distinguish two steps.
    * @internal
    */
   keyParts(context: FetchContext): readonly unknown[] {

@@ -32,7 +32,7 @@ const STEP_RULES: OptionRules<ProviderStep> = Object.freeze({
   ttlMs: RULES.lifetimeMs,
 });
 
-/** What one fetch of a step is given. */
+/** Values that one fetch of a step is given. */
 export interface StepRequest {
   readonly context: StepContext;
   readonly signal: AbortSignal;
@@ -51,7 +51,7 @@ export interface PipelineStep {
   readonly refreshWindowMs: number | undefined;
   /** For observers. */
   readonly grantType: string | undefined;
-  /** What tells it apart from a step of the same name, secrets only as fingerprints. */
+  /** Returns what distinguishes it from a step of the same name, secrets only as fingerprints. */
   identity(): Promise<readonly string[]>;
   /** One fetch, with its retries. @throws {TokenWanted} when the token of an indirect dependency is asked for */
   obtain(request: StepRequest): Promise<Token>;
@@ -62,7 +62,7 @@ export interface PipelineStep {
 
 /** Whom steps are bound to. */
 export interface StepScope extends ServiceScope {
-  /** Whether tokens are stored under a name of the app's choosing: then instances of one class are taken to be alike. */
+  /** True when tokens are stored under a name that the app chooses: instances of one class are then taken as alike. */
   readonly named: boolean;
 }
 

@@ -1,6 +1,6 @@
 import { AuthenticationError } from '../errors.js';
 
-/** Whether the issuer refused a step's own request in a way that newer tokens of earlier steps may mend. */
+/** Checks whether the issuer refused a step's own request in a way that newer tokens of earlier steps may cure. */
 export function isRefusal(error: unknown, step: string): boolean {
   if (!(error instanceof AuthenticationError) || error.step !== step) return false;
   return error.status === 401 || error.status === 403 || error.error === 'invalid_grant';

@@ -14,7 +14,7 @@ import { chainError, isRefusal } from './refusal.js';
 import type { StepGraph } from './step-graph.js';
 import type { StepHistory } from './step-history.js';
 
-/** What the flights of a pipeline's steps have in common. */
+/** Parts that the flights of a pipeline's steps have in common. */
 export interface FlightSurroundings {
   readonly graph: StepGraph;
   readonly clock: Clock;
@@ -33,7 +33,7 @@ export interface FlightSurroundings {
   readonly history: StepHistory;
 }
 
-/** How one refused token came to be replaced: by what another process had got, then by force. */
+/** Replacements of one refused token: by what another process obtained, then by force. */
 const MAX_REPLACEMENTS = 2;
 
 /**
@@ -60,7 +60,7 @@ export class StepFlight {
     this.#context = this.#contextOf(new Map(), signal);
   }
 
-  /** @throws what the step's fetch, or that of a step before it, failed with; the step is told of the former */
+  /** @throws what the step's fetch, or that of a step before it, failed with; the former is reported to the step */
   async run(previous: Token | undefined, claim: ClaimRefreshToken, report: FlightReport): Promise<Token> {
     try {
       return await this.#run(previous, claim, report);
@@ -161,7 +161,7 @@ export class StepFlight {
     const times = this.#replaced.get(parent) ?? 0;
     if (slot.current?.token.fingerprint === token.fingerprint)
       await this.#around.invalidate(graph.descendants(parent).filter((other) => other !== this.#step.name));
-    // What another process had got instead was refused, too: now it is fetched.
+    // What another process obtained instead was refused, too: now it is fetched.
     const newer = times === 0 ? await slot.replace(token, this.#signal) : await slot.forceRefresh(this.#signal);
     this.#replaced.set(parent, times + 1);
     return newer !== undefined;

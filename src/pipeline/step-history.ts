@@ -1,7 +1,7 @@
 import type { Token } from '../token/token.js';
 import type { StepGraph } from './step-graph.js';
 
-/** What happened to the steps of a pipeline in this process, in order: clocks are too coarse to tell what came first. */
+/** Events of the steps of a pipeline in this process, in order: clocks are too coarse to show what came first. */
 export class StepHistory {
   readonly #graph: StepGraph;
   /** How often each step was invalidated. */
@@ -23,7 +23,7 @@ export class StepHistory {
     this.#latest.set(step, { fingerprint: token.fingerprint, number: this.#fetches });
   }
 
-  /** Whether a token was fetched here after {@link fetches} was `since`. */
+  /** Checks whether a token was fetched here after {@link fetches} was `since`. */
   isNew(step: string, token: Token, since: number): boolean {
     const latest = this.#latest.get(step);
     return latest?.fingerprint === token.fingerprint && latest.number > since;

@@ -10,7 +10,7 @@ import type { FetchContext, TokenFetcher } from './token-fetcher.js';
 const derive = promisify(scrypt) as (text: string, salt: string, length: number) => Promise<Buffer>;
 
 /**
- * What tells a fetcher's tokens apart from those of another fetcher of the same name: its own `identity`, else its class,
+ * Returns what distinguishes a fetcher's tokens from another's of the same name: its own `identity`, else its class,
  * its properties and the request that it builds. Secrets in there enter derived slowly: they may be passwords.
  *
  * A fetcher that says nothing of itself shares its tokens with nobody, unless they are stored under a name of the app's
@@ -29,7 +29,7 @@ export async function certificateIdentity(fetcher: TokenFetcher): Promise<readon
   return certificates.length === 0 ? [] : [fingerprintOf(certificates)];
 }
 
-/** Whether `fetch` is ours: then the request tells everything. */
+/** Checks whether `fetch` is ours: then the request shows everything. */
 function buildsItsRequest(fetcher: TokenFetcher): boolean {
   const { fetch } = fetcher;
   return fetch === BodyTokenFetcher.prototype.fetch || fetch === HeaderTokenFetcher.prototype.fetch;

@@ -1,17 +1,17 @@
 import { ForgeAuthError } from '../errors.js';
 import type { Token } from '../token/token.js';
 
-/** What a step is doing. Holds no secret. */
+/** State of a step. Holds no secret. */
 export interface StepState {
   name: string;
   dependsOn: readonly string[];
-  /** Whether there is a token in this process that has not run out. */
+  /** True when there is a token in this process that has not run out. */
   cached: boolean;
   /** Seconds to the end of that token; left out where it has none. */
   secondsToExpiry?: number;
   /** Start of the token's fingerprint. */
   fingerprint?: string;
-  /** What the last fetch failed with, if it did. */
+  /** Error that the last fetch failed with, if it did. */
   lastError?: { code: string; message: string };
 }
 

@@ -131,7 +131,7 @@ export class TokenFetchPipeline {
     );
   }
 
-  /** Whether a step is a class that is not created yet: then not every name is known. */
+  /** True when a step is a class that is not created yet: then not every name is known. */
   get hasClasses(): boolean {
     return this.#known === undefined && this.#definedSteps.some((step) => typeof step === 'function');
   }
@@ -148,7 +148,7 @@ export class TokenFetchPipeline {
     return graphOf(this.#definedSteps as readonly GivenStep[], this.#definition.resultStep).toMermaid();
   }
 
-  /** What each step is doing: cached or not, seconds to expiry, fingerprint, last error. Holds no secret. */
+  /** Returns the state of each step: cached or not, seconds to expiry, fingerprint, last error. Holds no secret. */
   describe(): StepState[] {
     return (
       this.#known?.describe() ??
@@ -247,7 +247,7 @@ function refuse(problem: string): ConfigurationError {
   return new ConfigurationError(`TokenFetchPipeline: ${problem}`);
 }
 
-/** What can be told before classes are created. */
+/** Checks what can be checked before classes are created. */
 function checkSteps(options: TokenFetchPipelineOptions): void {
   checkOptions(options, PIPELINE_RULES, { refuse });
   if (options.steps === undefined) throw refuse('steps must be a list of fetchers.');

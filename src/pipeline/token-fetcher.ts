@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 
-/** What a step sees of the steps that it depends on, directly or through others. */
+/** View that a step has of the steps that it depends on, directly or through others. */
 export interface FetchContext {
   /**
    * The token of a step.
@@ -11,7 +11,7 @@ export interface FetchContext {
   token(name: string): Token;
   /** The access token of a step, bare. @throws {ConfigurationError} when this step does not depend on it */
   accessToken(name: string): string;
-  /** Whether there is a token of a step: false for one that this step does not depend on. */
+  /** Checks whether there is a token of a step: false for one that this step does not depend on. */
   has(name: string): boolean;
   /** Aborts when nobody waits for the token any more, or the step's deadline is over. */
   readonly signal: AbortSignal;
@@ -35,8 +35,8 @@ export interface TokenFetcher {
   /** Lifetime of the token in milliseconds, where the issuer does not set an earlier end. */
   readonly ttlMs?: number | undefined;
   /**
-   * What else tells two steps of this name apart: a user, an account, a secret's fingerprint. Hashed into the key of the
-   * token. Left out, it is told from the fetcher's class, its properties and the request that it builds.
+   * Distinguishes two steps of this name: a user, an account, a secret's fingerprint. Hashed into the key of the
+   * token. Left out, it is taken from the fetcher's class, its properties and the request that it builds.
    */
   readonly identity?: readonly string[] | undefined;
   /** Longest time that one fetch may take, retries included, in milliseconds. @default the pipeline's */

@@ -1,7 +1,7 @@
 import type { Compliance } from '../providers/compliance.js';
 import { host, jsonOf, preset, type Preset } from './preset.js';
 
-/** What {@link apigee} needs to know. */
+/** Options of {@link apigee}. */
 export interface ApigeePresetOptions {
   /** Host of the environment: `acme-prod.apigee.net`, or one of one's own. */
   domain: string;

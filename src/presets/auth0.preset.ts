@@ -1,6 +1,6 @@
 import { host, preset, type Preset, text } from './preset.js';
 
-/** What {@link auth0} needs to know. */
+/** Options of {@link auth0}. */
 export interface Auth0PresetOptions {
   /** The tenant's domain, or one's own: `acme.eu.auth0.com`. */
   domain: string;

@@ -1,6 +1,6 @@
 import { host, label, preset, type Preset } from './preset.js';
 
-/** What {@link cognito} needs to know. */
+/** Options of {@link cognito}. */
 export interface CognitoPresetOptions {
   /** The user pool's domain: its prefix (then `region` is needed), or a host of one's own. */
   domain: string;

@@ -1,7 +1,7 @@
 import type { JwtBearerAssertion } from '../providers/grants/jwt-bearer.provider.js';
 import { preset, type Preset, text } from './preset.js';
 
-/** What {@link docusign} needs to know. */
+/** Options of {@link docusign}. */
 export interface DocusignPresetOptions {
   /** The app's integration key. */
   integrationKey: string;

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import { preset, type Preset, text } from './preset.js';
 
-/** What {@link entra} needs to know. */
+/** Options of {@link entra}. */
 export interface EntraPresetOptions {
   /** Tenant id or domain. */
   tenantId: string;

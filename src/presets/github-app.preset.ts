@@ -2,7 +2,7 @@ import type { Compliance } from '../providers/compliance.js';
 import type { JwtBearerAssertion } from '../providers/grants/jwt-bearer.provider.js';
 import { jsonOf, preset, type Preset, text } from './preset.js';
 
-/** What {@link githubApp} needs to know. */
+/** Options of {@link githubApp}. */
 export interface GithubAppPresetOptions {
   /** The app's client id, or its numeric id. */
   appId: string | number;

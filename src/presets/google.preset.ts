@@ -1,7 +1,7 @@
 import type { JwtBearerAssertion } from '../providers/grants/jwt-bearer.provider.js';
 import { preset, type Preset } from './preset.js';
 
-/** What {@link google} needs to know. */
+/** Options of {@link google}. */
 export interface GooglePresetOptions {
   /** The service account's key file: its text, its JSON, `{ file }`, or a function of one. */
   key: JwtBearerAssertion['key'];

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import { preset, type Preset, text } from './preset.js';
 
-/** What {@link keycloak} needs to know. */
+/** Options of {@link keycloak}. */
 export interface KeycloakPresetOptions {
   /** Address of the server; up to version 16 with `/auth` at its end. */
   url: string;

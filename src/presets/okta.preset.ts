@@ -1,6 +1,6 @@
 import { host, preset, type Preset, text } from './preset.js';
 
-/** What {@link okta} needs to know. */
+/** Options of {@link okta}. */
 export interface OktaPresetOptions {
   /** `acme.okta.com`, or a domain of one's own. */
   domain: string;

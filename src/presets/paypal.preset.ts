@@ -1,6 +1,6 @@
 import { preset, type Preset } from './preset.js';
 
-/** What {@link paypal} needs to know. */
+/** Options of {@link paypal}. */
 export interface PaypalPresetOptions {
   /** @default false */
   sandbox?: boolean;

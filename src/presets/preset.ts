@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import type { Compliance } from '../providers/compliance.js';
 
-/** What a preset returns: what was given beside its own options, and what it knows of the provider. */
+/** Options that a preset returns: those given beside its own, and those that it knows of the provider. */
 export type Preset<Own, Given, Made> = Omit<Given, keyof Own | keyof Made> & Made;
 
 /**

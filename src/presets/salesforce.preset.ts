@@ -2,7 +2,7 @@ import { ConfigurationError } from '../errors.js';
 import type { Compliance } from '../providers/compliance.js';
 import { host, jsonOf, preset, type Preset } from './preset.js';
 
-/** What {@link salesforce} needs to know. */
+/** Options of {@link salesforce}. */
 export interface SalesforcePresetOptions {
   /** My Domain of the org: `acme.my.salesforce.com`. Machines are refused at login.salesforce.com. */
   domain: string;

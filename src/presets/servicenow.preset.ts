@@ -1,6 +1,6 @@
 import { label, preset, type Preset } from './preset.js';
 
-/** What {@link servicenow} needs to know. */
+/** Options of {@link servicenow}. */
 export interface ServicenowPresetOptions {
   /** `acme` of `acme.service-now.com`. */
   instance: string;

@@ -1,6 +1,6 @@
 import { label, preset, type Preset } from './preset.js';
 
-/** What {@link shopify} needs to know. */
+/** Options of {@link shopify}. */
 export interface ShopifyPresetOptions {
   /** `acme` of `acme.myshopify.com`. */
   shop: string;

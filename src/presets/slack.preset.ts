@@ -1,13 +1,13 @@
 import type { Compliance } from '../providers/compliance.js';
 import { jsonOf, preset, type Preset } from './preset.js';
 
-/** What {@link slack} needs to know. */
+/** Options of {@link slack}. */
 export interface SlackPresetOptions {
-  /** Whose token is used: the app's bot's, or that of the user who installed it. @default 'bot' */
+  /** Owner of the token that is used: the app's bot, or the user who installed it. @default 'bot' */
   token?: 'bot' | 'user';
 }
 
-/** What Slack says of a refresh token or code that is no longer any good: RFC 6749's `invalid_grant`. */
+/** Errors by which Slack refuses a refresh token or code that is spent: RFC 6749's `invalid_grant`. */
 const SPENT = /^(?:invalid_refresh_token|invalid_code|code_already_used|token_expired|token_revoked|invalid_grant)/;
 const WRONG_CLIENT = /^(?:invalid_client_id|bad_client_secret)/;
 

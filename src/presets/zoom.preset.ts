@@ -1,6 +1,6 @@
 import { preset, type Preset, text } from './preset.js';
 
-/** What {@link zoom} needs to know. */
+/** Options of {@link zoom}. */
 export interface ZoomPresetOptions {
   /** Account id of a server-to-server app. */
   accountId: string;

@@ -1,6 +1,6 @@
 import { randomUUID, type KeyObject } from 'node:crypto';
 
-/** What an assertion is made of. */
+/** Parts that an assertion is made of. */
 export interface AssertionParts {
   readonly key: KeyObject;
   readonly alg: string;

@@ -19,7 +19,7 @@ export interface DpopOptions {
   key?: KeySource;
 }
 
-/** What a proof is made for. */
+/** Target of a proof. */
 export interface ProofTarget {
   readonly method: string;
   readonly url: string;

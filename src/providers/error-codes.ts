@@ -48,12 +48,12 @@ const REGISTERED: ReadonlySet<string> = new Set([
   'invalid_client_metadata',
 ]);
 
-/** What is told of an `error`: a registered code as it is, anything else as `unregistered_error`. */
+/** Returns the code to report for an `error`: a registered one as it is, anything else as `unregistered_error`. */
 export function registeredCode(error: unknown): string {
   return typeof error === 'string' && REGISTERED.has(error) ? error : 'unregistered_error';
 }
 
-/** Whether an `error` is one: issuers write an empty one into answers that are a success. */
+/** Checks whether an `error` is one: issuers write an empty one into answers that are a success. */
 export function isError(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return Boolean(error);
   return Object.keys(error).length > 0;

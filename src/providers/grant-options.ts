@@ -35,7 +35,7 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   /** Allows a plain-http endpoint that is not on this machine. @default false */
   allowInsecure?: boolean;
   /**
-   * Whether tokens are revoked when the application closes. Never those that other processes may go on with: what is kept
+   * Revokes tokens when the application closes. Never those that other processes may go on with: what is kept
    * in a shared storage stays good.
    * @default false
    * @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)
@@ -122,7 +122,7 @@ const NEARBY = [
 ];
 
 /**
- * What is wrong with `options`, in words that name the cure.
+ * Checks `options`; the error names the cure.
  * @throws {ConfigurationError}
  */
 export function checkGrantOptions<Options extends GrantOptions>(

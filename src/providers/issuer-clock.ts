@@ -22,7 +22,7 @@ export class IssuerClock {
     return this.#clock.now() + this.#offsetMs;
   }
 
-  /** By how much this machine's clock is behind the issuer's; 0 until an answer said otherwise. */
+  /** Milliseconds by which this machine's clock is behind the issuer's; 0 until an answer shows otherwise. */
   get offsetMs(): number {
     return this.#offsetMs;
   }
@@ -35,7 +35,7 @@ export class IssuerClock {
     this.#offsetMs = Math.abs(offsetMs) < NOTICEABLE_MS ? 0 : offsetMs;
   }
 
-  /** Whether the time has turned out to be another one since `offsetMs` was read. */
+  /** Checks whether the time has turned out to be another one since `offsetMs` was read. */
   hasMoved(offsetMs: number): boolean {
     return Math.abs(this.#offsetMs - offsetMs) >= NOTICEABLE_MS;
   }

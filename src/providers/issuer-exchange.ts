@@ -29,27 +29,27 @@ export interface ExchangeRequest<T> {
   readonly responseHook?: ResponseComplianceHook | undefined;
   /** Looks at a successful answer first. Throws what is wrong with it. */
   readonly check?: (answer: Readonly<Record<string, unknown>>) => void;
-  /** Whether a success needs no body. @default false */
+  /** True when a success needs no body. @default false */
   readonly mayBeEmpty?: boolean;
   /**
-   * Whether `openid-client` is handed the answer as it came, errors included, to read it by itself. Left out, the answer
+   * Hands `openid-client` the answer as it came, errors included, to read it by itself. Left out, the answer
    * is read by us first, and an error in it is thrown as `AuthenticationError`.
    * @default false
    */
   readonly raw?: boolean;
 }
 
-/** What came of an {@link ExchangeRequest}. */
+/** Result of an {@link ExchangeRequest}. */
 export interface ExchangeResult<T> {
-  /** What `openid-client` made of it. */
+  /** Result that `openid-client` made of it. */
   readonly result: T;
   /** The JSON of the answer; empty where there is none. */
   readonly answer: Record<string, unknown>;
-  /** Status, headers and body as they came, mended by `compliance`. */
+  /** Status, headers and body as they came, adjusted by `compliance`. */
   readonly response: ComplianceResponse;
 }
 
-/** What `openid-client` hands to its `fetch`. */
+/** Options that `openid-client` hands to its `fetch`. */
 interface FetchOptions {
   method: string;
   headers: Record<string, string>;
@@ -191,7 +191,7 @@ export class IssuerExchange {
   }
 }
 
-/** A compliance hook is the app's own code: what it throws is told to whoever may see it. */
+/** A compliance hook is the app's own code: what it throws is shown as other errors of the app are. */
 async function ownHook<T>(of: string, what: string, hook: () => T): Promise<Awaited<T>> {
   try {
     return await hook();
@@ -202,7 +202,7 @@ async function ownHook<T>(of: string, what: string, hook: () => T): Promise<Awai
   }
 }
 
-/** What an issuer lists for each endpoint. @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2) */
+/** Returns an issuer's list for each endpoint. @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2) */
 function supportedBy(metadata: ServerMetadata): Partial<Record<ClientAuthEndpoint, readonly string[]>> {
   const endpoints: readonly ClientAuthEndpoint[] = ['token', 'revocation', 'introspection'];
   return Object.fromEntries(
@@ -239,7 +239,7 @@ function asItCame({ status, headers, body }: ComplianceResponse): Response {
 /** Members that issuers write in ways of their own; {@link Token.fromResponse} understands or refuses them. */
 const READ_BY_US: ReadonlySet<string> = new Set(['error', 'expires_in', 'refresh_token', 'scope', 'id_token']);
 
-/** What `openid-client` needs to see: it is stricter than issuers are. The token is made of the answer itself. */
+/** Returns what `openid-client`, stricter than issuers are, needs to see. The token is made of the answer itself. */
 function acceptable(answer: Record<string, unknown>): Response {
   const { token_type: type } = answer;
   const dpop = typeof type === 'string' && type.toLowerCase() === 'dpop';

@@ -46,7 +46,7 @@ export class Issuer {
     this.clock = new IssuerClock(environment.clock);
   }
 
-  /** Whether its metadata is discovered, rather than given. */
+  /** True when its metadata is discovered, rather than given. */
   get discovers(): boolean {
     return this.#options.issuer !== undefined;
   }
@@ -74,7 +74,7 @@ export class Issuer {
   }
 
   /**
-   * What the service says of itself, where it names its issuer; undefined where the options do.
+   * Returns what the service says of itself, where it names its issuer; undefined where the options do.
    * @throws {AuthenticationError} when it does not say
    */
   async resource(): Promise<ResourceMetadata | undefined> {

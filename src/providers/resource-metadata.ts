@@ -5,7 +5,7 @@ import type { HttpRequester } from '../http/http-requester.js';
 import { redactUrl } from '../redaction/redact.js';
 import { isTransientStatus } from './token-response.js';
 
-/** What a protected resource says of itself. */
+/** Metadata that a protected resource states of itself. */
 export interface ResourceMetadata {
   /** Its identifier, which its tokens are asked for with. */
   readonly resource: string;

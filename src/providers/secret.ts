@@ -49,7 +49,7 @@ export class Secret {
     return (await this.read()) !== before;
   }
 
-  /** What tells two secrets apart in a key. */
+  /** Returns what distinguishes two secrets in a key. */
   async fingerprint(): Promise<string> {
     return fingerprintOf([await this.read()]);
   }

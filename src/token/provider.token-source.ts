@@ -122,7 +122,7 @@ export class ProviderTokenSource implements TokenSource {
     );
   }
 
-  /** What the app's own code throws, as it may be seen. */
+  /** Shows what the app's own code throws as far as it may be seen. */
   async #shown<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;

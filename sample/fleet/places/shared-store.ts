@@ -1,16 +1,16 @@
-/** What a process of the fleet asks its parent for. */
+/** Request of a process of the fleet to its parent. */
 export interface StoreRequest {
   readonly id: string;
   readonly method: keyof SharedStore;
   readonly args: readonly unknown[];
 }
 
-/** What the parent tells a process of the fleet. */
+/** Message of the parent to a process of the fleet. */
 export interface ParentMessage {
   readonly answer?: { readonly id: string; readonly value: unknown };
   /** A message that one of the processes has published. */
   readonly heard?: string;
-  /** Whether the store answers from now on. */
+  /** True when the store answers from now on. */
   readonly up?: boolean;
 }
 

@@ -10,7 +10,7 @@ export interface FleetScene {
   readonly fleet: Fleet;
   /** Where the tokens are kept. */
   readonly place: Place;
-  /** What is to be shown. */
+  /** Claims to be shown. */
   readonly claims: Claims;
 }
 

@@ -1,7 +1,7 @@
 import { AuthenticationError } from '../../errors.js';
 import { knownProblem } from './oauth-problem.js';
 
-/** What a server sends the browser back with: the whole URL, its query, or the query as a framework has parsed it. */
+/** Callback that a server sends the browser to: the whole URL, its query, or the query as a framework has parsed it. */
 export type OAuth1Callback = string | URL | URLSearchParams | Readonly<Record<string, unknown>>;
 
 /**

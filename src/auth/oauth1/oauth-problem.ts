@@ -29,7 +29,7 @@ const PROBLEMS: ReadonlySet<string> = new Set([
 /** A report is a line; a page that is longer is none. */
 const MOST_CHARACTERS = 8_192;
 
-/** What the service reports as the problem, in the challenge or in the body; undefined where it names none that is known. */
+/** Returns the problem that the service reports, in the challenge or the body; undefined where none is known. */
 export function oauthProblemOf(response: ForgeResponse): string | undefined {
   const challenges = [response.headers['www-authenticate'] ?? []].flat().join(', ');
   return knownProblem(challenges) ?? knownProblem(textOf(response));
@@ -42,7 +42,7 @@ export function knownProblem(text: string): string | undefined {
 }
 
 /**
- * What is known of a rejection, in words that follow the status.
+ * Describes a rejection, in words that follow the status.
  * @param correctionS seconds by which the timestamp was corrected, where it was
  * @param sentAgain whether it was sent with that correction
  */

@@ -16,12 +16,12 @@ export class OAuth1Token {
     this.#subject = subject;
   }
 
-  /** Whose token it is, where `requestToken({ subject })` said so. */
+  /** Owner of the token, where `requestToken({ subject })` named one. */
   get subject(): string | undefined {
     return this.#subject;
   }
 
-  /** What else the server has answered: the user's id, a screen name. A getter: it is never printed. */
+  /** Further parameters of the server's answer: the user's id, a screen name. A getter: it is never printed. */
   get extra(): Readonly<Record<string, string>> {
     return this.#extra;
   }

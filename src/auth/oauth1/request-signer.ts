@@ -10,7 +10,7 @@ import { PLAINTEXT } from './signature-method.js';
 import { bodyHashOf, formOf, isForm, putForm } from './signed-body.js';
 import type { OAuth1Placement, ResolvedSigning } from './signing-options.js';
 
-/** What one request is signed with, beside the client's own credentials. */
+/** Values that one request is signed with, beside the client's own credentials. */
 export interface Signing {
   readonly clock: Clock;
   /** Seconds since 1970. */
@@ -19,7 +19,7 @@ export interface Signing {
   readonly tokenSecret?: TextSource | undefined;
   /** Takes the place of the client's own. */
   readonly placement?: OAuth1Placement;
-  /** Whether to sign the hash of a body that is no form. */
+  /** Signs the hash of a body that is no form. */
   readonly bodyHash?: boolean;
   /** Further parameters of the protocol: `oauth_callback`, `oauth_verifier`. */
   readonly parameters?: Readonly<Record<string, string>>;
@@ -122,7 +122,7 @@ function headerOf(parameters: readonly Parameter[], realm: string | undefined): 
   return `OAuth ${[...(realm === undefined ? [] : [`realm="${realm.replace(/["\\]/g, '\\$&')}"`]), ...quoted].join(', ')}`;
 }
 
-/** What the request brings of the parameters that are about to be written gives way. */
+/** Removes what the request brings of the parameters that are about to be written. */
 function takeOut(request: HttpRequest, names: ReadonlySet<string>): void {
   request.url = withQuery(request.url, (query) => withoutParameters(query, names));
   if (request.body === undefined || !isForm(request)) return;

@@ -12,14 +12,14 @@ const TAKEN = 'taken';
 const MOST_LOCAL = 10_000;
 const PURPOSE = 'OAuth 1.0a request token';
 
-/** What belongs to a request token until the user comes back. */
+/** Data of a request token until the user comes back. */
 export interface PendingToken {
   readonly tokenSecret: string;
-  /** Whose consent is asked for. */
+  /** User whose consent is asked for. */
   readonly subject?: string | undefined;
 }
 
-/** What the tokens of a flow are kept with. */
+/** Options of {@link RequestTokens}. */
 export interface RequestTokensOptions {
   readonly storage: GuardedStorage;
   readonly clock: Clock;
@@ -52,7 +52,7 @@ export class RequestTokens {
     this.#local.set(key, { sealed, until });
   }
 
-  /** What belongs to a token, once; undefined where it is unknown, taken or too old. */
+  /** Takes the data of a token, once; undefined where it is unknown, taken or too old. */
   async take(token: string, signal: AbortSignal): Promise<PendingToken | undefined> {
     const { storage } = this.#options;
     const key = this.#key(token);

@@ -12,7 +12,7 @@ export interface TimedRequest {
   readonly call: object;
 }
 
-/** When a request was sent, by our time and as it was told. */
+/** Time at which a request was sent, by our clock and as it was given. */
 interface SentTime {
   /** Seconds since 1970, corrected. */
   readonly timestamp: number;

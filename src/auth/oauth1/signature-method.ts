@@ -9,7 +9,7 @@ export type OAuth1SignatureMethodName =
 /** Hashes that a body's hash may be made with. */
 export type OAuth1BodyHash = 'sha1' | 'sha256' | 'sha512';
 
-/** What a signature may be made with, beside the base string. */
+/** Keys that a signature may be made with, beside the base string. */
 export interface OAuth1SigningKeys {
   /** As given to `OAuth1Auth`; empty where there is none. */
   readonly clientSecret: string;

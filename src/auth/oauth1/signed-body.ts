@@ -5,7 +5,7 @@ import type { HttpHeaders, HttpRequest } from '../../http/http-request.js';
 import type { OAuth1BodyHash } from './signature-method.js';
 
 /**
- * Whether the body is a form, whose parameters are signed.
+ * Checks whether the body is a form, whose parameters are signed.
  * @see [RFC 5849 §3.4.1.3.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.3.1)
  */
 export function isForm({ headers }: { readonly headers: HttpHeaders }): boolean {

@@ -13,7 +13,7 @@ import { tokenIn } from './token-answer.js';
 /** One request for a token. */
 export interface TokenAsk {
   readonly url: string;
-  /** What is asked for, in words that begin a message. */
+  /** Description of the request, in words that begin a message. */
   readonly what: string;
   /** Of a POST in its form, of a GET in its query. */
   readonly extraParams: Readonly<Record<string, string>>;

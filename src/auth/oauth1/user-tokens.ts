@@ -15,7 +15,7 @@ export interface OAuth1UserToken {
   forget(): Promise<void>;
 }
 
-/** What users' tokens are kept with. */
+/** Options of {@link UserTokens}. */
 export interface UserTokensOptions {
   readonly storage: GuardedStorage;
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export interface UserTokensOptions {
 
 /** They do not expire: ten years, so that no storage is asked for more than it can count. */
 const TTL_MS = 10 * 365 * 24 * 3_600_000;
-/** What another process has changed is seen by then. */
+/** Time after which a change by another process is seen. */
 const NEAR_MS = 5_000;
 /** Tokens known to this process, the last used of them. */
 const MOST_KNOWN = 10_000;
@@ -37,7 +37,7 @@ const FORGOTTEN_MS = 60_000;
 interface Known {
   readonly token: OAuth1Token | undefined;
   readonly at: number;
-  /** Whether the storage has it. */
+  /** True when the storage has it. */
   readonly stored: boolean;
 }
 

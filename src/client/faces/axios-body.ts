@@ -4,7 +4,7 @@ import { InvalidRequestError } from '../../errors.js';
 import type { BodySource, OpenBody } from '../../http/request-body.js';
 import { bodySourceOf } from '../../http/request-body.js';
 
-/** What the `form-data` package makes, which axios makes of an object that is to be sent as multipart. */
+/** Stream of the `form-data` package, which axios makes of an object that is to be sent as multipart. */
 interface FormDataStream {
   getHeaders(): Record<string, string>;
   getBuffer?(): Buffer;

@@ -1,6 +1,6 @@
 import axios, { Axios, type AxiosDefaults, type AxiosRequestConfig } from 'axios';
 
-/** What axios made before anybody could change it, as far as it cannot be written down here. */
+/** Defaults as axios made them before anybody could change them, as far as they cannot be written down here. */
 const { defaults: global } = axios;
 const ORIGINAL = Object.freeze({
   transformRequest: originalOf(global.transformRequest, 'transformRequest'),
@@ -34,12 +34,12 @@ export function pristineDefaults(): AxiosDefaults {
   } as unknown as AxiosDefaults;
 }
 
-/** Whether it is the rule of axios itself: nobody has chosen one. */
+/** Checks whether it is the rule of axios itself: nobody has chosen one. */
 export function isOriginalValidateStatus(validateStatus: unknown): boolean {
   return validateStatus === ORIGINAL.validateStatus;
 }
 
-/** Whether an instance has a header from axios itself, or from the defaults of the process: nobody chose it for the instance. */
+/** Checks whether an instance has a header from axios or the process's defaults: nobody chose it for the instance. */
 export function isInheritedHeader(name: string, value: unknown): boolean {
   const [original, inherited] = [COMMON_HEADERS, global.headers.common] as unknown as Record<string, unknown>[];
   return [original, inherited].some((headers) => Object.hasOwn(headers ?? {}, name) && headers?.[name] === value);

@@ -5,7 +5,7 @@ import { type ConnectionError, ForgeAuthError, type HttpStatusError, TimeoutErro
 import { REDACTED, redactHeaders, redactUrl } from '../../redaction/redact.js';
 import { SentRequest } from './sent-request.js';
 
-/** What axios would have rejected with, as far as it knows such a failure; our own error is its cause. */
+/** Returns the error that axios would reject with, as far as it knows such a failure; our own error is its cause. */
 export function axiosErrorOf(
   error: unknown,
   config: InternalAxiosRequestConfig,
@@ -80,7 +80,7 @@ function requestOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): S
   return sent.includes(error.code) || error instanceof TimeoutError ? sentRequestOf(config) : undefined;
 }
 
-/** What stands for the request that a config asked for. */
+/** Returns the stand-in for the request that a config asked for. */
 export function sentRequestOf({ method, url, baseURL }: InternalAxiosRequestConfig): SentRequest | undefined {
   try {
     return new SentRequest((method ?? 'get').toUpperCase(), new URL(url ?? '', baseURL).href);
@@ -89,7 +89,7 @@ export function sentRequestOf({ method, url, baseURL }: InternalAxiosRequestConf
   }
 }
 
-/** What hangs on an AxiosError and may hold secrets. */
+/** Parts of an AxiosError that may hold secrets. */
 interface AxiosErrorParts {
   readonly config: InternalAxiosRequestConfig;
   readonly request?: object | undefined;

@@ -90,12 +90,12 @@ function urlOf(config: InternalAxiosRequestConfig, service: ResolvedService): st
   return query === '' ? address : address + (address.includes('?') ? '&' : '?') + query;
 }
 
-/** What is sent over a socket of this machine names no host: axios has one for it. */
+/** Base of a request over a socket of this machine, which names no host: axios has one for it. */
 function localBase({ socketPath }: InternalAxiosRequestConfig): BaseUrl | undefined {
   return typeof socketPath === 'string' ? prepareBaseUrl('http://localhost', 'socketPath') : undefined;
 }
 
-/** What axios leaves out, the service's default is left out for; what it was told never to send, is never sent. */
+/** Splits the headers of a config. One set to null or false is never sent, nor is the service's default for it. */
 function headersOf(config: InternalAxiosRequestConfig): {
   headers: RequestHeaders;
   unsent: Record<string, false>;
@@ -162,7 +162,7 @@ export function abortLinkOf({ cancelToken, signal }: InternalAxiosRequestConfig)
   };
 }
 
-/** What every cancel token can do, though axios does not declare it. */
+/** Methods that every cancel token has, though axios does not declare them. */
 interface SubscribableToken {
   subscribe(listener: (reason: unknown) => void): void;
   unsubscribe(listener: (reason: unknown) => void): void;

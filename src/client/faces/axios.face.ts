@@ -30,12 +30,12 @@ import type { RequestConfig } from '../request/request-config.js';
 import type { ResolvedService } from '../resolved-service.js';
 import { SentRequest } from './sent-request.js';
 
-/** What a call through an axios face may ask of this package, beside what axios knows. */
+/** Options of this package for a call through an axios face, beside those that axios knows. */
 export type ForgeAxiosOptions = Pick<RequestConfig, 'auth' | 'idempotent' | 'retry' | 'totalTimeoutMs'>;
 
 declare module 'axios' {
   interface AxiosRequestConfig {
-    /** What the call asks of nestjs-forge-auth. */
+    /** Options of the call for nestjs-forge-auth. */
     forge?: ForgeAxiosOptions;
   }
 }
@@ -121,7 +121,7 @@ function brokenAnswer(error: unknown, config: InternalAxiosRequestConfig): Axios
   return { data: undefined, status, statusText, headers: Object.assign(new AxiosHeaders(), headers), config, request };
 }
 
-/** What a function of the config throws (a serializer of parameters), axios rejects with as an error of its own. */
+/** Reads a config. What a function of it throws (a serializer of parameters), axios rejects with as its own error. */
 function asked(
   config: InternalAxiosRequestConfig,
   service: ResolvedService,

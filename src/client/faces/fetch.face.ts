@@ -12,7 +12,7 @@ import { MAX_BYTES_IN_MEMORY } from '../request/request-builder.js';
 import type { RequestConfig } from '../request/request-config.js';
 import { ownOptions } from '../../option-check/own-options.js';
 
-/** What a call through `fetch` may ask of this package, beside what `fetch` knows. */
+/** Options of this package for a call through `fetch`, beside those that `fetch` knows. */
 export type ForgeFetchOptions = Pick<
   RequestConfig,
   'auth' | 'idempotent' | 'maxContentLength' | 'retry' | 'timeoutMs' | 'totalTimeoutMs'
@@ -146,7 +146,7 @@ function joined(pairs: [string, string][]): Record<string, string> {
   return Object.fromEntries(Array.from(new Headers(pairs), ([name, value]) => [spelling.get(name) ?? name, value]));
 }
 
-/** What Node's types leave out of what its `fetch` reads. */
+/** Options that Node's `fetch` reads, and that its types leave out. */
 interface Asked {
   readonly cache?: string;
   readonly referrer?: string;
@@ -189,7 +189,7 @@ function withImplied(
   return { ...headers, ...Object.fromEntries(missing) };
 }
 
-/** Another origin is told the origin alone. */
+/** Returns the referrer as another origin may see it: the origin alone. */
 function refererOf(referrer: URL, url: string): string {
   if (referrer.origin !== new URL(url).origin) return `${referrer.origin}/`;
   return referrer.origin + referrer.pathname + referrer.search;
@@ -231,7 +231,7 @@ function asFetchError(error: unknown): unknown {
   return NETWORK_FAILURES.has(error.code) ? typeError('fetch failed', error) : error;
 }
 
-/** A TypeError that can be told by its code, too. */
+/** Makes a TypeError that can be recognised by its code, too. */
 function typeError(message: string, cause: ForgeAuthError): TypeError {
   return Object.assign(new TypeError(message, { cause }), { code: cause.code });
 }

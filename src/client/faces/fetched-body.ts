@@ -28,12 +28,12 @@ export class FetchedBody {
     this.stream = new ReadableStream<Uint8Array>(this as never) as typeof this.stream;
   }
 
-  /** Whether any of it has been asked for. */
+  /** True when any of it has been asked for. */
   get isBegun(): boolean {
     return this.#begun;
   }
 
-  /** What reads the stream chunk by chunk may read as long as it likes. */
+  /** Lifts the limit: a reader that goes chunk by chunk may read as long as it likes. */
   lift(): void {
     this.#limited = false;
   }
@@ -118,7 +118,7 @@ function tooLarge(maxBytes: number): ResponseParseError {
   });
 }
 
-/** What reading rejects with: the caller's own reason where it gave up, else what `fetch` says of a broken body. */
+/** Returns the error that reading rejects with: the caller's own reason where it gave up, else that of `fetch`. */
 function brokenOff(error: unknown, scope: CallScope): unknown {
   if (scope.aborted) return scope.reason;
   if (error === undefined || error === null) return new TypeError('terminated');

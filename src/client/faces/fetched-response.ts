@@ -7,7 +7,7 @@ import type { CallScope } from '../request/call-scope.js';
 import type { AbandonedBodies } from './abandoned-bodies.js';
 import { collectStream, FetchedBody } from './fetched-body.js';
 
-/** What a {@link FetchedResponse} is made of. */
+/** Parts that a {@link FetchedResponse} is made of. */
 export interface FetchedParts {
   readonly status: number;
   readonly statusText: string | undefined;
@@ -153,7 +153,7 @@ export class FetchedResponse extends Native implements Response {
   }
 }
 
-/** What the platform's own methods read of a Response; it takes no status below 200, and none above 599. */
+/** Returns what the platform's own methods read of a Response; it takes no status below 200, and none above 599. */
 function initOf({ status, headers }: FetchedParts): ResponseInit {
   const contentType = headers['content-type'];
   return {
@@ -174,7 +174,7 @@ function refuseChange(): never {
   throw new TypeError('immutable');
 }
 
-/** As fetch has them: what a service said is not to be changed. */
+/** Makes headers immutable, as those of fetch are. */
 function immutable(headers: Headers): Headers {
   for (const name of ['append', 'delete', 'set'])
     Object.defineProperty(headers, name, { value: refuseChange, configurable: true });

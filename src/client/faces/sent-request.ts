@@ -1,5 +1,5 @@
 /**
- * What stands for the request that was sent: the parts of a `ClientRequest` that code asks for, and none of its
+ * Stand-in for the request that was sent: the parts of a `ClientRequest` that code asks for, and none of its
  * headers. The URL that answered is `res.responseUrl`.
  */
 export class SentRequest {

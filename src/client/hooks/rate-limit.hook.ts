@@ -4,7 +4,7 @@ import type { HttpHeaders } from '../../http/http-request.js';
 import type { HookedCall, ResponseHook } from '../layers/hooks.layer.js';
 import { ownOptions } from '../../option-check/own-options.js';
 
-/** What a service last said about how much more it will take. */
+/** Rate limit that a service last reported. */
 export interface RateLimit {
   /** Calls in the present window. */
   readonly limit?: number;
@@ -36,7 +36,7 @@ export class RateLimitHook implements ResponseHook {
     this.#onLimit = onLimit;
   }
 
-  /** What the service last told; undefined where it never did. */
+  /** Returns the limit that the service last reported; undefined where it never did. */
   latest(serviceName: string): RateLimit | undefined {
     return this.#latest.get(serviceName);
   }

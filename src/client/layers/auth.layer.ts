@@ -20,7 +20,7 @@ import type { Layer, Next, SentRequest } from './layer.js';
 import type { OriginPolicy } from './origin-policy.js';
 import { SentCredentials } from './sent-credentials.js';
 
-/** What authentication needs to know of its service. */
+/** Options of authentication that its service gives. */
 export interface AuthOptions {
   readonly name: string;
   readonly base: BaseUrl | undefined;
@@ -156,7 +156,7 @@ function viewOf(response: HttpResponse, sent: HttpRequest, { url }: CallRequest)
   return new ForgeResponse({ method, url, headers, responseType }, response);
 }
 
-/** What an authenticator throws may be anything, and quote anything. */
+/** Wraps what an authenticator throws: it may be anything, and quote anything. */
 function noCredential(thrown: unknown, { call }: CallRequest, sent: HttpRequest, options: AuthOptions): unknown {
   const { name: serviceName, revealCauses: reveal } = options;
   revealOwnCause(thrown, reveal);
@@ -187,7 +187,7 @@ async function openBody(request: SentRequest, source: NonNullable<CallRequest['b
   return request;
 }
 
-/** What is sent, and what an authenticator is shown of the call. */
+/** Request that is sent, and that an authenticator is shown. */
 class OpenedRequest implements SentRequest {
   method: string;
   url: string;

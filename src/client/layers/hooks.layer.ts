@@ -17,7 +17,7 @@ export interface HookedCall {
   readonly url: string;
   /** Names are lower-case. A request hook may change them; a credential that it writes wins over the service's. */
   readonly headers: HttpHeaders;
-  /** What hooks of this call want to tell each other. */
+  /** Data that hooks of this call share with each other. */
   readonly metadata: Record<string, unknown>;
 }
 
@@ -59,7 +59,7 @@ export interface HookList {
   readonly onError: readonly NamedHook<OnErrorHook>[];
 }
 
-/** What hooks need to know of their service. */
+/** Details of the service that its hooks need. */
 export interface HookOwner {
   readonly serviceName: string;
   readonly logger: ForgeLogger;
@@ -67,7 +67,7 @@ export interface HookOwner {
   readonly revealCauses: boolean;
 }
 
-/** Runs a service's hooks. One that fails is told in the log; only a {@link ForgeAuthError} of its fails the call. */
+/** Runs a service's hooks. A failure is logged; only a {@link ForgeAuthError} that a hook throws fails the call. */
 export class Hooks {
   readonly #list: HookList;
   readonly #owner: HookOwner;

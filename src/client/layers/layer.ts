@@ -2,7 +2,7 @@ import type { AuthenticatedRequest } from '../../auth/authenticator.js';
 import type { HttpResponse } from '../../http/http-request.js';
 import type { Call, CallRequest } from '../request/call-request.js';
 
-/** What is below a layer: sends a request on, and returns its answer. */
+/** Sends a request on to what is below a layer, and returns its answer. */
 export type Next<Request = CallRequest> = (request: Request) => Promise<HttpResponse>;
 
 /**

@@ -10,7 +10,7 @@ import { LogEntry } from './log-entry.js';
 import type { Layer, SentRequest } from './layer.js';
 import { type BodyKeys, describeBody } from './logged-body.js';
 
-/** What of a call goes into the log, beside the line itself. */
+/** Parts of a call that go into the log, beside the line itself. */
 export interface LoggingOptions {
   /** Headers of request and answer, every value masked that is not known to be harmless. @default false */
   headers?: boolean;

@@ -24,7 +24,7 @@ export interface BodyKeys {
 }
 
 /**
- * What may be shown of a body: of JSON and forms their keys, types and sizes, and the texts and numbers of the keys that
+ * Describes a body for the log: of JSON and forms keys, types and sizes, and the texts and numbers of the keys that
  * are listed; of everything else type and size.
  * @param secrets of the call: masked in what is listed, too
  */

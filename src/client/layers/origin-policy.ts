@@ -19,7 +19,7 @@ export class OriginPolicy {
     ]);
   }
 
-  /** Whether a credential may go to `url`, an absolute and normalised one. */
+  /** Checks whether a credential may go to `url`, an absolute and normalised one. */
   allows(url: string): boolean {
     if (this.#ownPrefix !== undefined && url.startsWith(this.#ownPrefix)) return true;
     return this.#origins.has(originOf(url));

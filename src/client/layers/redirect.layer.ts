@@ -10,7 +10,7 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** What another origin may see of a request's headers: nothing that could be a credential. */
+/** Headers of a request that another origin may see: none that could be a credential. */
 const HARMLESS_ELSEWHERE: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
@@ -76,7 +76,7 @@ function nextHop(request: CallRequest, response: HttpResponse): CallRequest | un
   };
 }
 
-/** What a call's own headers leave behind when they are dropped: nothing takes their place, wherever it goes from there. */
+/** Withholds the call's own headers that are dropped: nothing takes their place, wherever it goes from there. */
 function leftBehind({ headers, withheld, call: { authenticator } }: CallRequest): Partial<CallRequest> {
   const dropped = Object.keys(headers).filter((name) => !HARMLESS_ELSEWHERE.has(name));
   const written = new Set(['authorization', ...(authenticator === false ? [] : credentialHeadersOf(authenticator))]);

@@ -10,7 +10,7 @@ import type { Layer, Next } from './layer.js';
 /** A service that asks to be left alone for longer gets its wish; the caller gets the answer. */
 const LONGEST_WAIT_MS = 60_000;
 
-/** What retrying needs to know of its service. */
+/** Options of retrying that its service gives. */
 export interface RetryOptions {
   readonly name: string;
   readonly strategy: RequestRetryStrategy;
@@ -76,7 +76,7 @@ async function attemptOnce(
   } catch (error) {
     const known = error instanceof ForgeAuthError ? error : undefined;
     const outcome: RetryOutcome = { attempt, error: known };
-    // A token that could not be had, or a caller that left, says nothing about the service.
+    // A token that could not be obtained, or a caller that left, says nothing about the service.
     if (known !== undefined && !(known instanceof AuthenticationError) && !request.call.scope.aborted)
       permit?.record(outcome);
     return { outcome, error };

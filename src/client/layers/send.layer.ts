@@ -15,12 +15,12 @@ import { isIdempotent } from '../request/call-request.js';
 import type { Layer, SentRequest } from './layer.js';
 import { WatchedBody } from './watched-body.js';
 
-/** What sending needs to know of its service. */
+/** Options of sending that its service gives. */
 export interface SendOptions {
   readonly name: string;
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Whether the transport is none of the app's own. */
+  /** True when the transport is none of the app's own. */
   readonly ownsTransport: boolean;
   readonly revealCauses: boolean;
   readonly observer?: Observers | undefined;
@@ -73,7 +73,7 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
 }
 
 /**
- * Whether the connection of a request, kept from an earlier one, was closed by the server as it was written, and the
+ * Checks whether the server closed the connection of a request, kept from an earlier one, as it was written, and the
  * request may be sent twice: then it goes out on a fresh one, at once. No failed attempt: a pool cannot know better.
  */
 function mayGoAgain(request: SentRequest, failure: unknown): boolean {

@@ -10,7 +10,7 @@ interface Carrier {
 /** Credentials among the parameters of an `Authorization: OAuth` header or a form: those beside them are no secrets. */
 const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set(['access_token', 'oauth_token', 'oauth_signature']);
 
-/** What a header of a service may be read as by another origin: nothing but how to answer. */
+/** Headers of a service that another origin may see: they say nothing but how to answer. */
 export const HARMLESS_DEFAULTS: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent']);
 
 const PLAIN_WORDS = /^[a-z ]+$/i;
@@ -21,7 +21,7 @@ const SHORTEST_PART = 8;
 /** A credential may have been encoded once for each URL that it was wrapped into. */
 const MOST_ENCODINGS = 3;
 
-/** What authenticators put on the requests of one call. A service may echo it into a Location; it goes no further. */
+/** Credentials that one call's authenticators write. A service may echo one into a Location; it goes no further. */
 export class SentCredentials {
   readonly #names = new Set<string>();
   readonly #values = new Set<string>();

@@ -12,7 +12,7 @@ export class WatchedBody {
     body.once('error', (error) => (this.#error = error));
   }
 
-  /** What the stream failed with. */
+  /** Error that the stream failed with. */
   get error(): unknown {
     return this.#error;
   }

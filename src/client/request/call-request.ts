@@ -6,7 +6,7 @@ import type { CallScope } from './call-scope.js';
 import type { SentCredentials } from '../layers/sent-credentials.js';
 import { secretsOf } from '../../redaction/known-secrets.js';
 
-/** What is known of one call, whatever attempts and hops it takes. */
+/** State of one call, whatever attempts and hops it takes. */
 export interface Call {
   readonly scope: CallScope;
   /** Epoch milliseconds at which the call started. */
@@ -16,20 +16,20 @@ export interface Call {
   /** Per attempt, to the end of the body (to the headers of a stream). */
   readonly timeoutMs: number;
   readonly maxRedirects: number;
-  /** Who authenticates; `false`: nobody. */
+  /** Authenticator of the call; `false`: none. */
   readonly authenticator: Authenticator | false;
   readonly tokenRequest: TokenRequest | undefined;
-  /** Whether the call says that it may, or may not, be sent twice. */
+  /** True when the call says that it may be sent twice, false when it says that it may not. */
   readonly idempotent: boolean | undefined;
-  /** Whether transient failures are retried. */
+  /** True when transient failures are retried. */
   readonly retry: boolean;
   /** Attempts begun. */
   attempts: number;
-  /** What its authenticator knows of the rejection that the last answer is. */
+  /** Reason that its authenticator knows for the rejection that the last answer is. */
   rejection?: string | undefined;
   /** The request as it last went out, credential and all. */
   lastSent?: HttpRequest;
-  /** What was put on requests of the call that were redirected. */
+  /** Credentials that were put on requests of the call that were redirected. */
   sentCredentials?: SentCredentials;
 }
 
@@ -43,7 +43,7 @@ export interface CallRequest {
   readonly body: BodySource | undefined;
   readonly responseType: ResponseType;
   readonly maxContentLength: number | undefined;
-  /** What only the axios transport reads. */
+  /** Options that only the axios transport reads. */
   readonly axios: Readonly<Record<string, unknown>> | undefined;
   /** Lower-case names of headers that no authenticator may write. */
   readonly withheld?: ReadonlySet<string> | undefined;
@@ -55,7 +55,7 @@ export interface CallRequest {
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
-/** Whether a request may be sent twice: as its call says, else as its method does. */
+/** Checks whether a request may be sent twice: as its call says, else as its method does. */
 export function isIdempotent({ method, call }: { readonly method: string; readonly call: Call }): boolean {
   return call.idempotent ?? IDEMPOTENT.has(method);
 }
@@ -65,12 +65,12 @@ export function discard(response: HttpResponse): void {
   if (!Buffer.isBuffer(response.body)) response.body.destroy();
 }
 
-/** What is known of why the call was rejected, to follow the status in a message. */
+/** Returns the known reason of a call's rejection, to follow the status in a message. */
 export function rejectionOf({ rejection }: Call): string {
   return rejection === undefined ? '' : `: ${rejection}`;
 }
 
-/** What of a call must not be told: its own headers and query, and what last went out. */
+/** Returns the secrets of a call, not to be logged: its own headers and query, and what last went out. */
 export function secretsOfCall(request: CallRequest): string[] {
   const { lastSent } = request.call;
   return [...secretsOf(request), ...(lastSent === undefined ? [] : secretsOf(lastSent))];

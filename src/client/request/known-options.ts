@@ -3,7 +3,7 @@ import { suggestionFor } from '../../option-check/option-suggestion.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { ForgeRequest } from './request-config.js';
 
-/** What one call may ask for. Read for every call: a table without a prototype is the quickest. */
+/** Options that one call may have. Read for every call: a table without a prototype is the quickest. */
 const OF_A_CALL: Readonly<Record<keyof ForgeRequest, true>> = table({
   url: true,
   method: true,
@@ -22,7 +22,7 @@ const OF_A_CALL: Readonly<Record<keyof ForgeRequest, true>> = table({
   auth: true,
 });
 
-/** What one call may ask of its token. */
+/** Parameters that one call may ask of its token. */
 const OF_A_TOKEN: Readonly<Record<keyof TokenRequest, true>> = table({
   scope: true,
   audience: true,

@@ -65,7 +65,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
   };
 }
 
-/** What a library has written in the place of the credential that will be put on. */
+/** Removes what a library has written in the place of the credential that will be put on. */
 function withoutCredential(
   headers: RequestHeaders | undefined,
   authenticator: Authenticator | false,
@@ -75,7 +75,7 @@ function withoutCredential(
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !credentials.has(name.toLowerCase())));
 }
 
-/** Whether the service's own headers and parameters may go there: one that has neither base nor credential is at home everywhere. */
+/** Checks whether the service's own headers and parameters may go there: without base and credential, everywhere. */
 function isOwn({ base, authenticator, origins }: ResolvedService, url: string): boolean {
   return origins.allows(url) || (base === undefined && authenticator === false);
 }

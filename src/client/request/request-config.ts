@@ -6,7 +6,7 @@ import type { TokenRequest } from '../../token/token-provider.js';
 /** Header values of a call; null and undefined leave out what the service would send. */
 export type RequestHeaders = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>;
 
-/** What one call may ask for. Durations are in milliseconds. */
+/** Options of one call. Durations are in milliseconds. */
 export interface RequestConfig {
   /** Added to the service's own: arrays as `a[]=1&a[]=2`, nested objects as `a[b]=1`. */
   params?: QueryParams;
@@ -30,7 +30,7 @@ export interface RequestConfig {
   maxRedirects?: number;
   /** Bytes of the answer, unpacked, after which it is given up; `Infinity`: no limit. @default the service's */
   maxContentLength?: number | undefined;
-  /** Whether the call may be sent twice after a transient failure. @default true for GET, HEAD, OPTIONS, PUT, DELETE */
+  /** Allows the call to be sent twice after a transient failure. @default true for GET, HEAD, OPTIONS, PUT, DELETE */
   idempotent?: boolean;
   /** `false`: transient failures are not retried. A rejected token is replaced all the same. */
   retry?: false;

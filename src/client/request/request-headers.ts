@@ -4,7 +4,7 @@ import type { RequestHeaders } from './request-config.js';
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 
-/** What Node sends as it is. axios would drop everything else without a word. */
+/** Values that Node sends as they are. axios would drop everything else without a word. */
 const HEADER_VALUE = /^[\t\x20-\x7E\x80-\xFF]*$/;
 
 /**

@@ -1,6 +1,6 @@
 // More than 250 lines: the script of the page as one text: the page is sent without a build step.
 /**
- * What the page runs. It writes all data as text, never as HTML; it listens to server-sent events, and asks every few
+ * Script of the page. It writes all data as text, never as HTML; it listens to server-sent events, and asks every few
  * seconds where there is no room for another listener.
  */
 export const DASHBOARD_SCRIPT = String.raw`'use strict';

@@ -4,7 +4,7 @@ import type { IssuerClock } from '../issuer-clock.js';
 import type { Secret } from '../secret.js';
 import type { ClientAuthRequest, ClientOptions } from './client-options.js';
 
-/** What a client authentication may need to know of the issuer. */
+/** Details of the issuer that a client authentication may need. */
 export interface ClientAuthTarget {
   /** The audience of an assertion: the token endpoint, whichever endpoint is asked. */
   readonly tokenEndpoint: string;
@@ -18,14 +18,14 @@ export interface ClientAuthentication {
   readonly name: string;
   /** Writes the client's credential to the headers or body of a request. Called for each attempt. */
   apply(request: ClientAuthRequest, target: ClientAuthTarget): void | Promise<void>;
-  /** What of its credential, beside the client secret, tells two clients apart; keys only as fingerprints. */
+  /** Returns what of its credential, beside the client secret, distinguishes two clients; keys only as fingerprints. */
   keyParts?(): readonly string[] | Promise<readonly string[]>;
   /** Reads a credential other than the client secret again. Returns whether it has changed. */
   reread?(): Promise<boolean>;
-  /** Whether what it writes carries a time, and so depends on the clock. @default false */
+  /** True when what it writes carries a time, and so depends on the clock. @default false */
   readonly timed?: boolean;
   /**
-   * Whether issuers that take it list its name. `false`: it has none, so it is used whatever they list; `'maybe'`: it is
+   * True when issuers list its name. `false`: it has none, so it is used whatever they list; `'maybe'`: it is
    * used where nothing else that the options have is listed.
    * @default true
    */
@@ -35,7 +35,7 @@ export interface ClientAuthentication {
 /** Endpoints that a client may authenticate at in ways of their own. */
 export type ClientAuthEndpoint = 'token' | 'revocation' | 'introspection';
 
-/** What client authentications are made of. */
+/** Material that client authentications are made of. */
 export interface ClientMaterial {
   readonly options: ClientAuthOptions;
   /** For messages about configuration. */

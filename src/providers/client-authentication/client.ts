@@ -16,7 +16,7 @@ import { CLIENT_AUTHENTICATIONS, PREFERRED } from './registry.js';
 import { hasCertificate } from './tls-client-auth.js';
 import { shownValue } from '../../redaction/redact.js';
 
-/** What a server supports that lists nothing (RFC 8414 §2). */
+/** Methods that a server supports when it lists none (RFC 8414 §2). */
 const UNLISTED = ['client_secret_basic'];
 
 /** The options that say how to authenticate elsewhere than at the token endpoint. */
@@ -25,7 +25,7 @@ const ELSEWHERE = Object.freeze({
   introspection: 'introspectionAuthMethod',
 } as const);
 
-/** Whether a method is worth asking a server for: one that is not listed has no name there. */
+/** Names under which servers list the methods that have another name here. */
 const ALIASES: Readonly<Record<string, string>> = { body: 'client_secret_post', header: 'client_secret_basic' };
 
 /** The client of one bound provider: its id, its credentials, and the ways to show them. */
@@ -40,11 +40,11 @@ export class Client {
   readonly #elsewhere: ReadonlyMap<ClientAuthEndpoint, readonly ClientAuthentication[]>;
 
   readonly #warn: (problem: string) => void;
-  /** Whether it was said that the issuer does not list the one method that is configured. */
+  /** True once it was logged that the issuer does not list the one method that is configured. */
   #saidUnlisted = false;
 
   /**
-   * @param warn told once of a method that is configured by name, and that the issuer does not list
+   * @param warn called once for a method that is configured by name, and that the issuer does not list
    * @throws {ConfigurationError} when `authMethod` is unknown, or the material for it is missing
    */
   constructor(
@@ -117,13 +117,13 @@ export class Client {
     this.#warn(`${this.#owner}: the issuer does not list ${option} ${asked}; it lists ${namesOf(offered)}.`);
   }
 
-  /** Whether the server's list decides: one method by name is the app's decision. */
+  /** Checks whether the server's list decides: one method by name is the app's decision. */
   #mayChoose(option: keyof ClientOptions): boolean {
     const { issuer, [option]: given } = this.#options;
     return issuer !== undefined && (given === undefined || Array.isArray(given));
   }
 
-  /** Whether what it writes carries a time, and so depends on the clock. */
+  /** True when what it writes carries a time, and so depends on the clock. */
   get timed(): boolean {
     return this.#all.some(({ timed }) => timed === true);
   }
@@ -182,7 +182,7 @@ function definitionOf(method: unknown, option: string): ClientAuthDefinition {
   throw new ConfigurationError(`${option} must be a function or one of ${known}, not ${shownValue(method)}.`);
 }
 
-/** What the options have the material for; a client that has none shows its id alone. */
+/** Returns the methods that the options have the material for; a client that has none shows its id alone. */
 function preferred(material: ClientMaterial): readonly ClientAuthentication[] {
   const { http, issuer, clientSecret } = material.options;
   const found = PREFERRED.filter((definition) => definition.missing(material.options) === undefined);

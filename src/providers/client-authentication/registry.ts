@@ -23,7 +23,7 @@ export const CLIENT_AUTHENTICATIONS: readonly ClientAuthDefinition[] = [
   header,
 ];
 
-/** Whether options have the material for any way to show who the client is. */
+/** Checks whether options have the material for any way to show who the client is. */
 export function hasCredential(options: ClientAuthOptions): boolean {
   return PREFERRED.some((definition) => definition.missing(options) === undefined);
 }

@@ -16,7 +16,7 @@ function certificate(name: string): ClientAuthDefinition {
   };
 }
 
-/** Whether TLS options hold a client certificate; a function is taken to. */
+/** Checks whether TLS options hold a client certificate; a function is taken to. */
 export function hasCertificate(tls: unknown): boolean {
   if (typeof tls === 'function') return true;
   const { cert, pfx } = (tls ?? {}) as { cert?: unknown; pfx?: unknown };

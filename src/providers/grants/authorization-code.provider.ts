@@ -37,7 +37,7 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
   }
 
   /**
-   * Ends a sign-in: checks state, issuer and id_token, redeems the code, and stores the token.
+   * Ends a sign-in: checks state, issuer and id_token, exchanges the code, and stores the token.
    * @param url the URL that the browser requested, absolute or not; of a `form_post` its parameters
    * @param saved what the app keeps itself. With `subject`, a sign-in that was started for somebody else is refused
    * @throws {AuthenticationError} FORGE_AUTH_SIGN_IN_FAILED when the callback is none of ours or an error;
@@ -47,7 +47,7 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
     return this.#bound.handleCallback(url, saved);
   }
 
-  /** What the issuer tells of the person whose token it is; refused if that is another one than the id_token named. */
+  /** Returns what the issuer states of the token's owner; refused if that is another person than the id_token named. */
   userInfo(token: Token): Promise<Claims> {
     return this.#bound.userInfo(token);
   }

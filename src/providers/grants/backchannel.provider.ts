@@ -13,7 +13,7 @@ import { tokenParameters } from './token-parameters.js';
 
 /** Options of {@link BackchannelTokenProvider}. */
 export interface BackchannelTokenProviderOptions extends GrantOptions {
-  /** Who is to be asked: a text, or a function of the app's name for the user. */
+  /** Person to be asked: a text, or a function of the app's name for the user. */
   loginHint: string | ((subject: string | undefined) => string | Promise<string>);
   /** Shown to the person, on their device and on ours: a few words. */
   bindingMessage?: string;

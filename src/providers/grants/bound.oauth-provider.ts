@@ -26,16 +26,16 @@ import { TokenRequestRetry } from '../token-request-retry.js';
 import type { Grant, GrantContext, GrantParameters } from './grant.js';
 import { tokenParameters } from './token-parameters.js';
 
-/** What a bound provider is made of. */
+/** Parts that a bound provider is made of. */
 export interface BoundOAuthProviderParts {
   readonly options: GrantOptions;
   readonly grant: Grant;
   readonly environment: ServiceScope;
   /** For messages about configuration. */
   readonly owner: string;
-  /** What else tells its tokens apart from those of another one with the same options. */
+  /** Further parts that distinguish its tokens from those of another one with the same options. */
   readonly identity: readonly string[];
-  /** Whether no other process knows that identity. @default false */
+  /** True when no other process knows that identity. @default false */
   readonly ownIdentity?: boolean;
 }
 
@@ -73,7 +73,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return this.issuer.http;
   }
 
-  /** Whether a new token can be had without a person. */
+  /** True when a new token can be obtained without a person. */
   get rerunnable(): boolean {
     return this.#grant.rerunnable ?? true;
   }
@@ -187,7 +187,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     };
   }
 
-  /** What requests to one endpoint as one client have in common: they are held back together. */
+  /** Parts that requests to one endpoint as one client have in common: they are held back together. */
   get endpoint(): readonly string[] {
     return [this.issuer.identity, this.#options.clientId ?? ''];
   }
@@ -269,7 +269,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   /**
-   * What was refused may be right a moment later: a secret may have been rotated since it was read, and what is signed
+   * Repeats refused work: a secret may have been rotated since it was read, and what is signed
    * with a time is signed anew once the issuer's clock is known. Tried again once.
    */
   async #withFreshSecrets(work: () => Promise<Token>): Promise<Token> {
@@ -302,7 +302,7 @@ function leadsNowhere(error: unknown): boolean {
   return error.cause instanceof ConnectionError && error.cause.nothingSent;
 }
 
-/** Refused in a way that another secret or password may mend. */
+/** Checks for a refusal that another secret or password may cure. */
 function mayBeRotated(error: AuthenticationError): boolean {
   const { transient, status, error: code } = error;
   if (transient) return false;

@@ -11,7 +11,7 @@ import type { Grant, GrantExchange } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 import { tokenParameters } from './token-parameters.js';
 
-/** What a person needs to know to sign in on another device. */
+/** Data that a person needs to sign in on another device. */
 export interface UserCode {
   /** To be typed in at the address. */
   readonly userCode: string;
@@ -20,7 +20,7 @@ export interface UserCode {
   readonly verificationUriComplete?: string;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
-  /** The app's name for the user, where the call had one. */
+  /** The app's name for the user, where the call named one. */
   readonly subject?: string;
 }
 

@@ -5,9 +5,9 @@ import type { Token } from '../../token/token.js';
 import type { Issuer } from '../issuer.js';
 import type { IssuerExchange } from '../issuer-exchange.js';
 
-/** What a grant is given for one token request. */
+/** Context of a grant for one token request. */
 export interface GrantContext {
-  /** What the call asked for. */
+  /** Parameters that the call asked for. */
   readonly request: TokenRequest;
   readonly issuer: Issuer;
   readonly clock: Clock;
@@ -16,7 +16,7 @@ export interface GrantContext {
   readonly signal: AbortSignal;
 }
 
-/** What an interactive grant is given: a context, and requests to the issuer that authenticate the client. */
+/** Context of an interactive grant, with requests to the issuer that authenticate the client. */
 export interface GrantExchange extends GrantContext {
   /** Requests to any endpoint of the issuer: `perform` lets `openid-client` write one and check its answer. */
   readonly exchange: IssuerExchange;
@@ -32,7 +32,7 @@ export interface GrantExchange extends GrantContext {
 export type GrantParameters = Readonly<Record<string, string | readonly string[]>>;
 
 /**
- * What one grant adds to a token request.
+ * Part that one grant adds to a token request.
  *
  * To add a grant: a class that extends {@link OAuthTokenProvider} and returns one of these from `grantOf`, an export, a
  * spec. A grant that is one POST writes `parameters` alone: client authentication, scope, audience, resource, retries,
@@ -45,19 +45,19 @@ export interface Grant {
   parameters(context: GrantContext): GrantParameters | Promise<GrantParameters>;
   /** Obtains a token in a way of its own: several requests, or polling. Left out, one POST with `parameters` does it. */
   obtain?(context: GrantExchange): Promise<Token>;
-  /** What of it tells two tokens apart; secrets only as fingerprints. */
+  /** Returns what distinguishes two tokens of it; secrets only as fingerprints. */
   keyParts(): readonly string[] | Promise<readonly string[]>;
   /** Reads secrets again. Returns whether one has changed. */
   reread?(): Promise<boolean>;
   /**
-   * Whether it can be run again without a person. A token of one that cannot is kept for as long as it may be refreshed.
+   * True when it can run again without a person. A token of one that cannot is kept for as long as it may be refreshed.
    * @default true
    */
   readonly rerunnable?: boolean;
   /** Bounds one run in place of the service's `deadlineMs`, in milliseconds: a person takes longer than a server. */
   readonly deadlineMs?: number;
   /**
-   * Whether the client's own secret is part of the token's key. Interactive grants leave it out, so that rotating it does
+   * Puts the client's own secret into the token's key. Interactive grants leave it out, so that rotating it does
    * not orphan their refresh token.
    * @default true
    */
@@ -75,12 +75,12 @@ export interface Grant {
    */
   readonly unknown?: string;
   /**
-   * Whether its refresh token is what the app was configured with, and is needed at the next start.
+   * True when its refresh token is what the app was configured with, and is needed at the next start.
    * @default false
    */
   readonly keepsRefreshToken?: boolean;
   /** Told of a refresh token that was redeemed for another one, or refused. */
   onRedeemed?(refreshToken: string): void;
-  /** Whether a refused request may succeed once the issuer's clock is known: its parameters carry a time. @default false */
+  /** True when a refused request may succeed once the issuer's clock is known: it carries a time. @default false */
   readonly timed?: boolean;
 }

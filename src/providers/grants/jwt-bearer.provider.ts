@@ -13,7 +13,7 @@ import { OAuthTokenProvider } from './oauth.provider.js';
 export interface JwtBearerAssertion {
   /** Private key: PEM, JWK, `KeyObject`, a service account's key file as it comes, `{ file }`, or a function of one. */
   key: KeySource;
-  /** Who makes the assertion. @default the `client_email` of a service account's key file */
+  /** Issuer of the assertion. @default the `client_email` of a service account's key file */
   iss?: string;
   /** Whom the token is for. A call's `subject` takes its place. */
   sub?: string;

@@ -41,7 +41,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   /** The grant of these options. @throws {ConfigurationError} when an option of the grant's own is wrong */
   protected abstract grantOf(options: O, owner: string): Grant;
 
-  /** Whether the grant does without a client. */
+  /** True when the grant does without a client. */
   protected get clientIsOptional(): boolean {
     return false;
   }
@@ -73,7 +73,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     return this.boundOf({ options: this.#options, grant, environment, owner, identity, ownIdentity });
   }
 
-  /** What else is in the key: a token that nobody can tell apart from another stays in this process. */
+  /** Returns further parts of the key: a token that cannot be distinguished from another stays in this process. */
   #identityOf(grant: Grant, { logger, storage }: ServiceScope, owner: string): readonly string[] {
     const { identity } = this.#options;
     if (identity !== undefined) return [identity].flat();

@@ -25,7 +25,7 @@ export interface TokenExchangeProviderOptions extends GrantOptions {
   /** @default 'urn:ietf:params:oauth:token-type:access_token' */
   actorTokenType?: string;
   requestedTokenType?: string;
-  /** Whether a call without a subject token gets the app's own token, by the client credentials grant. @default false */
+  /** Gives a call without a subject token the app's own, by the client credentials grant. @default false */
   optional?: boolean;
   /** Subjects whose tokens are kept in memory; the least recently used goes first. @default 10_000 */
   maxSubjects?: number;

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Claims, type ExpectedParties, refused, subjectOf, timeOf, verifyClaims } from './signed-claims.js';
 
-/** What an id_token must agree with, beyond its issuer and audience. */
+/** Values that an id_token must agree with, beyond its issuer and audience. */
 export interface ExpectedIdToken extends ExpectedParties {
   /** The access token that came with it: compared with `at_hash` where there is one. */
   readonly accessToken?: string | undefined;

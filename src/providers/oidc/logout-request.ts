@@ -2,7 +2,7 @@ import { refused } from './signed-claims.js';
 
 const WHAT = 'logout';
 
-/** Whose tokens a logout ends, by the issuer's names: those of a person, or of one session. */
+/** Owner of the tokens that a logout ends, by the issuer's names: a person, or one session. */
 export interface LogoutNotice {
   readonly issuer: string;
   readonly subject: string | undefined;

@@ -4,7 +4,7 @@ import { type Claims, type ExpectedParties, refused, verifyClaims } from './sign
 const WHAT = 'logout token';
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
-/** What a logout token says. */
+/** Claims of a logout token. */
 export interface LogoutClaims extends LogoutNotice {
   /** Names the token: one that comes again ends nothing new. */
   readonly id: string;

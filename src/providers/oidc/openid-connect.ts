@@ -9,7 +9,7 @@ import { JsonWebKeys } from './json-web-keys.js';
 import { type LogoutClaims, validateLogoutToken } from './logout-token.js';
 import { ASYMMETRIC_ALGORITHMS, type Claims, type ExpectedParties } from './signed-claims.js';
 
-/** What an id_token must agree with, beyond what its issuer's options say. */
+/** Values that an id_token must agree with, beyond what its issuer's options say. */
 export type ExpectedSignIn = Pick<ExpectedIdToken, 'nonce' | 'maxAge' | 'subject'>;
 
 /** Parameters of a logout at the issuer. */
@@ -56,7 +56,7 @@ export class OpenIdConnect {
 
   /**
    * As {@link withClaims} where an id_token came and the issuer's keys are known; else the token as it is. A renewed
-   * token of a user is not lost because the keys cannot be had now: it goes without a new id_token.
+   * token of a user is not lost because the keys cannot be obtained now: it goes without a new id_token.
    */
   async accept(token: Token, previous: Token | undefined, signal: AbortSignal): Promise<Token> {
     if (token.idToken === undefined || token.claims !== undefined) return token;
@@ -77,7 +77,7 @@ export class OpenIdConnect {
   }
 
   /**
-   * What the issuer tells of the person whose token it is.
+   * Returns what the issuer states of the person whose token it is.
    * @throws {AuthenticationError} when it refuses, or tells of somebody else than the id_token did
    * @see [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)
    */

@@ -4,7 +4,7 @@ import type { JsonWebKeys } from './json-web-keys.js';
 /** Claims of a verified token, as the issuer wrote them. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Whose tokens are accepted, and for whom. */
+/** Parties whose tokens are accepted, and for whom. */
 export interface ExpectedParties {
   readonly issuer: string;
   readonly clientId: string;

@@ -13,14 +13,14 @@ export interface AuthorizationCodeTokenProviderOptions extends GrantOptions {
   responseType?: 'code';
   /** How the answer comes back: in the query, or as a form that the browser posts. @default 'query', unsaid */
   responseMode?: 'query' | 'form_post';
-  /** What every sign-in asks for, unless it says otherwise. */
+  /** Prompt that every sign-in asks for, unless it says otherwise. */
   prompt?: string;
   loginHint?: string;
   /** How long ago the person may have signed in, in seconds. */
   maxAge?: number;
   /** Further parameters of every authorization request. */
   authorizationParams?: Readonly<Record<string, string>>;
-  /** Whether the request is pushed where the issuer takes it. @default true */
+  /** Pushes the request where the issuer takes it. @default true */
   pushAuthorizationRequest?: boolean;
 }
 

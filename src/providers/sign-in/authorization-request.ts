@@ -2,7 +2,7 @@ import { ConfigurationError } from '../../errors.js';
 import { scopes } from '../../token/token-key.js';
 import { type AuthorizationCodeTokenProviderOptions, IMPLICIT_FLOW } from './authorization-code-options.js';
 
-/** What one sign-in asks for. */
+/** Options of one sign-in. */
 export interface AuthorizationUrlOptions {
   /** The app's name for the user. Left out, it is the `sub` of the id_token. */
   subject?: string;
@@ -10,7 +10,7 @@ export interface AuthorizationUrlOptions {
   scope?: string | readonly string[];
   /** Comes back from `handleCallback`: where the app takes the person afterwards. */
   redirectTo?: string;
-  /** Who is about to sign in: an address, a telephone number. */
+  /** Person who is about to sign in: an address, a telephone number. */
   loginHint?: string;
   /** `none`, `login`, `consent`, `select_account`, or several of them. */
   prompt?: string;
@@ -20,7 +20,7 @@ export interface AuthorizationUrlOptions {
   extraParams?: Readonly<Record<string, string>>;
 }
 
-/** What ties an answer to its request. */
+/** Values that tie an answer to its request. */
 export interface RequestTies {
   readonly state: string;
   readonly nonce: string;
@@ -52,7 +52,7 @@ export function checkExtraParams(extraParams: Readonly<Record<string, string>> |
   }
 }
 
-/** Whether an id_token is to come. */
+/** Checks whether an id_token is to come. */
 export function asksForIdToken(scope: string | readonly string[] | undefined): boolean {
   return scope !== undefined && scopes(scope).includes('openid');
 }

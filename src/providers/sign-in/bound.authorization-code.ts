@@ -27,18 +27,18 @@ export interface StartedSignIn {
   readonly codeVerifier: string;
 }
 
-/** What the app knows of a sign-in by itself. */
+/** Data that the app keeps of a sign-in by itself. */
 export interface SavedSignIn {
   /** Of {@link StartedSignIn}, where the app keeps them itself. */
   state?: string;
   nonce?: string;
   codeVerifier?: string;
-  /** Who comes back. A sign-in that was started for somebody else is refused. */
+  /** Person who comes back. A sign-in that was started for somebody else is refused. */
   subject?: string;
   redirectTo?: string;
 }
 
-/** What came of a sign-in. */
+/** Result of a sign-in. */
 export interface FinishedSignIn {
   /** The app's name for the user; undefined where none was given and the issuer tells none. */
   readonly subject: string | undefined;

@@ -26,7 +26,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     this.#tokens = tokens;
   }
 
-  /** What the issuer tells of the person whose token it is. */
+  /** Returns what the issuer states of the person whose token it is. */
   userInfo(token: Token): Promise<Claims> {
     return this.openid.userInfo(token, this.standalone().signal);
   }

@@ -1,7 +1,7 @@
 import { AuthenticationError } from '../../errors.js';
 import { sameText } from '../oidc/id-token.js';
 
-/** What the browser brought back from the authorization server. */
+/** Parameters that the browser brought back from the authorization server. */
 export interface Callback {
   readonly state: string;
   readonly code: string | undefined;
@@ -64,7 +64,7 @@ export function codeOf(callback: Callback, issuer: { identifier: string; namesIt
   return code;
 }
 
-/** Whether a state that the app kept itself is that of the callback. */
+/** Checks whether a state that the app kept itself is that of the callback. */
 export function sameState(kept: string, received: string): boolean {
   return sameText(kept, received);
 }

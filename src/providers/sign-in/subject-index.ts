@@ -40,7 +40,7 @@ export class SubjectIndex {
     return key === undefined ? [] : this.#read(key);
   }
 
-  /** Whether nothing can be found, because the storage does not answer. */
+  /** True when nothing can be found, because the storage does not answer. */
   get unavailable(): boolean {
     return this.#scope.storage()?.failing === true;
   }

@@ -87,7 +87,7 @@ export class RefreshTokenClaims {
     await this.#store.put({ ...newest, token, redeeming: false, generation });
   }
 
-  /** What others have written since the token was taken up; the note of its own claim is none of it. */
+  /** Finds what others have written since the token was taken up; the note of its own claim is none of it. */
   async writtenSince({ known, lease }: Pick<ClaimContext, 'known' | 'lease'>): Promise<StoredToken | undefined> {
     const noted = this.#store.shared ? (lease?.generation ?? 0) : 0;
     const stored = await this.#store.read();

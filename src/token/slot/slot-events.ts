@@ -16,7 +16,7 @@ export const silentEvents: SlotEvents = Object.freeze({
   failed: () => undefined,
 });
 
-/** Who is told of a listener that throws. */
+/** Logger of the listeners that throw. */
 interface Listened {
   readonly logger: ForgeLogger;
   readonly revealCauses: boolean;

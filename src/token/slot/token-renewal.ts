@@ -257,7 +257,7 @@ export class TokenRenewal {
   }
 }
 
-/** Whether a token was dropped by whoever it belongs to, or by a logout: with its refresh token. */
+/** Checks whether a token was dropped by whoever it belongs to, or by a logout: with its refresh token. */
 function isDropped({ rejected, token }: StoredToken): boolean {
   return rejected === true && token.refreshToken === undefined;
 }

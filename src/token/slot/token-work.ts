@@ -11,7 +11,7 @@ export interface TokenWork extends ObservedTokens {
   readonly ttlMs: number | undefined;
   /** The storage key. Asked before and after each fetch, since a rotated secret changes it. */
   key(): string | Promise<string>;
-  /** Whose token it is, hashed; undefined where it is nobody's in particular. */
+  /** Subject of the token, hashed; undefined where it is nobody's in particular. */
   readonly subject?: string | undefined;
   /** True when a new token can be obtained without a person. @default true */
   readonly rerunnable?: boolean;
