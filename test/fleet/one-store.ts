@@ -10,6 +10,8 @@ export class OneStore {
   readonly writes = new Gate();
   /** Operations that reject from now on. */
   down: { reads?: boolean; writes?: boolean; lock?: boolean } = {};
+  /** Decides whether one listener misses one announcement. */
+  loses: () => boolean = () => false;
   readonly #listeners = new Set<(message: string) => void>();
   readonly #holders = new Map<string, object>();
   #generation = 0;
@@ -52,7 +54,7 @@ export class OneStore {
   #signal(): TokenSignal {
     return {
       publish: async (_channel, message) => {
-        for (const listener of this.#listeners) listener(message);
+        for (const listener of this.#listeners) if (!this.loses()) listener(message);
       },
       subscribe: async (_channel, listener, onStateChange) => {
         this.#listeners.add(listener);

@@ -155,9 +155,12 @@ async function play(seed: number, withLock: boolean): Promise<void> {
     () => (store.down = {}),
     () => (issuer.failing = draw(3) === 0),
     () => store.expireLeases(),
+    () => (store.loses = () => draw(2) === 0),
+    () => (store.loses = () => false),
   ];
   for (let step = 0; step < OPERATIONS; step += 1) await operations[draw(operations.length)]?.(draw(managers.length));
   store.down = {};
+  store.loses = () => false;
   issuer.failing = false;
   await clock.advance(40_000);
   for (const [process] of managers.entries())
