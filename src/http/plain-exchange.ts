@@ -108,6 +108,7 @@ class PlainExchange {
       sent.end(typeof body === 'string' ? Buffer.from(body) : body);
     } catch (error) {
       // Some headers Node looks at only now: the connection would wait for the request forever.
+      this.#unfollow?.();
       sent.destroy();
       throw error;
     }

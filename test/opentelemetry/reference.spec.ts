@@ -17,7 +17,7 @@ it('lists every metric with its kind, unit and attributes', () => {
 
 it('lists every event with what it says', () => {
   const source = readFileSync(new URL('../../src/observer.ts', import.meta.url), 'utf8');
-  const union = source.slice(source.indexOf('export type ForgeAuthEvent'), source.indexOf('/** What runs inside'));
+  const union = source.slice(source.indexOf('export type ForgeAuthEvent'), source.indexOf('\n);'));
   const known = union
     .split("readonly type: '")
     .slice(1)
