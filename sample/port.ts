@@ -15,7 +15,7 @@ export async function portFrom({ PORT = String(DEFAULT_PORT) }: NodeJS.ProcessEn
     await once(probe.listen(port, '127.0.0.1'), 'listening');
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    const line = `Port ${port} cannot be had (${code}). Choose another one: PORT=${port + 1} npm start`;
+    const line = `Port ${port} is taken (${code}). Choose another one: PORT=${port + 1} npm start`;
     throw new Error(line, { cause: error });
   }
   const { port: had } = probe.address() as AddressInfo;

@@ -150,7 +150,7 @@ describe('sample', () => {
       const { port } = holder.address() as AddressInfo;
       const refused = run('npm', ['--silent', 'start'], { PORT: String(port) });
       expect(await refused.ended).toBe(1);
-      const line = `Port ${port} cannot be had (EADDRINUSE). Choose another one: PORT=${port + 1} npm start`;
+      const line = `Port ${port} is taken (EADDRINUSE). Choose another one: PORT=${port + 1} npm start`;
       expect(refused.output).toBe(`${line}\n`);
       holder.close();
     },

@@ -39,7 +39,7 @@ export class OAuth1Flow {
   readonly #storage: GuardedStorage;
   readonly #pending: RequestTokens;
   readonly #users: UserTokens;
-  /** Request tokens that were got or given here and not redeemed yet: with one alone, nobody need name it. */
+  /** Request tokens that were obtained or given here and not exchanged yet: with one alone, nobody need name it. */
   readonly #open = new Set<string>();
   #given: (PendingToken & { readonly token: string }) | undefined;
 

@@ -94,7 +94,7 @@ function globOf(entry: string, options: PathExclusionOptions): PathExclusion {
   try {
     return compileGlob(decode(rooted, (character) => character.replace(/\W/, '\\$&')));
   } catch {
-    throw refused(options, `excludedPathPatterns holds '${entry}', which is no valid glob`, 'Mend its brackets.');
+    throw refused(options, `excludedPathPatterns holds '${entry}', which is no valid glob`, 'Close its brackets.');
   }
 }
 

@@ -88,9 +88,9 @@ export async function requestMany<T>(
       completed += 1;
       if (result.status === 'rejected') failed += 1;
       if (keepResults) results[index] = result;
-      const told = onProgress?.({ completed, failed, total, index, result });
+      const reported = onProgress?.({ completed, failed, total, index, result });
       if (failFast && result.status === 'rejected') stop(result.reason);
-      return told;
+      return reported;
     };
 
     const work = async (): Promise<void> => {
@@ -107,8 +107,8 @@ export async function requestMany<T>(
           result = { status: 'rejected', reason };
         }
         try {
-          const told = settle(index, result);
-          if (told !== undefined) await told;
+          const reported = settle(index, result);
+          if (reported !== undefined) await reported;
         } catch (error) {
           stop(error);
         }

@@ -56,7 +56,7 @@ export function checkRequesterOptions(options: unknown, place: OptionPlace): voi
   if (pool !== undefined) checkOptions(pool, POOL_RULES, { ...place, prefix: 'http.pool.' });
   for (const [name, value] of Object.entries(headers) as [string, unknown][]) {
     if (typeof value === 'string' && SENDABLE_NAME.test(name) && SENDABLE_VALUE.test(value)) continue;
-    throw refuse(`http.headers must be of names and texts that a header can carry. Mend ${shownName(name)}.`);
+    throw refuse(`http.headers must be of names and texts that a header can carry. Correct ${shownName(name)}.`);
   }
   checkTls(tls, http);
   if (tls !== undefined && (options as HttpRequesterOptions).transport !== undefined)

@@ -83,8 +83,8 @@ function isFormLike(data: unknown): data is FormLike {
  * stream is passed on as a plain one, so that nobody below asks it again.
  */
 function openForm(form: FormLike): () => Promise<OpenBody> {
-  const told = Object.entries(form.getHeaders()).map(([name, value]) => [name.toLowerCase(), value] as const);
-  const own = (name: string): unknown => told.find((entry) => entry[0] === name)?.[1];
+  const formHeaders = Object.entries(form.getHeaders()).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const own = (name: string): unknown => formHeaders.find((entry) => entry[0] === name)?.[1];
   const contentType = own('content-type');
   const body = guarded(piped(form));
   return async () => {

@@ -1,4 +1,4 @@
-/** Has no prototype's properties, and is as quick to read as any object. */
+/** Options without inherited properties, as quick to read as any object. */
 class OwnOptions {
   constructor(given: object | null | undefined) {
     Object.assign(this, given);

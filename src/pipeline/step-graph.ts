@@ -95,7 +95,7 @@ export class StepGraph {
     };
     for (const name of this.names) {
       const cycle = walk(name, []);
-      // Told in the direction in which tokens flow.
+      // Listed in the direction in which tokens flow.
       if (cycle !== undefined) return cycle.toReversed();
     }
     return undefined;

@@ -17,7 +17,7 @@ const derive = promisify(scrypt) as (text: string, salt: string, length: number)
  * choosing.
  */
 export async function fetcherIdentity(fetcher: TokenFetcher, named: boolean): Promise<readonly string[]> {
-  if (fetcher.identity !== undefined) return ['told', ...fetcher.identity];
+  if (fetcher.identity !== undefined) return ['given', ...fetcher.identity];
   const parts = JSON.stringify([fetcher.constructor.name, requestOf(fetcher), propertiesOf(fetcher)]);
   const opaque = !named && !buildsItsRequest(fetcher) ? [randomUUID()] : [];
   return ['seen', (await derive(parts, fetcher.name, 32)).toString('base64url'), ...opaque];

@@ -47,6 +47,6 @@ export interface TokenFetcher {
   readonly retry?: RequestRetryStrategy | undefined;
   /** Gets a new token. Called once however many callers wait, and safe to call again. */
   fetch(context?: FetchContext): Promise<Token>;
-  /** Told once of each fetch that failed, after its retries. The error reaches the caller all the same. */
+  /** Called once for each fetch that failed, after its retries. The error reaches the caller all the same. */
   onFetchError?(error: unknown, context: FetchContext): void | Promise<void>;
 }

@@ -14,10 +14,10 @@ export function preset<Own extends object, Given extends Own, Made extends objec
   own: readonly (keyof Own & string)[],
   made: Made & { compliance?: Compliance; identity?: readonly string[] },
 ): Preset<Own, Given, Made> {
-  const { compliance: hooks, identity: told = [], ...known } = made;
+  const { compliance: hooks, identity: added = [], ...known } = made;
   const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(own as readonly string[]).includes(key)));
   const compliance = { ...hooks, ...(rest['compliance'] as Compliance | undefined) };
-  const identity = [`preset ${name}`, ...told, ...([rest['identity'] ?? []].flat() as string[])];
+  const identity = [`preset ${name}`, ...added, ...([rest['identity'] ?? []].flat() as string[])];
   return {
     ...known,
     ...rest,

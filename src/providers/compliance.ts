@@ -37,7 +37,7 @@ export interface ProtectedRequest {
 }
 
 /** Changes a call in place, or answers another one. */
-export type ProtectedRequestMend = (
+export type ProtectedRequestComplianceHook = (
   request: ProtectedRequest,
 ) => Partial<ProtectedRequest> | void | Promise<Partial<ProtectedRequest> | void>;
 
@@ -52,7 +52,7 @@ export interface Compliance {
   /**
    * Changes a call to the service before its token is written to it and signed: its URL (on the same origin), its headers.
    */
-  protectedRequest?: ProtectedRequestMend;
+  protectedRequest?: ProtectedRequestComplianceHook;
   revokeRequest?: RequestComplianceHook;
   introspectRequest?: RequestComplianceHook;
 }

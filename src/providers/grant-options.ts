@@ -44,7 +44,7 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   /** When a token request is sent again, within the deadline of its flight. @default transient failures, 3 attempts */
   retry?: RequestRetryStrategy;
   /**
-   * Told of every new token before it is used, with the token that it was renewed from and, of a user's token, whose it
+   * Called with every new token before it is used, with the token that it was renewed from and, of a user's token, whose it
    * is. A failure of it is logged.
    */
   onToken?: (token: Token, previous: Token | undefined, about: { subject?: string }) => void | Promise<void>;

@@ -29,9 +29,9 @@ export class IssuerClock {
 
   /** Reads the `Date` of an answer that has just come. */
   observe(date: string | readonly string[] | undefined): void {
-    const told = Date.parse(String([date ?? ''].flat()[0]));
-    if (Number.isNaN(told)) return;
-    const offsetMs = told - this.#clock.now();
+    const stated = Date.parse(String([date ?? ''].flat()[0]));
+    if (Number.isNaN(stated)) return;
+    const offsetMs = stated - this.#clock.now();
     this.#offsetMs = Math.abs(offsetMs) < NOTICEABLE_MS ? 0 : offsetMs;
   }
 

@@ -43,9 +43,9 @@ export function revealOwnCause(error: unknown, reveal: boolean): void {
 function show(outermost: Error, holder: Error, concealed: ConcealedCause): void {
   const { revealed } = concealed;
   for (let error: unknown = outermost; error instanceof Error && error !== concealed; error = error.cause) {
-    const told = error.message;
-    error.message = told.replace(`threw ${concealed.summary}`, () => `threw ${revealed.summary}`);
-    error.stack = error.stack?.replace(told, () => (error as Error).message) ?? '';
+    const before = error.message;
+    error.message = before.replace(`threw ${concealed.summary}`, () => `threw ${revealed.summary}`);
+    error.stack = error.stack?.replace(before, () => (error as Error).message) ?? '';
   }
   Object.defineProperty(holder, 'cause', { value: revealed, enumerable: false, configurable: true, writable: true });
 }

@@ -62,7 +62,7 @@ describe('a closed circuit', () => {
   });
 
   it.each<[string, RetryOutcome]>([
-    ['a credential that could not be had', { attempt: 1, error: new AuthenticationError('no token') }],
+    ['a credential that is not available', { attempt: 1, error: new AuthenticationError('no token') }],
     ['a certificate that was refused', { attempt: 1, error: new TlsError('certificate') }],
   ])('does not count %s, for or against', (_name, outcome) => {
     const world = new World().attempt(outcome, outcome, outcome, outcome, failure, failure, outcome);

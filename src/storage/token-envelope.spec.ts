@@ -21,7 +21,7 @@ const envelopes: fc.Arbitrary<TokenEnvelope> = fc.record(
     obtainedAt: time,
     generation: fc.nat({ max: 2 ** 52 - 1 }),
     rejected: fc.boolean(),
-    redeeming: fc.boolean(),
+    claimed: fc.boolean(),
   },
   { requiredKeys: ['token', 'obtainedAt', 'generation'] },
 ) as fc.Arbitrary<TokenEnvelope>;
@@ -78,7 +78,7 @@ describe('decodeEnvelope', () => {
   });
 
   it('reads a changed envelope as a sound one or as a miss', () => {
-    const parts = fc.constantFrom('token', 'obtainedAt', 'generation', 'rejected', 'redeeming', 'v');
+    const parts = fc.constantFrom('token', 'obtainedAt', 'generation', 'rejected', 'claimed', 'v');
     fc.assert(
       fc.property(envelopes, parts, json, (envelope, part, value) => {
         const { token, obtainedAt, generation } =
@@ -113,7 +113,7 @@ describe('decodeEnvelope', () => {
     ['a generation that is no whole number', changed({ generation: 1.5 })],
     ['a generation beyond what numbers can tell apart', changed({ generation: 2 ** 60 })],
     ['a rejection in words', changed({ rejected: 'yes' })],
-    ['a redemption in words', changed({ redeeming: 1 })],
+    ['a claim in words', changed({ claimed: 1 })],
   ])('reads %s as a miss', (_name, value) => {
     expect(decodeEnvelope(value)).toBeUndefined();
   });

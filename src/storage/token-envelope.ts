@@ -25,10 +25,10 @@ export interface TokenEnvelope {
    */
   rejected?: boolean;
   /**
-   * Its refresh token is being redeemed. Found without anybody holding the lease: nobody knows whether the issuer has
+   * Its refresh token is being sent. Found without anybody holding the lease: nobody knows whether the issuer has
    * seen it, so it is not sent again.
    */
-  redeeming?: boolean;
+  claimed?: boolean;
 }
 
 const VERSION = 1;
@@ -73,13 +73,13 @@ const [OPENING_BRACE, CLOSING_BRACE, OPENING_BRACKET, CLOSING_BRACKET] = [0x7b, 
 
 function isEnvelope(value: unknown): value is TokenEnvelope & { v: number } {
   if (!isObject(value) || value['v'] !== VERSION) return false;
-  const { token, obtainedAt, generation, rejected, redeeming } = value;
+  const { token, obtainedAt, generation, rejected, claimed } = value;
   return (
     Number.isFinite(obtainedAt) &&
     Number.isSafeInteger(generation) &&
     (generation as number) < LATEST_GENERATION &&
     isOptional('boolean', rejected) &&
-    isOptional('boolean', redeeming) &&
+    isOptional('boolean', claimed) &&
     isObject(token) &&
     typeof token['accessToken'] === 'string' &&
     token['accessToken'] !== '' &&

@@ -42,9 +42,9 @@ async function refreshOrFetch(
 ): Promise<Token> {
   const refresh = declared(provider, 'refreshToken');
   if (previous?.refreshToken === undefined || refresh === undefined) return provider.fetchToken(context);
-  const claimed = await claim();
+  const granted = await claim();
   const interactive = declared(provider, 'rerunnable') === false;
-  if (claimed === undefined) {
+  if (granted === undefined) {
     if (interactive) throw overtaken();
     return provider.fetchToken(context);
   }
@@ -54,9 +54,9 @@ async function refreshOrFetch(
     return carryOver(previous, await refresh.call(provider, previous, context));
   } catch (error) {
     const notConsumed = (isTransient(error) && outcomeIsKnown(error)) || error instanceof ConfigurationError;
-    if (notConsumed) await claimed.release();
+    if (notConsumed) await granted.release();
     if (notConsumed || context.signal.aborted) throw error;
-    if (interactive) throw await refreshFailure(error, claimed, context.request);
+    if (interactive) throw await refreshFailure(error, granted, context.request);
     // Refused, or nobody knows whether the issuer has seen it: a one-time refresh token is not sent twice.
     report.grant = grant;
     return provider.fetchToken(context);
@@ -77,10 +77,10 @@ const ABOUT_CLIENT: ReadonlySet<string> = new Set([
  * Returns the error of a failed refresh that nothing can replace. When nobody knows whether the issuer has taken the
  * refresh token, it is sent again: if it is spent, so is the only way on.
  */
-async function refreshFailure(error: unknown, claimed: RefreshTokenClaim, { subject }: TokenRequest): Promise<unknown> {
+async function refreshFailure(error: unknown, granted: RefreshTokenClaim, { subject }: TokenRequest): Promise<unknown> {
   const refusal = error instanceof AuthenticationError && !error.transient ? error : undefined;
   if (refusal?.status === undefined || ABOUT_CLIENT.has(refusal.error ?? '')) {
-    await claimed.release();
+    await granted.release();
     return error;
   }
   return new TokenRefreshError(

@@ -55,7 +55,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
     }
     const made = createSource(ownOptions(options), this.#events());
     if (made instanceof Promise)
-      made.catch(() => undefined); // Told to whoever asks first.
+      made.catch(() => undefined); // Thrown to whoever asks first.
     else this.#source = made;
     this.#open = () => made;
   }

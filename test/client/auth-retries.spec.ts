@@ -63,23 +63,26 @@ describe('a redirect to a login page in place of a 401', () => {
   });
 
   it.each<[string, AuthRetryStrategy]>([
-    ['of any 302', new SimpleAuthRetryStrategy({ statuses: [401, 302] })],
+    ['it is a 302', new SimpleAuthRetryStrategy({ statuses: [401, 302] })],
     [
-      'of where it leads',
+      'of its location',
       new ConditionalAuthRetryStrategy({
         shouldRetry: ({ status, headers }) => status === 302 && headers['location'] === '/login',
       }),
     ],
-  ])('replaces the token where the strategy says so %s, before it is followed', async (_what, retry) => {
-    const client = clientWith(retry);
-    await client.get('/');
-    endpoint.revokeAll();
-    await expect(client.get('/')).resolves.toMatchObject({ status: 200, data: { ok: true } });
-    expect(server.requests.map(({ path }) => path)).toEqual(['/', '/', '/']);
-    expect(tokensSent()).toEqual([1, 1, 2]);
-  });
+  ])(
+    'a redirect to a login page has the token replaced before it is followed, where the strategy asks for it because %s',
+    async (_what, retry) => {
+      const client = clientWith(retry);
+      await client.get('/');
+      endpoint.revokeAll();
+      await expect(client.get('/')).resolves.toMatchObject({ status: 200, data: { ok: true } });
+      expect(server.requests.map(({ path }) => path)).toEqual(['/', '/', '/']);
+      expect(tokensSent()).toEqual([1, 1, 2]);
+    },
+  );
 
-  it('is followed when the new token meets it, too', async () => {
+  it('a redirect to a login page is followed when the new token meets it, too', async () => {
     const client = clientWith(new SimpleAuthRetryStrategy({ statuses: [302] }));
     await client.get('/');
     endpoint.configure({ respond: () => ({ json: { access_token: 'good-for-nothing', expires_in: 3_600 } }) });
@@ -88,7 +91,7 @@ describe('a redirect to a login page in place of a 401', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/', '/', '/', '/login']);
   });
 
-  it('is followed as any other where no strategy speaks of it', async () => {
+  it('a redirect to a login page is followed as any other where no strategy names its status', async () => {
     const client = clientWith();
     await client.get('/');
     endpoint.revokeAll();

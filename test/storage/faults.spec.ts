@@ -349,7 +349,7 @@ describe.each(WAYS)('%s', (_way, way) => {
         edited((value) => value.replace(/(\\?"token\\?":\{)/, `$1${slashed(value)}: ${nested(200_000)},`)),
       ],
       ['200 MB', replaced('SETRANGE', String(200 * 1_048_576), 'x')],
-    ])('%s asks once, and mends it for the others', async (_what, spoil) => {
+    ])('%s asks once, and writes it anew for the others', async (_what, spoil) => {
       await (await join(way)).client.get('/orders');
       await spoil(await tokenKey());
       const second = await join(way);

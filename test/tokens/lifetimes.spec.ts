@@ -229,7 +229,7 @@ describe('a background refresh against a dead endpoint', () => {
     world.endpoint.configure({ respond: undefined });
     await clock.advance(30_000);
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
-    expect(logger.lines).toEqual(['Tokens for "orders" can be had again.']);
+    expect(logger.lines).toEqual(['Tokens for "orders" are available again.']);
   });
 
   it('is not waited for by calls, even when it hangs', async () => {

@@ -12,7 +12,7 @@ afterEach(() => world.close());
 const CANARY = 'canary-4711-secret';
 const json = (value: unknown): Answer => ({ json: value });
 
-const mended = (compliance: Compliance): TokenManager => world.manager({ provider: world.provider({ compliance }) });
+const adjusted = (compliance: Compliance): TokenManager => world.manager({ provider: world.provider({ compliance }) });
 
 /** Answers that no token can be made of. */
 const MALFORMED: readonly [string, Answer][] = [
@@ -199,13 +199,13 @@ describe('a careless issuer that answers', () => {
 describe('compliance', () => {
   it('changes a token request in place, or answers another one', async () => {
     await world.start();
-    await mended({
+    await adjusted({
       tokenRequest(request) {
         request.headers['x-tenant'] = 'a';
         request.body.set('device', 'd');
       },
     }).getToken();
-    await mended({
+    await adjusted({
       tokenRequest: async (request) => ({
         ...request,
         url: `${request.url}?by=query`,
@@ -219,19 +219,19 @@ describe('compliance', () => {
   });
 
   it('adjusts a token answer of any shape', async () => {
-    await world.start({ respond: () => json({ result: { token: 'mended', seconds: 60 } }) });
-    const token = await mended({
+    await world.start({ respond: () => json({ result: { token: 'adjusted', seconds: 60 } }) });
+    const token = await adjusted({
       tokenResponse(response) {
         const { result } = response.body as { result: { token: string; seconds: number } };
         return { ...response, body: { access_token: result.token, expires_in: result.seconds } };
       },
     }).getToken();
-    expect(token.accessToken).toBe('mended');
+    expect(token.accessToken).toBe('adjusted');
   });
 
   it('adjusts an answer in place, and one that is no JSON', async () => {
-    await world.start({ respond: () => ({ status: 400, body: 'token=mended' }) });
-    const token = await mended({
+    await world.start({ respond: () => ({ status: 400, body: 'token=adjusted' }) });
+    const token = await adjusted({
       tokenResponse(response) {
         response.status = 200;
         response.body = Object.fromEntries(
@@ -239,14 +239,14 @@ describe('compliance', () => {
         );
       },
     }).getToken();
-    expect(token.accessToken).toBe('mended');
+    expect(token.accessToken).toBe('adjusted');
   });
 
   it('has hooks of its own for refreshing', async () => {
     await world.start({ refreshTokens: true });
     const seen: string[] = [];
     const record = (name: string) => (): void => void seen.push(name);
-    const refreshing = mended({
+    const refreshing = adjusted({
       tokenRequest: record('tokenRequest'),
       tokenResponse: record('tokenResponse'),
       refreshRequest: record('refreshRequest'),
@@ -269,7 +269,7 @@ describe('compliance', () => {
     ['tokenResponse', { tokenResponse: async () => Promise.reject(new TypeError(CANARY)) }],
   ])('that throws in %s is a typed error that shows nothing of it', async (_name, compliance) => {
     await world.start();
-    const error = await rejection<AuthenticationError>(mended(compliance).getToken());
+    const error = await rejection<AuthenticationError>(adjusted(compliance).getToken());
     expect(error).toBeInstanceOf(AuthenticationError);
     expectNoSecrets(renderError(error), [CANARY]);
   });
@@ -279,7 +279,7 @@ describe('compliance', () => {
     const elsewhere: Compliance = {
       tokenRequest: (request) => ({ ...request, url: 'http://elsewhere.example/token' }),
     };
-    await expect(mended(elsewhere).getToken()).rejects.toThrow('plain http');
+    await expect(adjusted(elsewhere).getToken()).rejects.toThrow('plain http');
     expect(world.endpoint.tokenRequests).toBe(0);
   });
 });

@@ -46,7 +46,7 @@ export class OriginPolicy {
       if (/^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '')
         return url.origin;
     } catch {
-      // Told below.
+      // Reported below.
     }
     throw new ConfigurationError(
       `Service "${this.#serviceName}": allowedOrigins must list origins such as https://files.example, each by its whole name, without a path or a wildcard.`,

@@ -4,53 +4,53 @@ import { CallScope } from './call-scope.js';
 describe('CallScope', () => {
   it('tells its listeners once, with the first reason', () => {
     const scope = new CallScope();
-    const told: unknown[] = [];
-    scope.onAbort((reason) => told.push(reason));
+    const reported: unknown[] = [];
+    scope.onAbort((reason) => reported.push(reason));
     scope.abort('first');
     scope.abort('second');
-    expect(told).toEqual(['first']);
+    expect(reported).toEqual(['first']);
     expect(scope).toMatchObject({ aborted: true, reason: 'first' });
   });
 
   it('tells a listener that comes late at once', () => {
     const scope = new CallScope();
     scope.abort('over');
-    const told: unknown[] = [];
-    scope.onAbort((reason) => told.push(reason));
-    expect(told).toEqual(['over']);
+    const reported: unknown[] = [];
+    scope.onAbort((reason) => reported.push(reason));
+    expect(reported).toEqual(['over']);
   });
 
   it('does not tell a listener that was taken back', () => {
     const scope = new CallScope();
-    const told: unknown[] = [];
-    scope.onAbort((reason) => told.push(reason))();
+    const reported: unknown[] = [];
+    scope.onAbort((reason) => reported.push(reason))();
     scope.abort('over');
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   it('tells every listener, and none that another has taken back, whichever came first', () => {
     const scope = new CallScope();
-    const told: string[] = [];
-    const takeBack = ['first', 'second', 'third'].map((name) => scope.onAbort(() => told.push(name)));
+    const reported: string[] = [];
+    const takeBack = ['first', 'second', 'third'].map((name) => scope.onAbort(() => reported.push(name)));
     takeBack[0]?.();
-    scope.onAbort(() => told.push('fourth'));
+    scope.onAbort(() => reported.push('fourth'));
     takeBack[2]?.();
     takeBack[2]?.();
     scope.abort('over');
-    expect(told.toSorted()).toEqual(['fourth', 'second']);
+    expect(reported.toSorted()).toEqual(['fourth', 'second']);
   });
 
   it('tells each listener once, even one that aborts again or brings another', () => {
     const scope = new CallScope();
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     scope.onAbort(() => {
       scope.abort('again');
-      scope.onAbort((reason) => told.push(reason));
-      told.push('first');
+      scope.onAbort((reason) => reported.push(reason));
+      reported.push('first');
     });
-    scope.onAbort(() => told.push('second'));
+    scope.onAbort(() => reported.push('second'));
     scope.abort('over');
-    expect(told).toEqual(['over', 'first', 'second']);
+    expect(reported).toEqual(['over', 'first', 'second']);
   });
 
   it('is a signal for those who need one, made before or after the abort', () => {

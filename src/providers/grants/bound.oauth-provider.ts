@@ -19,7 +19,7 @@ import { OpenIdConnect } from '../oidc/openid-connect.js';
 import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
 import { ObservedAttempts } from '../observed-attempts.js';
-import { MendedPresenter } from '../mended.presenter.js';
+import { CompliancePresenter } from '../compliance.presenter.js';
 import { readWithin } from '../text-source.js';
 import { introspectToken, type ComplianceHooks, requestToken, revokeToken } from '../token-endpoint.js';
 import { TokenRequestRetry } from '../token-request-retry.js';
@@ -103,7 +103,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     const parameters = { grant_type: 'refresh_token', refresh_token: refreshToken };
     const token = await this.#obtain(current, context, () => this.#request(context, parameters)).catch(
       (error: unknown) => {
-        if (!isTransient(error)) this.#grant.onRedeemed?.(refreshToken);
+        if (!isTransient(error)) this.#grant.onRefreshTokenSpent?.(refreshToken);
         throw error;
       },
     );
@@ -121,7 +121,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return (token, context) => this.revokeToken(keeps ? token.with({ refreshToken: undefined }) : token, context);
   }
 
-  /** Told apart by what this process alone knows: a name of its own, a key that it made. */
+  /** Identified by what this process alone knows: a name of its own, a key that it made. */
   get ownKey(): boolean {
     const { dpop } = this.#options;
     return this.#ownIdentity || dpop === true || (dpop !== undefined && dpop.key === undefined);
@@ -134,7 +134,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   presenter(placement: TokenPresenter): TokenPresenter {
     const shown = this.dpop === undefined ? placement : new DpopPresenter(this.dpop, placement);
     const { protectedRequest } = this.issuer.compliance;
-    return protectedRequest === undefined ? shown : new MendedPresenter(protectedRequest, shown, this.issuer.label);
+    return protectedRequest === undefined ? shown : new CompliancePresenter(protectedRequest, shown, this.issuer.label);
   }
 
   /** Requests to the issuer with the client's authentication, for what is no flight of its own: a callback, a push. */
@@ -227,7 +227,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   /** A refresh token that was answered with another one is used up. */
   #noteRotation(sent: string, { refreshToken }: Token): void {
-    if (sent !== '' && refreshToken !== undefined && refreshToken !== sent) this.#grant.onRedeemed?.(sent);
+    if (sent !== '' && refreshToken !== undefined && refreshToken !== sent) this.#grant.onRefreshTokenSpent?.(sent);
   }
 
   async #obtain(

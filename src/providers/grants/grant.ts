@@ -79,8 +79,8 @@ export interface Grant {
    * @default false
    */
   readonly keepsRefreshToken?: boolean;
-  /** Told of a refresh token that was redeemed for another one, or refused. */
-  onRedeemed?(refreshToken: string): void;
+  /** Called with a refresh token that was exchanged for another one, or refused. */
+  onRefreshTokenSpent?(refreshToken: string): void;
   /** True when a refused request may succeed once the issuer's clock is known: it carries a time. @default false */
   readonly timed?: boolean;
 }

@@ -20,7 +20,7 @@ const PASSWORD_RULES: OptionRules<PasswordGrantTokenProviderOptions> = Object.fr
 });
 
 /**
- * The resource owner password credentials grant: a technical user's access. A refresh token is redeemed first where the
+ * The resource owner password credentials grant: a technical user's access. A refresh token is sent first where the
  * issuer gives one.
  * @see [RFC 6749 §4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)
  */

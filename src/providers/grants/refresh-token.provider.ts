@@ -52,7 +52,7 @@ export class RefreshTokenProvider extends OAuthTokenProvider<RefreshTokenProvide
       },
       keyParts: async () => [await secret.fingerprint()],
       reread: () => secret.reread(),
-      onRedeemed: (refreshToken) => {
+      onRefreshTokenSpent: (refreshToken) => {
         spent ||= refreshToken === sent;
       },
     };

@@ -82,7 +82,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     const { issuer: identifier, authorization_response_iss_parameter_supported: supported } =
       await this.issuer.metadata();
     const code = codeOf(callback, { identifier, namesItself: supported === true });
-    const token = await this.#redeem(code, started, context);
+    const token = await this.#exchangeCode(code, started, context);
     const subject = started.subject ?? saved.subject ?? (token.claims?.['sub'] as string | undefined);
     await this.tell(token, undefined, { ...context, request: subject === undefined ? {} : { subject } });
     await this.store(token, subject);
@@ -106,15 +106,15 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     return stored;
   }
 
-  async #redeem(code: string, started: SignInState, context: TokenRequestContext): Promise<Token> {
+  async #exchangeCode(code: string, started: SignInState, context: TokenRequestContext): Promise<Token> {
     const { signal } = context;
     const { codeVerifier, nonce, openid, maxAge } = started;
     const { redirectUri, extraParams, compliance } = this.#options;
     const own = { code, redirect_uri: redirectUri, code_verifier: codeVerifier };
     const { clientId } = this.#options;
     const parameters = tokenParameters(own, { clientId, ...(extraParams === undefined ? {} : { extraParams }) }, {});
-    const mends = { requestHook: compliance?.tokenRequest, responseHook: compliance?.tokenResponse };
-    const attempt = (): Promise<Token> => requestToken(this.exchange(signal), 'authorization_code', parameters, mends);
+    const hooks = { requestHook: compliance?.tokenRequest, responseHook: compliance?.tokenResponse };
+    const attempt = (): Promise<Token> => requestToken(this.exchange(signal), 'authorization_code', parameters, hooks);
     // A code that may be spent is sent again all the same: if it is, there is nothing left to lose.
     const token = await this.attempted('authorization_code', attempt, context, () => true);
     if (!openid && token.idToken === undefined) return token;

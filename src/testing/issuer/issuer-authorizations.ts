@@ -45,7 +45,7 @@ export class IssuerAuthorizations {
   }
 
   /** Redeems a code, once. @see [RFC 7636 §4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6) */
-  redeemCode(form: IssuerRequest['form']): Authorization | undefined {
+  exchangeCode(form: IssuerRequest['form']): Authorization | undefined {
     const code = form['code'] ?? '';
     const found = this.#codes.get(code);
     this.#codes.delete(code);
@@ -84,7 +84,7 @@ export class IssuerAuthorizations {
   }
 
   /** Redeems a device code, or answers why not yet. @see [RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5) */
-  redeemDevice(deviceCode: string): Authorization | string {
+  exchangeDeviceCode(deviceCode: string): Authorization | string {
     const device = this.#devices.get(deviceCode);
     if (device === undefined) return 'expired_token';
     if (device.state === 'pending') return 'authorization_pending';

@@ -33,15 +33,15 @@ const GRANTS: Readonly<Record<string, GrantHandler>> = {
   },
   refresh_token: (form, _clientId, { tokens, options }) => {
     const given = form['refresh_token'] ?? '';
-    const token = tokens.redeem(given, options.rotateRefreshTokens);
+    const token = tokens.useRefreshToken(given, options.rotateRefreshTokens);
     if (token === undefined) return 'invalid_grant';
     const kept = options.rotateRefreshTokens ? undefined : given;
     return { subject: token.subject, scope: form['scope'] ?? token.scope, person: true, refreshToken: kept };
   },
   authorization_code: (form, clientId, { authorizations }) =>
-    agreed(authorizations.redeemCode(form) ?? 'invalid_grant', clientId),
+    agreed(authorizations.exchangeCode(form) ?? 'invalid_grant', clientId),
   'urn:ietf:params:oauth:grant-type:device_code': (form, clientId, { authorizations }) =>
-    agreed(authorizations.redeemDevice(form['device_code'] ?? ''), clientId),
+    agreed(authorizations.exchangeDeviceCode(form['device_code'] ?? ''), clientId),
   'urn:ietf:params:oauth:grant-type:jwt-bearer': (form) => {
     const claims = claimsOf(form['assertion']);
     const subject = claims?.sub ?? claims?.iss;

@@ -25,9 +25,9 @@ export class IssuerTokens {
   readonly #clock: () => Clock;
   readonly #issued: IssuedToken[] = [];
   readonly #active = new Map<string, IssuedToken>();
-  /** Grants by refresh token that can still be redeemed. */
+  /** Grants by refresh token that can still be used. */
   readonly #refreshable = new Map<string, IssuedToken>();
-  readonly #redeemed = new Set<string>();
+  readonly #spent = new Set<string>();
   /** Number of times that a refresh token was used again. */
   refreshTokenReuses = 0;
 
@@ -67,12 +67,12 @@ export class IssuerTokens {
   }
 
   /** Returns the token that a refresh token belongs to; with `rotates` the refresh token is used up. */
-  redeem(refreshToken: string, rotates: boolean): IssuedToken | undefined {
+  useRefreshToken(refreshToken: string, rotates: boolean): IssuedToken | undefined {
     const token = this.#refreshable.get(refreshToken);
-    if (this.#redeemed.has(refreshToken)) this.refreshTokenReuses += 1;
+    if (this.#spent.has(refreshToken)) this.refreshTokenReuses += 1;
     if (rotates && token !== undefined) {
       this.#refreshable.delete(refreshToken);
-      this.#redeemed.add(refreshToken);
+      this.#spent.add(refreshToken);
     }
     return token;
   }

@@ -109,8 +109,8 @@ describe('FetchBackoff', () => {
 function noteAfter(failures: number, { skewMs = 0, retryAfterMs }: { skewMs?: number; retryAfterMs?: number } = {}) {
   const writer = new World();
   writer.now += skewMs;
-  const told = retryAfterMs === undefined ? failure : new AuthenticationError('HTTP 429', { retryAfterMs });
-  for (let count = 0; count < failures; count += 1) writer.backoff.failed(told);
+  const delayed = retryAfterMs === undefined ? failure : new AuthenticationError('HTTP 429', { retryAfterMs });
+  for (let count = 0; count < failures; count += 1) writer.backoff.failed(delayed);
   return writer.backoff.toNote();
 }
 

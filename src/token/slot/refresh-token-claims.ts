@@ -42,16 +42,16 @@ export class RefreshTokenClaims {
     this.#clock = clock;
   }
 
-  /** The token whose refresh token may be redeemed. */
+  /** The token whose refresh token may be sent. */
   candidate({ known, stored, lease }: ClaimContext): Token | undefined {
     if (known?.token.refreshToken === undefined) return known?.token;
     const { refreshToken } = known.token;
     const expiry = refreshExpiryOf(known.token, known.obtainedAt);
     const ranOut = expiry !== undefined && expiry <= this.#clock.now();
-    // What storage does not show as it is known here, another process may have redeemed.
+    // What storage does not show as it is known here, another process may have sent.
     const contended =
       this.#rerunnable && this.#store.shared && (lease === undefined || stored?.token.refreshToken !== refreshToken);
-    const spent = this.#rerunnable && (known.redeeming === true || refreshToken === this.#spent);
+    const spent = this.#rerunnable && (known.claimed === true || refreshToken === this.#spent);
     if (refreshToken === this.#refused) return known.token.with({ refreshToken: undefined });
     return ranOut || contended || spent ? undefined : known.token;
   }
@@ -60,9 +60,9 @@ export class RefreshTokenClaims {
   async claim({ known, lease }: ClaimContext): Promise<RefreshTokenClaim | undefined> {
     const refreshToken = known?.token.refreshToken;
     if (known === undefined || (this.#rerunnable && refreshToken === this.#spent)) return undefined;
-    const note = async (redeeming: boolean): Promise<boolean> => {
+    const note = async (claimed: boolean): Promise<boolean> => {
       if (lease === undefined || !this.#store.shared) return true;
-      const outcome = await this.#store.put({ ...known, redeeming, generation: lease.generation });
+      const outcome = await this.#store.put({ ...known, claimed, generation: lease.generation });
       return outcome === 'written' || (outcome === 'failed' && !this.#rerunnable);
     };
     if (!(await note(true))) return undefined;
@@ -84,7 +84,7 @@ export class RefreshTokenClaims {
     if (newest.token.refreshToken !== known.token.refreshToken) return;
     const token = newest.token.with({ refreshToken: undefined });
     const generation = Math.max(newest.generation + 1, lease?.generation ?? 0);
-    await this.#store.put({ ...newest, token, redeeming: false, generation });
+    await this.#store.put({ ...newest, token, claimed: false, generation });
   }
 
   /** Finds what others have written since the token was taken up; the note of its own claim is none of it. */

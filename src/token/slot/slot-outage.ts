@@ -5,7 +5,7 @@ import { tokenFailure } from '../token-failure.js';
 /** Tells of an outage once when it begins, and once when it is over. */
 export class SlotOutage {
   readonly #scope: ServiceScope;
-  #told = false;
+  #logged = false;
 
   constructor(scope: ServiceScope) {
     this.#scope = scope;
@@ -13,16 +13,16 @@ export class SlotOutage {
 
   /** @param tokenStays whether there is a token that has not run out */
   failed(error: unknown, tokenStays: boolean): void {
-    if (this.#told) return;
-    this.#told = true;
+    if (this.#logged) return;
+    this.#logged = true;
     const what = error instanceof ForgeAuthError ? error.message : 'A token request failed.';
     this.#scope.logger.warn(`${what}${tokenStays ? ' The current token stays in use until it expires.' : ''}`);
   }
 
   over(): void {
-    if (!this.#told) return;
-    this.#told = false;
-    this.#scope.logger.log(`Tokens for ${this.#scope.owner} can be had again.`);
+    if (!this.#logged) return;
+    this.#logged = false;
+    this.#scope.logger.log(`Tokens for ${this.#scope.owner} are available again.`);
   }
 }
 
@@ -38,7 +38,7 @@ export function deadlineFailure({ owner, serviceName, settings }: ServiceScope):
 /** Returns the error for those who ask when all is over. */
 export function closedFailure({ owner, serviceName }: ServiceScope): ClientClosedError {
   return new ClientClosedError(
-    `Tokens for ${owner} are no longer to be had: closed.`,
+    `Tokens for ${owner} are no longer available: closed.`,
     serviceName === undefined ? {} : { serviceName },
   );
 }

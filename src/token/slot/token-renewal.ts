@@ -27,7 +27,7 @@ export interface RenewalRequest {
   lastResort(stored: StoredToken): void;
   /** Checks whether something newer has come meanwhile: a result that is late is then dropped. */
   overtaken(): boolean;
-  /** Told that the token was dropped while it was renewed. */
+  /** Called when the token was dropped while it was renewed. */
   dropped(): void;
 }
 

@@ -353,7 +353,7 @@ export class TokenSlot implements TokenHandle {
     const isRejected = stored.rejected === true || stored.token.fingerprint === this.#rejected;
     if (isRejected || this.#last === undefined) return !isRejected;
     // A note of a claim gives an old token a new generation.
-    const isOld = stored.redeeming !== undefined && stored.obtainedAt < this.#last.obtainedAt;
+    const isOld = stored.claimed !== undefined && stored.obtainedAt < this.#last.obtainedAt;
     return !isOld && stored.generation >= this.#last.generation;
   }
 

@@ -76,10 +76,10 @@ const withRefreshToken = (extra: Record<string, unknown> = {}): Token =>
 describe('TokenStore', () => {
   it('answers what was put, whole', async () => {
     const { tokenStore, store } = start();
-    const put = stored('a', { token: withRefreshToken({ tenant: 7 }), redeeming: true });
+    const put = stored('a', { token: withRefreshToken({ tenant: 7 }), claimed: true });
     expect(await tokenStore.put(put)).toBe('written');
     const read = await start(store).tokenStore.read();
-    expect(read).toMatchObject({ obtainedAt: NOW, generation: NOW, redeeming: true });
+    expect(read).toMatchObject({ obtainedAt: NOW, generation: NOW, claimed: true });
     expect(read?.token).toMatchObject({ accessToken: 'a', refreshToken: 'r', extra: { tenant: 7 } });
   });
 

@@ -12,8 +12,8 @@ export interface StoredToken {
   readonly generation: number;
   /** A service rejected the access token, or an app invalidated it; its refresh token may still be good. */
   readonly rejected?: boolean;
-  /** Its refresh token was being redeemed when it was written. */
-  readonly redeeming?: boolean;
+  /** Its refresh token was being sent when it was written. */
+  readonly claimed?: boolean;
 }
 
 /** How long a refresh token is kept when the issuer does not say: the usual order of magnitude. */
@@ -56,8 +56,8 @@ export class TokenStore {
   /** When what stands here is worth another look: never while every change is announced, or where there is no storage. */
   nextLook(intervalMs: number): number {
     const storage = this.#storage();
-    const told = !this.#closed && storage?.announcements?.up === true && !storage.failing;
-    return storage === undefined || told ? Number.POSITIVE_INFINITY : this.#clock.now() + intervalMs;
+    const announced = !this.#closed && storage?.announcements?.up === true && !storage.failing;
+    return storage === undefined || announced ? Number.POSITIVE_INFINITY : this.#clock.now() + intervalMs;
   }
 
   /** Returns the stored token, after every write made so far. */

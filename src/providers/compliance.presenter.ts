@@ -2,16 +2,16 @@ import { ConfigurationError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
 import type { Token } from '../token/token.js';
-import type { ProtectedRequestMend } from './compliance.js';
+import type { ProtectedRequestComplianceHook } from './compliance.js';
 
 /** Lets `compliance.protectedRequest` change a call before its token is written to it and signed. */
-export class MendedPresenter implements TokenPresenter {
-  readonly #mend: ProtectedRequestMend;
+export class CompliancePresenter implements TokenPresenter {
+  readonly #hook: ProtectedRequestComplianceHook;
   readonly #inner: TokenPresenter;
   readonly #label: string;
 
-  constructor(mend: ProtectedRequestMend, inner: TokenPresenter, label: string) {
-    this.#mend = mend;
+  constructor(hook: ProtectedRequestComplianceHook, inner: TokenPresenter, label: string) {
+    this.#hook = hook;
     this.#inner = inner;
     this.#label = label;
   }
@@ -19,7 +19,7 @@ export class MendedPresenter implements TokenPresenter {
   /** @throws {ConfigurationError} when the hook sends the call to another origin: its token is not for that one */
   async write(request: PresentedRequest, token: Token): Promise<void> {
     const seen = { method: request.method, url: request.url, headers: { ...request.headers } };
-    const { url = seen.url, headers = seen.headers } = (await this.#mend(seen)) ?? seen;
+    const { url = seen.url, headers = seen.headers } = (await this.#hook(seen)) ?? seen;
     if (new URL(url).origin !== new URL(request.url).origin) {
       throw new ConfigurationError(
         `Service ${this.#label}: compliance.protectedRequest must leave the origin of a call as it is.`,
