@@ -29,7 +29,8 @@ beforeEach(async () => {
   endpoint = wire.closeLater(await startTokenEndpoint());
   server = await wire.server(({ headers, path }, response) => {
     const token = headers.authorization?.replace('Bearer ', '') ?? '';
-    give(response, endpoint.isValid(token) && !refusing.has(path) ? { json: { ok: true } } : { status: 401 });
+    if (!endpoint.isValid(token) || refusing.has(path)) return give(response, { status: 401 });
+    give(response, { status: Number(/\d{3}/.exec(path)?.[0] ?? 200), json: { ok: true } });
   });
 });
 afterEach(() => wire.close());
@@ -96,6 +97,23 @@ describe('a token that was accepted', () => {
     endpoint.revokeAll();
     expect(await statusOf(orders.get('/unsubscribed'))).toBe(200);
     expect(endpoint.tokenRequests).toBe(3);
+  });
+});
+
+describe('a token in place of a rejected one', () => {
+  it.each([
+    [200, 'has been accepted', 200],
+    [404, 'has been accepted', 200],
+    [429, 'may be no better', 401],
+    [503, 'may be no better', 401],
+  ])('that meets a %i %s: its own rejection ends in %i', async (status, _what, then) => {
+    const orders = client();
+    await orders.get('/ok');
+    endpoint.revokeAll();
+    expect(await statusOf(orders.get(`/answers/${status}`))).toBe(status);
+    endpoint.revokeAll();
+    expect(await statusOf(orders.get('/ok'))).toBe(then);
+    expect(endpoint.tokenRequests).toBe(then === 200 ? 3 : 2);
   });
 });
 

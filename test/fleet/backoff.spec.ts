@@ -5,6 +5,7 @@ import { startRedis } from '../support/redis-server.js';
 import { rejection, times, until, World } from '../tokens/world.js';
 import { OneStore } from './one-store.js';
 
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 const world = new World();
@@ -156,6 +157,47 @@ describe('processes on one store, which forgets nothing', () => {
     await clock.advance(59_999);
     expect(await rejection(other.getToken())).toMatchObject(heldBack);
     expect(world.endpoint.tokenRequests).toBe(1);
+  });
+
+  describe.each([
+    ['the endpoint', retryAfter(60)],
+    ['the token', { status: 400, headers: { 'retry-after': '60' }, json: { error: 'invalid_request' } }],
+  ])('that find a forged note of %s', (_whose, answer) => {
+    /** Puts a note in place of one that a process has left. */
+    const forge = async (aheadMs: number, failures: number, forMs: number): Promise<TokenManager> => {
+      const [told, other] = start(2) as [TokenManager, TokenManager];
+      world.endpoint.answerNext(answer);
+      await rejection(told.getToken());
+      const written = notes().filter((key) => store.values.get(key) !== '');
+      expect(written).toHaveLength(1);
+      store.values.set(written[0] as string, `${clock.now() + aheadMs} ${failures} ${forMs}`);
+      return other;
+    };
+
+    it.each([
+      ['a millisecond longer than any Retry-After', HOUR_MS + 1, HOUR_MS + 1],
+      ['a day', DAY_MS, DAY_MS],
+      ['an hour from now, and a day by itself', HOUR_MS, DAY_MS],
+      ['the longest that it can say', 1e14, 9_999_999_999],
+    ])('are not held back by one for %s', async (_what, aheadMs, forMs) => {
+      await (await forge(aheadMs, 3, forMs)).getToken();
+      expect(world.endpoint.tokenRequests).toBe(2);
+    });
+
+    it.each([
+      ['an hour', HOUR_MS, HOUR_MS, HOUR_MS],
+      ['an hour, by a clock that is a day ahead', DAY_MS, HOUR_MS, HOUR_MS],
+      ['a minute, by a clock that is an hour ahead', HOUR_MS, 60_000, 60_000],
+    ])('are held back by one for %s, and not a millisecond longer', async (_what, aheadMs, forMs, heldMs) => {
+      const other = await forge(aheadMs, 999_999, forMs);
+      expect(await rejection(other.getToken())).toMatchObject({ ...heldBack, retryAfterMs: heldMs });
+      await clock.advance(heldMs - 1);
+      expect(await rejection(other.getToken())).toMatchObject(heldBack);
+      expect(world.endpoint.tokenRequests).toBe(1);
+      await clock.advance(1);
+      await other.getToken();
+      expect(world.endpoint.tokenRequests).toBe(2);
+    });
   });
 
   it.each(STRANGE)('are not held back by a note that reads as %s', async (_what, text) => {

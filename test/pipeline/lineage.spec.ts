@@ -6,6 +6,7 @@ import {
   type TokenFetchPipelineOptions,
   TokenFetchPipeline,
 } from 'nestjs-forge-auth';
+import { OneStore } from '../fleet/one-store.js';
 import { type Api, startApi } from '../support/api.js';
 import { rejection, times, until } from '../tokens/world.js';
 import { CheckingIssuer } from './checking-issuer.js';
@@ -115,6 +116,27 @@ describe('a refusal', () => {
     expect(issuer.counts).toEqual({ app: 2, orders: 3, reports: 3 });
   });
 
+  it('takes what else was made of the refused token away before that is replaced, in other processes, too', async () => {
+    const { announcing: storage } = new OneStore();
+    const steps = [issuer.fetcher('app'), issuer.fetcher('orders', ['app']), issuer.fetcher('reports', ['app'])];
+    const [here, there] = [1, 2].map(() => new TokenFetchPipeline({ steps, storage, cacheKeyPrefix: 'fan' }));
+    await here?.execute();
+    await there?.execute();
+    await here?.invalidateStep('reports');
+    issuer.revoke('app', 'orders');
+    issuer.hold('app');
+    const executed = here?.execute();
+    const orders = (pipeline = here): boolean | undefined =>
+      pipeline?.describe().find(({ name }) => name === 'orders')?.cached;
+    await until(() => issuer.counts['app'] === 2, 'the refused app token is being replaced');
+    expect(orders()).toBe(false);
+    await until(() => orders(there) === false, 'it is taken away there, too');
+    issuer.release('app');
+    await executed;
+    await Promise.all([here?.execute(), there?.execute()]);
+    expect(issuer.counts).toEqual({ app: 2, orders: 2, reports: 3 });
+  });
+
   it('that stays one names the step and the chain that was tried, after one renewal of each', async () => {
     const orders = client('user');
     await orders.get('/');
@@ -191,5 +213,18 @@ describe('a rejection by the service', () => {
     api.configure({ respond: () => ({ status: 401 }) });
     for (let call = 0; call < 20; call += 1) await expect(orders.get('/')).rejects.toMatchObject({ status: 401 });
     expect(issuer.counts).toEqual({ device: 1, app: 1, user: 2 });
+  });
+
+  it('while renewal pauses leaves what the rejected token was made from as it is', async () => {
+    const orders = client();
+    await orders.get('/');
+    api.configure({ respond: () => ({ status: 401 }) });
+    for (const path of ['/', '/1', '/2']) await expect(orders.get(path)).rejects.toMatchObject({ status: 401 });
+    expect(issuer.counts).toEqual({ device: 2, app: 2, user: 2 });
+    expect(orders.pipeline?.describe().map(({ name, cached }) => [name, cached])).toEqual([
+      ['device', true],
+      ['app', true],
+      ['user', true],
+    ]);
   });
 });

@@ -137,6 +137,18 @@ class Model {
   }
 }
 
+/** All ask at once for what has run out: whoever waits gets the token of the one that asks, though nobody tells. */
+async function together(model: Model, loses: () => boolean): Promise<void> {
+  const { clock, store, issuer, managers } = model;
+  await clock.advance(LIFETIME_MS);
+  store.expireLeases();
+  store.loses = loses;
+  const before = issuer.requests;
+  const tokens = await Promise.all(managers.map((_manager, process) => model.get(process)));
+  if (tokens.includes(undefined)) throw new Error('A waiter that was lost.');
+  if (issuer.requests !== before + 1) throw new Error('More than one request, though there is a lock.');
+}
+
 async function play(seed: number, withLock: boolean): Promise<void> {
   const model = new Model(seed, withLock);
   const { clock, store, issuer, managers } = model;
@@ -160,7 +172,6 @@ async function play(seed: number, withLock: boolean): Promise<void> {
   ];
   for (let step = 0; step < OPERATIONS; step += 1) await operations[draw(operations.length)]?.(draw(managers.length));
   store.down = {};
-  store.loses = () => false;
   issuer.failing = false;
   await clock.advance(40_000);
   for (const [process] of managers.entries())
@@ -173,6 +184,7 @@ async function play(seed: number, withLock: boolean): Promise<void> {
       if (!due) await model.get(process);
     }
   if (issuer.requests > before) throw new Error('A renewal without a cause.');
+  await together(model, () => draw(2) === 0);
   if (issuer.reuses > 0) throw new Error('A refresh token was sent twice.');
   for (const manager of managers) await manager.close();
 }

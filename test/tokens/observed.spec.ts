@@ -1,4 +1,4 @@
-import { Token, type TokenProvider } from 'nestjs-forge-auth';
+import { PipelineTokenProvider, Token, TokenFetchPipeline, type TokenProvider } from 'nestjs-forge-auth';
 import { ForgeAuthApplication } from '../../src/application/application.js';
 import type { ForgeAuthEvent, ObservedScope } from '../../src/observer.js';
 import { InMemoryTokenStorage } from '../../src/storage/in-memory.token-storage.js';
@@ -147,7 +147,21 @@ it('an observer learns of storage commands and of storage that goes and comes', 
     .map((event) =>
       event.type === 'storage' ? `${event.command} ${event.outcome}` : event.type === 'storage_state' && event.state,
     );
+  expect(story[0]).toBe('get miss');
+  expect(story.at(-1)).toBe('set ok');
   expect(story).toEqual(expect.arrayContaining(['get miss', 'set ok', 'down', 'get failed', 'up', 'get hit']));
   expect(app.told('lock').length).toBeGreaterThan(0);
   expect(JSON.stringify(app.events)).not.toContain(app.tokens.peek()?.accessToken);
+});
+
+it('a rejection of a pipeline’s token is told once, while renewal pauses, too', async () => {
+  let clock = new FakeClock();
+  const pipeline = new TokenFetchPipeline({ steps: [{ name: 'app', provider: numbered(() => clock) }] });
+  const app = await observed(new PipelineTokenProvider({ pipeline }));
+  clock = app.clock;
+  const handle = (await app.tokens.ready()).for();
+  const renewed = await handle.replace(await handle.get());
+  expect(app.told('token_rejected')).toHaveLength(1);
+  expect(await handle.replace(renewed?.token as Token)).toBeUndefined();
+  expect(app.told('token_rejected')).toHaveLength(2);
 });

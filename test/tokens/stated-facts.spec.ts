@@ -7,9 +7,12 @@ import {
   TokenFetchPipeline,
   type TokenManager,
   type TokenManagerOptions,
+  type TokenProvider,
+  type TokenStorage,
 } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
 import { give } from '../support/answer.js';
+import { Gate } from '../support/gate.js';
 import { startServer } from '../support/recording-server.js';
 import { rejection, until, World } from './world.js';
 
@@ -44,6 +47,90 @@ describe('a manager that holds nothing', () => {
     expect((await second).accessToken).toBe((await first).accessToken);
     expect(world.endpoint.tokenRequests).toBe(1);
   });
+});
+
+it('a refresh token that is not shared for want of a lock outlives the access token that was forgotten', async () => {
+  await world.close();
+  await world.start({ refreshTokens: true });
+  const manager = world.manager({ storage: store.storage, provider: world.passwordProvider() });
+  await manager.getToken();
+  expect([...store.values.values()].join()).not.toContain('refreshToken');
+  await manager.invalidate();
+  await manager.getToken();
+  expect(world.endpoint.grantTypes).toEqual(['password', 'refresh_token']);
+});
+
+describe('revocation', () => {
+  let revoked: string[];
+  let issued: number;
+  /** One process on a store that tells of nothing, with a provider that can revoke. */
+  const revoking = (): TokenManager => {
+    const provider: TokenProvider & { revokeToken(token: Token): Promise<void> } = {
+      fetchToken: async () => new Token({ accessToken: `access-${(issued += 1)}` }),
+      revokeToken: async (token) => void revoked.push(token.accessToken),
+      identity: ['revocation'],
+    };
+    return processOf({ storage: store.storage, lock: store.lock, provider });
+  };
+  beforeEach(() => {
+    revoked = [];
+    issued = 0;
+  });
+
+  it('is of the token that another process has renewed since', async () => {
+    const [one, other] = [revoking(), revoking()];
+    await one.getToken();
+    await other.forceRefresh();
+    await one.revoke();
+    expect(revoked).toEqual(['access-2']);
+  });
+
+  it('is of the token in hand where the store is behind', async () => {
+    const one = revoking();
+    await one.getToken();
+    const before = [...store.values];
+    await one.forceRefresh();
+    for (const [key, value] of before) store.values.set(key, value);
+    await one.revoke();
+    expect(revoked).toEqual(['access-2']);
+  });
+
+  it('is of the token in hand where the store has forgotten it', async () => {
+    const one = revoking();
+    await one.getToken();
+    store.values.clear();
+    await one.revoke();
+    expect(revoked).toEqual(['access-1']);
+  });
+
+  it('is of the stored token in a process that holds none, and of none where there is none', async () => {
+    await revoking().revoke();
+    expect(revoked).toEqual([]);
+    await revoking().getToken();
+    await revoking().revoke();
+    expect(revoked).toEqual(['access-1']);
+  });
+});
+
+it('what another process announces while a token is read is looked at, though nothing was in use yet', async () => {
+  const { accessToken } = await processOf().getToken();
+  const slow = new Gate();
+  const storage: TokenStorage = {
+    ...store.announcing,
+    get: async (key) => {
+      const value = await store.storage.get(key);
+      await slow.pass();
+      return value;
+    },
+  };
+  const one = processOf({ storage });
+  slow.hold();
+  const reading = one.getToken();
+  await until(() => slow.waiting === 1, 'it reads');
+  const newer = await processOf().forceRefresh();
+  slow.release();
+  expect((await reading).accessToken).toBe(accessToken);
+  await until(() => one.peek()?.accessToken === newer.accessToken, 'it has looked again');
 });
 
 it('a token that is set takes the place of one whose lease was ahead of this clock', async () => {

@@ -134,3 +134,12 @@ describe('Flight', () => {
     await expect(flight.settled).rejects.toThrow('unseen');
   });
 });
+
+it('a flight that has ended is not aborted any more: what its work left behind goes on', async () => {
+  const { flight, land, signal } = startFlight();
+  land('token');
+  await flight.join();
+  await Promise.resolve();
+  flight.abort(new Error('closed'));
+  expect([flight.aborted, signal.aborted]).toEqual([false, false]);
+});
