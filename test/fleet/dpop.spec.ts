@@ -4,12 +4,11 @@ import { json } from '../support/answer.js';
 import { type FleetProcess, startFleet } from '../support/fleet.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 
 const CALLS = 40;
 const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
 
-let redis: RedisServer;
 let server: RecordingServer;
 let fleet: FleetProcess[] = [];
 /** True when each answer names a new nonce, good for one use. */
@@ -18,10 +17,7 @@ let nonces = false;
 let bound: Map<string, string>;
 let refusals: string[];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 
 beforeEach(async () => {
   await redis.flushAll();

@@ -6,7 +6,7 @@ import {
   type TokenManagerOptions,
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { times, until, World } from '../tokens/world.js';
 import { OneStore } from './one-store.js';
 
@@ -34,14 +34,10 @@ async function look({ client, manager }: Process): Promise<void> {
 }
 
 describe('where changes are announced, without any time passing,', () => {
-  let redis: RedisServer;
   let one: Process;
   let other: Process;
 
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(() => redis.stop());
+  const redis = useRedis();
   beforeEach(async () => {
     await redis.flushAll();
     [one, other] = [onRedis(), onRedis()];

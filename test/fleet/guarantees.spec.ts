@@ -1,17 +1,13 @@
 import { type Api, startApi } from '../support/api.js';
 import { type FleetOptions, type FleetProcess, startFleet } from '../support/fleet.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint, USER } from '../support/token-endpoint.js';
 
-let redis: RedisServer;
 let endpoint: TokenEndpoint;
 let api: Api;
 let fleet: FleetProcess[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(async () => {
   await redis.flushAll();
   endpoint = await startTokenEndpoint();

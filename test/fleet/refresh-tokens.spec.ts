@@ -9,17 +9,12 @@ import {
   type TokenProvider,
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { rejection, times, until, World } from '../tokens/world.js';
 import { OneStore } from './one-store.js';
 
 const world = new World();
-let redis: RedisServer;
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(async () => {
   await redis.flushAll();
   await world.start({ refreshTokens: 'rotate' });

@@ -10,7 +10,7 @@ import {
   type TokenLock,
   type TokenStorage,
 } from 'nestjs-forge-auth';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { rejection, times } from '../tokens/world.js';
 
 const KEY = '{app:key}';
@@ -18,13 +18,9 @@ const TERM = { ttlMs: 60_000, signal: new AbortController().signal };
 /** Short, for where nothing will come; it is counted at Redis what did. */
 const DEADLINE_MS = 100;
 
-let redis: RedisServer;
 const cleanups: (() => unknown)[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(() => redis.flushAll());
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();

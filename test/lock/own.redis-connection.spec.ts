@@ -3,11 +3,10 @@ import { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DedicatedRedisConnection } from '../../src/redis/dedicated.redis-connection.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { rejection, times } from '../tokens/world.js';
 
-let redis: RedisServer;
 let connection: DedicatedRedisConnection;
 let original: Original;
 
@@ -52,10 +51,7 @@ function ofIoredis(url: string): Original {
   };
 }
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 afterEach(() => connection.close());
 
 /** Connections that are named as the client is, and answer. */

@@ -5,15 +5,11 @@ import { Redis } from 'ioredis';
 import { CacheManagerTokenStorage, RedisTokenLock, type TokenLock } from 'nestjs-forge-auth';
 import { InProcessTokenLock } from '../../src/lock/in-process.token-lock.js';
 import { tokenLockContract } from '../../src/testing/token-lock.contract.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 
-let redis: RedisServer;
 const cleanups: (() => unknown)[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(() => redis.flushAll());
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();

@@ -15,17 +15,14 @@ import { createCache } from 'cache-manager';
 import { boot } from '../module/boot.js';
 import { nestAppOver } from '../storage/members.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
+import { startRedis } from '../support/redis-server.js';
 import { recordingLogger, rejection, times, until, World } from '../tokens/world.js';
 
-let redis: RedisServer;
 const world = new World();
 const cleanups: (() => unknown)[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(async () => {
   await redis.flushAll();
   await redis.command('CONFIG', 'RESETSTAT');

@@ -20,7 +20,7 @@ import { Redis } from 'ioredis';
 import { give } from '../support/answer.js';
 import { type AuthorizationServer, CLIENTS, startAuthorizationServer } from '../support/authorization-server.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { recordingLogger, rejection, World } from '../tokens/world.js';
 
 const world = new World();
@@ -171,11 +171,7 @@ describe('revokeOnClose', () => {
   });
 
   describe('beside processes that go on', () => {
-    let redis: RedisServer;
-    beforeAll(async () => {
-      redis = await startRedis();
-    });
-    afterAll(() => redis.stop());
+    const redis = useRedis();
 
     const fleetManager = (more: Partial<GrantOptions> = {}): TokenManager => {
       const client = new Redis(redis.url);

@@ -8,16 +8,12 @@ import {
 } from 'nestjs-forge-auth';
 import { createClient } from '@redis/client';
 import { Redis } from 'ioredis';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { times, World } from '../tokens/world.js';
 
 /** The page of alf, example by example: each test quotes the code that it ports. */
 const world = new World();
-let redis: RedisServer;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(async () => {
   await redis.flushAll();
   await world.start({ clients: { 'client-id': 'secret' } });

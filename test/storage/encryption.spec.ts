@@ -9,7 +9,7 @@ import {
 } from 'nestjs-forge-auth';
 import { bootFailure } from '../module/boot.js';
 import { type Api, startApi } from '../support/api.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint, USER } from '../support/token-endpoint.js';
 import { recordingLogger, times } from '../tokens/world.js';
@@ -18,16 +18,12 @@ import { type Member, nestAppOver } from './members.js';
 const old = { id: 'old', key: randomBytes(32).toString('base64') };
 const next = { id: 'next', key: randomBytes(32) };
 
-let redis: RedisServer;
 let endpoint: TokenEndpoint;
 let api: Api;
 let logger: ReturnType<typeof recordingLogger>;
 const members: Member[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(async () => {
   await redis.flushAll();
   endpoint = await startTokenEndpoint();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Api, startApi } from '../support/api.js';
 import { quietly } from '../support/quietly.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 import { recordingLogger, times } from '../tokens/world.js';
@@ -16,16 +16,12 @@ const USED = ['getrange', 'set', 'del', 'eval', 'publish'];
 
 const GUIDE = new URL('../../docs/how-to/fleets.md', import.meta.url);
 
-let redis: RedisServer;
 let endpoint: TokenEndpoint;
 let api: Api;
 let logger: ReturnType<typeof recordingLogger>;
 const members: Member[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
+const redis = useRedis();
 beforeEach(async () => {
   await redis.flushAll();
   await redis.command('CONFIG', 'RESETSTAT');

@@ -10,7 +10,7 @@ import {
   InMemoryTokenStorage,
   type TokenStorage,
 } from 'nestjs-forge-auth';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { recordingLogger, times, until, World } from './world.js';
@@ -37,11 +37,7 @@ async function shareOne(storage: TokenStorage | GetSet): Promise<void> {
 }
 
 describe('a live', () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(() => redis.stop());
+  const redis = useRedis();
   beforeEach(async () => {
     await redis.flushAll();
     await world.start();
