@@ -1,7 +1,6 @@
-// More than 250 lines: one state machine over four fields (cached, last, rejected, closed); its transitions are read together.
+// More than 250 lines: the life of one token; when it is given out, renewed, looked at again and dropped is read together.
 import { AuthenticationError } from '../../errors.js';
-import type { TokenRequestCause } from '../../observer.js';
-import { type CachedToken, toCached, supersedes } from './cached-token.js';
+import type { CachedToken } from './cached-token.js';
 import { RejectionTracker } from './rejection-tracker.js';
 import { RefusingResources } from '../refusing-resources.js';
 import { Flight } from './single-flight.js';
@@ -11,6 +10,7 @@ import { isHeldBack, SlotBackoff } from './slot-backoff.js';
 import { SlotFlights } from './slot-flights.js';
 import { type FlightReport, SlotObserver } from './slot-observer.js';
 import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
+import { SlotTokens } from './slot-tokens.js';
 import { type RenewalRequest, TokenRenewal } from './token-renewal.js';
 import type { TokenWork } from './token-work.js';
 import { type StoredToken, TokenStore } from './token-store.js';
@@ -40,11 +40,7 @@ export class TokenSlot implements TokenHandle {
   readonly refusing: RefusingResources;
   readonly #outage: SlotOutage;
   readonly #work: TokenWork;
-  #cached: CachedToken | undefined;
-  /** The last token known, used or not: its refresh token may still be good. */
-  #last: StoredToken | undefined;
-  /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
-  #rejected: string | undefined;
+  readonly #tokens: SlotTokens;
   #rereading = false;
   /** True when an announcement during a look may have come too late for it. */
   #lookAgain = false;
@@ -61,6 +57,7 @@ export class TokenSlot implements TokenHandle {
       () => this.#changedElsewhere(),
       work.rerunnable === false,
     );
+    this.#tokens = new SlotTokens(scope, () => this.#nextLook());
     this.#backoff = new SlotBackoff(scope, this.#store, ownOptions(work).endpoint);
     this.#observer = new SlotObserver(scope, work);
     this.#rejections = new RejectionTracker(clock);
@@ -76,7 +73,7 @@ export class TokenSlot implements TokenHandle {
 
   /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
   get(signal?: AbortSignal): Promise<Token> {
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     if (cached === undefined || this.#scope.clock.now() >= cached.checkAt) return this.#getSlowly(signal);
     if (this.#scope.observer.active) this.#observer.served('fresh');
     return cached.promise;
@@ -84,7 +81,7 @@ export class TokenSlot implements TokenHandle {
 
   /** The current token while `get` would answer it without another look at anything. */
   peekFresh(): Token | undefined {
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     if (cached === undefined || this.#scope.clock.now() >= cached.checkAt) return undefined;
     if (this.#scope.observer.active) this.#observer.served('fresh');
     return cached.token;
@@ -92,24 +89,24 @@ export class TokenSlot implements TokenHandle {
 
   /** The current token if it has not run out; nothing is fetched. */
   peek(): Token | undefined {
-    const cached = this.#cached;
-    return cached !== undefined && this.#scope.clock.now() < cached.ages.expiresAt ? cached.token : undefined;
+    return this.#tokens.peek();
   }
 
   /** The token in use and what is known of it, whatever its age; nothing is fetched. */
   get current(): StoredToken | undefined {
-    return this.#cached;
+    return this.#tokens.cached;
   }
 
   /** The last token known here, while it or its refresh token is good for anything; nothing is fetched. */
   get last(): Token | undefined {
-    return this.#usable(this.#cached ?? this.#last);
+    return this.#tokens.newest();
   }
 
   /** Takes over what another process has stored, if it is newer than what was rejected here. */
   async adoptStored(): Promise<boolean> {
     const stored = await this.#store.read();
-    if (stored === undefined || this.#cached !== undefined || !this.#acceptable(stored, undefined)) return false;
+    if (stored === undefined || this.#tokens.cached !== undefined || !this.#tokens.accepts(stored, undefined))
+      return false;
     this.#useStored(stored);
     return true;
   }
@@ -139,7 +136,7 @@ export class TokenSlot implements TokenHandle {
 
   /** A service rejected `rejected`: it is not used again. Answers false while renewal pauses: then it is. */
   reject(rejected: Token): boolean {
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     if (cached === undefined || cached.token.fingerprint !== rejected.fingerprint) return true;
     this.#observer.rejected();
     if (!this.#rejections.reject(cached)) return false;
@@ -149,26 +146,26 @@ export class TokenSlot implements TokenHandle {
 
   /** Records what a service made of a token that was obtained for it. */
   recordOutcome(token: Token, accepted: boolean): void {
-    this.#rejections.recordOutcome(token, accepted, this.#cached);
+    this.#rejections.recordOutcome(token, accepted, this.#tokens.cached);
   }
 
   /** Forgets the current token, or `rejected` if that is the current one. Other processes see it in storage. */
   async invalidate(rejected?: Token): Promise<void> {
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     if (rejected !== undefined && cached !== undefined && cached.token.fingerprint !== rejected.fingerprint) return;
     if (rejected !== undefined) this.#rejections.noteRejection(rejected);
     const target = cached?.token ?? rejected;
     if (cached !== undefined) this.#invalidate(cached);
     const previous = await this.#store.writeTombstone(target);
-    if (cached === undefined && previous !== undefined) this.#rejected = previous.fingerprint;
+    if (cached === undefined && previous !== undefined) this.#tokens.rejected = previous.fingerprint;
   }
 
   /** Forgets the current token and whatever is stored, be it newer. */
   async discard(): Promise<void> {
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     if (cached !== undefined) this.#invalidate(cached);
     const previous = await this.#store.writeTombstone(undefined);
-    if (previous !== undefined) this.#rejected = previous.fingerprint;
+    if (previous !== undefined) this.#tokens.rejected = previous.fingerprint;
   }
 
   /**
@@ -197,10 +194,10 @@ export class TokenSlot implements TokenHandle {
   }
 
   async #forget(token: Token, whole: boolean): Promise<void> {
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     if (cached?.token.fingerprint === token.fingerprint) this.#invalidate(cached);
-    this.#rejected = token.fingerprint;
-    if (whole && this.#last?.token.fingerprint === token.fingerprint) this.#last = undefined;
+    this.#tokens.rejected = token.fingerprint;
+    if (whole && this.#tokens.last?.token.fingerprint === token.fingerprint) this.#tokens.last = undefined;
     await this.#store.writeTombstone(token, whole);
   }
 
@@ -210,11 +207,11 @@ export class TokenSlot implements TokenHandle {
 
   /** Takes a token that came from elsewhere. */
   async set(token: Token): Promise<void> {
-    this.#rejected = undefined;
+    this.#tokens.rejected = undefined;
     const now = this.#scope.clock.now();
     // The storage's clock may be ahead of ours, and what it orders writes by with it.
     for (let aheadMs = 0; aheadMs <= MOST_AHEAD_MS; aheadMs = aheadMs * 2 || FIRST_AHEAD_MS) {
-      const cached = this.#toCached(this.#renewal.toStored(token, now, this.#last, now + aheadMs));
+      const cached = this.#tokens.toCached(this.#renewal.toStored(token, now, this.#tokens.last, now + aheadMs));
       this.#use(cached);
       if ((await this.#store.put(cached)) === 'superseded') continue;
       this.#store.announce();
@@ -228,7 +225,7 @@ export class TokenSlot implements TokenHandle {
   /** Forgotten by its owner: listens no longer, and looks from time to time for whoever still has it. */
   release(): void {
     this.#store.close();
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     if (cached !== undefined) cached.checkAt = Math.min(cached.checkAt, this.#nextLook());
   }
 
@@ -237,28 +234,18 @@ export class TokenSlot implements TokenHandle {
     this.#closed = true;
     const reason = closedFailure(this.#scope);
     this.#flights.abort(reason);
-    this.#cached = undefined;
-    this.#last = undefined;
+    this.#tokens.clear();
     this.#store.close();
   }
 
   /** The last token known here or in storage, unless it is good for nothing any more. */
   async #known(): Promise<Token | undefined> {
-    const stored = await this.#store.read();
-    const own = this.#cached ?? this.#last;
-    const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
-    return this.#usable(last);
-  }
-
-  #usable(last: StoredToken | undefined): Token | undefined {
-    if (last === undefined) return undefined;
-    const usable = last.rejected !== true && this.#scope.clock.now() < (last.token.expiresAt ?? Infinity);
-    return usable || last.token.refreshToken !== undefined ? last.token : undefined;
+    return this.#tokens.newest(await this.#store.read());
   }
 
   #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
     if (this.#closed) return Promise.reject(closedFailure(this.#scope));
-    const cached = this.#cached;
+    const cached = this.#tokens.cached;
     const now = this.#scope.clock.now();
     if (cached !== undefined && now < cached.ages.leewayAt) {
       const due = now >= cached.ages.dueAt;
@@ -279,7 +266,7 @@ export class TokenSlot implements TokenHandle {
   #startFlight(forced: boolean): Flight<Token> {
     if (this.#closed) throw closedFailure(this.#scope);
     const { clock, settings } = this.#scope;
-    const report = this.#observer.report(this.#causeOf(forced));
+    const report = this.#observer.report(forced ? 'forced' : this.#tokens.cause());
     let request: RenewalRequest | undefined;
     const flight = new Flight<Token>(
       (signal) => this.#observer.around(report, () => this.#renew((request = this.#request(signal, forced, report)))),
@@ -297,40 +284,32 @@ export class TokenSlot implements TokenHandle {
     return flight;
   }
 
-  #causeOf(forced: boolean): TokenRequestCause {
-    if (forced) return 'forced';
-    const [cached, last] = [this.#cached, this.#last];
-    if (cached !== undefined) return this.#scope.clock.now() < cached.ages.leewayAt ? 'window' : 'expired';
-    if (last === undefined) return 'missing';
-    return last.token.fingerprint === this.#rejected ? 'rejection' : 'missing';
-  }
-
   #request(signal: AbortSignal, forced: boolean, report: FlightReport): RenewalRequest {
-    let before = this.#cached;
+    let before = this.#tokens.cached;
     return {
       signal,
       forced,
       report,
-      current: before ?? this.#last,
-      acceptable: (stored) => this.#acceptable(stored, before),
+      current: before ?? this.#tokens.last,
+      acceptable: (stored) => this.#tokens.accepts(stored, before),
       lastResort: (stored) => {
         before ??= this.#useUntilRenewed(stored);
       },
-      overtaken: () => this.busy || this.#cached !== before,
+      overtaken: () => this.busy || this.#tokens.cached !== before,
       dropped: () => {
-        if (this.#cached !== undefined) this.#invalidate(this.#cached);
-        this.#last = undefined;
+        if (this.#tokens.cached !== undefined) this.#invalidate(this.#tokens.cached);
+        this.#tokens.last = undefined;
       },
     };
   }
 
   async #renew(request: RenewalRequest): Promise<Token> {
-    const before = this.#cached;
+    const before = this.#tokens.cached;
     const since = this.#store.changes;
     const renewed = await this.#renewal.run(request);
     request.report.shared = !renewed.fetched;
     if (this.#closed) throw closedFailure(this.#scope);
-    this.#use(this.#toCached(renewed.stored));
+    this.#use(this.#tokens.toCached(renewed.stored));
     // Not to be missed: nobody looks again while every change is announced.
     if (this.#store.changes !== since) this.#changedElsewhere();
     if (!renewed.fetched) return renewed.stored.token;
@@ -339,30 +318,10 @@ export class TokenSlot implements TokenHandle {
     return renewed.stored.token;
   }
 
-  /**
-   * Checks whether a stored token may be used: newer than the one to be replaced, not rejected, not about to expire.
-   * An announcement may have brought it meanwhile.
-   */
-  #acceptable(stored: StoredToken, replaced: CachedToken | undefined): boolean {
-    if (!this.#believable(stored)) return false;
-    return supersedes(stored, replaced) && this.#scope.clock.now() < this.#toCached(stored).ages.leewayAt;
-  }
-
-  /** Not rejected, and nothing older than what this process has seen: a storage that was away may be behind. */
-  #believable(stored: StoredToken): boolean {
-    const isRejected = stored.rejected === true || stored.token.fingerprint === this.#rejected;
-    if (isRejected || this.#last === undefined) return !isRejected;
-    // A note of a claim gives an old token a new generation.
-    const isOld = stored.claimed !== undefined && stored.obtainedAt < this.#last.obtainedAt;
-    return !isOld && stored.generation >= this.#last.generation;
-  }
-
-  /** A stored token in its leeway is cached while a new one is asked for. */
+  /** Uses a stored token in its leeway while a new one is asked for. */
   #useUntilRenewed(stored: StoredToken): CachedToken | undefined {
-    const cached = this.#toCached(stored);
-    if (this.#cached !== undefined || !this.#believable(stored) || this.#scope.clock.now() >= cached.ages.expiresAt)
-      return undefined;
-    this.#use(cached);
+    const cached = this.#tokens.lastResort(stored);
+    if (cached !== undefined) this.#use(cached);
     return cached;
   }
 
@@ -370,20 +329,15 @@ export class TokenSlot implements TokenHandle {
     return this.#store.nextLook(this.#scope.settings.nearCacheTtlMs);
   }
 
-  #toCached(stored: StoredToken): CachedToken {
-    return toCached(stored, this.#scope, this.#nextLook());
-  }
-
   #use(cached: CachedToken): void {
     // One that takes the place of a token in use says nothing of the unproven one.
-    if (this.#cached === undefined) this.#rejections.begin(cached, this.#last?.token);
-    this.#cached = cached;
-    this.#last = cached;
+    if (this.#tokens.cached === undefined) this.#rejections.begin(cached, this.#tokens.last?.token);
+    this.#tokens.use(cached);
   }
 
   #useStored(stored: StoredToken): void {
     this.#backoff.succeededElsewhere(stored.obtainedAt);
-    this.#use(this.#toCached(stored));
+    this.#use(this.#tokens.toCached(stored));
   }
 
   #refreshInBackground(cached: CachedToken, now: number): void {
@@ -409,15 +363,15 @@ export class TokenSlot implements TokenHandle {
 
   #changedElsewhere(): void {
     this.#lookAgain = this.#rereading;
-    if (this.#cached !== undefined && !this.#closed) this.#rereadInBackground(this.#cached);
+    if (this.#tokens.cached !== undefined && !this.#closed) this.#rereadInBackground(this.#tokens.cached);
   }
 
   /** Takes over what another process did to the token: a newer one, or a tombstone. */
   async #look(cached: CachedToken): Promise<void> {
     const stored = await this.#store.read();
-    if (stored === undefined || this.#cached !== cached) return;
+    if (stored === undefined || this.#tokens.cached !== cached) return;
     if (stored.rejected === true && stored.token.fingerprint === cached.token.fingerprint) this.#drop(cached);
-    else if (this.#acceptable(stored, cached)) this.#useStored(stored);
+    else if (this.#tokens.accepts(stored, cached)) this.#useStored(stored);
   }
 
   #invalidate(cached: CachedToken): void {
@@ -426,16 +380,15 @@ export class TokenSlot implements TokenHandle {
   }
 
   #drop(cached: CachedToken): void {
-    this.#rejected = cached.token.fingerprint;
-    if (this.#cached === cached) this.#cached = undefined;
+    this.#tokens.drop(cached);
     this.#events.invalidated(cached.token);
   }
 
   #flightFailed(flight: Flight<Token>, error: unknown): void {
     if (this.#closed || flight.abandoned || isHeldBack(error)) return;
     this.#events.failed(error);
-    if (this.#last !== undefined && this.#last.token.fingerprint === this.#rejected)
-      this.#store.writeTombstone(this.#last.token).catch(() => undefined);
+    if (this.#tokens.last !== undefined && this.#tokens.last.token.fingerprint === this.#tokens.rejected)
+      this.#store.writeTombstone(this.#tokens.last.token).catch(() => undefined);
     if (this.#work.isOwnFailure?.(error) !== false) this.#outage.failed(error, this.peek() !== undefined);
   }
 }

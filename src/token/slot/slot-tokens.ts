@@ -1,0 +1,91 @@
+import type { TokenRequestCause } from '../../observer.js';
+import type { ServiceScope } from '../runtime.js';
+import type { Token } from '../token.js';
+import { type CachedToken, supersedes, toCached } from './cached-token.js';
+import type { StoredToken } from './token-store.js';
+
+/** Tokens that a slot knows: the one in use, the last one, and the one that was rejected; and what may take their place. */
+export class SlotTokens {
+  readonly #scope: ServiceScope;
+  readonly #nextLook: () => number;
+  /** The token in use. */
+  cached: CachedToken | undefined;
+  /** The last token known, used or not: its refresh token may still be good. */
+  last: StoredToken | undefined;
+  /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
+  rejected: string | undefined;
+
+  /** @param nextLook when storage is worth another look, in epoch milliseconds */
+  constructor(scope: ServiceScope, nextLook: () => number) {
+    this.#scope = scope;
+    this.#nextLook = nextLook;
+  }
+
+  /** The current token if it has not run out. */
+  peek(): Token | undefined {
+    const { cached } = this;
+    return cached !== undefined && this.#scope.clock.now() < cached.ages.expiresAt ? cached.token : undefined;
+  }
+
+  /** Returns the newest of the tokens known here and in storage, unless it is good for nothing any more. */
+  newest(stored?: StoredToken): Token | undefined {
+    const own = this.cached ?? this.last;
+    const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
+    if (last === undefined) return undefined;
+    const usable = last.rejected !== true && this.#scope.clock.now() < (last.token.expiresAt ?? Infinity);
+    return usable || last.token.refreshToken !== undefined ? last.token : undefined;
+  }
+
+  /** Returns why a token is asked for that nobody forces. */
+  cause(): TokenRequestCause {
+    const { cached, last } = this;
+    if (cached !== undefined) return this.#scope.clock.now() < cached.ages.leewayAt ? 'window' : 'expired';
+    if (last === undefined) return 'missing';
+    return last.token.fingerprint === this.rejected ? 'rejection' : 'missing';
+  }
+
+  /**
+   * Checks whether what storage has may be used: newer than the token that is to be replaced, not rejected, not about to
+   * expire. An announcement may have brought it meanwhile.
+   */
+  accepts(stored: StoredToken, replaced: CachedToken | undefined): boolean {
+    if (!this.#believes(stored)) return false;
+    return supersedes(stored, replaced) && this.#scope.clock.now() < this.toCached(stored).ages.leewayAt;
+  }
+
+  /** Returns a stored token that is used while a new one is asked for: in its leeway, where nothing else is in use. */
+  lastResort(stored: StoredToken): CachedToken | undefined {
+    const cached = this.toCached(stored);
+    const isUsable = this.#believes(stored) && this.#scope.clock.now() < cached.ages.expiresAt;
+    return this.cached === undefined && isUsable ? cached : undefined;
+  }
+
+  toCached(stored: StoredToken): CachedToken {
+    return toCached(stored, this.#scope, this.#nextLook());
+  }
+
+  use(cached: CachedToken): void {
+    this.cached = cached;
+    this.last = cached;
+  }
+
+  /** Takes a token out of use, for good. */
+  drop(cached: CachedToken): void {
+    this.rejected = cached.token.fingerprint;
+    if (this.cached === cached) this.cached = undefined;
+  }
+
+  clear(): void {
+    this.cached = undefined;
+    this.last = undefined;
+  }
+
+  /** Checks for a token that is not rejected, and no older than what this process has seen: a storage may be behind. */
+  #believes(stored: StoredToken): boolean {
+    const isRejected = stored.rejected === true || stored.token.fingerprint === this.rejected;
+    if (isRejected || this.last === undefined) return !isRejected;
+    // A note of a claim gives an old token a new generation.
+    const isOld = stored.claimed !== undefined && stored.obtainedAt < this.last.obtainedAt;
+    return !isOld && stored.generation >= this.last.generation;
+  }
+}
