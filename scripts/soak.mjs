@@ -26,7 +26,7 @@ if (globalThis.gc === undefined) throw new Error('Run the soak with node --expos
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
 const totalMs = Number(values.minutes) * 60_000;
 if (!(totalMs > 0)) throw new Error('--minutes must be a number above zero.');
-/** The first minute, or a tenth of a shorter run: until then everything is compiled, and every key known. */
+/** The first minute, or a fifth of a shorter run: until then everything is compiled, and every key known. */
 const settledMs = Math.min(60_000, totalMs / 5);
 
 const server = fork(new URL('soak-server.mjs', import.meta.url));

@@ -37,9 +37,13 @@ export function answerWithProblem(
   return throwError(() => ({ ...problem, ...more, message: problem.title }));
 }
 
+/** Checks whether an answer is on its way: a body that is half sent cannot become another. */
+export function isBegun({ headersSent, sent }: HttpReply): boolean {
+  return headersSent === true || sent === true;
+}
+
 function answerHttp(reply: HttpReply, problem: ForgeAuthProblem, retryAfterSeconds: number | undefined): void {
-  // A body that is half sent cannot become another.
-  if (reply.headersSent === true || reply.sent === true) return;
+  if (isBegun(reply)) return;
   if (retryAfterSeconds !== undefined) reply.header('Retry-After', String(retryAfterSeconds));
   // Every 401 names a way to authenticate (RFC 9110 §15.5.2).
   if (problem.status === 401) reply.header('WWW-Authenticate', 'Bearer');

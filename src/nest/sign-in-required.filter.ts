@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Optional } from '@nestjs/common';
 import { AuthenticationError, type ForgeAuthError } from '../errors.js';
 import { problemOf } from './forge-auth.problem.js';
-import { answerWithProblem, forgeAuthErrorOf, type HttpReply, type ProblemAnswer } from './problem-answer.js';
+import { answerWithProblem, forgeAuthErrorOf, type HttpReply, isBegun, type ProblemAnswer } from './problem-answer.js';
 
 /** Options of {@link SignInRequiredFilter}. */
 export interface SignInRequiredFilterOptions {
@@ -48,7 +48,7 @@ export class SignInRequiredFilter implements ExceptionFilter {
     const url = host.getType() === 'http' ? this.#signInOf(error, host.switchToHttp().getRequest()) : undefined;
     if (url === undefined) return answerWithProblem(host, problemOf(error));
     const reply = host.switchToHttp().getResponse<HttpReply>();
-    reply.status(302).header('location', url).header('cache-control', 'no-store').send('');
+    if (!isBegun(reply)) reply.status(302).header('location', url).header('cache-control', 'no-store').send('');
   }
 
   /** Where a browser that navigates is sent. */

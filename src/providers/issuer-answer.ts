@@ -15,11 +15,15 @@ export async function issuerAnswer(
   perform: (configuration: Configuration) => Promise<unknown>,
 ): Promise<Record<string, unknown>> {
   let seen: ComplianceResponse | undefined;
-  const keep = (response: ComplianceResponse): void => {
+  // Of a request that is sent again, for a nonce, the first answer says nothing.
+  const requestHook = (): void => {
+    seen = undefined;
+  };
+  const responseHook = (response: ComplianceResponse): void => {
     seen = response;
   };
   try {
-    return (await exchange.send({ verb, perform, raw: true, responseHook: keep })).answer;
+    return (await exchange.send({ verb, perform, raw: true, requestHook, responseHook })).answer;
   } catch (error) {
     if (seen === undefined || exchange.signal.aborted) throw error;
     return readTokenAnswer(seen, `${verb} for ${exchange.issuer.label}`, exchange.issuer.now());

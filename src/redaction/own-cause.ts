@@ -39,6 +39,16 @@ export function revealOwnCause(error: unknown, reveal: boolean): void {
   }
 }
 
+/** Does work; of an error in it, shows what the app's own code threw as far as it may be seen. */
+export async function revealing<T>(work: Promise<T>, reveal: boolean): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    revealOwnCause(error, reveal);
+    throw error;
+  }
+}
+
 /** Errors say what was thrown in their messages, too, those around them perhaps as well. */
 function show(outermost: Error, holder: Error, concealed: ConcealedCause): void {
   const { revealed } = concealed;

@@ -13,7 +13,7 @@ import type { TokenHandle, TokenOrigin, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
 import { ownOptions } from '../option-check/own-options.js';
-import { revealOwnCause } from '../redaction/own-cause.js';
+import { revealing } from '../redaction/own-cause.js';
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
 export class ProviderTokenSource implements TokenSource {
@@ -123,13 +123,8 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   /** Shows what the app's own code throws as far as it may be seen. */
-  async #shown<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      revealOwnCause(error, this.#scope.revealCauses);
-      throw error;
-    }
+  #shown<T>(work: Promise<T>): Promise<T> {
+    return revealing(work, this.#scope.revealCauses);
   }
 
   async #revoke(token: Token, request: TokenRequest): Promise<void> {

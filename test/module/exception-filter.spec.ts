@@ -1,5 +1,6 @@
+import type { ServerResponse } from 'node:http';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { Controller, Get, type INestApplication, Inject, Param } from '@nestjs/common';
+import { Controller, Get, type INestApplication, Inject, Param, Res } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Args, GraphQLModule, Query, Resolver } from '@nestjs/graphql';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -261,3 +262,24 @@ async function query(url: string, failure: string): Promise<string> {
   });
   return response.text();
 }
+
+/** An answer that fails when half of its body is sent. */
+@Controller()
+class HalfController {
+  @Get('half')
+  async half(@Res() response: ServerResponse): Promise<void> {
+    response.write('half, ');
+    setTimeout(() => response.end('and the rest'), 50);
+    throw new AuthenticationError('nobody has signed in', { code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
+  }
+}
+
+it('a body that is half sent is left alone', async () => {
+  const module = await Test.createTestingModule({ controllers: [HalfController] }).compile();
+  const app = module.createNestApplication({ logger: recordingLogger() });
+  apps.push(app);
+  app.useGlobalFilters(new SignInRequiredFilter({ redirectTo: '/sign-in' }));
+  await app.listen(0);
+  const response = await fetch(`${await app.getUrl()}/half`, { headers: { accept: 'text/html' } });
+  expect(await response.text()).toBe('half, and the rest');
+});

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import {
   AuthorizationCodeTokenProvider,
+  type AuthorizationCodeTokenProviderOptions,
   createForgeClient,
   type ForgeHttpClient,
   type GetSet,
@@ -83,13 +84,17 @@ function claims(changes: JWTPayload = {}): JWTPayload {
 
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-async function start(storage: GetSet = new Map()): Promise<{ provider: SignInProvider; tokens: TokenManager }> {
+async function start(
+  storage: GetSet = new Map(),
+  options: Partial<AuthorizationCodeTokenProviderOptions> = {},
+): Promise<{ provider: SignInProvider; tokens: TokenManager }> {
   const provider = new AuthorizationCodeTokenProvider({
     issuer: issuer.origin,
     clientId: CLIENT_ID,
     clientSecret: 'calendar-app-secret',
     redirectUri: 'https://app.example/callback',
     scope: 'openid offline_access',
+    ...options,
   });
   const services = [{ name: 'calendar', baseUrl: 'https://calendar.example', auth: { provider } }];
   const app = await boot({ imports: [ForgeAuthModule.forRoot({ storage, services })] });
@@ -199,6 +204,35 @@ function slowStorage(): GetSet {
   };
 }
 
+describe('a sign-in that fails', () => {
+  it('shows in development what a hook of the app threw', async () => {
+    const { provider } = await start(new Map(), {
+      compliance: {
+        tokenRequest: () => {
+          throw new Error('the hook has a mistake');
+        },
+      },
+    });
+    const error = await rejection(signIn(provider));
+    expect(error).toMatchObject({ cause: { message: 'the hook has a mistake' } });
+  });
+
+  it('tells that the connection broke, not that a nonce was asked for before', async () => {
+    let pushed = 0;
+    const server = await startServer((request, response) => {
+      pushed += 1;
+      if (pushed > 1) return void response.destroy();
+      response.setHeader('dpop-nonce', 'n-1');
+      json(response, 400, { error: 'use_dpop_nonce' });
+    });
+    closing.push(server);
+    const pushedAuthorizationRequestUrl = `${server.origin}/par`;
+    const { provider } = await start(new Map(), { dpop: true, pushedAuthorizationRequestUrl });
+    expect(await rejection(provider.authorizationUrl())).toMatchObject({ transient: true });
+    expect(pushed).toBe(2);
+  });
+});
+
 describe('a logout at the issuer', () => {
   it('drops the tokens of whoever it names, in every process, and of nobody else', async () => {
     const storage = new Map<string, unknown>();
@@ -266,6 +300,95 @@ describe('a logout at the issuer', () => {
     }
     expect(subjects).toEqual(['user-1']);
     expect(await tokens.forSubject('user-1').has()).toBe(false);
+  });
+
+  it('is no logout while the storage takes no writes: another process would go on with the token', async () => {
+    const kept = new Map<string, unknown>();
+    let full = false;
+    let reads = 0;
+    const storage: GetSet = {
+      get: async (name) => {
+        reads += 1;
+        return kept.get(name);
+      },
+      set: async (name, value) => {
+        if (full) throw new Error('OOM command not allowed when used memory > maxmemory.');
+        return kept.set(name, value);
+      },
+    };
+    const [first, second] = [await start(storage), await start(storage)];
+    await signIn(first.provider);
+    full = true;
+    const error = await rejection(first.provider.handleLogoutToken(await logoutToken()));
+    expect(error).toMatchObject({ name: 'AuthenticationError', transient: true });
+    expect(await second.tokens.forSubject('user-1').has()).toBe(true);
+    reads = 0;
+    await signIn(second.provider, 'user-2');
+    expect(reads).toBeLessThan(10);
+  });
+
+  it.each<[string, (tokens: TokenManager) => Promise<unknown>]>([
+    ['forces a refresh', (tokens) => tokens.forceRefresh({ subject: 'user-1' })],
+    [
+      'drops the token and asks again',
+      (tokens) => tokens.invalidate().then(() => tokens.getToken({ subject: 'user-1' })),
+    ],
+  ])('stands where no lock is, and another process that had the token %s', async (_what, renew) => {
+    const storage = slowStorage();
+    const [first, second] = [await start(storage), await start(storage)];
+    await signIn(first.provider);
+    await second.tokens.getToken({ subject: 'user-1' });
+    idToken = () => undefined;
+    await first.provider.handleLogoutToken(await logoutToken());
+    expect(await rejection(renew(second.tokens))).toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
+    expect(issued).toBe(1);
+    expect(await first.tokens.forSubject('user-1').has()).toBe(false);
+  });
+
+  it.each([1, 2, 3])('stands when another process has renewed the token by its look %i at it', async (look) => {
+    const kept = new Map<string, unknown>();
+    let looks = 0;
+    let meanwhile: (() => Promise<unknown>) | undefined;
+    const storage: GetSet = {
+      get: async (name) => {
+        if (meanwhile !== undefined && !name.includes(':openid:')) looks += 1;
+        if (looks === look) {
+          const work = meanwhile;
+          meanwhile = undefined;
+          await work?.();
+        }
+        return kept.get(name);
+      },
+      set: async (name, value) => kept.set(name, value),
+    };
+    const [first, second] = [await start(storage), await start(storage)];
+    await signIn(first.provider);
+    await second.tokens.getToken({ subject: 'user-1' });
+    idToken = () => undefined;
+    meanwhile = () => second.tokens.forceRefresh({ subject: 'user-1' }).catch(() => undefined);
+    expect(await first.provider.handleLogoutToken(await logoutToken())).toEqual({ subjects: ['user-1'] });
+    expect(meanwhile).toBeUndefined();
+    for (const { tokens } of [first, second]) expect(await tokens.forSubject('user-1').has()).toBe(false);
+  });
+
+  it('ends the session that is named, and not a later one of the same person', async () => {
+    const { provider, tokens } = await start();
+    for (const sid of ['laptop', 'phone']) {
+      idToken = (of) => sign(key, claims({ nonce: of, sid }));
+      await signIn(provider);
+    }
+    const logout = async (sid: string): Promise<unknown> =>
+      provider.handleLogoutToken(await logoutToken({ jti: sid, sid }));
+    expect(await logout('laptop')).toEqual({ subjects: [] });
+    expect(await tokens.forSubject('user-1').has()).toBe(true);
+    expect(await logout('phone')).toEqual({ subjects: ['user-1'] });
+    expect(await tokens.forSubject('user-1').has()).toBe(false);
+  });
+
+  it('ends a session of a person whose token tells of none', async () => {
+    const { provider } = await start();
+    await signIn(provider);
+    expect(await provider.handleLogoutToken(await logoutToken({ sid: 'laptop' }))).toEqual({ subjects: ['user-1'] });
   });
 
   it('leaves the token of another account that the same user has connected since', async () => {

@@ -4,7 +4,7 @@ import { AuthenticationError, ConnectionError } from '../../errors.js';
 import { readTls } from '../../http/fresh-tls.agent.js';
 import { certificatesOf } from '../../http/tls-options.js';
 import type { HttpRequester } from '../../http/http-requester.js';
-import { ownCause } from '../../redaction/own-cause.js';
+import { ownCause, revealing } from '../../redaction/own-cause.js';
 import { outcomeIsKnown, isTransient } from '../../token/token-failure.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import type { ServiceScope } from '../../token/runtime.js';
@@ -185,6 +185,11 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       logger,
       request: {},
     };
+  }
+
+  /** Shows what the app's own code throws, where no manager of tokens is asked. */
+  protected shown<T>(work: Promise<T>): Promise<T> {
+    return revealing(work, this.#environment.revealCauses);
   }
 
   /** Parts that requests to one endpoint as one client have in common: they are held back together. */

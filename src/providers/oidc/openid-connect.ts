@@ -65,7 +65,7 @@ export class OpenIdConnect {
       if (keysUrl === undefined) return token;
       return await this.withClaims(token, { subject: previous?.claims?.['sub'] as string | undefined }, signal);
     } catch (error) {
-      const kept = previous !== undefined && error instanceof ForgeAuthError && isTransientStatus(error);
+      const kept = previous !== undefined && error instanceof ForgeAuthError && mayPass(error);
       if (kept && !signal.aborted) return token.with({ idToken: undefined });
       throw error;
     }
@@ -160,7 +160,7 @@ export class OpenIdConnect {
   }
 }
 
-function isTransientStatus(error: ForgeAuthError): boolean {
+function mayPass(error: ForgeAuthError): boolean {
   return error instanceof AuthenticationError ? error.transient : error.code !== 'FORGE_AUTH_CONFIGURATION';
 }
 

@@ -61,7 +61,15 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     this.#states = new SignInStates(parts.environment, [this.issuer.identity, this.client.id]);
   }
 
-  async authorizationUrl(asked: AuthorizationUrlOptions = {}): Promise<StartedSignIn> {
+  authorizationUrl(asked?: AuthorizationUrlOptions): Promise<StartedSignIn> {
+    return this.shown(this.#start(asked));
+  }
+
+  handleCallback(source: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn> {
+    return this.shown(this.#finish(source, saved));
+  }
+
+  async #start(asked: AuthorizationUrlOptions = {}): Promise<StartedSignIn> {
     checkAsked(asked, this.issuer.owner);
     const [state, nonce, codeVerifier] = [random(), random(), random()];
     const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url');
@@ -73,7 +81,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     return { url, state, nonce, codeVerifier };
   }
 
-  async handleCallback(source: CallbackSource, saved: SavedSignIn = {}): Promise<FinishedSignIn> {
+  async #finish(source: CallbackSource, saved: SavedSignIn = {}): Promise<FinishedSignIn> {
     const context = this.standalone();
     const callback = readCallback(source);
     const started = await this.#started(callback.state, saved, context.signal);

@@ -28,7 +28,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
 
   /** Returns what the issuer states of the person whose token it is. */
   userInfo(token: Token): Promise<Claims> {
-    return this.openid.userInfo(token, this.standalone().signal);
+    return this.shown(this.openid.userInfo(token, this.standalone().signal));
   }
 
   /** The URL that ends the person's session at the issuer. */
@@ -56,8 +56,13 @@ export class BoundSignInProvider extends BoundOAuthProvider {
 
   /** Drops the tokens that are of a person or a session now: the app's name may stand for another account since. */
   async #end({ issuer, subject, sessionId }: LogoutNotice): Promise<readonly string[]> {
-    const concerned = ({ claims }: Token): boolean =>
-      claims?.['iss'] === issuer && (subject === undefined ? claims['sid'] === sessionId : claims['sub'] === subject);
+    const concerned = ({ claims = {} }: Token): boolean => {
+      const { iss, sub, sid } = claims;
+      if (iss !== issuer || (subject !== undefined && sub !== subject)) return false;
+      // Of a person who is named without a session, or whose token tells none, every token is meant.
+      const isAnySession = subject !== undefined && (sessionId === undefined || sid === undefined);
+      return isAnySession || sid === sessionId;
+    };
     const names = await this.#subjects.find(issuer, subject, sessionId);
     const ended = await Promise.all(names.map((name) => this.#tokens?.for({ subject: name }).forget(concerned)));
     if (this.#subjects.unavailable) throw notCarriedOut();
@@ -82,9 +87,10 @@ export class BoundSignInProvider extends BoundOAuthProvider {
 
 /** So that the issuer delivers the logout again, and nobody takes it for done. */
 function notCarriedOut(): AuthenticationError {
-  return new AuthenticationError('The logout was not carried out: the token storage does not answer.', {
-    transient: true,
-  });
+  return new AuthenticationError(
+    'The logout was not carried out: the token storage does not answer, or takes no writes.',
+    { transient: true },
+  );
 }
 
 /** A token that a machine loses is asked for again; a person would have to sign in again. */

@@ -29,8 +29,8 @@ export class SubjectIndex {
       const isKnown = known.includes(subject);
       if (isKnown && tries > 0) return;
       const text = JSON.stringify(isKnown ? known : [...known, subject]);
-      await this.#scope.storage()?.writeText(key, text, TTL_MS, { irreplaceable: true });
-      if (isKnown) return;
+      const outcome = await this.#scope.storage()?.writeText(key, text, TTL_MS, { irreplaceable: true });
+      if (isKnown || outcome !== 'written') return;
     }
   }
 
@@ -40,9 +40,9 @@ export class SubjectIndex {
     return key === undefined ? [] : this.#read(key);
   }
 
-  /** True when nothing can be found, because the storage does not answer. */
+  /** True when not everything can be found and dropped, because the storage does not answer or takes no writes. */
   get unavailable(): boolean {
-    return this.#scope.storage()?.failing === true;
+    return this.#scope.storage()?.describe().writeState === 'down';
   }
 
   /** Remembers for `ttlMs` that a logout token was delivered. */

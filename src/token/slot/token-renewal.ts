@@ -144,7 +144,9 @@ export class TokenRenewal {
   ): Promise<Renewed> {
     const { signal } = request;
     const newestKnown = newest(request.current, stored);
-    const known = this.#store.shared ? newestKnown : withRefreshToken(newestKnown, request.current);
+    // A user's is stored as it is: one that is not there any more was dropped.
+    const storedWhole = this.#store.shared || this.#work.rerunnable === false;
+    const known = storedWhole ? newestKnown : withRefreshToken(newestKnown, request.current);
     const obtainedAt = this.#scope.clock.now();
     const token = await this.#obtain({ known, stored, lease }, request);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.

@@ -187,10 +187,14 @@ export class TokenSlot implements TokenHandle {
   }
 
   async forget(which: (token: Token) => boolean = () => true): Promise<boolean> {
-    const token = await this.#known();
-    if (token === undefined || !which(token)) return false;
-    await this.#forget(token, true);
-    return true;
+    let forgotten: Token | undefined;
+    // Looks again: another process may have renewed it at the same time.
+    for (let token = await this.#known(); token !== undefined && which(token); token = await this.#known()) {
+      if (token.fingerprint === forgotten?.fingerprint) break;
+      await this.#forget(token, true);
+      forgotten = token;
+    }
+    return forgotten !== undefined;
   }
 
   async #forget(token: Token, whole: boolean): Promise<void> {

@@ -71,7 +71,7 @@ export class TokenStore {
   }
 
   /**
-   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers what it previous.
+   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers the token that it was put on.
    * @param whole its refresh token is no good either
    */
   async writeTombstone(target: Token | undefined, whole = false): Promise<Token | undefined> {
