@@ -41,6 +41,18 @@ describe('InMemoryTokenStorage', () => {
     expect(storage.size).toBe(3);
   });
 
+  it('writes at once: no reader meets a gap, and of two writers the later one wins', async () => {
+    const { storage } = start();
+    await storage.set('key', 'first');
+    const [, read] = await Promise.all([
+      storage.set('key', 'second', 1_000, { irreplaceable: true }),
+      storage.get('key'),
+    ]);
+    expect(read).toBe('second');
+    await Promise.all([storage.set('key', 'third', 1_000, { irreplaceable: true }), storage.set('key', 'last', 1_000)]);
+    expect([await storage.get('key'), storage.size]).toEqual(['last', 1]);
+  });
+
   it('drops no irreplaceable value until it has expired', async () => {
     const { time, storage } = start(3);
     for (let index = 0; index < 10; index += 1)

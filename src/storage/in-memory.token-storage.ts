@@ -70,7 +70,7 @@ export class InMemoryTokenStorage implements TokenStorage {
     ttlMs?: number,
     { irreplaceable = false }: StoredValueOptions = {},
   ): Promise<void> {
-    await this.delete(key);
+    this.#delete(key);
     const entry = { value, expiresAt: this.#clock.now() + (ttlMs ?? Number.POSITIVE_INFINITY) };
     if (irreplaceable) {
       this.#sweep();
@@ -84,6 +84,10 @@ export class InMemoryTokenStorage implements TokenStorage {
   }
 
   async delete(key: string): Promise<void> {
+    this.#delete(key);
+  }
+
+  #delete(key: string): void {
     this.#entries.delete(key);
     this.#irreplaceable.delete(key);
   }

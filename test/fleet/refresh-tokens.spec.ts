@@ -108,6 +108,23 @@ describe('a refresh token of a fleet on Redis', () => {
     expect(presented()[0]).toBe(world.endpoint.issued[0]?.refreshToken);
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   });
+
+  it('is not sent again by a process that starts after the one that sent it has ended: the grant is run', async () => {
+    const one = onRedis();
+    await one.getToken();
+    world.endpoint.hold();
+    const ended = rejection(one.forceRefresh());
+    await world.endpoint.server.received(2);
+    await one.close();
+    expect(await ended).toMatchObject({ name: 'ClientClosedError' });
+    world.endpoint.release();
+    await until(() => grants().length === 2, 'the refresh token is spent');
+    const next = onRedis();
+    await next.getToken();
+    await next.forceRefresh();
+    expect(grants()).toEqual(['password', 'refresh_token', 'password']);
+    expect(world.endpoint.refreshTokenReuses).toBe(0);
+  });
 });
 
 it('a refresh token is not sent again after a deadline where no storage is shared, either', async () => {

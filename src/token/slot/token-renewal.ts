@@ -143,7 +143,8 @@ export class TokenRenewal {
     attempt: SlotAttempt,
   ): Promise<Renewed> {
     const { signal } = request;
-    const newestKnown = newest(request.current, stored);
+    // Of the same token storage knows more: that its refresh token was being sent.
+    const newestKnown = newest(stored, request.current);
     // A user's is stored as it is: one that is not there any more was dropped.
     const storedWhole = this.#store.shared || this.#work.rerunnable === false;
     const known = storedWhole ? newestKnown : withRefreshToken(newestKnown, request.current);

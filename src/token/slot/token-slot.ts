@@ -13,14 +13,10 @@ import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
 import { SlotTokens } from './slot-tokens.js';
 import { type RenewalRequest, TokenRenewal } from './token-renewal.js';
 import type { TokenWork } from './token-work.js';
-import { type StoredToken, TokenStore } from './token-store.js';
+import { generationsFrom, type StoredToken, TokenStore } from './token-store.js';
 import type { Replacement, TokenHandle, TokenKind } from '../token-source.js';
 import type { Token } from '../token.js';
 import { ownOptions } from '../../option-check/own-options.js';
-
-/** How far a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
-const FIRST_AHEAD_MS = 1_000;
-const MOST_AHEAD_MS = 48 * 3_600_000;
 
 /**
  * The life of one token: one key, at most one flight.
@@ -213,9 +209,8 @@ export class TokenSlot implements TokenHandle {
   async set(token: Token): Promise<void> {
     this.#tokens.rejected = undefined;
     const now = this.#scope.clock.now();
-    // The storage's clock may be ahead of ours, and what it orders writes by with it.
-    for (let aheadMs = 0; aheadMs <= MOST_AHEAD_MS; aheadMs = aheadMs * 2 || FIRST_AHEAD_MS) {
-      const cached = this.#tokens.toCached(this.#renewal.toStored(token, now, this.#tokens.last, now + aheadMs));
+    for (const generation of generationsFrom(now)) {
+      const cached = this.#tokens.toCached(this.#renewal.toStored(token, now, this.#tokens.last, generation));
       this.#use(cached);
       if ((await this.#store.put(cached)) === 'superseded') continue;
       this.#store.announce();
@@ -301,8 +296,9 @@ export class TokenSlot implements TokenHandle {
       },
       overtaken: () => this.busy || this.#tokens.cached !== before,
       dropped: () => {
-        if (this.#tokens.cached !== undefined) this.#invalidate(this.#tokens.cached);
-        this.#tokens.last = undefined;
+        if (before !== undefined && this.#tokens.cached === before) this.#invalidate(before);
+        // What came meanwhile is a sign-in's: that stands.
+        if (this.#tokens.cached === undefined) this.#tokens.last = undefined;
       },
     };
   }

@@ -21,6 +21,18 @@ const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
 /** How long a token without an end is kept. */
 const ENDLESS_TOKEN_TTL_MS = 24 * 3_600_000;
 
+/** How far a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
+const FIRST_AHEAD_MS = 1_000;
+const MOST_AHEAD_MS = 48 * 3_600_000;
+
+/**
+ * Generations for what must be written, whoever is about to write: the storage's clock may be ahead of ours, and what it
+ * orders writes by with it.
+ */
+export function* generationsFrom(now: number): Generator<number, void> {
+  for (let aheadMs = 0; aheadMs <= MOST_AHEAD_MS; aheadMs = aheadMs * 2 || FIRST_AHEAD_MS) yield now + aheadMs;
+}
+
 /** One token's place in shared storage. Its writes land in the order they were made. */
 export class TokenStore {
   readonly #storage: () => GuardedStorage | undefined;
@@ -71,7 +83,7 @@ export class TokenStore {
   }
 
   /**
-   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Answers the token that it was put on.
+   * Puts a tombstone on `target`, or on whatever is stored; not on a newer token. Returns the token that stood there.
    * @param whole its refresh token is no good either
    */
   async writeTombstone(target: Token | undefined, whole = false): Promise<Token | undefined> {
@@ -84,7 +96,12 @@ export class TokenStore {
       if (target !== undefined && stored.token.fingerprint !== target.fingerprint) return;
       previous = stored.token;
       const token = whole ? stored.token.with({ refreshToken: undefined }) : stored.token;
-      await this.#put({ ...stored, token, rejected: true, generation: stored.generation + 1 });
+      const next = stored.generation + 1;
+      // A rejection is no news to whoever renews the token; a logout is.
+      for (const generation of whole ? generationsFrom(this.#clock.now()) : [next]) {
+        const tombstone = { ...stored, token, rejected: true, generation: Math.max(next, generation) };
+        if ((await this.#put(tombstone)) !== 'superseded') break;
+      }
       this.announce();
     });
     return previous;
@@ -136,9 +153,12 @@ export class TokenStore {
     return storage?.locksFleet === true ? storage.readText(key ?? (await this.#noteKey(storage))) : undefined;
   }
 
+  /** Writes a note of the fleet's, unless its key cannot be made: whoever asks next is told why. */
   async writeNote(text: string, ttlMs: number, key?: string): Promise<void> {
     const storage = this.#storage();
-    if (storage?.locksFleet === true) await storage.writeText(key ?? (await this.#noteKey(storage)), text, ttlMs);
+    if (storage?.locksFleet !== true) return;
+    const place = key ?? (await this.#noteKey(storage).catch(() => undefined));
+    if (place !== undefined) await storage.writeText(place, text, ttlMs);
   }
 
   /** Listens no longer, nor when it is used again. */
