@@ -20,7 +20,7 @@ import { TokenEncryption } from '../storage/encryption.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import { EndpointBackoffs } from '../token/endpoint-backoffs.js';
-import { DiscoveryCache } from '../token/document-cache.js';
+import { DiscoveryCache } from '../token/discovery-cache.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';

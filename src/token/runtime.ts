@@ -4,7 +4,7 @@ import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
-import type { DiscoveryDocuments } from './document-cache.js';
+import type { DiscoveryDocuments } from './discovery-cache.js';
 import type { EndpointBackoffs } from './endpoint-backoffs.js';
 import type { SlotEvents } from './slot/slot-events.js';
 import type { SlotSettings } from './token-settings.js';

@@ -9,7 +9,7 @@ import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { EndpointBackoffs } from './endpoint-backoffs.js';
-import { DiscoveryCache } from './document-cache.js';
+import { DiscoveryCache } from './discovery-cache.js';
 import type { ServiceScope } from './runtime.js';
 import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from './token-settings.js';
 import { silentEvents, type SlotEvents } from './slot/slot-events.js';

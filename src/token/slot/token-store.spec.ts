@@ -3,6 +3,8 @@ import { silentLogger } from '../../logger.js';
 import type { TokenSignal } from '../../lock/token-lock.js';
 import { GuardedStorage } from '../../storage/guarded-storage.js';
 import type { TokenStorage } from '../../storage/token-storage.js';
+import type { ServiceScope } from '../runtime.js';
+import { toCached } from './cached-token.js';
 import { type StoredToken, TokenStore } from './token-store.js';
 import { Token } from '../token.js';
 
@@ -81,6 +83,21 @@ describe('TokenStore', () => {
     const read = await start(store).tokenStore.read();
     expect(read).toMatchObject({ obtainedAt: NOW, generation: NOW, claimed: true });
     expect(read?.token).toMatchObject({ accessToken: 'a', refreshToken: 'r', extra: { tenant: 7 } });
+  });
+
+  it('stores of a token in use what others need, and nothing of what this process computed of it', async () => {
+    const { tokenStore, store } = start();
+    const scope = { settings: { refreshWindowMs: 120_000, expiryLeewayMs: 30_000 }, jitter: 0.5 } as ServiceScope;
+    const inUse = toCached(stored('a', { token: withRefreshToken() }), scope, Infinity);
+    await tokenStore.put({ ...inUse, claimed: true });
+    const [[, text]] = [...store.values] as [[string, string]];
+    expect(JSON.parse(text)).toEqual({
+      v: 1,
+      token: { accessToken: 'a', tokenType: 'Bearer', refreshToken: 'r', expiresAt: NOW + HOUR_MS, extra: {} },
+      obtainedAt: NOW,
+      generation: NOW,
+      claimed: true,
+    });
   });
 
   it('keeps the refresh token to itself where others see what is stored, and no lock orders them', async () => {

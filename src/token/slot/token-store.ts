@@ -2,6 +2,7 @@ import { type Clock, sleep } from '../../clock.js';
 import { linkSignals } from '../../http/signals.js';
 import type { Admission } from '../../storage/guarded-lock.js';
 import type { GuardedStorage, WriteOutcome } from '../../storage/guarded-storage.js';
+import type { TokenEnvelope } from '../../storage/token-envelope.js';
 import { Token } from '../token.js';
 
 /** A token with what is stored beside it. */
@@ -204,7 +205,7 @@ export class TokenStore {
     if (storage === undefined) return 'failed';
     const keptApart = storage.sharedWithoutLock && !this.#irreplaceable;
     const token = keptApart ? stored.token.with({ refreshToken: undefined }) : stored.token;
-    const envelope = { ...stored, token: Token.record(token) };
+    const envelope = envelopeOf({ ...stored, token });
     const irreplaceable = this.#irreplaceable && token.refreshToken !== undefined;
     return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(stored), { irreplaceable });
   }
@@ -222,6 +223,17 @@ export class TokenStore {
     if (token.refreshToken === undefined) return access;
     return Math.max(access, (refreshExpiryOf(token, obtainedAt) ?? obtainedAt + REFRESH_TOKEN_TTL_MS) - now);
   }
+}
+
+/** Names what is written down: a token in use has more beside it, which is this process's own. */
+function envelopeOf({ token, obtainedAt, generation, rejected, claimed }: StoredToken): TokenEnvelope {
+  return {
+    token: Token.record(token),
+    obtainedAt,
+    generation,
+    ...(rejected === undefined ? undefined : { rejected }),
+    ...(claimed === undefined ? undefined : { claimed }),
+  };
 }
 
 /** Name of the note that holds a fleet back from a failing endpoint. */
