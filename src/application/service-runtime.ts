@@ -1,7 +1,9 @@
 // More than 250 lines: the life of one service, from its options to its end.
 import { ClientCore } from '../client/client-core.js';
 import { ForgeHttpClient, type ServiceHandle } from '../client/forge-http-client.js';
-import { ConfigurationError } from '../errors.js';
+import type { ResolvedService } from '../client/resolved-service.js';
+import { ClientClosedError, ConfigurationError } from '../errors.js';
+import { Lazy } from '../lazy.js';
 import type { ForgeServiceOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
 import type { ApplicationScope } from './host.js';
 import { withServiceName, resolveService } from './service-resolver.js';
@@ -51,8 +53,8 @@ export class ServiceRuntime implements ServiceHandle {
   /** As they were declared. */
   #given: ForgeServiceOptions | undefined;
   #options: ForgeServiceOptions | undefined;
-  #opening: Promise<ClientCore> | undefined;
-  #core: ClientCore | undefined;
+  /** Wrong options stay wrong: a failure is kept. */
+  readonly #core = new Lazy(() => this.#openCore(), { keepsFailure: true });
   #storage: GuardedStorage | undefined;
   #lock: TokenLock | undefined;
   /** Token options that the injected manager stands for, known when the service is opened. */
@@ -93,7 +95,7 @@ export class ServiceRuntime implements ServiceHandle {
   }
 
   get core(): ClientCore | undefined {
-    return this.#core;
+    return this.#core.value;
   }
 
   get baseUrl(): string | undefined {
@@ -119,7 +121,7 @@ export class ServiceRuntime implements ServiceHandle {
    * have.
    */
   get hasTokens(): boolean {
-    if (this.#core !== undefined) return this.#hasTokens;
+    if (this.core !== undefined) return this.#hasTokens;
     return (
       this.#options === undefined || hasTokenOptions(this.#options.auth ?? this.#around.rootOptions.defaults?.auth)
     );
@@ -133,10 +135,7 @@ export class ServiceRuntime implements ServiceHandle {
 
   /** Checks the service. @throws {ConfigurationError} */
   open(): Promise<ClientCore> {
-    this.#opening ??= this.#openOnce().catch((error: unknown) => {
-      throw withServiceName(error, this.name);
-    });
-    return this.#opening;
+    return this.#core.open();
   }
 
   /** Checks the service and its tokens. @throws {ConfigurationError} */
@@ -161,7 +160,10 @@ export class ServiceRuntime implements ServiceHandle {
   }
 
   async close(): Promise<void> {
-    const core = await this.#opening?.catch(() => undefined);
+    const { name } = this;
+    const core = await this.#core.close(
+      () => new ClientClosedError(`The client of service "${name}" is closed.`, { serviceName: name }),
+    );
     await core?.close();
     await Promise.all([this.#ownTokens, ...this.#furtherManagers].map((manager) => manager.close()));
   }
@@ -170,7 +172,15 @@ export class ServiceRuntime implements ServiceHandle {
     return this.#tokenOptions !== undefined || this.#externalManager !== undefined;
   }
 
-  async #openOnce(): Promise<ClientCore> {
+  async #openCore(): Promise<ClientCore> {
+    try {
+      return new ClientCore(await this.#resolve());
+    } catch (error) {
+      throw withServiceName(error, this.name);
+    }
+  }
+
+  async #resolve(): Promise<ResolvedService> {
     const { name } = this;
     const { runtime, rootOptions } = this.#around;
     const options = this.#declaredOptions();
@@ -181,13 +191,11 @@ export class ServiceRuntime implements ServiceHandle {
       const kept = await this.#around.storageOf(storage, `Service "${name}"`);
       this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
-    const resolved = await resolveService(options, ownOptions(rootOptions.defaults), {
+    return resolveService(options, ownOptions(rootOptions.defaults), {
       ...runtime,
       instantiate: (type, what) => runtime.instantiate(type, `Service "${name}": ${what}`),
       managerFor: (auth) => this.#managerFor(auth),
     });
-    this.#core = new ClientCore(resolved);
-    return this.#core;
   }
 
   #declaredOptions(): ForgeServiceOptions {

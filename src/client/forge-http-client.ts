@@ -34,7 +34,6 @@ export class ForgeHttpClient {
   /** Name of the service. */
   readonly serviceName: string;
   readonly #service: ServiceHandle;
-  #core: ClientCore | undefined;
   #axiosRef: AxiosInstance | undefined;
   #httpService: HttpService | undefined;
   #fetch: ForgeFetch | undefined;
@@ -57,7 +56,7 @@ export class ForgeHttpClient {
 
   /** The service's circuit, where its retry strategy has one: `client.circuit?.state`. Undefined before the first call outside Nest. */
   get circuit(): { readonly state: CircuitState } | undefined {
-    return (this.#core ?? this.#service.core)?.circuit;
+    return this.#service.core?.circuit;
   }
 
   /**
@@ -78,7 +77,7 @@ export class ForgeHttpClient {
    * Relative URLs are below the service's base URL.
    */
   get fetch(): ForgeFetch {
-    return (this.#fetch ??= createFetchFace(() => this.#core ?? this.#opened()));
+    return (this.#fetch ??= createFetchFace(() => this.#core));
   }
 
   get<T = unknown>(url: string, config?: RequestConfig): Promise<ForgeResponse<T>> {
@@ -116,7 +115,7 @@ export class ForgeHttpClient {
    * @throws {TimeoutError | ConnectionError | TlsError | ResponseParseError | OriginNotAllowedError | CircuitOpenError}
    */
   async request<T = unknown>(request: ForgeRequest): Promise<ForgeResponse<T>> {
-    const core = this.#core ?? (await this.#opened());
+    const core = this.#service.core ?? (await this.#service.open());
     return core.call<T>(request);
   }
 
@@ -128,13 +127,13 @@ export class ForgeHttpClient {
     requests: RequestSource,
     options?: RequestManyOptions<T>,
   ): Promise<PromiseSettledResult<ForgeResponse<T>>[]> {
-    const core = this.#core ?? (await this.#opened());
+    const core = this.#service.core ?? (await this.#service.open());
     return requestMany<T>((request, follow) => core.call<T>(request, follow), requests, options);
   }
 
   /** Refuses new calls, aborts those under way, and closes connections; outside Nest also those of its tokens. */
   async close(): Promise<void> {
-    const core = this.#core ?? (await this.#opened().catch(() => undefined));
+    const core = this.#service.core ?? (await this.#service.open().catch(() => undefined));
     await core?.close();
     await this.#service.release();
   }
@@ -149,14 +148,15 @@ export class ForgeHttpClient {
 
   get #owner(): FaceOwner {
     return {
-      open: () => this.#core ?? this.#opened(),
+      open: () => this.#core,
       timeoutMs: () => this.#service.core?.service.timeoutMs,
       baseUrl: () => this.#service.core?.service.base?.href ?? this.#service.baseUrl,
     };
   }
 
-  async #opened(): Promise<ClientCore> {
-    return (this.#core ??= await this.#service.open());
+  /** At hand once the service is open. */
+  get #core(): ClientCore | Promise<ClientCore> {
+    return this.#service.core ?? this.#service.open();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,9 @@
 // More than 250 lines: a public class, half of it documentation.
 import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { randomUUID } from 'node:crypto';
-import { ConfigurationError } from '../errors.js';
+import { ClientClosedError, ConfigurationError } from '../errors.js';
 import { untilAborted } from '../http/signals.js';
+import { Deferred, Lazy } from '../lazy.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
@@ -70,21 +71,21 @@ export interface ExecuteOptions {
 export class TokenFetchPipeline {
   readonly #options: TokenFetchPipelineOptions | undefined;
   readonly #elsewhere: DeferredPipeline | undefined;
-  readonly #open: (scope?: ServiceScope) => Promise<BoundPipeline>;
-  #bound: BoundPipeline | undefined;
-  #opening: Promise<BoundPipeline> | undefined;
+  readonly #bound: Lazy<BoundPipeline, [scope?: ServiceScope]>;
 
   /** @throws {ConfigurationError} for a cycle, an unknown dependency, a doubled name, no steps, a bad ttl */
-  constructor(options: TokenFetchPipelineOptions) {
-    if (DEFERRED in options) {
-      const elsewhere = (options as unknown as Deferred)[DEFERRED];
-      this.#elsewhere = elsewhere;
-      this.#open = () => elsewhere.open();
+  constructor(options: TokenFetchPipelineOptions);
+  /** @internal */
+  constructor(deferred: Deferred<DeferredPipeline>);
+  constructor(given: TokenFetchPipelineOptions | Deferred<DeferredPipeline>) {
+    if (given instanceof Deferred) {
+      this.#elsewhere = given.how;
+      this.#bound = new Lazy(() => given.how.open());
       return;
     }
-    this.#options = ownOptions(options);
+    this.#options = ownOptions(given);
     checkSteps(this.#options);
-    this.#open = (scope = this.#ownScope()) => this.bind(scope);
+    this.#bound = new Lazy((scope = this.#ownScope()) => this.bind(scope));
   }
 
   /**
@@ -92,7 +93,7 @@ export class TokenFetchPipeline {
    * @internal
    */
   static deferred(elsewhere: DeferredPipeline): TokenFetchPipeline {
-    return new TokenFetchPipeline({ [DEFERRED]: elsewhere } as unknown as TokenFetchPipelineOptions);
+    return new TokenFetchPipeline(new Deferred(elsewhere));
   }
 
   /**
@@ -101,7 +102,7 @@ export class TokenFetchPipeline {
    */
   async execute(options: ExecuteOptions = {}): Promise<Token> {
     const { forceRefresh = false, signal } = options;
-    const bound = this.#bound ?? (await this.ready());
+    const bound = this.#bound.value ?? (await this.ready());
     return forceRefresh ? untilAborted(bound.forceRefresh(), signal) : bound.get(signal);
   }
 
@@ -158,7 +159,8 @@ export class TokenFetchPipeline {
 
   /** Aborts what is under way; every later call is refused. */
   async close(): Promise<void> {
-    await (this.#known ?? (await this.#opening?.catch(() => undefined)))?.close();
+    const opened = await this.#bound.close(closedUnused);
+    await (this.#known ?? opened)?.close();
   }
 
   /**
@@ -167,14 +169,8 @@ export class TokenFetchPipeline {
    * @throws {ConfigurationError} when it cannot be bound
    * @internal
    */
-  async ready(scope?: ServiceScope): Promise<BoundPipeline> {
-    this.#opening ??= this.#open(scope);
-    try {
-      return (this.#bound = await this.#opening);
-    } catch (error) {
-      this.#opening = undefined;
-      throw error;
-    }
+  ready(scope?: ServiceScope): Promise<BoundPipeline> {
+    return this.#bound.open(scope);
   }
 
   /**
@@ -217,7 +213,7 @@ export class TokenFetchPipeline {
   }
 
   get #known(): BoundPipeline | undefined {
-    return this.#bound ?? this.#elsewhere?.bound();
+    return this.#bound.value ?? this.#elsewhere?.bound();
   }
 
   get #definition(): TokenFetchPipelineOptions | undefined {
@@ -235,10 +231,8 @@ export class TokenFetchPipeline {
   }
 }
 
-const DEFERRED: unique symbol = Symbol('deferred');
-
-interface Deferred {
-  [DEFERRED]: DeferredPipeline;
+function closedUnused(): ClientClosedError {
+  return new ClientClosedError('The pipeline was closed before it was used.');
 }
 
 type GivenStep = TokenFetcher | ProviderStep;

@@ -1,6 +1,7 @@
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
-import { type Clock, systemClock } from '../clock.js';
+import { systemClock } from '../clock.js';
+import { Lazy } from '../lazy.js';
 import { fingerprintOf } from '../token/token-key.js';
 import { readTextSource, type TextSource } from './text-source.js';
 
@@ -19,33 +20,26 @@ export async function slowFingerprintOf(text: string, salt: string): Promise<str
 
 /** A secret of one bound provider: read once, read again when it may have been rotated. */
 export class Secret {
-  readonly #name: string;
   readonly #source: SecretSource;
-  readonly #clock: Clock;
-  #value: Promise<string> | undefined;
+  readonly #value: Lazy<string>;
   #fingerprint: { readonly of: string; readonly value: string } | undefined;
 
   /** @param name the option it was given as, for messages */
   constructor(name: string, source: SecretSource, clock = systemClock) {
-    this.#name = name;
     this.#source = source;
-    this.#clock = clock;
+    this.#value = new Lazy(() => readTextSource(name, source, clock));
   }
 
   /** The secret's current value. */
   read(): Promise<string> {
-    this.#value ??= readTextSource(this.#name, this.#source, this.#clock).catch((error: unknown) => {
-      this.#value = undefined;
-      throw error;
-    });
-    return this.#value;
+    return this.#value.open();
   }
 
   /** Reads the source again. Answers whether the secret has changed. */
   async reread(): Promise<boolean> {
     if (typeof this.#source === 'string') return false;
     const before = await this.read();
-    this.#value = undefined;
+    this.#value.reset();
     return (await this.read()) !== before;
   }
 

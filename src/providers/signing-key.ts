@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
+import { Lazy } from '../lazy.js';
 import { readWithin } from './text-source.js';
 
 /** A private key as JSON Web Key. */
@@ -52,11 +53,8 @@ export interface LoadedKey {
 
 /** A private key of one bound provider: loaded once, again when it may have been rotated. */
 export class SigningKey {
-  readonly #name: string;
   readonly #source: KeySource;
-  readonly #alg: string | undefined;
-  readonly #clock: Clock;
-  #loaded: Promise<LoadedKey> | undefined;
+  readonly #loaded: Lazy<LoadedKey>;
 
   /**
    * @param name the option it was given as, for messages
@@ -64,39 +62,31 @@ export class SigningKey {
    * @throws {ConfigurationError} when a key that is given as it is cannot be used
    */
   constructor(name: string, source: KeySource, alg: string | undefined, clock = systemClock) {
-    this.#name = name;
     this.#source = source;
-    this.#alg = alg;
-    this.#clock = clock;
     if (source === undefined || source === null)
       throw new ConfigurationError(`${name} is undefined. Is the variable that it is read from set?`);
-    if (typeof source !== 'function' && !isKeyFile(source)) this.#loaded = Promise.resolve(this.#load(source));
+    this.#loaded = isReadAgain(source)
+      ? new Lazy(async () => loadKey(await readKeyMaterial(source, name, clock), alg, name))
+      : Lazy.of(loadKey(source, alg, name));
   }
 
   /** @throws {ConfigurationError} when the key cannot be used with the algorithm */
   read(): Promise<LoadedKey> {
-    this.#loaded ??= this.#ask().catch((error: unknown) => {
-      this.#loaded = undefined;
-      throw error;
-    });
-    return this.#loaded;
+    return this.#loaded.open();
   }
 
   /** Reads the source again. Returns whether the key has changed. */
   async reread(): Promise<boolean> {
-    if (typeof this.#source !== 'function' && !isKeyFile(this.#source)) return false;
+    if (!isReadAgain(this.#source)) return false;
     const before = await this.read();
-    this.#loaded = undefined;
+    this.#loaded.reset();
     return (await this.read()).thumbprint !== before.thumbprint;
   }
+}
 
-  async #ask(): Promise<LoadedKey> {
-    return this.#load(await readKeyMaterial(this.#source, this.#name, this.#clock));
-  }
-
-  #load(material: KeyMaterial): LoadedKey {
-    return loadKey(material, this.#alg, this.#name);
-  }
+/** Checks whether a key may be another one the next time. */
+function isReadAgain(source: KeySource): source is Exclude<KeySource, KeyMaterial> {
+  return typeof source === 'function' || isKeyFile(source);
 }
 
 /** @throws {ConfigurationError} naming `name` and the cure, never the key */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { ClientClosedError, ConfigurationError, InvalidRequestError } from '../errors.js';
+import { Deferred, Lazy } from '../lazy.js';
 import { guardedLogger } from '../logger.js';
 import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
@@ -41,31 +42,29 @@ export interface TokenManagerEvents {
  * Safe for any number of concurrent callers. While a token is fresh `getToken()` does no I/O and sets no timer.
  */
 export class TokenManager extends EventEmitter<TokenManagerEvents> {
-  #source: TokenSource | undefined;
-  #opening: Promise<TokenSource> | undefined;
-  #closed = false;
-  readonly #open: (events: SlotEvents) => TokenSource | Promise<TokenSource>;
+  readonly #source: Lazy<TokenSource>;
 
   /** @throws {ConfigurationError} when an option is missing or malformed */
-  constructor(options: TokenManagerOptions) {
+  constructor(options: TokenManagerOptions);
+  /** @internal */
+  constructor(deferred: Deferred<OpenSource>);
+  constructor(given: TokenManagerOptions | Deferred<OpenSource>) {
     super();
-    if (DEFERRED in options) {
-      this.#open = (options as unknown as DeferredOptions)[DEFERRED];
+    if (given instanceof Deferred) {
+      this.#source = new Lazy(() => given.how(this.#events()));
       return;
     }
-    const made = createSource(ownOptions(options), this.#events());
-    if (made instanceof Promise)
-      made.catch(() => undefined); // Thrown to whoever asks first.
-    else this.#source = made;
-    this.#open = () => made;
+    const made = createSource(ownOptions(given), this.#events());
+    this.#source = made instanceof Promise ? new Lazy(() => made) : Lazy.of(made);
+    if (made instanceof Promise) made.catch(() => undefined); // Thrown to whoever asks first.
   }
 
   /**
    * A manager whose source is known only later: an application's services are wired up before their storage is.
    * @internal
    */
-  static deferred(open: (events: SlotEvents) => TokenSource | Promise<TokenSource>): TokenManager {
-    return new TokenManager({ [DEFERRED]: open } as unknown as TokenManagerOptions);
+  static deferred(open: OpenSource): TokenManager {
+    return new TokenManager(new Deferred(open));
   }
 
   /**
@@ -74,8 +73,8 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * @throws {AuthenticationError} when none is available; `FORGE_AUTH_BACKOFF` while a failing endpoint is left alone
    */
   getToken(request?: TokenRequest): Promise<Token> {
-    if (request === undefined && this.#source !== undefined && this.#source.prepare === undefined)
-      return this.#source.for().get();
+    const source = this.#source.value;
+    if (request === undefined && source !== undefined && source.prepare === undefined) return source.for().get();
     return this.#with(request, (handle) => handle.get());
   }
 
@@ -101,7 +100,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
 
   /** The current token while it is valid; fetches nothing. */
   peek(request?: TokenRequest): Token | undefined {
-    return this.#source?.for(request).peek();
+    return this.#source.value?.for(request).peek();
   }
 
   /**
@@ -138,8 +137,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
 
   /** Aborts what is under way and closes connections; every later call is refused. */
   async close(): Promise<void> {
-    this.#closed = true;
-    await (this.#source ?? (await this.#opening?.catch(() => undefined)))?.close();
+    await (await this.#source.close(closedUnused))?.close();
     this.removeAllListeners();
   }
 
@@ -148,7 +146,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * @internal
    */
   get source(): TokenSource | undefined {
-    return this.#source;
+    return this.#source.value;
   }
 
   /**
@@ -156,22 +154,13 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
    * @throws {ConfigurationError} when its options are wrong
    * @internal
    */
-  async ready(): Promise<TokenSource> {
-    return this.#source ?? (this.#opening ??= this.#openOnce());
+  ready(): Promise<TokenSource> {
+    return this.#source.open();
   }
 
   async #with<T>(request: TokenRequest | undefined, use: (handle: TokenHandle) => Promise<T>): Promise<T> {
-    const source = this.#source ?? (await this.ready());
+    const source = this.#source.value ?? (await this.#source.open());
     return use(source.for(source.prepare === undefined ? request : await source.prepare(request)));
-  }
-
-  async #openOnce(): Promise<TokenSource> {
-    try {
-      if (this.#closed) throw new ClientClosedError('The token manager was closed before it was used.');
-      return (this.#source = await this.#open(this.#events()));
-    } finally {
-      this.#opening = undefined;
-    }
   }
 
   #events(): SlotEvents {
@@ -183,10 +172,11 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
   }
 }
 
-const DEFERRED: unique symbol = Symbol('deferred');
+/** Opens what a manager stands on. @param events where it announces what happens */
+type OpenSource = (events: SlotEvents) => TokenSource | Promise<TokenSource>;
 
-interface DeferredOptions {
-  [DEFERRED]: (events: SlotEvents) => TokenSource | Promise<TokenSource>;
+function closedUnused(): ClientClosedError {
+  return new ClientClosedError('The token manager was closed before it was used.');
 }
 
 function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSource | Promise<TokenSource> {

@@ -46,6 +46,7 @@ const LAYER_OF_FILE: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'challenges.ts': 0,
   'clock.ts': 0,
+  'lazy.ts': 0,
   'logger.ts': 0,
   'observer.ts': 0,
   'index.ts': 9,
