@@ -252,7 +252,7 @@ export {
 export type { EncryptionOptions } from './storage/encryption.js';
 export { InMemoryTokenStorage, type InMemoryTokenStorageOptions } from './storage/in-memory.token-storage.js';
 export { RedisTokenStorage, type RedisTokenStorageOptions } from './storage/redis.token-storage.js';
-export type { GetSet, StoredValueOptions, TokenStorage } from './storage/token-storage.js';
+export { type GetSet, type StoredValueOptions, TOKEN_STORAGE, type TokenStorage } from './storage/token-storage.js';
 export {
   type RevokeOptions,
   TokenManager,

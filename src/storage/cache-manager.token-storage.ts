@@ -9,7 +9,7 @@ import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from '../redis/redis-fence.js';
 import { type RedisOfCache, redisOfCache } from './redis-of-cache.js';
 import { sharedStoreOf, standsOnMemcached } from './shared-store.js';
-import type { TokenStorage } from './token-storage.js';
+import { TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link CacheManagerTokenStorage}. */
@@ -50,6 +50,7 @@ const RULES_OF: OptionRules<CacheManagerTokenStorageOptions> = Object.freeze({
  * nobody from closing the cache.
  */
 export class CacheManagerTokenStorage implements TokenStorage {
+  readonly [TOKEN_STORAGE] = true;
   readonly deadlineMs: number;
   readonly #store: Store;
   readonly #prefix: string;

@@ -6,7 +6,7 @@ import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import { isRedisClient } from '../redis/redis-connection.js';
 import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
 import { sharedStoreOf } from './shared-store.js';
-import type { GetSet, TokenStorage } from './token-storage.js';
+import { type GetSet, TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
 
 /**
  * Lets any `{ get, set }` be a storage.
@@ -15,6 +15,7 @@ import type { GetSet, TokenStorage } from './token-storage.js';
  * a syntax error to a third. The envelope carries its own expiry, so nothing depends on the store's.
  */
 export class GetSetTokenStorage implements TokenStorage {
+  readonly [TOKEN_STORAGE] = true;
   readonly #target: GetSet & { delete?: unknown };
 
   readonly shared: boolean;
@@ -64,11 +65,9 @@ function lockOfMap(map: object, clock: Clock): TokenLock {
 }
 
 /**
- * Takes what the `storage` option was given: a {@link TokenStorage}, or any {@link GetSet}.
- *
- * A storage of the user's own declares three parameters for `set`; whatever declares fewer, and every known client
- * and cache, is called with two. Of a cache it is the most shared store that is called.
- * @throws {ConfigurationError} when it has no `get` and `set`
+ * Takes what the `storage` option was given: a {@link TokenStorage}, or any {@link GetSet}. Of a cache it is the most
+ * shared store that is called.
+ * @throws {ConfigurationError} when it has no `get` and `set`, or a member that is not what a storage's is
  */
 export function storageOf(given: TokenStorage | GetSet, owner: string): TokenStorage {
   const { get, set } = (given ?? {}) as Partial<GetSet>;
@@ -77,8 +76,8 @@ export function storageOf(given: TokenStorage | GetSet, owner: string): TokenSto
       `${owner}: storage must have get(key) and set(key, value), as a Map, a Redis client or a TokenStorage has.`,
     );
   }
-  if (isCache(given)) return new GetSetTokenStorage((sharedStoreOf(given) ?? given) as GetSet);
-  return isTokenStorage(given) ? given : new GetSetTokenStorage(given as GetSet);
+  if (isTokenStorage(given, owner)) return checkedStorage(given, owner);
+  return new GetSetTokenStorage(((isCache(given) && sharedStoreOf(given)) || given) as GetSet);
 }
 
 /** Of cache-manager, or a Cacheable. */
@@ -86,9 +85,40 @@ function isCache(given: TokenStorage | GetSet): boolean {
   return typeof (given as { wrap?: unknown }).wrap === 'function';
 }
 
-function isTokenStorage(given: TokenStorage | GetSet): given is TokenStorage {
-  const marks = given as { setIfNewer?: unknown; deadlineMs?: unknown; duplicate?: unknown };
-  if (typeof marks.setIfNewer === 'function' || typeof marks.deadlineMs === 'number') return true;
-  if (given instanceof Map || typeof marks.duplicate === 'function') return false;
-  return given.set.length >= 3 || given instanceof GetSetTokenStorage;
+/** Members of a storage that no cache and no client has. */
+const MEMBERS_OF_STORAGES = ['setIfNewer', 'createLock', 'createSignal', 'deadlineMs', 'shared'] as const;
+/** Members of clients and caches that may have a `delete`, too. */
+const MEMBERS_OF_CLIENTS = ['del', 'duplicate', 'wrap'] as const;
+
+function isTokenStorage(given: TokenStorage | GetSet, owner: string): given is TokenStorage {
+  const mark = given[TOKEN_STORAGE];
+  if (mark !== undefined && typeof mark !== 'boolean') {
+    throw new ConfigurationError(
+      `${owner}: storage[TOKEN_STORAGE] is no boolean. Write true for a TokenStorage, false for an object that is called with two arguments.`,
+    );
+  }
+  if (mark !== undefined) return mark;
+  const members = given as unknown as Record<string, unknown>;
+  if (MEMBERS_OF_STORAGES.some((name) => members[name] !== undefined)) return true;
+  if (given instanceof Map || MEMBERS_OF_CLIENTS.some((name) => members[name] !== undefined)) return false;
+  if (typeof members['delete'] === 'function') return true;
+  // An object of two functions without a mark is both: nothing but its own declaration is left to go by.
+  return given.set.length >= 3;
+}
+
+const METHODS_OF_STORAGES = [
+  'delete',
+  'setIfNewer',
+  'createLock',
+  'createSignal',
+  'connect',
+  'release',
+] as const satisfies readonly (keyof TokenStorage)[];
+
+function checkedStorage(storage: TokenStorage, owner: string): TokenStorage {
+  const wrong = METHODS_OF_STORAGES.find((name) => !['function', 'undefined'].includes(typeof storage[name]));
+  if (wrong === undefined) return storage;
+  throw new ConfigurationError(
+    `${owner}: storage.${wrong} must be a function, as a TokenStorage has it. Leave it out, or mark the object with [TOKEN_STORAGE]: false if it is no TokenStorage.`,
+  );
 }

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
-import type { StoredValueOptions, TokenStorage } from './token-storage.js';
+import { type StoredValueOptions, TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link InMemoryTokenStorage}. */
@@ -34,6 +34,7 @@ const SWEPT_AT_ONCE = 2;
 
 /** Tokens in this process only: least recently used first out, no timer per token. */
 export class InMemoryTokenStorage implements TokenStorage {
+  readonly [TOKEN_STORAGE] = true;
   readonly shared = false;
   #lock: TokenLock | undefined;
   readonly #entries = new Map<string, Entry>();

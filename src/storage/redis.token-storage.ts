@@ -7,7 +7,7 @@ import { RedisTokenSignal } from '../redis/redis.token-signal.js';
 import { readValue } from '../redis/read-value.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { setIfNewer } from '../redis/redis-fence.js';
-import type { TokenStorage } from './token-storage.js';
+import { TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link RedisTokenStorage}. */
@@ -28,6 +28,7 @@ const REDIS_STORAGE_RULES: OptionRules<RedisTokenStorageOptions> = Object.freeze
  * announcements. The client stays the app's to close.
  */
 export class RedisTokenStorage implements TokenStorage {
+  readonly [TOKEN_STORAGE] = true;
   readonly deadlineMs?: number;
   readonly #target: RedisTarget;
 

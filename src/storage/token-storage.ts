@@ -8,12 +8,23 @@ export interface StoredValueOptions {
 }
 
 /**
+ * Mark of a {@link TokenStorage}: `readonly [TOKEN_STORAGE] = true`. An object with `get` and `set` alone may be
+ * taken for a {@link GetSet} without it; `false` makes a {@link GetSet} of anything. The same symbol in every copy of the package.
+ */
+export const TOKEN_STORAGE: unique symbol = Symbol.for('nestjs-forge-auth.TokenStorage');
+
+/**
  * Where tokens are kept beyond one process's memory.
+ *
+ * Known by its mark, {@link TOKEN_STORAGE}, or by what no cache or client has: `setIfNewer`, `createLock`,
+ * `createSignal`, `deadlineMs`, `shared`, or `delete` (clients call it `del`).
  *
  * Values are opaque strings. A storage may be slow, down or lie: callers give each call a deadline and read what comes
  * back with suspicion, so an implementation need not guard anything.
  */
 export interface TokenStorage {
+  /** True for a storage that has `get` and `set` alone: it is given the time to live, too. @default by its other members */
+  readonly [TOKEN_STORAGE]?: boolean;
   get(key: string): Promise<string | Uint8Array | null | undefined>;
   /**
    * @param ttlMs whole milliseconds above zero after which the value may be dropped; left out, it is kept
@@ -48,6 +59,8 @@ export interface TokenStorage {
 
 /** Any object that keeps values by key: a Map, a raw ioredis or node-redis client, a cache. Called with two arguments. */
 export interface GetSet {
+  /** False for an object that looks like a {@link TokenStorage} and is none. @default by its other members */
+  readonly [TOKEN_STORAGE]?: boolean;
   get(key: string): unknown;
   set(key: string, value: string): unknown;
 }

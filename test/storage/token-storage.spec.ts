@@ -8,6 +8,7 @@ import {
   type GetSet,
   InMemoryTokenStorage,
   RedisTokenStorage,
+  TOKEN_STORAGE,
   type TokenStorage,
 } from 'nestjs-forge-auth';
 import { storageOf } from '../../src/storage/get-set.token-storage.js';
@@ -90,6 +91,8 @@ function twoFunctions(): GetSet {
   return { get: (key) => values.get(key), set: (key, value) => void values.set(key, value) };
 }
 
+const noop = (): void => undefined;
+
 function never(): Promise<never> {
   return new Promise(() => undefined);
 }
@@ -171,8 +174,54 @@ describe('storageOf', () => {
   });
 
   it('leaves a TokenStorage as it is, also one of the app', () => {
-    const own: TokenStorage = { get: async () => undefined, set: async (_key, _value, _ttlMs) => undefined };
-    for (const storage of [new InMemoryTokenStorage(), own]) expect(storageOf(storage, 'test')).toBe(storage);
+    const [get, set, remove] = [
+      async () => undefined,
+      async (_key: string, _value: string, _ttlMs = 1) => undefined,
+      async () => true,
+    ];
+    const own: TokenStorage[] = [
+      { [TOKEN_STORAGE]: true, get, set },
+      { get, set: async (_key, _value, _ttlMs) => undefined },
+      { get, set, delete: remove },
+      { get, set, setIfNewer: async () => true },
+      { get, set, createLock: () => undefined },
+      { get, set, deadlineMs: 100 },
+      { get, set, shared: false },
+    ];
+    for (const storage of [new InMemoryTokenStorage(), ...own]) expect(storageOf(storage, 'test')).toBe(storage);
+  });
+
+  it('gives a storage of the app the time to live, however its set was declared', async () => {
+    const ttls: number[] = [];
+    const own: TokenStorage = {
+      get: async () => undefined,
+      set: async (_key, _value, ttlMs = 0) => ttls.push(ttlMs),
+      delete: async () => true,
+    };
+    await storageOf(own, 'test').set('key', 'value', 1_500);
+    expect(ttls).toEqual([1_500]);
+  });
+
+  it.each([
+    ['a client, which deletes by del', { del: noop }],
+    ['a client, which can be duplicated', { duplicate: noop, delete: noop }],
+    ['a client that has both', { del: noop, delete: noop }],
+    ['a cache', { wrap: noop, delete: noop }],
+    ['what is marked as none', { [TOKEN_STORAGE]: false, delete: noop, setIfNewer: noop }],
+  ])('calls %s with two arguments, however many its set declares', async (_what, members) => {
+    const calls: unknown[][] = [];
+    const set = (...[key, value, third]: unknown[]) => void calls.push(third === undefined ? [key, value] : [third]);
+    await storageOf({ get: () => undefined, set, ...members } as GetSet, 'test').set('key', 'value', 1_500);
+    expect(calls).toEqual([['key', 'value']]);
+  });
+
+  it.each([
+    [{ [TOKEN_STORAGE]: 'yes' }, 'storage[TOKEN_STORAGE] is no boolean. Write true for a TokenStorage'],
+    [{ setIfNewer: true }, 'storage.setIfNewer must be a function, as a TokenStorage has it. Leave it out'],
+    [{ shared: true, delete: 'no' }, 'storage.delete must be a function'],
+  ])('refuses an object that is no whole storage: %p', (members, message) => {
+    const given = { get: async () => undefined, set: async () => undefined, ...members } as never;
+    expect(() => storageOf(given, 'Service "orders"')).toThrow(`Service "orders": ${message}`);
   });
 
   it.each([[7], [{ a: 1 }], [true], [null], [undefined]])('reads a value of %p as a miss', async (value) => {
