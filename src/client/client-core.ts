@@ -121,6 +121,7 @@ export class ClientCore {
     try {
       answered = await untilAborted(this.#handle(request), scope);
       const result = await conclude(request, answered);
+      if (scope.aborted) throw scope.reason;
       if (Buffer.isBuffer(answered.body)) release();
       else answered.body.once('close', release);
       report?.ended(answered);

@@ -21,11 +21,14 @@ import {
 } from '../errors.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { redactUrl } from '../redaction/redact.js';
+import { throwIfAborted } from './cancellation.js';
+import { BODY_TOO_LARGE } from './framed-body.js';
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
 import { exchangePlainly, type PlainSettings, type PlainAnswer } from './plain-exchange.js';
 import { isPlain, isPlainRequest } from './plain-request.js';
 import { networkError } from './network-error.js';
+import { NODE_TRANSPORT } from './node-transport.js';
 import { spelledHeaders } from './spelled-headers.js';
 import { typedStream } from './typed-stream.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
@@ -102,6 +105,7 @@ export class AxiosTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
+    throwIfAborted(request);
     const prepared = (this.#prepared ??= this.#prepare());
     const limit = request.maxContentLength ?? prepared.limit;
     let response: HttpResponse | undefined;
@@ -117,7 +121,10 @@ export class AxiosTransport implements Transport {
         body: request.responseType === 'stream' ? (data as Readable) : toBuffer(data),
         url: request.url,
       };
-      if (decodes && isCoded(response.headers)) await decode(response, request.method, limit);
+      if (decodes && isCoded(response.headers)) {
+        await decode(response, request.method, limit);
+        throwIfAborted(request);
+      }
       if (!Buffer.isBuffer(response.body)) response.body = streamOf(response, response.body, request, limit);
       return response;
     } catch (error) {
@@ -138,6 +145,7 @@ export class AxiosTransport implements Transport {
     config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
     config.httpsAgent = given.httpsAgent ?? this.#own(httpsAgent({ ...KEEP_ALIVE, ...pool }, tls));
     config.adapter = getAdapter(given.adapter ?? 'http');
+    config.transport = (given.transport as unknown) ?? NODE_TRANSPORT;
     return {
       exchange: config,
       isPlain: config.adapter === HTTP_ADAPTER && isPlain(given),
@@ -258,9 +266,6 @@ function streamOf(response: HttpResponse, body: Readable, request: HttpRequest, 
 function limitOf({ maxContentLength = -1 }: AxiosRequestConfig): number | undefined {
   return maxContentLength > -1 ? maxContentLength : undefined;
 }
-
-/** Message of axios about a body beyond `maxBodyLength`, for which it has no code of its own. */
-export const BODY_TOO_LARGE = 'Request body larger than maxBodyLength limit';
 
 /** The signal's reason where it aborted, else an error of our own. */
 function failure(

@@ -58,6 +58,12 @@ interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** @throws the reason, if a request has been called off. Reads the signal only where there is nothing else. */
+export function throwIfAborted(request: Abortable): void {
+  const abort = request.cancellation ?? request.signal;
+  if (abort?.aborted === true) throw abort.reason;
+}
+
 /**
  * Runs `listener` when a request is called off; at once, if that has been. Returns a function that takes it back;
  * undefined where nobody can call it off. Reads the signal only where there is nothing else: it may be made for it.

@@ -2,6 +2,9 @@ import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { InvalidRequestError } from '../errors.js';
 import type { HttpHeaders, HttpRequest } from './http-request.js';
 
+/** Message of axios about a body beyond `maxBodyLength`, for which it has no code of its own. */
+export const BODY_TOO_LARGE = 'Request body larger than maxBodyLength limit';
+
 const UNFIT = 'Content-Length or Transfer-Encoding does not fit the body: leave both out, they are written for you.';
 
 /** Node throws of it as it writes the headers: where nobody may catch it. */
@@ -18,29 +21,46 @@ export function frameBody(request: HttpRequest): CountedStream | undefined {
   const { headers, body } = request;
   const length = headers['content-length'];
   const coding = headers['transfer-encoding'];
+  const most = request.axios === undefined ? undefined : limitOf(request.axios);
   if (headers['trailer'] !== undefined && !(body instanceof Readable && length === undefined))
     throw new InvalidRequestError(NO_TRAILERS);
-  if (length === undefined && coding === undefined) return undefined;
+  if (most !== undefined && (wholeNumber(length) ?? lengthOf(body)) > most)
+    throw new InvalidRequestError(BODY_TOO_LARGE);
+  if (length === undefined && coding === undefined) return limited(request, most);
   if (!(body instanceof Readable)) {
     if (coding === undefined && String(length) === String(lengthOf(body))) return undefined;
   } else if (coding === undefined) {
     const bytes = wholeNumber(length);
-    if (bytes !== undefined) return (request.body = new CountedStream(body, bytes));
-  } else if (length === undefined && isChunked(coding)) return undefined;
+    if (bytes !== undefined) return (request.body = new CountedStream(body, bytes, true));
+  } else if (length === undefined && isChunked(coding)) return limited(request, most);
   throw new InvalidRequestError(UNFIT);
 }
 
-/** Passes a stream on that has its declared length, and fails as soon as it has not. */
+function limited(request: HttpRequest, most: number | undefined): CountedStream | undefined {
+  const { body } = request;
+  if (most === undefined || !(body instanceof Readable)) return undefined;
+  return (request.body = new CountedStream(body, most, false));
+}
+
+function limitOf(settings: Readonly<Record<string, unknown>>): number | undefined {
+  const most = Object.hasOwn(settings, 'maxBodyLength') ? Number(settings['maxBodyLength']) : -1;
+  return most > -1 ? most : undefined;
+}
+
+/** Passes a stream on that has its declared length, or no more than a limit, and fails as soon as it has not. */
 export class CountedStream extends Transform {
   failure: InvalidRequestError | undefined;
   readonly #length: number;
+  /** True for a declared length, false for a limit. */
+  readonly #exact: boolean;
   #written = 0;
   /** Goes out when it is known whether it is the last: a request that is refused was never whole. */
   #held: Buffer | undefined;
 
-  constructor(source: Readable, length: number) {
+  constructor(source: Readable, length: number, exact: boolean) {
     super();
     this.#length = length;
+    this.#exact = exact;
     source.once('error', (error) => this.destroy(error));
     source.once('close', () => !source.readableEnded && this.destroy());
     this.once('close', () => source.destroy());
@@ -52,23 +72,26 @@ export class CountedStream extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#written += chunk.length;
     if (this.#written > this.#length) return done(this.#fail('longer'));
+    if (!this.#exact) return done(null, chunk);
     const held = this.#held;
     this.#held = chunk;
     done(null, held);
   }
 
   override _flush(done: TransformCallback): void {
-    if (this.#written < this.#length) done(this.#fail('shorter'));
+    if (this.#exact && this.#written < this.#length) done(this.#fail('shorter'));
     else done(null, this.#held);
   }
 
   #fail(how: string): InvalidRequestError {
-    return (this.failure = new InvalidRequestError(`The stream is ${how} than its Content-Length of ${this.#length}.`));
+    const words = this.#exact ? `The stream is ${how} than its Content-Length of ${this.#length}.` : BODY_TOO_LARGE;
+    return (this.failure = new InvalidRequestError(words));
   }
 }
 
 function lengthOf(body: HttpRequest['body']): number {
-  return typeof body === 'string' ? Buffer.byteLength(body) : ((body as Buffer | undefined)?.length ?? 0);
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return Buffer.isBuffer(body) ? body.length : 0;
 }
 
 function wholeNumber(length: HttpHeaders[string] | undefined): number | undefined {

@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
 import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
+import { badResponse, releaseRefused } from './node-transport.js';
 
 /** Parts of an answer of axios's adapter that are read. */
 export interface PlainAnswer {
@@ -148,11 +149,9 @@ class PlainExchange {
     this.#resolve({ ...answer, data });
   }
 
-  /** A server that has refused may read no more of the body: its connection would be taken forever. */
   #release(): void {
     this.#unfollow?.();
-    const refused = Number(this.#answer?.status) >= 400;
-    if (refused && this.#sent?.writableFinished === false) this.#sent.destroy();
+    if (this.#body !== undefined) releaseRefused(this.#sent, this.#body);
   }
 
   #abort(reason: unknown): void {
@@ -173,11 +172,6 @@ class PlainExchange {
     const known = { request: { reusedSocket: this.#sent?.reusedSocket }, response: this.#answer };
     this.#reject(Object.isExtensible(error) ? Object.assign(error, known) : error);
   }
-}
-
-/** In the words of axios, which has one code for these. */
-function badResponse(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ERR_BAD_RESPONSE' });
 }
 
 function headersOf(

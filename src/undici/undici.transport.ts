@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { type AnswerHead, ConfigurationError, ForgeAuthError, ResponseParseError } from '../errors.js';
+import { throwIfAborted } from '../http/cancellation.js';
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from '../http/content-coding.js';
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from '../http/http-request.js';
 import { networkError } from '../http/network-error.js';
@@ -39,8 +40,7 @@ export class UndiciTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const abort = request.cancellation ?? request.signal;
-    if (abort?.aborted === true) throw abort.reason;
+    throwIfAborted(request);
     const opened = this.#connections.count;
     const dispatcher = this.#connections.for(request);
     const limit = request.maxContentLength ?? this.#maxContentLength;
@@ -84,6 +84,7 @@ export class UndiciTransport implements Transport {
   async #decode(response: HttpResponse, request: HttpRequest, limit: number | undefined): Promise<void> {
     try {
       await decode(response, request.method, limit);
+      throwIfAborted(request);
     } catch (error) {
       throw failure(error, request, limit, false, headOf(response));
     }

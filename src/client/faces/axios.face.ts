@@ -15,7 +15,7 @@ import {
   InvalidRequestError,
   ResponseParseError,
 } from '../../errors.js';
-import type { HttpResponse } from '../../http/http-request.js';
+import { headOf, type HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
 import { typedStream } from '../../http/typed-stream.js';
 import { ownCause } from '../../redaction/own-cause.js';
@@ -155,8 +155,16 @@ function dataOf(config: InternalAxiosRequestConfig, request: CallRequest, answer
   if (!Buffer.isBuffer(body)) return streamedData(config, request, answered, body);
   if (responseType === 'stream' || responseType === 'arraybuffer') return body;
   const encoding = (responseEncoding ?? 'utf8') as BufferEncoding;
+  if (!Buffer.isEncoding(encoding)) throw undecodable(request, answered);
   const text = body.toString(encoding);
   return encoding === 'utf8' && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
+function undecodable({ method, url }: CallRequest, answered: HttpResponse): ResponseParseError {
+  return new ResponseParseError(`${method} ${redactUrl(url)}: responseEncoding is none that Node knows.`, {
+    cause: { code: 'ERR_UNKNOWN_ENCODING' },
+    answer: headOf(answered),
+  });
 }
 
 /** Fails as axios does, and tells what code asks of Node's own answer, which holds the request. */
