@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { type Clock, sleep, systemClock, withDeadline } from './clock.js';
+import { type Clock, sleep, systemClock, timeoutSignal, withDeadline } from './clock.js';
 
 class ManualClock implements Clock {
   readonly timers = new Map<() => void, number>();
@@ -19,6 +19,17 @@ class ManualClock implements Clock {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const late = (): Error => new Error('too late');
+
+describe('timeoutSignal', () => {
+  it('aborts when its time is over by the clock that is given, as a timeout', () => {
+    const tasks: (() => void)[] = [];
+    const clock: Clock = { now: () => 0, random: () => 0, after: (_ms, task) => (tasks.push(task), () => undefined) };
+    const signal = timeoutSignal(clock, 50);
+    expect(signal.aborted).toBe(false);
+    for (const task of tasks) task();
+    expect([signal.aborted, (signal.reason as Error).name]).toEqual([true, 'TimeoutError']);
+  });
+});
 
 describe('systemClock', () => {
   it('tells the time and draws numbers below one', () => {

@@ -66,6 +66,13 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** Aborts after `delayMs`, as `AbortSignal.timeout()` does, by a clock of one's own. */
+export function timeoutSignal(clock: Clock, delayMs: number): AbortSignal {
+  const controller = new AbortController();
+  clock.after(delayMs, () => controller.abort(new DOMException(`Not done within ${delayMs} ms.`, 'TimeoutError')));
+  return controller.signal;
+}
+
 /** A deadline is counted in so many parts. */
 const DEADLINE_PARTS = 10;
 /** A part that took so many times as long as it should was no time for anybody: the process stood still. */

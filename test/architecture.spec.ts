@@ -8,6 +8,16 @@ const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
   Record<string, string>
 >;
 
+/** Where time does not come from `Clock`, and why. */
+const TIME_OF_THEIR_OWN: Readonly<Record<string, string>> = {
+  'clock.ts': 'is the one place that asks the machine',
+  'dashboard/page/': 'runs in a browser',
+  'testing/token-storage.contract.ts': 'waits for the storage of somebody else',
+  'testing/token-lock.contract.ts': 'waits for the lock of somebody else',
+  'testing/transport.contract.ts': 'is the server that a transport of somebody else waits for',
+  'testing/issuer/test-issuer.ts': 'is a server: it is late by the time of those who wait for it',
+};
+
 describe('architecture', () => {
   const files = readSourceFiles(fileURLToPath(new URL('src', root)));
 
@@ -18,6 +28,20 @@ describe('architecture', () => {
   it('keeps to the layers, without cycles, stray folders, second barrels or undeclared packages', () => {
     const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
     expect(findBreaches(files, packages)).toEqual([]);
+  });
+
+  it('takes time and chance from Clock alone', () => {
+    const own =
+      /\b(?:Date\.now|performance\.now|Math\.random|AbortSignal\.timeout|setTimeout|setInterval|process\.hrtime)\b|\bnew Date\(\)/;
+    const takers = files
+      .filter(({ path }) => !Object.keys(TIME_OF_THEIR_OWN).some((place) => path.startsWith(place)))
+      .flatMap(({ path, text }) =>
+        text
+          .split('\n')
+          .filter((line) => own.test(line) && !/^\s*(?:\/?\*|\/\/)/.test(line))
+          .map((line) => `${path}: ${line.trim()}`),
+      );
+    expect(takers).toEqual([]);
   });
 
   it('says at its top why a file is longer than 250 lines', () => {

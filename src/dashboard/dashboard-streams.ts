@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { systemClock } from '../clock.js';
 import { start } from './dashboard-http.js';
 
 /** Interval at which a stream is written without an event: ages move, and proxies close what is silent. */
@@ -13,8 +14,10 @@ export class DashboardStreams {
   readonly #render: () => string;
   readonly #max: number;
   readonly #open = new Set<ServerResponse>();
-  #interval: NodeJS.Timeout | undefined;
-  #gathering: NodeJS.Timeout | undefined;
+  /** Cancels the next regular message. */
+  #interval: (() => void) | undefined;
+  /** Cancels the message that gathers a burst. */
+  #gathering: (() => void) | undefined;
   #closed = false;
 
   /** @param render returns what every page is sent, in one line */
@@ -41,17 +44,17 @@ export class DashboardStreams {
       'X-Accel-Buffering': 'no',
     });
     response.write(`retry: ${INTERVAL_MS}\n\n${this.#message()}`);
-    this.#interval ??= setInterval(() => this.#tell(), INTERVAL_MS).unref();
+    if (this.#interval === undefined) this.#sendRegularly();
     return true;
   }
 
   /** Something has changed. */
   changed(): void {
     if (this.#open.size === 0 || this.#gathering !== undefined) return;
-    this.#gathering = setTimeout(() => {
+    this.#gathering = systemClock.after(GATHER_MS, () => {
       this.#gathering = undefined;
-      this.#tell();
-    }, GATHER_MS).unref();
+      this.#send();
+    });
   }
 
   /** Ends every stream: an open one would keep the server from closing. */
@@ -62,7 +65,14 @@ export class DashboardStreams {
     this.#stop();
   }
 
-  #tell(): void {
+  #sendRegularly(): void {
+    this.#interval = systemClock.after(INTERVAL_MS, () => {
+      this.#sendRegularly();
+      this.#send();
+    });
+  }
+
+  #send(): void {
     if (this.#open.size === 0) return;
     const message = this.#message();
     for (const response of this.#open) {
@@ -81,8 +91,8 @@ export class DashboardStreams {
   }
 
   #stop(): void {
-    clearInterval(this.#interval);
-    clearTimeout(this.#gathering);
+    this.#interval?.();
+    this.#gathering?.();
     this.#interval = undefined;
     this.#gathering = undefined;
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { ForgeAuthState, ServiceState } from '../application/state.js';
+import { systemClock, timeoutSignal } from '../clock.js';
 import { isForgeAuthError } from '../errors.js';
 import { ForgeAuthRegistry } from '../nest/forge-auth.registry.js';
 import { DashboardHistory, type ServiceHistory } from './dashboard-history.js';
@@ -64,7 +65,7 @@ export class DashboardService implements OnModuleDestroy {
     const known = this.#registry.describe().services.some(({ name, token }) => name === service && token !== undefined);
     if (!known) return { outcome: 'unknown_service' };
     const tokens = this.#registry.tokens(service);
-    const patience = AbortSignal.timeout(PATIENCE_MS);
+    const patience = timeoutSignal(systemClock, PATIENCE_MS);
     const actions: Readonly<Record<DashboardAction, () => Promise<unknown>>> = {
       renew: async () => (await tokens.ready()).for().forceRefresh(patience),
       invalidate: () => tokens.invalidate(),

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { systemClock } from '../clock.js';
 
 /** Cures for a refused handshake, by the code of Node or OpenSSL. */
 const CURES: readonly (readonly [RegExp, string])[] = [
@@ -28,7 +29,7 @@ export function tlsCure(code: string): string {
  * where nothing is.
  * @param now epoch milliseconds
  */
-export function certificateProblem(tls: SecureContextOptions | undefined, now = Date.now()): string | undefined {
+export function certificateProblem(tls: SecureContextOptions | undefined, now = systemClock.now()): string | undefined {
   if (tls?.cert === undefined && tls?.pfx === undefined) return undefined;
   const option = tls.cert === undefined ? 'tls.pfx' : 'tls.cert';
   const certificate = certificateOf(tls);

@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import type { ForgeAuthError, ForgeAuthErrorCode } from '../errors.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 
@@ -78,7 +79,7 @@ function retryAfterOf(error: ForgeAuthError): number | undefined {
     retryAfterMs?: number;
     headers?: Readonly<Record<string, string | string[]>>;
   };
-  const ms = retryAfterMs ?? parseRetryAfter(headers?.['retry-after'], Date.now());
+  const ms = retryAfterMs ?? parseRetryAfter(headers?.['retry-after'], systemClock.now());
   return ms === undefined ? undefined : Math.max(1, Math.ceil(ms / 1_000));
 }
 

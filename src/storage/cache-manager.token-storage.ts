@@ -139,7 +139,7 @@ async function read(redis: RedisOfCache, key: string): Promise<unknown> {
 }
 
 async function write(redis: RedisOfCache, key: string, value: string, ttlMs: number | undefined): Promise<unknown> {
-  const expires = ttlMs === undefined ? undefined : Date.now() + ttlMs;
+  const expires = ttlMs === undefined ? undefined : systemClock.now() + ttlMs;
   const written = await redis.serialize(value, expires);
   return command(redis, 'SET', key, written, ...(ttlMs === undefined ? [] : ['PX', String(ttlMs)]));
 }
@@ -156,5 +156,5 @@ async function fence(
   ttlMs: number,
   generation: number,
 ): Promise<boolean> {
-  return setIfNewer(redis.target, key, await redis.serialize(value, Date.now() + ttlMs), ttlMs, generation);
+  return setIfNewer(redis.target, key, await redis.serialize(value, systemClock.now() + ttlMs), ttlMs, generation);
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import { isRedisClient, type RedisClient } from '../redis/redis-connection.js';
 import { layersUnder } from './shared-store.js';
 
@@ -90,7 +91,7 @@ export async function decodedBy(layers: readonly KeyvLayer[], written: unknown):
     try {
       const decoded = await (keyv.decode?.(inner) ?? keyv.deserializeData?.(inner));
       const { value, expires } = (typeof decoded === 'string' ? JSON.parse(decoded) : decoded) as Partial<KeyvData>;
-      if (typeof expires === 'number' && expires < Date.now()) return undefined;
+      if (typeof expires === 'number' && expires < systemClock.now()) return undefined;
       inner = value;
     } catch {
       return undefined;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
+import { systemClock, timeoutSignal } from '../clock.js';
 import { isForgeAuthError } from '../errors.js';
 import { ForgeAuthService } from '../nest/forge-auth.service.js';
 import { type HealthStatus, healthOf, type ServiceHealth, storageHealthOf, worstOf } from './service-health.js';
@@ -81,7 +82,7 @@ export class ForgeAuthHealthIndicator {
       probed.map(async ({ name }) => {
         try {
           const source = await this.#services.tokens(name).ready();
-          await source.for().get(AbortSignal.timeout(timeoutMs));
+          await source.for().get(timeoutSignal(systemClock, timeoutMs));
         } catch (error) {
           failures.set(name, isForgeAuthError(error) ? error.code : 'FORGE_AUTH_TIMEOUT');
         }

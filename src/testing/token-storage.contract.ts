@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../clock.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import { type Contract, type ContractSubject, openSubject } from './contract.js';
 
@@ -125,7 +126,7 @@ export const fencedTokenStorageContract: Contract<TokenStorage> = Object.freeze(
   }),
   'keeps the newest of many writes that come in any order': check(async (given, key) => {
     const storage = given as FencedTokenStorage;
-    const generations = [5, 1, 9, 3, 7, 10, 2, 8, 4, 6].map((generation) => Date.now() + generation);
+    const generations = [5, 1, 9, 3, 7, 10, 2, 8, 4, 6].map((generation) => systemClock.now() + generation);
     await Promise.all(
       generations.map((generation) => storage.setIfNewer(key, `value ${generation}`, 60_000, generation)),
     );

@@ -1,3 +1,4 @@
+import { timeoutSignal } from '../clock.js';
 import { AuthenticationError, InvalidRequestError, TokenRefreshError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { declared } from '../option-check/own-options.js';
@@ -130,16 +131,17 @@ export class ProviderTokenSource implements TokenSource {
   async #revoke(token: Token, request: TokenRequest): Promise<void> {
     const provider = this.#provider;
     if (provider.revokeToken === undefined) throw this.#unsupported('revokeToken');
-    await provider.revokeToken(token, this.#context(request, AbortSignal.timeout(this.#scope.settings.deadlineMs)));
+    await provider.revokeToken(token, this.#context(request, this.#deadline()));
   }
 
   async #introspect(token: Token, request: TokenRequest): Promise<Record<string, unknown>> {
     const provider = this.#provider;
     if (provider.introspectToken === undefined) throw this.#unsupported('introspectToken');
-    return provider.introspectToken(
-      token,
-      this.#context(request, AbortSignal.timeout(this.#scope.settings.deadlineMs)),
-    );
+    return provider.introspectToken(token, this.#context(request, this.#deadline()));
+  }
+
+  #deadline(): AbortSignal {
+    return timeoutSignal(this.#scope.clock, this.#scope.settings.deadlineMs);
   }
 
   async #key(request: string): Promise<string> {

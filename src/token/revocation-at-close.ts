@@ -1,9 +1,10 @@
+import { systemClock, timeoutSignal } from '../clock.js';
 import { ForgeAuthError } from '../errors.js';
 import type { ServiceScope } from './runtime.js';
 import type { BoundTokenProvider, TokenRequestContext } from './token-provider.js';
 import type { Token } from './token.js';
 
-/** Nobody waits longer for a process to end, in milliseconds. */
+/** Nobody waits longer for a process to end, in milliseconds of the machine's own time. */
 const DEADLINE_MS = 5_000;
 
 /** Checks whether tokens end with this process and the app wants them revoked then. */
@@ -18,7 +19,7 @@ export async function revokeAll(
   { owner, logger }: Pick<ServiceScope, 'owner' | 'logger'>,
   context: (signal: AbortSignal) => TokenRequestContext,
 ): Promise<void> {
-  const about = context(AbortSignal.timeout(DEADLINE_MS));
+  const about = context(timeoutSignal(systemClock, DEADLINE_MS));
   const revocations = await Promise.allSettled(tokens.map((token) => provider.revokeAtClose?.(token, about)));
   const failed = revocations.find((revocation) => revocation.status === 'rejected');
   if (failed === undefined) return;

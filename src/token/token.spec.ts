@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../clock.js';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import * as fc from 'fast-check';
@@ -100,6 +101,8 @@ describe('Token', () => {
   it('is expired from its expiry on, or within a leeway of it', () => {
     expect([until(Date.now() - 1).isExpired(), until(Date.now() + 5_000).isExpired()]).toEqual([true, false]);
     expect(until(Date.now() + 5_000).isExpired(10_000)).toBe(true);
+    const later: Clock = { ...systemClock, now: () => Date.now() + 10_000 };
+    expect(until(Date.now() + 5_000).isExpired(0, later)).toBe(true);
     expect(until().isExpired(1e12)).toBe(false);
   });
 

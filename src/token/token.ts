@@ -2,6 +2,7 @@
 import { ownOptions } from '../option-check/own-options.js';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
+import { type Clock, systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
@@ -97,7 +98,9 @@ export class Token {
       accessToken: accessToken as string,
       tokenType: typeOf(tokenType),
       expiresAt:
-        lifetimeMs === undefined ? pointInTime(extra['expires_at']) : (fields.requestedAt ?? Date.now()) + lifetimeMs,
+        lifetimeMs === undefined
+          ? pointInTime(extra['expires_at'])
+          : (fields.requestedAt ?? systemClock.now()) + lifetimeMs,
       refreshToken: optionalString(refreshToken, 'refresh token'),
       scope: Array.isArray(scope) ? scope.join(' ') : optionalString(scope, 'scope'),
       idToken: optionalString(idToken, 'id token'),
@@ -168,9 +171,12 @@ export class Token {
     return this.#header;
   }
 
-  /** Checks whether the token has run out, or will within `leewayMs` milliseconds. */
-  isExpired(leewayMs = 0): boolean {
-    return this.#record.expiresAt !== undefined && Date.now() >= this.#record.expiresAt - leewayMs;
+  /**
+   * Checks whether the token has run out, or will within `leewayMs` milliseconds.
+   * @param clock the time it is now. @default the machine's own
+   */
+  isExpired(leewayMs = 0, clock: Clock = systemClock): boolean {
+    return this.#record.expiresAt !== undefined && clock.now() >= this.#record.expiresAt - leewayMs;
   }
 
   /** A copy with some parts replaced. */

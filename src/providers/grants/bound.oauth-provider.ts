@@ -1,5 +1,6 @@
 // More than 250 lines: the one place where issuer, client, grant and hooks meet; parted, each would need all of the others.
 import { ownOptions } from '../../option-check/own-options.js';
+import { timeoutSignal } from '../../clock.js';
 import { AuthenticationError, ConnectionError } from '../../errors.js';
 import { readTls } from '../../http/fresh-tls.agent.js';
 import { certificatesOf } from '../../http/tls-options.js';
@@ -179,7 +180,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     const deadlineMs = this.#grant.deadlineMs ?? 10_000;
     return {
       http: this.http,
-      signal: AbortSignal.timeout(deadlineMs),
+      signal: timeoutSignal(clock, deadlineMs),
       deadline: clock.now() + deadlineMs,
       clock,
       logger,
