@@ -1,6 +1,7 @@
 import type { Attributes, Counter, Histogram, Meter, ObservableCallback, ObservableGauge } from '@opentelemetry/api';
 import type { ForgeAuthState } from '../application/state.js';
 import type { ForgeAuthEvent } from '../observer.js';
+import { DurationBatch } from './duration-batch.js';
 import { methodAttribute } from './http-attributes.js';
 import { Kept } from './kept.js';
 import { type MetricName, METRICS } from './metric-names.js';
@@ -26,6 +27,8 @@ export class ForgeMetrics {
   readonly #attributes = new Kept<Attributes>(MAX_KINDS);
   /** Counters that every call with a cached token adds to. */
   readonly #served: Tally;
+  /** Durations of calls, of which every call adds one. */
+  readonly #calls: DurationBatch;
 
   constructor(meter: Meter, describe: () => ForgeAuthState) {
     for (const [name, { kind, unit, description }] of Object.entries(METRICS) as [
@@ -39,6 +42,7 @@ export class ForgeMetrics {
           meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: SECONDS } }),
         );
     }
+    this.#calls = new DurationBatch(this.#histograms.get('forge_auth.call.duration') as Histogram);
     this.#served = new Tally((count, attributes) => this.#count('forge_auth.token.served', attributes, count));
     const gauge = (name: MetricName, callback: ObservableCallback): [ObservableGauge, ObservableCallback] => {
       const { unit, description } = METRICS[name];
@@ -46,8 +50,8 @@ export class ForgeMetrics {
     };
     this.#gauges = [
       gauge('forge_auth.token.expires_in', (result) => {
-        // The SDK asks observers before it collects what was counted.
-        this.#served.flush();
+        // The SDK asks observers before it collects what was counted and recorded.
+        this.#flush();
         for (const { name, token } of describe().services)
           if (token?.expiresInMs !== undefined) result.observe(token.expiresInMs / 1000, { service: name });
       }),
@@ -62,16 +66,16 @@ export class ForgeMetrics {
     for (const [instrument, callback] of this.#gauges) instrument.addCallback(callback);
   }
 
-  /** Counts what is left, and observes no more gauges. */
+  /** Counts and records what is left, and observes no more gauges. */
   close(): void {
-    this.#served.flush();
+    this.#flush();
     for (const [instrument, callback] of this.#gauges) instrument.removeCallback(callback);
   }
 
   record(event: ForgeAuthEvent): void {
     switch (event.type) {
       case 'call':
-        this.#measure('forge_auth.call.duration', event.durationMs, this.#attributesOfCall(event));
+        this.#calls.add(event.durationMs, this.#attributesOfCall(event));
         break;
       case 'token_served':
         this.#served.count(event.service, event.age);
@@ -109,6 +113,11 @@ export class ForgeMetrics {
       case 'storage_state':
         break;
     }
+  }
+
+  #flush(): void {
+    this.#served.flush();
+    this.#calls.flush();
   }
 
   #tokenRequest(event: EventOf<'token_request'>): void {

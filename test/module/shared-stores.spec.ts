@@ -216,7 +216,8 @@ const ALWAYS_LOOKING: ForgeAuthRootOptions = { ...PATIENTLY, nearCacheTtlMs: 0 }
 
 /** A server of stores that are shared and have no locks. */
 interface Server {
-  open(): Keyv;
+  /** @param namespace what one test keeps apart from all others: an issuer may have the port of an earlier one */
+  open(namespace: string): Keyv;
   /** From now on it fails whatever it is asked. */
   fail(): Promise<unknown>;
   stop(): Promise<unknown>;
@@ -225,13 +226,17 @@ interface Server {
 function describeStoreWithoutLocks(name: string, startServer: () => Promise<Server>): void {
   describe(`two applications over ${name}`, () => {
     let server: Server;
+    let namespace: string;
     beforeAll(async () => {
       server = await startServer();
+    });
+    beforeEach(() => {
+      namespace = randomUUID();
     });
     afterAll(() => server.stop());
 
     async function start(setUp: (shared: Keyv) => CacheSetup, root = ALWAYS_LOOKING): Promise<App> {
-      const keyv = server.open();
+      const keyv = server.open(namespace);
       keyv.on('error', () => undefined);
       // To connect may take longer than a call waits.
       await keyv.get('connected');
@@ -298,7 +303,8 @@ describeStoreWithoutLocks('@keyv/postgres', async () => {
   const adapter = new KeyvPostgres(options);
   return {
     // Its connections are the process's: whichever application closes first would close them for all.
-    open: () => new Keyv(Object.assign(new KeyvPostgres(options), { disconnect: async () => undefined })),
+    open: (namespace) =>
+      new Keyv(Object.assign(new KeyvPostgres(options), { disconnect: async () => undefined }), { namespace }),
     fail: () => adapter.query(`DROP TABLE ${options.table}`),
     async stop() {
       await adapter.disconnect();
@@ -313,10 +319,10 @@ else {
   describeStoreWithoutLocks('@keyv/memcache', async () => {
     const memcached = await startMemcached();
     return {
-      open() {
+      open(namespace) {
         const adapter = new KeyvMemcache(memcached.address, { logger: { log: () => undefined } });
         closing.push(() => adapter.client.close());
-        return new Keyv(adapter);
+        return new Keyv(adapter, { namespace });
       },
       fail: () => memcached.stop(),
       stop: () => memcached.stop(),

@@ -2,6 +2,7 @@ import { createHmac, createPublicKey } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import { setTimeout } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import { Redis } from 'ioredis';
 import {
   AuthorizationCodeTokenProvider,
   type AuthorizationCodeTokenProviderOptions,
@@ -12,6 +13,7 @@ import {
 } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { rejection, times } from '../tokens/world.js';
 import { boot } from '../module/boot.js';
 import { ForgeAuthModule, ForgeAuthService, type SignInProvider, type TokenManager } from 'nestjs-forge-auth';
@@ -19,6 +21,7 @@ import { sign, type SigningKey, signingKey } from './signed-tokens.js';
 
 const CLIENT_ID = 'calendar-app';
 
+const redis = useRedis();
 /** An issuer made by hand, which answers whatever a test wants. */
 let issuer: RecordingServer;
 let key: SigningKey;
@@ -195,6 +198,13 @@ const logoutToken = (changes: JWTPayload = {}): Promise<string> =>
     typ: 'logout+jwt',
   });
 
+/** A client of the tests' Redis. */
+async function redisClient(): Promise<GetSet> {
+  const client = new Redis(redis.url);
+  closing.push({ close: () => client.quit() });
+  return client;
+}
+
 /** A storage in which what is done at once happens at once. */
 function slowStorage(): GetSet {
   const kept = new Map<string, unknown>();
@@ -253,23 +263,29 @@ describe('a logout at the issuer', () => {
     expect(JSON.stringify([...storage.keys()])).not.toMatch(/user-1|alice|session-of-bob/);
   });
 
-  it('drops all tokens of an account that several users have connected at once', async () => {
-    const storage = slowStorage();
-    const apps = [await start(storage), await start(storage)] as const;
-    const users = times(10, (index) => `user-${index}`);
-    idToken = () => sign(key, claims({ nonce: 'the same', sid: 's1' }));
-    await Promise.all(
-      users.map(async (subject, index) => {
-        const { provider } = apps[index % 2 === 0 ? 0 : 1];
-        const { state, codeVerifier } = await provider.authorizationUrl({ subject });
-        const saved = { state, codeVerifier, nonce: 'the same' };
-        await provider.handleCallback(`/callback?code=c&state=${state}`, saved);
-      }),
-    );
-    const { subjects } = await apps[0].provider.handleLogoutToken(await logoutToken());
-    expect([...subjects].toSorted()).toEqual(users);
-    for (const { tokens } of apps)
-      expect(await Promise.all(users.map((user) => tokens.forSubject(user).has()))).toEqual(users.map(() => false));
+  describe.each<[string, () => Promise<GetSet>, number]>([
+    ['in two processes on Redis', () => redisClient(), 2],
+    ['in one process, on a storage without a lock', async () => slowStorage(), 1],
+  ])('by users %s', (_where, open, processes) => {
+    it('drops all tokens of an account that several users have connected at once', async () => {
+      const storage = await open();
+      const apps = [await start(storage)];
+      if (processes === 2) apps.push(await start(storage));
+      const users = times(10, (index) => `user-${index}`);
+      idToken = () => sign(key, claims({ nonce: 'the same', sid: 's1' }));
+      await Promise.all(
+        users.map(async (subject, index) => {
+          const { provider } = apps[index % processes] as (typeof apps)[0];
+          const { state, codeVerifier } = await provider.authorizationUrl({ subject });
+          const saved = { state, codeVerifier, nonce: 'the same' };
+          await provider.handleCallback(`/callback?code=c&state=${state}`, saved);
+        }),
+      );
+      const { subjects } = await (apps[0] as (typeof apps)[0]).provider.handleLogoutToken(await logoutToken());
+      expect([...subjects].toSorted()).toEqual(users);
+      for (const { tokens } of apps)
+        expect(await Promise.all(users.map((user) => tokens.forSubject(user).has()))).toEqual(users.map(() => false));
+    });
   });
 
   it('is no logout while the storage does not answer: the issuer delivers it again', async () => {

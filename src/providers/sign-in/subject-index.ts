@@ -1,3 +1,6 @@
+import { monotonicNow, sleep } from '../../clock.js';
+import type { Lease } from '../../lock/token-lock.js';
+import type { GuardedStorage } from '../../storage/guarded-storage.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { fingerprintOf } from '../../token/token-key.js';
 import type { Claims } from '../oidc/signed-claims.js';
@@ -5,8 +8,10 @@ import type { Claims } from '../oidc/signed-claims.js';
 /** As long as a refresh token is kept whose issuer sets no end; written anew with each renewal. */
 const TTL_MS = 30 * 24 * 3_600_000;
 
-/** Names that may be added to one person at once. */
-const MOST_TRIES = 20;
+/** A process that dies while it adds a name holds up others for as long. */
+const LEASE_MS = 5_000;
+/** Wait between two tries to be the one that adds a name. */
+const PAUSE_MS = 10;
 
 /** Whom a logout at the issuer concerns, by the app's names: the issuer knows people and sessions by its own. */
 export class SubjectIndex {
@@ -22,15 +27,34 @@ export class SubjectIndex {
     await Promise.all(keys.map((key) => (key === undefined ? undefined : this.#addTo(key, subject))));
   }
 
-  /** Looks again after it has added a name: somebody else may have written at the same time. */
+  /**
+   * Adds a name, alone as far as the storage's lock reaches: the fleet, or this process where the storage has none.
+   * One that is known is written again, so that it stays as long as the token does.
+   */
   async #addTo(key: string, subject: string): Promise<void> {
-    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const storage = this.#scope.storage();
+    if (storage === undefined) return;
+    const lease = await this.#acquire(storage, `${key}:lock`);
+    try {
       const known = await this.#read(key);
-      const isKnown = known.includes(subject);
-      if (isKnown && tries > 0) return;
-      const text = JSON.stringify(isKnown ? known : [...known, subject]);
-      const outcome = await this.#scope.storage()?.writeText(key, text, TTL_MS, { irreplaceable: true });
-      if (isKnown || outcome !== 'written') return;
+      const names = known.includes(subject) ? known : [...known, subject];
+      await storage.writeText(key, JSON.stringify(names), TTL_MS, { irreplaceable: true });
+    } finally {
+      await lease?.release().catch(() => undefined);
+    }
+  }
+
+  /** Waits for whoever else adds a name, no longer than a lease; undefined where none is granted. */
+  async #acquire(storage: GuardedStorage, key: string): Promise<Lease | undefined> {
+    const { clock } = this.#scope;
+    const { signal } = new AbortController();
+    const deadline = monotonicNow(clock) + LEASE_MS;
+    for (;;) {
+      const admission = await storage.acquire(key, { ttlMs: LEASE_MS, signal });
+      if (admission === 'down') return undefined;
+      if (admission !== 'held') return admission;
+      if (monotonicNow(clock) >= deadline) return undefined;
+      await sleep(clock, PAUSE_MS);
     }
   }
 
