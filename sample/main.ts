@@ -48,13 +48,13 @@ if (outcome === 'interrupted') process.exit(130);
 process.exitCode = outcome ? 0 : 1;
 
 /** Answers whether every claim held. */
-async function tell(stories: readonly Story[], told: World, visitors: Visitors): Promise<boolean> {
+async function tell(stories: readonly Story[], stage: World, visitors: Visitors): Promise<boolean> {
   console.log('A Nest app, the six services that it calls, and their authorization servers, in one process.');
   const claims = new Claims();
   for (const [index, story] of stories.entries()) {
-    told.forget();
+    stage.forget();
     console.log(`\n${index + 1}. ${story.title}`);
-    await story.tell({ world: told, visitors, claims });
+    await story.tell({ world: stage, visitors, claims });
   }
   return claims.conclude();
 }

@@ -18,8 +18,8 @@ export async function portFrom({ PORT = String(DEFAULT_PORT) }: NodeJS.ProcessEn
     const line = `Port ${port} is taken (${code}). Choose another one: PORT=${port + 1} npm start`;
     throw new Error(line, { cause: error });
   }
-  const { port: had } = probe.address() as AddressInfo;
+  const { port: free } = probe.address() as AddressInfo;
   probe.close();
   await once(probe, 'close');
-  return had;
+  return free;
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Place } from './places/place.js';
 import { type Fared, Visitors } from '../stories/visitors.js';
-import type { LogLine } from './worker/told.logger.js';
+import type { LogLine } from './worker/parent.logger.js';
 
 /** A process that does not end within this time is killed. */
 const END_MS = 10_000;
@@ -42,11 +42,11 @@ export class Member {
   }
 
   /** How often it has logged a line that starts so. */
-  said(start: string): number {
+  logged(start: string): number {
     return this.lines.filter(({ line }) => line.startsWith(start)).length;
   }
 
-  /** Without a chance to say or return anything. */
+  /** Without a chance to log or return anything. */
   async kill(): Promise<void> {
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');

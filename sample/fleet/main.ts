@@ -47,7 +47,7 @@ async function tell(): Promise<boolean> {
     console.log(`\n${index + 1}. ${story.title}`);
     await story.tell({ world, fleet, place, claims });
   }
-  console.log(`\n${STORIES.length + 1}. The fleet is told to end`);
+  console.log(`\n${STORIES.length + 1}. The fleet ends`);
   claims.exactly(PROCESSES, await fleet.end(), 'processes that ended by themselves: nothing kept them alive');
   return claims.conclude();
 }

@@ -39,7 +39,7 @@ export class Exporters {
     const metrics = await this.metrics();
     return metrics.flatMap(({ descriptor, dataPoints }) =>
       dataPoints.map(({ attributes, value }) => {
-        const shown = Object.entries(attributes).map(([name, said]) => `${name}=${String(said)}`);
+        const shown = Object.entries(attributes).map(([name, attribute]) => `${name}=${String(attribute)}`);
         return `${descriptor.name.padEnd(37)} ${valueOf(value).padStart(10)}  ${shown.join(' ')}`;
       }),
     );
@@ -69,7 +69,7 @@ function valueOf(value: unknown): string {
 function lineOf(span: ReadableSpan, depth: number): string {
   const ms = Math.round(span.duration[0] * 1000 + span.duration[1] / 1e6);
   const { attributes, links } = span;
-  const said = [
+  const shown = [
     'forge_auth.cause',
     'forge_auth.outcome',
     'http.response.status_code',
@@ -79,5 +79,5 @@ function lineOf(span: ReadableSpan, depth: number): string {
     .filter((name) => attributes[name] !== undefined)
     .map((name) => `${name}=${String(attributes[name])}`);
   const linked = links.map(({ context: { spanId } }) => `→ ${spanId.slice(0, 6)}`);
-  return `${'  '.repeat(depth)}${span.spanContext().spanId.slice(0, 6)} ${span.name} ${ms} ms  ${[...said, ...linked].join(' ')}`;
+  return `${'  '.repeat(depth)}${span.spanContext().spanId.slice(0, 6)} ${span.name} ${ms} ms  ${[...shown, ...linked].join(' ')}`;
 }

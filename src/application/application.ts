@@ -6,7 +6,7 @@ import { Activity } from './activity.js';
 import { describeService } from './describe-service.js';
 import type { ForgeAuthState } from './state.js';
 import type { Telemetry } from './telemetry.js';
-import { type ServiceSurroundings, ServiceRuntime } from './service-runtime.js';
+import { type ServiceHost, ServiceRuntime } from './service-runtime.js';
 import { drain } from './drain.js';
 import { warnOfRivals } from './rival-services.js';
 import type { Host } from './host.js';
@@ -39,7 +39,7 @@ export class ForgeAuthApplication {
   readonly #detach: (() => void)[] = [];
   readonly #runtime: Runtime;
   readonly #entries = new Map<string, ServiceRuntime>();
-  readonly #around: ServiceSurroundings;
+  readonly #serviceHost: ServiceHost;
   readonly #storages: GuardedStorage[] = [];
   #given: ForgeAuthOptions | undefined;
   #root: ForgeAuthOptions = ownOptions({});
@@ -50,7 +50,7 @@ export class ForgeAuthApplication {
   constructor(host: Host) {
     this.#host = host;
     this.#runtime = this.#createRuntime();
-    this.#around = this.#createSurroundings();
+    this.#serviceHost = this.#createServiceHost();
     this.observer.watch(this.#activity);
   }
 
@@ -165,7 +165,7 @@ export class ForgeAuthApplication {
   #entry(name: string): ServiceRuntime {
     const known = this.#entries.get(name);
     if (known !== undefined) return known;
-    const entry = new ServiceRuntime(name, this.#around);
+    const entry = new ServiceRuntime(name, this.#serviceHost);
     this.#entries.set(name, entry);
     return entry;
   }
@@ -188,7 +188,7 @@ export class ForgeAuthApplication {
     };
   }
 
-  #createSurroundings(): ServiceSurroundings {
+  #createServiceHost(): ServiceHost {
     const rootOptions = (): ForgeAuthOptions => this.rootOptions;
     const storage = (): GuardedStorage | undefined => this.#storage;
     return {

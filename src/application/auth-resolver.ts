@@ -4,7 +4,7 @@ import { createPathExclusion, type PathExclusion } from '../auth/path-exclusion.
 import { PLACEMENT_RULES, TokenAuth, type TokenAuthPlacement } from '../auth/token.authenticator.js';
 import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../option-check/option-check.js';
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
-import type { ServiceContext } from './host.js';
+import type { ResolverScope } from './host.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
 import { ownOptions } from '../option-check/own-options.js';
 
@@ -23,7 +23,7 @@ export interface ResolvedAuth {
  */
 export async function resolveAuth(
   options: ForgeServiceOptions,
-  context: ServiceContext,
+  context: ResolverScope,
   place: OptionPlace,
 ): Promise<ResolvedAuth> {
   const { auth } = options;
@@ -88,7 +88,7 @@ export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | 
   return (path) => own(path) || more(path);
 }
 
-function memberOf(given: AuthMember, context: ServiceContext, place: OptionPlace): Authenticator {
+function memberOf(given: AuthMember, context: ResolverScope, place: OptionPlace): Authenticator {
   if (isAuthenticator(given)) return given;
   const { refuse } = place;
   const cure = cureOfAuth(given);

@@ -29,10 +29,7 @@ export interface ApplicationScope {
 }
 
 /** Parts of the application that resolving a service's options needs. */
-export interface ServiceContext extends Pick<
-  Runtime,
-  'clock' | 'logger' | 'observer' | 'revealCauses' | 'instantiate'
-> {
+export interface ResolverScope extends Pick<Runtime, 'clock' | 'logger' | 'observer' | 'revealCauses' | 'instantiate'> {
   /** The manager that token options stand for; the first set of a service is the one that is injected. */
   managerFor(options: TokenAuthOptions): TokenManager;
 }

@@ -11,7 +11,7 @@ import { type OptionPlace, warningsOf } from '../option-check/option-check.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
 import { SERVICE_DEFAULTS } from '../options/defaults.js';
 import { resolveHooks } from '../options/hook-options.js';
-import type { ServiceContext } from './host.js';
+import type { ResolverScope } from './host.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions } from '../options/options.js';
 import { axiosConfigOf, withDefaults } from '../options/service-defaults.js';
 import { checkDefaults, checkService } from '../options/service-rules.js';
@@ -28,7 +28,7 @@ import { noteSecret } from '../redaction/known-secrets.js';
 export async function resolveService(
   given: ForgeServiceOptions,
   defaults: ForgeServiceDefaults,
-  context: ServiceContext,
+  context: ResolverScope,
 ): Promise<ResolvedService> {
   const { name } = given;
   try {
@@ -51,7 +51,7 @@ function refusal(name: string, problem: string): ConfigurationError {
 
 async function resolve(
   options: ForgeServiceOptions,
-  context: ServiceContext,
+  context: ResolverScope,
   place: OptionPlace,
 ): Promise<ResolvedService> {
   const { name, baseUrl } = options;

@@ -24,8 +24,8 @@ import type { TokenSource } from '../token/token-source.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** Parts of its application that a service uses. */
-export interface ServiceSurroundings extends ApplicationScope {
+/** Parts that an application gives each of its services. */
+export interface ServiceHost extends ApplicationScope {
   /** The storage that an option stands for. */
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
   /** Returns what a test has put in the place of a service's manager, if anything. */
@@ -49,7 +49,7 @@ export class ServiceRuntime implements ServiceHandle {
   readonly tokenProvider: ServiceTokenProvider;
   /** The manager of the service's own; one without token options throws when it is used. */
   readonly #ownTokens: TokenManager;
-  readonly #around: ServiceSurroundings;
+  readonly #application: ServiceHost;
   /** As they were declared. */
   #given: ForgeServiceOptions | undefined;
   #options: ForgeServiceOptions | undefined;
@@ -66,9 +66,9 @@ export class ServiceRuntime implements ServiceHandle {
   /** Managers of further token options: members of a composite. */
   readonly #furtherManagers: TokenManager[] = [];
 
-  constructor(name: string, around: ServiceSurroundings) {
+  constructor(name: string, application: ServiceHost) {
     this.name = name;
-    this.#around = around;
+    this.#application = application;
     this.#ownTokens = TokenManager.deferred((events) => this.#openTokens(events));
     this.client = new ForgeHttpClient(this);
     this.tokenProvider = new ServiceTokenProvider(name, () => this.#openProvider());
@@ -123,7 +123,7 @@ export class ServiceRuntime implements ServiceHandle {
   get hasTokens(): boolean {
     if (this.core !== undefined) return this.#hasTokens;
     return (
-      this.#options === undefined || hasTokenOptions(this.#options.auth ?? this.#around.rootOptions.defaults?.auth)
+      this.#options === undefined || hasTokenOptions(this.#options.auth ?? this.#application.rootOptions.defaults?.auth)
     );
   }
 
@@ -156,7 +156,7 @@ export class ServiceRuntime implements ServiceHandle {
   }
 
   release(): Promise<void> {
-    return this.#around.release();
+    return this.#application.release();
   }
 
   async close(): Promise<void> {
@@ -182,13 +182,13 @@ export class ServiceRuntime implements ServiceHandle {
 
   async #resolve(): Promise<ResolvedService> {
     const { name } = this;
-    const { runtime, rootOptions } = this.#around;
+    const { runtime, rootOptions } = this.#application;
     const options = this.#declaredOptions();
-    this.#override = this.#around.overridingTokens(name, this.manager);
+    this.#override = this.#application.overridingTokens(name, this.manager);
     const storage = options.storage ?? rootOptions.defaults?.storage;
     this.#lock = options.lock;
     if (storage !== undefined) {
-      const kept = await this.#around.storageOf(storage, `Service "${name}"`);
+      const kept = await this.#application.storageOf(storage, `Service "${name}"`);
       this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
     return resolveService(options, ownOptions(rootOptions.defaults), {
@@ -200,7 +200,7 @@ export class ServiceRuntime implements ServiceHandle {
 
   #declaredOptions(): ForgeServiceOptions {
     if (this.#options !== undefined) return this.#options;
-    const known = this.#around.names().map((other) => `"${other}"`);
+    const known = this.#application.names().map((other) => `"${other}"`);
     throw new ConfigurationError(
       `No service is named "${this.name}". ${known.length === 0 ? 'None is registered.' : `Registered: ${known.join(', ')}.`}`,
       { serviceName: this.name },
@@ -225,7 +225,7 @@ export class ServiceRuntime implements ServiceHandle {
 
   /** Where its tokens are kept, and locked, if not as the application's others are. */
   #ownStorage(): GuardedStorage | undefined {
-    if (this.#lock !== undefined) this.#storage ??= this.#around.guardDefault(this.#lock);
+    if (this.#lock !== undefined) this.#storage ??= this.#application.guardDefault(this.#lock);
     return this.#storage;
   }
 
@@ -249,7 +249,14 @@ export class ServiceRuntime implements ServiceHandle {
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
     try {
       if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
-      return await createTokenSource(this.name, auth, this.#around, () => this.#ownStorage(), events, this.baseUrl);
+      return await createTokenSource(
+        this.name,
+        auth,
+        this.#application,
+        () => this.#ownStorage(),
+        events,
+        this.baseUrl,
+      );
     } catch (error) {
       throw withServiceName(error, this.name);
     }
@@ -271,13 +278,13 @@ export class ServiceRuntime implements ServiceHandle {
 
   async #sharedSource(other: string): Promise<TokenSource> {
     const seen = [this.name];
-    for (let next: string | undefined = other; next !== undefined; next = this.#around.find(next)?.sharesWith) {
+    for (let next: string | undefined = other; next !== undefined; next = this.#application.find(next)?.sharesWith) {
       if (seen.includes(next)) throw this.#refuseSharing(`names a circle: ${[...seen, next].join(' → ')}`);
       seen.push(next);
     }
-    const sharing = this.#around.find(other);
+    const sharing = this.#application.find(other);
     if (sharing?.options !== undefined) return sharing.source();
-    const known = this.#around.names().filter((candidate) => candidate !== this.name);
+    const known = this.#application.names().filter((candidate) => candidate !== this.name);
     throw this.#refuseSharing(`names service "${other}", which is not there. Registered: ${known.join(', ')}`);
   }
 

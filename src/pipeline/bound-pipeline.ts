@@ -6,7 +6,7 @@ import { TokenSlot } from '../token/slot/token-slot.js';
 import type { Replacement } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { PipelineStep, ProviderStep } from './pipeline-step.js';
-import { type FlightSurroundings, flightDeadlines, StepFlight } from './step-flight.js';
+import { flightDeadlines, type PipelineScope, StepFlight } from './step-flight.js';
 import type { StepGraph } from './step-graph.js';
 import { StepHistory } from './step-history.js';
 import { StepKeys } from './step-keys.js';
@@ -24,7 +24,7 @@ export class BoundPipeline {
   readonly #steps: ReadonlyMap<string, PipelineStep>;
   readonly #scope: ServiceScope;
   readonly #slots = new Map<string, TokenSlot>();
-  readonly #flights: FlightSurroundings;
+  readonly #flights: PipelineScope;
   readonly #errors = new Map<string, unknown>();
   readonly #listeners: SlotEvents[] = [];
   readonly #history: StepHistory;
@@ -44,7 +44,7 @@ export class BoundPipeline {
     this.#scope = scope;
     this.#history = new StepHistory(graph);
     this.#keys = new StepKeys(graph, this.#steps, scope.keyPrefix, scope.keyName);
-    this.#flights = this.#createSurroundings();
+    this.#flights = this.#pipelineScope();
     const { settings } = scope;
     const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
     for (const step of steps)
@@ -169,20 +169,15 @@ export class BoundPipeline {
     return this.#slot(name).current?.token.fingerprint === token.fingerprint;
   }
 
-  #createSurroundings(): FlightSurroundings {
-    const { clock, logger, revealCauses, serviceName, settings } = this.#scope;
+  #pipelineScope(): PipelineScope {
     return {
+      ...this.#scope,
       graph: this.graph,
-      clock,
-      logger,
-      revealCauses,
-      serviceName,
-      deadlineMs: settings.deadlineMs,
-      owner: (step) => this.#owner(step),
+      history: this.#history,
+      ownerOf: (step) => this.#owner(step),
       slot: (step) => this.#slot(step),
       get: (step, signal) => this.#get(step, signal),
       invalidate: (steps) => this.#invalidate(steps),
-      history: this.#history,
     };
   }
 

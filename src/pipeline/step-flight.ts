@@ -1,8 +1,8 @@
-import { type Clock, withDeadline } from '../clock.js';
-import type { ForgeLogger } from '../logger.js';
+import { withDeadline } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
 import { linkSignals } from '../http/signals.js';
 import { ownCause } from '../redaction/own-cause.js';
+import type { ServiceScope } from '../token/runtime.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import { tokenFailure } from '../token/token-failure.js';
@@ -15,22 +15,16 @@ import type { StepGraph } from './step-graph.js';
 import type { StepHistory } from './step-history.js';
 
 /** Parts that the flights of a pipeline's steps have in common. */
-export interface FlightSurroundings {
+export interface PipelineScope extends ServiceScope {
   readonly graph: StepGraph;
-  readonly clock: Clock;
-  readonly logger: ForgeLogger;
-  readonly revealCauses: boolean;
-  readonly serviceName: string | undefined;
-  /** Longest time that one fetch may take, where the step does not say. */
-  readonly deadlineMs: number;
+  readonly history: StepHistory;
   /** For messages: `"orders", step "app_token"`. */
-  owner(step: string): string;
+  ownerOf(step: string): string;
   slot(step: string): TokenSlot;
   /** A valid token of a step. */
   get(step: string, signal: AbortSignal): Promise<Token>;
   /** Forgets the tokens of steps that are in use here. */
   invalidate(steps: readonly string[]): Promise<void>;
-  readonly history: StepHistory;
 }
 
 /** Replacements of one refused token: by what another process obtained, then by force. */
@@ -42,7 +36,7 @@ const MAX_REPLACEMENTS = 2;
  */
 export class StepFlight {
   readonly #step: PipelineStep;
-  readonly #around: FlightSurroundings;
+  readonly #scope: PipelineScope;
   readonly #signal: AbortSignal;
   readonly #since: number;
   readonly #wanted: Set<string>;
@@ -51,12 +45,12 @@ export class StepFlight {
   #context: StepContext;
   #fetchFailed = false;
 
-  constructor(step: PipelineStep, around: FlightSurroundings, signal: AbortSignal) {
+  constructor(step: PipelineStep, scope: PipelineScope, signal: AbortSignal) {
     this.#step = step;
-    this.#around = around;
+    this.#scope = scope;
     this.#signal = signal;
-    this.#since = around.history.fetches;
-    this.#wanted = new Set(around.graph.parents(step.name));
+    this.#since = scope.history.fetches;
+    this.#wanted = new Set(scope.graph.parents(step.name));
     this.#context = this.#contextOf(new Map(), signal);
   }
 
@@ -73,12 +67,12 @@ export class StepFlight {
   async #run(previous: Token | undefined, claim: ClaimRefreshToken, report: FlightReport): Promise<Token> {
     const { name } = this.#step;
     for (;;) {
-      const lineage = this.#around.history.lineage(name);
+      const lineage = this.#scope.history.lineage(name);
       const tokens = await this.#tokens();
       try {
         const token = await this.#fetch(tokens, previous, claim, report);
-        for (const [parent, used] of tokens) this.#around.slot(parent).recordOutcome(used, true);
-        if (lineage === this.#around.history.lineage(name)) return token;
+        for (const [parent, used] of tokens) this.#scope.slot(parent).recordOutcome(used, true);
+        if (lineage === this.#scope.history.lineage(name)) return token;
       } catch (error) {
         if (error instanceof TokenWanted) {
           this.#wanted.add(error.step);
@@ -94,7 +88,7 @@ export class StepFlight {
   async #tokens(): Promise<ReadonlyMap<string, Token>> {
     const entries = [...this.#wanted].map(async (name): Promise<[string, Token]> => [
       name,
-      await this.#around.get(name, this.#signal),
+      await this.#scope.get(name, this.#signal),
     ]);
     return new Map(await Promise.all(entries));
   }
@@ -106,9 +100,9 @@ export class StepFlight {
     claim: ClaimRefreshToken,
     report: FlightReport,
   ): Promise<Token> {
-    const { clock, serviceName } = this.#around;
-    const { name, deadlineMs = this.#around.deadlineMs } = this.#step;
-    const owner = this.#around.owner(name);
+    const { clock, serviceName } = this.#scope;
+    const { name, deadlineMs = this.#scope.settings.deadlineMs } = this.#step;
+    const owner = this.#scope.ownerOf(name);
     const link = linkSignals(this.#signal);
     const late = (): AuthenticationError =>
       new AuthenticationError(`Token request for ${owner} did not end within ${deadlineMs} ms.`, {
@@ -150,17 +144,17 @@ export class StepFlight {
 
   #isSuspect(parent: string, token: Token): boolean {
     return (
-      !this.#around.history.isNew(parent, token, this.#since) && (this.#replaced.get(parent) ?? 0) < MAX_REPLACEMENTS
+      !this.#scope.history.isNew(parent, token, this.#since) && (this.#replaced.get(parent) ?? 0) < MAX_REPLACEMENTS
     );
   }
 
   /** A refused parent takes its other descendants with it, unless it was replaced meanwhile, and they were taken then. */
   async #replace(parent: string, token: Token): Promise<boolean> {
-    const { graph } = this.#around;
-    const slot = this.#around.slot(parent);
+    const { graph } = this.#scope;
+    const slot = this.#scope.slot(parent);
     const times = this.#replaced.get(parent) ?? 0;
     if (slot.current?.token.fingerprint === token.fingerprint)
-      await this.#around.invalidate(graph.descendants(parent).filter((other) => other !== this.#step.name));
+      await this.#scope.invalidate(graph.descendants(parent).filter((other) => other !== this.#step.name));
     // What another process obtained instead was refused, too: now it is fetched.
     const newer = times === 0 ? await slot.replace(token, this.#signal) : await slot.forceRefresh(this.#signal);
     this.#replaced.set(parent, times + 1);
@@ -171,15 +165,15 @@ export class StepFlight {
     try {
       await this.#step.onFetchError?.(failure, this.#context);
     } catch (error) {
-      const owner = this.#around.owner(this.#step.name);
-      const { summary, frames } = ownCause(error, { reveal: this.#around.revealCauses });
-      this.#around.logger.warn(`onFetchError of ${owner} failed: ${summary}.${frames}`);
+      const owner = this.#scope.ownerOf(this.#step.name);
+      const { summary, frames } = ownCause(error, { reveal: this.#scope.revealCauses });
+      this.#scope.logger.warn(`onFetchError of ${owner} failed: ${summary}.${frames}`);
     }
   }
 
   #contextOf(tokens: ReadonlyMap<string, Token>, signal: AbortSignal): StepContext {
     const { name } = this.#step;
-    return new StepContext(name, tokens, this.#around.graph.ancestors(name), signal, this.#around.clock);
+    return new StepContext(name, tokens, this.#scope.graph.ancestors(name), signal, this.#scope.clock);
   }
 }
 

@@ -53,7 +53,7 @@ export interface TokenProvider {
   /** Gets a new token. The context is always given by a TokenManager. */
   fetchToken(context?: TokenRequestContext): Promise<Token>;
   /**
-   * Redeems `current.refreshToken`. Called only where there is one. A refusal falls back to `fetchToken`; an answer
+   * Sends `current.refreshToken`. Called only where there is one. A refusal falls back to `fetchToken`; an answer
    * without a refresh token keeps the old one.
    */
   refreshToken?(current: Token, context?: TokenRequestContext): Promise<Token>;

@@ -16,7 +16,7 @@ export const killedHolder: FleetStory = {
     const { served } = await fleet.allAtOnce(100, '/orders/7');
 
     claims.exactly(1, (await lost).failed, 'caller lost with the process');
-    claims.exactly(300, served, 'callers of the others served, as soon as the lease of the dead one had run out');
+    claims.exactly(300, served, 'callers of the others served, as soon as the lease of the dead one ran out');
     claims.exactly(2, world.issuer.tokenRequests('orders'), 'token requests: that of the dead one, and one more');
 
     world.forget();

@@ -9,7 +9,7 @@ export const storeOutage: FleetStory = {
   title: 'The place where the tokens are kept goes down, and comes back empty',
   async tell(scene) {
     const { outage } = scene.place;
-    if (outage === undefined) return void console.log('   Not told: this Redis is not ours to stop.');
+    if (outage === undefined) return void console.log('   Left out: this Redis is not ours to stop.');
     await outage.begin();
     await whileDown(scene);
     await outage.end();
@@ -30,15 +30,15 @@ async function whileDown({ world, fleet, claims }: FleetScene): Promise<void> {
 }
 
 async function onceBack({ world, fleet, claims }: FleetScene): Promise<void> {
-  const said = (line: string): number => fleet.members.filter((member) => member.said(line) === 1).length;
+  const logged = (line: string): number => fleet.members.filter((member) => member.logged(line) === 1).length;
   const end = Date.now() + PATIENCE_MS;
   let failures = 0;
-  while (said(BACK) < fleet.members.length && Date.now() < end) {
+  while (logged(BACK) < fleet.members.length && Date.now() < end) {
     failures += (await fleet.keepCalling(2, 200, '/orders/7')).failed;
   }
   claims.exactly(0, failures, 'callers who saw a failure until every process had found it again');
-  claims.exactly(4, said(GONE), 'processes that said once that it is down');
-  claims.exactly(4, said(BACK), 'processes that said once that it is back');
+  claims.exactly(4, logged(GONE), 'processes that logged once that it is down');
+  claims.exactly(4, logged(BACK), 'processes that logged once that it is back');
 
   await world.revokeAll(world.orders);
   world.forget();

@@ -4,10 +4,10 @@ import type { Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { KEEP_ALIVE_MS } from '../../upstream/server.js';
 import { fleetModule } from './fleet.module.js';
-import { ToldLogger } from './told.logger.js';
+import { ParentLogger } from './parent.logger.js';
 
 const app = await NestFactory.create(fleetModule(process.env), {
-  logger: new ToldLogger(),
+  logger: new ParentLogger(),
   forceCloseConnections: true,
 });
 (app.getHttpServer() as Server).keepAliveTimeout = KEEP_ALIVE_MS;

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.js';
-import type { ForgeLogger } from '../../logger.js';
+import type { Runtime } from '../../token/runtime.js';
 import { ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
@@ -60,11 +60,8 @@ export interface HookList {
 }
 
 /** Details of the service that its hooks need. */
-export interface HookOwner {
+export interface HookOwner extends Pick<Runtime, 'clock' | 'logger' | 'revealCauses'> {
   readonly serviceName: string;
-  readonly logger: ForgeLogger;
-  readonly clock: Clock;
-  readonly revealCauses: boolean;
 }
 
 /** Runs a service's hooks. A failure is logged; only a {@link ForgeAuthError} that a hook throws fails the call. */

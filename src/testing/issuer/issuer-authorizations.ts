@@ -44,7 +44,7 @@ export class IssuerAuthorizations {
     return { status: 302, headers: { location: location.href } };
   }
 
-  /** Redeems a code, once. @see [RFC 7636 §4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6) */
+  /** Exchanges a code for a token, once. @see [RFC 7636 §4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6) */
   exchangeCode(form: IssuerRequest['form']): Authorization | undefined {
     const code = form['code'] ?? '';
     const found = this.#codes.get(code);
@@ -83,7 +83,7 @@ export class IssuerAuthorizations {
     }
   }
 
-  /** Redeems a device code, or answers why not yet. @see [RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5) */
+  /** Exchanges a device code for a token, or returns why not yet. @see [RFC 8628 §3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5) */
   exchangeDeviceCode(deviceCode: string): Authorization | string {
     const device = this.#devices.get(deviceCode);
     if (device === undefined) return 'expired_token';

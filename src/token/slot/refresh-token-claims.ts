@@ -13,7 +13,7 @@ export interface RefreshTokenClaim {
 export type ClaimRefreshToken = () => Promise<RefreshTokenClaim | undefined>;
 
 /** Facts that a claim is decided on. */
-export interface ClaimContext {
+export interface ClaimFacts {
   /** The newest token known, here or in storage. */
   readonly known: StoredToken | undefined;
   /** Token in storage. */
@@ -43,7 +43,7 @@ export class RefreshTokenClaims {
   }
 
   /** The token whose refresh token may be sent. */
-  candidate({ known, stored, lease }: ClaimContext): Token | undefined {
+  candidate({ known, stored, lease }: ClaimFacts): Token | undefined {
     if (known?.token.refreshToken === undefined) return known?.token;
     const { refreshToken } = known.token;
     const expiry = refreshExpiryOf(known.token, known.obtainedAt);
@@ -57,7 +57,7 @@ export class RefreshTokenClaims {
   }
 
   /** Written down before it is sent, for the others: this process may not live to tell. */
-  async claim({ known, lease }: ClaimContext): Promise<RefreshTokenClaim | undefined> {
+  async claim({ known, lease }: ClaimFacts): Promise<RefreshTokenClaim | undefined> {
     const refreshToken = known?.token.refreshToken;
     if (known === undefined || (this.#rerunnable && refreshToken === this.#spent)) return undefined;
     const note = async (claimed: boolean): Promise<boolean> => {
@@ -76,7 +76,7 @@ export class RefreshTokenClaims {
   }
 
   /** The issuer refused it, and no grant takes its place: it is not sent again, here or elsewhere. */
-  async refused({ known, lease }: ClaimContext): Promise<void> {
+  async refused({ known, lease }: ClaimFacts): Promise<void> {
     if (known === undefined) return;
     this.#refused = known.token.refreshToken;
     const newest = (await this.writtenSince({ known, lease })) ?? known;
@@ -88,7 +88,7 @@ export class RefreshTokenClaims {
   }
 
   /** Finds what others have written since the token was taken up; the note of its own claim is none of it. */
-  async writtenSince({ known, lease }: Pick<ClaimContext, 'known' | 'lease'>): Promise<StoredToken | undefined> {
+  async writtenSince({ known, lease }: Pick<ClaimFacts, 'known' | 'lease'>): Promise<StoredToken | undefined> {
     const noted = this.#store.shared ? (lease?.generation ?? 0) : 0;
     const stored = await this.#store.read();
     return stored !== undefined && stored.generation > Math.max(known?.generation ?? 0, noted) ? stored : undefined;

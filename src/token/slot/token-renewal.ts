@@ -5,7 +5,7 @@ import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.j
 import type { FlightReport } from './slot-observer.js';
 import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
-import { type ClaimRefreshToken, type ClaimContext, RefreshTokenClaims } from './refresh-token-claims.js';
+import { type ClaimRefreshToken, type ClaimFacts, RefreshTokenClaims } from './refresh-token-claims.js';
 import { tokenFailure } from '../token-failure.js';
 import type { StoredToken, TokenStore } from './token-store.js';
 import type { TokenWork } from './token-work.js';
@@ -187,12 +187,12 @@ export class TokenRenewal {
   }
 
   /** A token that has some time left: of one that is about to run out the next one is asked for, while the flight lasts. */
-  async #obtain(claimContext: ClaimContext, { signal, report }: RenewalRequest): Promise<Token> {
+  async #obtain(claimFacts: ClaimFacts, { signal, report }: RenewalRequest): Promise<Token> {
     const { clock } = this.#scope;
-    const known = claimContext.known?.token;
-    const candidate = this.#claims.candidate(claimContext);
+    const known = claimFacts.known?.token;
+    const candidate = this.#claims.candidate(claimFacts);
     let askedAt = clock.now();
-    let token = notShortened(await this.#ask(candidate, claimContext, signal, report), known);
+    let token = notShortened(await this.#ask(candidate, claimFacts, signal, report), known);
     // What a refresh token was spent for is taken as it is.
     const { rerunnable = true, ttlMs = Number.POSITIVE_INFINITY } = this.#work;
     const mayAskAgain = rerunnable && token.refreshToken === undefined && ttlMs >= SHORTEST_LIFE_MS;
@@ -200,11 +200,11 @@ export class TokenRenewal {
     for (let asked = 1; asked < mostAsked && isAboutToExpire(token, askedAt); asked += 1) {
       await sleep(clock, ASK_AGAIN_MS, signal);
       askedAt = clock.now();
-      token = notShortened(await this.#ask(undefined, claimContext, signal, report), known);
+      token = notShortened(await this.#ask(undefined, claimFacts, signal, report), known);
     }
     if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
       throw new AuthenticationError(
-        `Token request for ${this.#scope.owner} failed: the token had expired when it arrived. Check the clocks.`,
+        `Token request for ${this.#scope.owner} failed: the token was expired when it arrived. Check the clocks.`,
         {
           code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
           transient: true,
@@ -217,16 +217,16 @@ export class TokenRenewal {
 
   async #ask(
     previous: Token | undefined,
-    claimContext: ClaimContext,
+    claimFacts: ClaimFacts,
     signal: AbortSignal,
     report: FlightReport,
   ): Promise<Token> {
     try {
-      const claim: ClaimRefreshToken = () => this.#claims.claim(claimContext);
+      const claim: ClaimRefreshToken = () => this.#claims.claim(claimFacts);
       const token = await this.#work.obtain(previous, signal, claim, report);
       if (token instanceof Token) return token;
     } catch (error) {
-      if (error instanceof TokenRefreshError) await this.#claims.refused(claimContext);
+      if (error instanceof TokenRefreshError) await this.#claims.refused(claimFacts);
       throw error;
     }
     throw new AuthenticationError(

@@ -154,7 +154,7 @@ export class TokenStore {
     return storage?.locksFleet === true ? storage.readText(key ?? (await this.#noteKey(storage))) : undefined;
   }
 
-  /** Writes a note of the fleet's, unless its key cannot be made: whoever asks next is told why. */
+  /** Writes a note of the fleet's, unless its key cannot be made: the next request fails with the reason. */
   async writeNote(text: string, ttlMs: number, key?: string): Promise<void> {
     const storage = this.#storage();
     if (storage?.locksFleet !== true) return;

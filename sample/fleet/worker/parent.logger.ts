@@ -6,21 +6,21 @@ export interface LogLine {
   readonly line: string;
 }
 
-/** Tells the parent process, which counts some lines and prints others. */
-export class ToldLogger implements LoggerService {
+/** Sends each line to the parent process, which counts some lines and prints others. */
+export class ParentLogger implements LoggerService {
   log(message: unknown): void {
-    tell({ level: 'log', line: String(message) });
+    send({ level: 'log', line: String(message) });
   }
 
   warn(message: unknown): void {
-    tell({ level: 'warn', line: String(message) });
+    send({ level: 'warn', line: String(message) });
   }
 
   error(message: unknown): void {
-    tell({ level: 'error', line: String(message) });
+    send({ level: 'error', line: String(message) });
   }
 }
 
-function tell(logged: LogLine): void {
+function send(logged: LogLine): void {
   if (process.connected) process.send?.({ logged });
 }
