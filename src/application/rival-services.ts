@@ -10,7 +10,6 @@ interface NamedSources {
 
 interface Rival {
   readonly service: string;
-  readonly source: TokenSource;
   readonly origin: TokenOrigin;
 }
 
@@ -29,30 +28,45 @@ export async function warnOfRivals(services: readonly NamedSources[], logger: Fo
 
 /** The services of each group that asks for one token. */
 async function rivalsAmong(services: readonly NamedSources[]): Promise<readonly (readonly string[])[]> {
-  const groups: Rival[][] = [];
+  const groups = new Groups();
+  const seen = new Set<TokenSource>();
   for (const { name, sources } of services) {
     for (const source of sources) {
       const { origin } = source;
-      if (origin === undefined || origin.definition instanceof StaticTokenProvider) continue;
-      if (groups.flat().some((known) => known.source === source)) continue;
-      const rival = { service: name, source, origin };
-      const group = await groupOf(rival, groups);
-      if (group === undefined) groups.push([rival]);
-      else group.push(rival);
+      if (origin === undefined || origin.definition instanceof StaticTokenProvider || seen.has(source)) continue;
+      seen.add(source);
+      await groups.add({ service: name, origin });
     }
   }
-  return groups.map((group) => [...new Set(group.map(({ service }) => service))]).filter(({ length }) => length > 1);
+  return groups.all
+    .map((group) => [...new Set(group.map(({ service }) => service))])
+    .filter(({ length }) => length > 1);
+}
+
+/** Rivals by what they have in common. An application may have thousands of services: only likely ones are compared. */
+class Groups {
+  readonly all: Rival[][] = [];
+  readonly #byDefinition = new Map<unknown, Rival[]>();
+  /** Those of one endpoint and client. */
+  readonly #byEndpoint = new Map<string, Rival[][]>();
+
+  async add(rival: Rival): Promise<void> {
+    const { definition, endpoint } = rival.origin;
+    const atEndpoint = endpoint === undefined ? [] : (this.#byEndpoint.get(endpoint) ?? []);
+    const group = this.#byDefinition.get(definition) ?? (await groupOf(rival, atEndpoint)) ?? [];
+    if (group.push(rival) === 1) this.all.push(group);
+    this.#byDefinition.set(definition, group);
+    if (endpoint !== undefined && !atEndpoint.includes(group)) this.#byEndpoint.set(endpoint, [...atEndpoint, group]);
+  }
 }
 
 async function groupOf({ origin }: Rival, groups: readonly Rival[][]): Promise<Rival[] | undefined> {
-  for (const group of groups) for (const known of group) if (await isSame(origin, known.origin)) return group;
+  for (const group of groups) for (const known of group) if (await hasSameIdentity(origin, known.origin)) return group;
   return undefined;
 }
 
 /** Secrets are read for a comparison only where endpoint and client are the same. */
-async function isSame(a: TokenOrigin, b: TokenOrigin): Promise<boolean> {
-  if (a.definition === b.definition) return true;
-  if (a.endpoint === undefined || a.endpoint !== b.endpoint) return false;
+async function hasSameIdentity(a: TokenOrigin, b: TokenOrigin): Promise<boolean> {
   const [identity, other] = await Promise.all([a.identity(), b.identity()]).catch(() => []);
   return identity !== undefined && identity === other;
 }
