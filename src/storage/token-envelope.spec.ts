@@ -42,6 +42,12 @@ describe('an envelope', () => {
     );
   });
 
+  it('may hold any number of lists and objects beside one another', () => {
+    const many = Array.from({ length: 500 }, () => [{}]);
+    const envelope = { ...good, token: { ...good.token, extra: { many } } };
+    expect(decodeEnvelope(encodeEnvelope(envelope))).toEqual(envelope);
+  });
+
   it('is what it was when it was written first: another form would orphan the tokens that are stored', () => {
     const written =
       '{"v":1,"token":{"accessToken":"a","tokenType":"Bearer","expiresAt":9,"refreshToken":"r"},"obtainedAt":1,"generation":2,"rejected":true}';
