@@ -77,7 +77,7 @@ export class Lazy<T, Args extends unknown[] = []> {
   }
 }
 
-/** How something is opened later, given in place of the options of its class. */
+/** Opening that comes later, given in place of the options of its class. */
 export class Deferred<How> {
   readonly how: How;
 

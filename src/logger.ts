@@ -1,5 +1,5 @@
 /**
- * Where this package's few log lines go. Nest's `Logger` fits as it is.
+ * Logger that this package's few log lines go to. Nest's `Logger` fits as it is.
  *
  * A line never holds a token, a secret, a body or a query string. It is a text but for `logging.asObject`, which makes
  * an object of it that reads as one.

@@ -1,6 +1,6 @@
 import type { ForgeAuthErrorCode } from './errors.js';
 
-/** Why a token was asked for. */
+/** Reason for which a token was asked for. */
 export type TokenRequestCause = 'missing' | 'expired' | 'window' | 'rejection' | 'forced';
 
 /**

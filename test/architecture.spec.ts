@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { findBreaches, readSourceFiles } from './support/architecture.js';
+import { exportedComments, findBreaches, readSourceFiles } from './support/architecture.js';
 
 const root = new URL('../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Record<
   'dependencies' | 'peerDependencies',
   Record<string, string>
 >;
+
+/** Words that a comment does not begin with: what something is, or does, is said outright. */
+const QUESTIONS = /^(?:What|Who|Whom|Whose|Whether|How|Where|When|Which|Why)\b/;
 
 /** Where time does not come from `Clock`, and why. */
 const TIME_OF_THEIR_OWN: Readonly<Record<string, string>> = {
@@ -42,6 +45,15 @@ describe('architecture', () => {
           .map((line) => `${path}: ${line.trim()}`),
       );
     expect(takers).toEqual([]);
+  });
+
+  it('documents each exported declaration, beginning with a verb or a noun', () => {
+    const faults = files
+      .filter(({ path }) => path !== 'index.ts')
+      .flatMap((file) => exportedComments(file).map((exported) => ({ ...exported, path: file.path })))
+      .filter(({ comment }) => comment === undefined || QUESTIONS.test(comment))
+      .map(({ path, name, comment = 'no comment' }) => `${path}: ${name}: ${comment.slice(0, 60)}`);
+    expect(faults).toEqual([]);
   });
 
   it('says at its top why a file is longer than 250 lines', () => {

@@ -3,7 +3,7 @@ import { withQueryParam } from '../http/url.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
 import type { Token } from '../token/token.js';
 
-/** Where a service wants its token. */
+/** Place where a service wants its token. */
 export interface BearerPlacement {
   /** Lower-case name of the header that carries it, for `placement: 'header'`. */
   readonly headerName: string | undefined;

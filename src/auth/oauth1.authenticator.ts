@@ -35,7 +35,7 @@ export interface OAuth1AuthOptions extends OAuth1SigningOptions {
   bodyHash?: boolean;
 }
 
-/** Where the tokens of users are found: an {@link OAuth1Flow}, or the app's own store. */
+/** Source of the tokens of users: an {@link OAuth1Flow}, or the app's own store. */
 export interface OAuth1UserTokens {
   /** Whatever else it has, is not used. */
   forSubject(subject: string): { getToken(): Promise<Pick<OAuth1Token, 'token' | 'tokenSecret'> | undefined> };

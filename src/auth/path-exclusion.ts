@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import { compileGlob } from './path-glob.js';
 
-/** Which paths of a service are called without a credential. */
+/** Paths of a service that are called without a credential. */
 export interface PathExclusionOptions {
   /** Named in errors. */
   readonly serviceName?: string | undefined;

@@ -24,7 +24,7 @@ import { mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** How a token is put on requests. */
+/** Way in which a token is put on requests. */
 export interface TokenAuthPlacement {
   /** When a call is sent again whose token was rejected. @default `SimpleAuthRetryStrategy`: once, on 401 */
   retry?: AuthRetryStrategy;

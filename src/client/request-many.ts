@@ -6,7 +6,7 @@ import type { AbortLink } from './client-core.js';
 import type { ForgeRequest } from './request/request-config.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** How far a {@link ForgeHttpClient.requestMany} has come. */
+/** Progress of a {@link ForgeHttpClient.requestMany}. */
 export interface RequestManyProgress<T = unknown> {
   /** Requests that have ended, failed ones included. */
   readonly completed: number;
@@ -40,7 +40,7 @@ const RULES_OF: OptionRules<RequestManyOptions> = Object.freeze({
   signal: RULES.any,
 });
 
-/** Where requests come from. An iterable is read no faster than its requests are made. */
+/** Source of requests. An iterable is read no faster than its requests are made. */
 export type RequestSource = Iterable<ForgeRequest> | AsyncIterable<ForgeRequest>;
 
 type Call<T> = (request: ForgeRequest, follow: AbortLink) => Promise<ForgeResponse<T>>;

@@ -5,10 +5,10 @@ import type { Cancellation } from './cancellation.js';
 /** Header names are lower-case. */
 export type HttpHeaders = Record<string, string | string[]>;
 
-/** How header names are written on the wire, by their lower-case names: those that were not given in lower case. */
+/** Spelling of header names on the wire, by their lower-case names: those that were not given in lower case. */
 export type HeaderSpelling = Readonly<Record<string, string>>;
 
-/** How the body of an answer is handed over. `stream` is handed over as soon as the headers are in. */
+/** Form in which the body of an answer is handed over. `stream` is handed over as soon as the headers are in. */
 export type ResponseType = 'json' | 'text' | 'arraybuffer' | 'stream';
 
 /** Bytes to send: in memory, or a stream that can be read only once. */

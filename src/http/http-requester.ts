@@ -20,7 +20,7 @@ import { checkTls, TLS_RULES } from './tls-options.js';
 import { checkResponse, type Transport } from './transport.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** How a token endpoint is reached. Nothing is inherited from the service the token is for. */
+/** Options of the requests to a token endpoint. Nothing is inherited from the service the token is for. */
 export interface HttpRequesterOptions extends AxiosTransportOptions {
   /** Per request, to the end of the body, in milliseconds. @default 30_000 */
   timeoutMs?: number;

@@ -18,7 +18,7 @@ export interface OpenBody {
   contentLength?: number;
 }
 
-/** Where the body of a call comes from. */
+/** Source of the body of a call. */
 export interface BodySource {
   /** True when `open()` can be called a second time: not for a stream. */
   readonly replayable: boolean;

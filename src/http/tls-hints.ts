@@ -42,7 +42,7 @@ export function certificateProblem(tls: SecureContextOptions | undefined, now = 
   return undefined;
 }
 
-/** Why Node makes nothing of TLS options, and the cure, by the code of OpenSSL. */
+/** Explains why Node makes nothing of TLS options, and the cure, by the code of OpenSSL. */
 export function unusableTls(tls: SecureContextOptions, code: string, prefix = ''): string {
   const at = (option: keyof SecureContextOptions): string => `${prefix}tls.${option}`;
   const secret = tls.pfx === undefined || tls.pfx === null ? at('key') : at('pfx');

@@ -14,7 +14,7 @@ interface HttpAdapter {
 }
 
 /**
- * How to come from the request that a middleware sees to the one that guards and handlers see: of Fastify another one,
+ * Way from the request that a middleware sees to the one that guards and handlers see: of Fastify another one,
  * to which alone guards and plugins add what they know (`request.user`, `request.session`).
  */
 export function handledRequests(adapter: HttpAdapter | undefined): (request: object) => unknown {

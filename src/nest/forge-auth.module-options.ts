@@ -27,7 +27,7 @@ export interface ForgeServiceOptionsFactory {
 /** A service's options whose name is known already. */
 export type ForgeServiceFactoryOptions = Omit<ForgeServiceOptions, 'name'> & { name?: string };
 
-/** How options are made asynchronously: by a function, a class of the app's, or one that exists. */
+/** Options that are made asynchronously: by a function, a class of the app's, or one that exists. */
 export interface AsyncOptions<Factory, Made> extends Pick<ModuleMetadata, 'imports'> {
   inject?: (InjectionToken | OptionalFactoryDependency)[];
   // The arguments are what `inject` names: only the app knows their types.

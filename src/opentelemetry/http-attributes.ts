@@ -20,7 +20,7 @@ export function methodAttribute(method: string | undefined): string {
   return method !== undefined && KNOWN_METHODS.has(method) ? method : OTHER_METHOD;
 }
 
-/** Where a request goes, as the HTTP conventions say it. */
+/** Returns where a request goes, as the HTTP conventions say it. */
 export function addressAttributes(origin: string | undefined): Attributes {
   if (origin === undefined || !URL.canParse(origin)) return {};
   const { hostname, port, protocol } = new URL(origin);

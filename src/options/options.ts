@@ -28,7 +28,7 @@ export type StorageOption = TokenStorage | GetSet | StorageToken;
 /** A pipeline, or the options of one; `refreshFromStep`: where a rejection starts to renew. @see PipelineTokenProvider */
 export type PipelineOption = TokenFetchPipeline | (TokenFetchPipelineOptions & { refreshFromStep?: string });
 
-/** How a service's calls get their token. Give one of `provider`, `tokenManager` and `pipeline`. */
+/** Options of the token that a service's calls carry. Give one of `provider`, `tokenManager` and `pipeline`. */
 export interface TokenAuthOptions extends TokenAuthPlacement, TokenSettings {
   /** Where tokens come from: an instance, or a class that the app or the module creates. */
   provider?: TokenProvider | ClassOf<TokenProvider>;
@@ -163,7 +163,7 @@ export interface ForgeAuthOptions {
   requestContext?: boolean | RequestContextOptions;
 }
 
-/** How inbound requests are read. */
+/** Options of how inbound requests are read. */
 export interface RequestContextOptions {
   /**
    * The caller, as the app names its users. Asked when the subject is needed, so that guards have run by then; it

@@ -66,7 +66,7 @@ export function emptyContext(step: string): FetchContext {
   return new StepContext(step, new Map(), new Set(), new AbortController().signal);
 }
 
-/** When the attempt of a context began; now, where it does not say. Epoch milliseconds. */
+/** Returns when the attempt of a context began; now, where it does not say. Epoch milliseconds. */
 export function requestedAtOf({ clock = systemClock, requestedAt = clock.now() }: FetchContext): number {
   return requestedAt;
 }

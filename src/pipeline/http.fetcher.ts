@@ -88,7 +88,7 @@ export const FETCHER_RULES: OptionRules<HttpTokenFetcherOptions> = Object.freeze
   allowInsecure: RULES.switch,
 });
 
-/** Which options a class of fetchers knows. */
+/** Names of the options that a class of fetchers knows. */
 export interface KnownFetcherOptions {
   readonly rules: OptionRules<HttpTokenFetcherOptions>;
   /** The class that has no others. Those that extend it may have: then what is misspelt is only warned of. */

@@ -60,7 +60,7 @@ export interface PipelineStep {
   close?(last: Token | undefined): void | Promise<void>;
 }
 
-/** Whom steps are bound to. */
+/** Service, or manager, that steps are bound to. */
 export interface StepScope extends ServiceScope {
   /** True when tokens are stored under a name that the app chooses: instances of one class are then taken as alike. */
   readonly named: boolean;

@@ -181,7 +181,7 @@ export class StepFlight {
 const LATE_MS = 1_000;
 
 /**
- * How long the flight of each step may take: its own fetch, and the flights of those that it depends on, and both once
+ * Computes how long the flight of each step may take: its own fetch, and the flights of those that it depends on, and both once
  * more when it is refused.
  */
 export function flightDeadlines(

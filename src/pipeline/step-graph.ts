@@ -8,7 +8,7 @@ export interface GraphStep {
   readonly ttlMs?: number | undefined;
 }
 
-/** Which steps depend on which. Steps may stand in any order. */
+/** Graph of the steps and what they depend on. Steps may stand in any order. */
 export class StepGraph {
   /** As they were listed. */
   readonly names: readonly string[];

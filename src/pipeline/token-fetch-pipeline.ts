@@ -54,7 +54,7 @@ export interface DeferredPipeline {
   definition(): TokenFetchPipeline | undefined;
 }
 
-/** How a pipeline is run. */
+/** Options of {@link TokenFetchPipeline.execute}. */
 export interface ExecuteOptions {
   /** Runs every step anew. @default false */
   forceRefresh?: boolean;

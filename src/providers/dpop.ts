@@ -8,7 +8,7 @@ import type { Token } from '../token/token.js';
 import type { IssuerClock } from './issuer-clock.js';
 import { type KeySource, SigningKey } from './signing-key.js';
 
-/** How the possession of a token's key is proved. */
+/** Options of the proof that a token's key is possessed. */
 export interface DpopOptions {
   /** JWS algorithm. @default ES256; with a key, the usual one of its kind */
   alg?: string;

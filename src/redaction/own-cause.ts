@@ -1,7 +1,7 @@
 import { maskSecrets } from './known-secrets.js';
 import { RedactedCause } from './redact.js';
 
-/** How much of an error that the app's own code threw is shown. */
+/** Options of how much of an error that the app's own code threw is shown. */
 export interface CauseOptions {
   /** True when its message is shown, every known secret masked; else only its name, code and stack are. */
   readonly reveal: boolean;

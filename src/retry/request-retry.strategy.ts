@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { ForgeAuthError } from '../errors.js';
 
-/** How one attempt of a call ended. */
+/** Outcome of one attempt of a call. */
 export interface RetryOutcome {
   /** Number of the attempt that ended: 1 for the first. */
   readonly attempt: number;
@@ -29,7 +29,7 @@ export interface RequestRetryStrategy {
   createCircuit?(context: CircuitContext): Circuit;
 }
 
-/** Whom a circuit is created for. */
+/** Service that a circuit is created for. */
 export interface CircuitContext {
   readonly serviceName: string;
   readonly clock: Clock;

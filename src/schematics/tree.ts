@@ -23,6 +23,7 @@ export function manifestOf(tree: Tree): AppManifest {
   return JSON.parse(textOf(tree, 'package.json') ?? '{}') as AppManifest;
 }
 
+/** Part of an app's package.json that schematics read. */
 export interface AppManifest {
   type?: string;
   dependencies?: Record<string, string>;

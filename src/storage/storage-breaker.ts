@@ -5,7 +5,7 @@ const FIRST_PAUSE_MS = 500;
 /** One that is back is found within this time. */
 const LONGEST_PAUSE_MS = 10_000;
 
-/** How a call was let through: while all is well, or to find out whether a failing storage is back. */
+/** Way in which a call was let through: while all is well, or to find out whether a failing storage is back. */
 export type Pass = 'call' | 'probe';
 
 /** Stops paying the deadline of a storage that does not answer: after a failure it is left alone, then probed. */

@@ -14,7 +14,7 @@ export interface StoredValueOptions {
 export const TOKEN_STORAGE: unique symbol = Symbol.for('nestjs-forge-auth.TokenStorage');
 
 /**
- * Where tokens are kept beyond one process's memory.
+ * Store in which tokens are kept beyond one process's memory.
  *
  * Known by its mark, {@link TOKEN_STORAGE}, or by what no cache or client has: `setIfNewer`, `createLock`,
  * `createSignal`, `deadlineMs`, `shared`, or `delete` (clients call it `del`).

@@ -4,7 +4,7 @@ import type { StorageState } from '../storage/guarded-storage.js';
 /** `degraded`: calls work, but something behind them does not. `down`: a call would fail now. */
 export type HealthStatus = 'up' | 'degraded' | 'down';
 
-/** How one service is, and why. Holds no secret. */
+/** Health of one service, and its reason. Holds no secret. */
 export interface ServiceHealth {
   readonly status: HealthStatus;
   /** Left out where it is up. */
@@ -19,7 +19,7 @@ const FAILURE_LASTS_MS = 60_000;
 const NEEDS_PERSON = 'FORGE_AUTH_AUTHORIZATION_REQUIRED';
 
 /**
- * How a service is, by what is known of it: nothing is asked of anybody.
+ * Judges a service by what is known of it: nothing is asked of anybody.
  * @param at now, epoch milliseconds
  * @param probeFailed code of the error that a token request for this check failed with
  */
@@ -47,7 +47,7 @@ function failsNow(token: TokenState | undefined, at: number): boolean {
   return backoffUntil > at || (lastFailure !== undefined && at - lastFailure.at < FAILURE_LASTS_MS);
 }
 
-/** How the storages are: a cache that fails costs token requests, never a call. */
+/** Judges the storages: a cache that fails costs token requests, never a call. */
 export function storageHealthOf(storages: readonly StorageState[]): ServiceHealth {
   const down = storages.find(({ state }) => state === 'down');
   if (down !== undefined) return { status: 'degraded', reason: `token storage (${down.kind}) is not answering` };

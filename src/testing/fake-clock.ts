@@ -1,6 +1,7 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 
+/** Options of {@link FakeClock}. */
 export interface FakeClockOptions {
   /** The time at first, in epoch milliseconds. @default 2026-01-01T00:00:00Z */
   now?: number;

@@ -64,7 +64,7 @@ export interface TokenProvider {
   readonly identity?: readonly string[];
 }
 
-/** Where a provider's tokens are kept, by what is asked of them. */
+/** Store of a provider's tokens, by what is asked of them. */
 export interface KeptTokens {
   for(request?: TokenRequest): {
     set(token: Token): Promise<void>;

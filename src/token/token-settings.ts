@@ -2,7 +2,7 @@ import { type OptionRules, RULES } from '../option-check/option-check.js';
 import type { RefreshWindows } from './slot/refresh-policy.js';
 import { ownOptions } from '../option-check/own-options.js';
 
-/** How tokens are kept. Durations are in milliseconds. */
+/** Options of how tokens are kept. Durations are in milliseconds. */
 export interface TokenSettings {
   /**
    * Time before expiry at which a refresh starts in the background.

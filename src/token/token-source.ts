@@ -13,7 +13,7 @@ export interface Replacement {
   readonly obtainedAfterRejection: boolean;
 }
 
-/** Which of a token's two credentials is meant, in the terms of RFC 7009 §2.1. */
+/** One of a token's two credentials, in the terms of RFC 7009 §2.1. */
 export type TokenKind = 'access_token' | 'refresh_token';
 
 /**

@@ -24,7 +24,7 @@ export interface TokenInit {
   claims?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Where to find what in a token endpoint's answer. */
+/** Names of the fields in a token endpoint's answer. */
 export interface TokenResponseFields {
   /** @default 'access_token' */
   accessTokenField?: string;

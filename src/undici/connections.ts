@@ -3,7 +3,7 @@ import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent }
 import type { HttpRequest } from '../http/http-request.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
 
-/** Where a transport's requests go out. */
+/** Connections that a transport's requests go out on. */
 export interface Connections {
   /** Connections opened so far. */
   readonly count: number;

@@ -222,6 +222,25 @@ function parse(path: string, text: string): ts.SourceFile {
   return ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
 }
 
+/** Exported declarations of a file with their doc comments; of overloads the first counts. */
+export function exportedComments({ path, text }: SourceFile): { name: string; comment: string | undefined }[] {
+  const found = new Map<string, string | undefined>();
+  for (const node of ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true).statements) {
+    const exported =
+      ts.canHaveModifiers(node) && ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+    if (exported !== true) continue;
+    const { name } = ts.isVariableStatement(node)
+      ? (node.declarationList.declarations[0] ?? {})
+      : (node as ts.DeclarationStatement);
+    const known = name !== undefined && ts.isIdentifier(name) ? name.text : '(no name)';
+    if (found.has(known)) continue;
+    const [doc] = ts.getJSDocCommentsAndTags(node);
+    const comment = doc && ts.getTextOfJSDocComment(doc.comment as string | ts.NodeArray<ts.JSDocComment>);
+    found.set(known, doc === undefined ? undefined : (comment ?? ''));
+  }
+  return [...found].map(([name, comment]) => ({ name, comment }));
+}
+
 function importsOf({ path, text }: SourceFile): Import[] {
   const found: Import[] = [];
   const add = (node: ts.Node | undefined, typeOnly: boolean, atOnce = !typeOnly): void => {

@@ -23,7 +23,7 @@ interface SentTime {
 }
 
 /**
- * How far the machine's clock is off, by the `Date` of services: a correction is tried on one call, and kept for the
+ * Measures how far the machine's clock is off, by the `Date` of services: a correction is tried on one call, and kept for the
  * service's origin once it was accepted.
  */
 export class ServerTime {

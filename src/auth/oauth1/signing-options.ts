@@ -10,10 +10,10 @@ import {
   type ResolvedSignatureMethod,
 } from './signature-method.js';
 
-/** Where the protocol parameters stand. @see [RFC 5849 §3.5](https://www.rfc-editor.org/rfc/rfc5849#section-3.5) */
+/** Place where the protocol parameters stand. @see [RFC 5849 §3.5](https://www.rfc-editor.org/rfc/rfc5849#section-3.5) */
 export type OAuth1Placement = 'header' | 'query' | 'body';
 
-/** How requests are signed. */
+/** Options of how requests are signed. */
 export interface OAuth1SigningOptions {
   /** The client identifier ("consumer key"), or what holds it: a function or a file, read for each request. */
   clientId: TextSource;

@@ -40,7 +40,7 @@ declare module 'axios' {
   }
 }
 
-/** Where a face finds its client. */
+/** Access of a face to its client. */
 export interface FaceOwner {
   /** The client's chain, opened on first use. */
   open(): ClientCore | Promise<ClientCore>;

@@ -17,7 +17,7 @@ const SENSITIVE_KEY =
 /** The name of a field, as people give them. */
 const HARMLESS_KEY = /^[A-Za-z_$][A-Za-z_$.-]{0,39}\d{0,2}$/;
 
-/** Which keys of a body are masked, and whose texts and numbers are shown. Lower-case. */
+/** Keys of a body that are masked, and whose texts and numbers are shown. Lower-case. */
 export interface BodyKeys {
   readonly sensitive: ReadonlySet<string>;
   readonly shown: ReadonlySet<string>;

@@ -29,12 +29,12 @@ export type ClientAuthName =
   | 'header';
 
 /**
- * How the client shows who it is at the token endpoint (RFC 6749 §2.3).
+ * Way in which the client shows who it is at the token endpoint (RFC 6749 §2.3).
  * `'body'` and `'header'` are other names of `client_secret_post` and of `client_secret_basic` with raw encoding.
  */
 export type ClientAuthMethod = ClientAuthName | ClientAuthFunction;
 
-/** How the assertion of `private_key_jwt` and `client_secret_jwt` is made. */
+/** Options of the assertion of `private_key_jwt` and `client_secret_jwt`. */
 export interface ClientAssertionOptions {
   /** JWS algorithm. @default the usual one of the key's kind; HS256 with a secret */
   alg?: string;

@@ -9,7 +9,7 @@ import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from
 import type { Grant, GrantContext } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 
-/** How the assertion of a {@link JwtBearerTokenProvider} is made. */
+/** Options of the assertion of a {@link JwtBearerTokenProvider}. */
 export interface JwtBearerAssertion {
   /** Private key: PEM, JWK, `KeyObject`, a service account's key file as it comes, `{ file }`, or a function of one. */
   key: KeySource;

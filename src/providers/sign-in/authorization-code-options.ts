@@ -1,7 +1,7 @@
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
 
-/** Why the implicit flow is no option. */
+/** Reason why the implicit flow is no option. */
 export const IMPLICIT_FLOW =
   'the implicit flow is refused: its access token stands in a URL, where histories, logs and other pages can read it, and nothing ties it to whoever asked for it (RFC 9700 §2.1.2). Leave response_type out: the authorization code flow with PKCE works for public clients, too.';
 

@@ -13,7 +13,7 @@ const LEASE_MS = 5_000;
 /** Wait between two tries to be the one that adds a name. */
 const PAUSE_MS = 10;
 
-/** Whom a logout at the issuer concerns, by the app's names: the issuer knows people and sessions by its own. */
+/** Index of whom a logout at the issuer concerns, by the app's names: the issuer knows people and sessions by its own. */
 export class SubjectIndex {
   readonly #scope: ServiceScope;
 

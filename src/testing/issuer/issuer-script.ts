@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * How a token request fails: a status, an OAuth `error` code (answered with 400, `invalid_client` with 401), or both in
+ * Failure of a token request: a status, an OAuth `error` code (answered with 400, `invalid_client` with 401), or both in
  * detail. `reset` closes the connection without an answer.
  */
 export type IssuerFailure =

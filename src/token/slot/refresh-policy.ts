@@ -1,4 +1,4 @@
-/** How early a token is renewed. */
+/** Windows before a token's expiry in which it is renewed. */
 export interface RefreshWindows {
   /**
    * Time before expiry at which a refresh starts in the background; calls keep using the current token meanwhile.

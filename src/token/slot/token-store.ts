@@ -241,7 +241,7 @@ const BACKOFF_NOTE = 'backoff';
 
 const CHANGED = Symbol('changed');
 
-/** When the refresh token runs out, where the issuer says (Keycloak and others do); epoch milliseconds. */
+/** Returns when the refresh token runs out, where the issuer says (Keycloak and others do); epoch milliseconds. */
 export function refreshExpiryOf(token: Token, obtainedAt: number): number | undefined {
   const seconds = Number(token.extra['refresh_expires_in'] ?? token.extra['refresh_token_expires_in'] ?? 0);
   return seconds > 0 ? obtainedAt + seconds * 1000 : undefined;

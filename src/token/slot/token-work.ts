@@ -3,7 +3,7 @@ import type { Token } from '../token.js';
 import type { ClaimRefreshToken } from './refresh-token-claims.js';
 import type { FlightReport, ObservedTokens } from './slot-observer.js';
 
-/** Where the tokens of one key come from. */
+/** Source of the tokens of one key. */
 export interface TokenWork extends ObservedTokens {
   /** The endpoint that is asked, where others ask it, too. */
   readonly endpoint: EndpointBackoff | undefined;
