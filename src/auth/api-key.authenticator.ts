@@ -1,5 +1,7 @@
 import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
 import { ConfigurationError } from '../errors.js';
+import type { HeaderSpelling } from '../http/http-request.js';
+import { addSpelling, spellingOf } from '../http/spelled-headers.js';
 import { withQueryParam } from '../http/url.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { checkCredential, checkHeaderName, readCredential } from './credential.js';
@@ -27,6 +29,7 @@ export class ApiKeyAuth implements Authenticator {
   readonly #name: string;
   /** Undefined: the key goes into the query. */
   readonly #header: string | undefined;
+  readonly #spelling: HeaderSpelling | undefined;
 
   /**
    * @param key the key, or a function that is asked for each request
@@ -42,6 +45,7 @@ export class ApiKeyAuth implements Authenticator {
     if (typeof this.#name !== 'string' || this.#name === '')
       throw new ConfigurationError('ApiKeyAuth: headerName must be a text that is not empty.');
     this.#header = place === 'query' ? undefined : checkHeaderName(this.#name, 'ApiKeyAuth: headerName');
+    this.#spelling = this.#header === undefined ? undefined : spellingOf(undefined, { [this.#name]: true });
     this.credentialHeaders = this.#header === undefined ? undefined : [this.#header];
   }
 
@@ -54,6 +58,7 @@ export class ApiKeyAuth implements Authenticator {
   #write(request: AuthenticatedRequest, key: string): void {
     if (this.#header !== undefined) {
       request.headers[this.#header] = key;
+      addSpelling(request, this.#spelling);
       return;
     }
     request.url = withQueryParam(request.url, this.#name, key);

@@ -1,4 +1,6 @@
 import { InvalidRequestError } from '../errors.js';
+import type { HeaderSpelling } from '../http/http-request.js';
+import { addSpelling } from '../http/spelled-headers.js';
 import { withQueryParam } from '../http/url.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
 import type { Token } from '../token/token.js';
@@ -7,6 +9,8 @@ import type { Token } from '../token/token.js';
 export interface BearerPlacement {
   /** Lower-case name of the header that carries it, for `placement: 'header'`. */
   readonly headerName: string | undefined;
+  /** How that name was given, where not in lower case. */
+  readonly spelling?: HeaderSpelling | undefined;
   /** Takes the place of the token's own type; `''` writes the bare token. */
   readonly scheme: string | undefined;
   readonly placement: 'header' | 'body' | 'uri';
@@ -25,9 +29,11 @@ export class BearerPresenter implements TokenPresenter {
 
   /** @throws {InvalidRequestError} when the token is to stand in a form, and the request has none */
   write(request: PresentedRequest, token: Token): void {
-    const { headerName, placement } = this.#where;
-    if (headerName !== undefined) request.headers[headerName] = this.#headerOf(token);
-    else if (placement === 'uri') request.url = withQueryParam(request.url, 'access_token', token.accessToken);
+    const { headerName, placement, spelling } = this.#where;
+    if (headerName !== undefined) {
+      request.headers[headerName] = this.#headerOf(token);
+      addSpelling(request, spelling);
+    } else if (placement === 'uri') request.url = withQueryParam(request.url, 'access_token', token.accessToken);
     else request.body = intoForm(request, token);
   }
 

@@ -55,10 +55,15 @@ export function createPathExclusion(options: PathExclusionOptions): PathExclusio
 
 type ListOption = 'excludedPaths' | 'excludedPathPatterns';
 
+/** What does not look like a path may be anything. */
+function shownPath(text: string): string {
+  return /^\/[\w./*-]{0,60}$/.test(text) ? `['${text}']` : 'an array of strings';
+}
+
 function entriesOf(options: PathExclusionOptions, option: ListOption): string[] {
   const list: unknown = options[option];
   if (list === undefined) return [];
-  if (typeof list === 'string') throw refused(options, `${option} is a string`, `Give ['${list}'].`);
+  if (typeof list === 'string') throw refused(options, `${option} is a string`, `Give ${shownPath(list)}.`);
   if (!isIterable(list)) throw refused(options, `${option} is no iterable`, 'Give an array of strings.');
   return Array.from(list, (entry, index) => {
     if (typeof entry !== 'string') throw refused(options, `${option}[${index}] is no string`, 'Give a path.');

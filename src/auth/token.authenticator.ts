@@ -10,6 +10,7 @@ import {
 } from '../option-check/option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
+import { spellingOf } from '../http/spelled-headers.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
@@ -121,8 +122,9 @@ export class TokenAuth implements Authenticator {
     this.#stepUpScopes = stepUpScopes;
     this.retry = retry;
     const header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
+    const spelling = header === undefined ? undefined : spellingOf(undefined, { [options.headerName ?? header]: true });
     this.credentialHeaders = header === undefined ? undefined : [header];
-    this.#placement = new BearerPresenter({ headerName: header, scheme, placement });
+    this.#placement = new BearerPresenter({ headerName: header, spelling, scheme, placement });
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {

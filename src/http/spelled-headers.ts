@@ -17,6 +17,17 @@ export function spellingOf(
   return spelling ?? defaults;
 }
 
+/** Has the names in `added`, too, written as they were given. */
+export function addSpelling(
+  request: { spelling?: HeaderSpelling | undefined },
+  added: HeaderSpelling | undefined,
+): void {
+  if (added === undefined) return;
+  const { spelling } = request;
+  request.spelling =
+    spelling === undefined ? added : (Object.assign(Object.create(null), spelling, added) as HeaderSpelling);
+}
+
 /** Headers as they are written on the wire. Servers must not care (RFC 9110 §5.1); some do. */
 export function spelledHeaders(headers: HttpHeaders, spelling: HeaderSpelling | undefined): HttpHeaders {
   if (spelling === undefined) return headers;

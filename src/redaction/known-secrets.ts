@@ -58,11 +58,6 @@ export function maskSecrets(text: string, secrets: Iterable<string> = []): strin
   return masked.length > LONGEST_MESSAGE ? `${masked.slice(0, LONGEST_MESSAGE)}…` : masked;
 }
 
-/** Checks whether a text contains one of the secrets. */
-export function isSecret(text: string, secrets: readonly string[]): boolean {
-  return secrets.some((secret) => secret.length >= SHORTEST && text.includes(secret));
-}
-
 /** Parts of a request that {@link secretsOf} reads. */
 interface Carrier {
   readonly url: string;
@@ -90,7 +85,8 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'user-agent',
 ]);
 
-function basicParts(value: string): string[] {
+/** Returns the password of Basic credentials; nothing of others. */
+export function basicParts(value: string): string[] {
   if (!/^Basic /i.test(value)) return [];
   const [, password = ''] = Buffer.from(value.slice(6), 'base64').toString().split(/:(.*)/s);
   return [password];

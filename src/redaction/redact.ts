@@ -1,6 +1,7 @@
 /**
  * Redaction by allow-list: what is not known to be harmless is not shown.
  */
+import { isSecret } from './echoed-secret.js';
 
 /** Shown in place of a value that may be secret. */
 export const REDACTED = '[redacted]';
@@ -31,6 +32,9 @@ const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
   'x-correlation-id',
   'x-request-id',
 ]);
+
+/** A name that can be sent: anything else is a mistake, and may be anything. */
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 
 /** Names of classes: written in code, never data. */
 const CLASS_NAME = /^[A-Za-z_$][\w$]{0,63}$/;
@@ -75,9 +79,9 @@ export function redactHeaders(
     if (value === undefined) continue;
     const key = name.toLowerCase();
     const text = String(value);
-    const harmless =
-      HARMLESS_HEADERS.has(key) && !sensitive.has(key) && !secrets.some((secret) => text.includes(secret));
-    shown[name] = harmless ? text : REDACTED;
+    const harmless = HARMLESS_HEADERS.has(key) && !sensitive.has(key) && !isSecret(text, secrets);
+    const shownName = HEADER_NAME.test(name) && !isSecret(name, secrets) ? name : REDACTED;
+    shown[shownName] = harmless ? text : REDACTED;
   }
   return shown;
 }

@@ -2,7 +2,7 @@ import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import type { Token } from './token.js';
 
 /** The parts of a request that a token, and the proof of its possession, may be written to. */
-export type PresentedRequest = Pick<HttpRequest, 'method' | 'url' | 'headers' | 'body'>;
+export type PresentedRequest = Pick<HttpRequest, 'method' | 'url' | 'headers' | 'spelling' | 'body'>;
 
 /** Shows a token to a service: bearer in a header, the form or the query; with a proof of possession. */
 export interface TokenPresenter {

@@ -192,7 +192,7 @@ class OpenedRequest implements SentRequest {
   method: string;
   url: string;
   headers: HttpHeaders;
-  readonly spelling: HttpRequest['spelling'];
+  spelling: HttpRequest['spelling'];
   body: HttpRequest['body'];
   responseType: ResponseType;
   cancellation: Cancellation | undefined;

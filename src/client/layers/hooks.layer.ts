@@ -6,6 +6,7 @@ import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { type Call, type CallRequest, discard, secretsOfCall } from '../request/call-request.js';
 import type { Layer } from './layer.js';
+import { spellingOf } from '../../http/spelled-headers.js';
 import { headersOf } from '../request/request-headers.js';
 
 /** A call as hooks see it: one object for all its hooks and attempts. */
@@ -87,8 +88,10 @@ export class Hooks {
   readonly layer: Layer = async (request, next) => {
     const call = this.#callOf(request);
     await this.#runAll(this.#list.beforeRequest, (run) => run(call), request);
+    const written = Object.entries(call.headers).filter(([name]) => name !== name.toLowerCase());
+    const spelling = spellingOf(request.spelling, Object.fromEntries(written));
     replace(call.headers, headersOf({}, call.headers));
-    const response = await next(request);
+    const response = await next({ ...request, spelling });
     if (this.#list.afterResponse.length > 0) {
       const view = viewOf(request, response, this.#owner.clock);
       try {

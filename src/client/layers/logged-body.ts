@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { HttpHeaders } from '../../http/http-request.js';
-import { isSecret } from '../../redaction/known-secrets.js';
+import { isSecret } from '../../redaction/echoed-secret.js';
 import { REDACTED } from '../../redaction/redact.js';
 
 /** More of a body than this nobody reads in a log. */

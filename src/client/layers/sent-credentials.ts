@@ -1,5 +1,7 @@
 import { type QueryParams, serializeParams } from '../../http/query-params.js';
 import type { HttpHeaders, HttpRequest } from '../../http/http-request.js';
+import { isSecret, percentDecoded } from '../../redaction/echoed-secret.js';
+import { basicParts } from '../../redaction/known-secrets.js';
 
 /** The parts of a request that a credential may be in. */
 interface Carrier {
@@ -17,9 +19,6 @@ const PLAIN_WORDS = /^[a-z ]+$/i;
 
 /** Shorter texts are found everywhere; of these only a parameter's whole value counts. */
 const SHORTEST_PART = 8;
-
-/** A credential may have been encoded once for each URL that it was wrapped into. */
-const MOST_ENCODINGS = 3;
 
 /** Credentials that one call's authenticators write. A service may echo one into a Location; it goes no further. */
 export class SentCredentials {
@@ -42,6 +41,7 @@ export class SentCredentials {
       if (name === 'content-type' || asked.headers[name] === value) continue;
       for (const text of [value].flat()) {
         this.#values.add(text.slice(text.indexOf(' ') + 1));
+        for (const part of basicParts(text)) this.#values.add(part);
         if (text.startsWith('OAuth ')) this.#noteParameters(text.matchAll(/(\w+)="([^"]*)"/g));
       }
     }
@@ -55,7 +55,7 @@ export class SentCredentials {
     for (const [, name = '', value = ''] of parameters) {
       if (!CREDENTIAL_PARAMETERS.has(name)) continue;
       this.#names.add(name);
-      this.#values.add(decodeOnce(value));
+      this.#values.add(percentDecoded(value));
     }
   }
 
@@ -90,17 +90,9 @@ export class SentCredentials {
   }
 
   #isIn(text: string): boolean {
-    const parts = [...this.#values].filter((value) => value.length >= SHORTEST_PART);
-    let decoded = text;
-    for (let encodings = 0; encodings <= MOST_ENCODINGS; encodings += 1) {
-      if (parts.some((part) => decoded.includes(part))) return true;
-      decoded = decodeOnce(decoded);
-    }
-    return false;
+    return isSecret(
+      text,
+      [...this.#values].filter((value) => value.length >= SHORTEST_PART),
+    );
   }
-}
-
-/** Byte by byte: credentials are ASCII, and what is malformed must not hide what is not. */
-function decodeOnce(text: string): string {
-  return text.replace(/%([\da-f]{2})/gi, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
