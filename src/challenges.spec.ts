@@ -38,7 +38,7 @@ describe('parseChallenges', () => {
     );
   });
 
-  it('survives whatever comes', () => {
+  it('reads challenges out of any text without a failure', () => {
     fc.assert(
       fc.property(fc.string(), (header) => {
         expect(Array.isArray(parseChallenges(header))).toBe(true);

@@ -13,7 +13,7 @@ describe('createPathExclusion', () => {
     expect(createPathExclusion({ excludedPaths: [], excludedPathPatterns: new Set() })).toBeUndefined();
   });
 
-  it('takes any iterable', () => {
+  it('excludes the paths of any iterable', () => {
     expect(excludes({ excludedPaths: new Set(['/a']) }, '/a')).toBe(true);
     expect(excludes({ excludedPaths: ['/a'].values() }, '/a')).toBe(true);
     expect(excludes({ excludedPathPatterns: new Map([['/b*', 1]]).keys() }, '/bc')).toBe(true);

@@ -92,7 +92,7 @@ describe('ForgeResponse', () => {
     expect(answer('').jsonOrNull()).toBeNull();
   });
 
-  it('parses once', () => {
+  it('parses the body of a response once', () => {
     const response = answer('{"a":1}');
     expect(response.data).toBe(response.data);
   });

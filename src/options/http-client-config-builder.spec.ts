@@ -56,7 +56,7 @@ describe('HttpClientConfigBuilder', () => {
     expect(built.build()).toEqual(options);
   });
 
-  it('makes authenticators', () => {
+  it('a builder makes authenticators', () => {
     expect(builder().withBearerToken('t').build().auth).toBeInstanceOf(BearerAuth);
     expect(builder().withApiKey('k').build().auth).toBeInstanceOf(ApiKeyAuth);
     expect(builder().withBasicAuth('user', 'password').build().auth).toBeInstanceOf(BasicAuth);
@@ -75,7 +75,7 @@ describe('HttpClientConfigBuilder', () => {
     expect(excluded).toMatchObject({ auth: { provider }, excludedPaths: ['/health'], excludedPathPatterns: ['/p/*'] });
   });
 
-  it('makes retry strategies', () => {
+  it('a builder makes retry strategies', () => {
     const retry = new NoRetryStrategy();
     expect(builder().withRetryStrategy(retry).build().retry).toBe(retry);
     const built = builder().withRetry({ maxRetries: 1 }).build().retry;
@@ -145,7 +145,7 @@ describe('HttpClientConfigBuilder', () => {
     expect(attempt).toThrow(/"orders"/);
   });
 
-  it('needs a name', () => {
+  it('a builder needs a name', () => {
     expect(() => new HttpClientConfigBuilder('')).toThrow(ConfigurationError);
   });
 

@@ -19,7 +19,7 @@ const delaysOf = (strategy: AuthRetryStrategy): number[] =>
   Array.from({ length: strategy.maxRetries }, (_, attempt) => strategy.delayMs(attempt, centre));
 
 describe('NoAuthRetryStrategy', () => {
-  it('never sends again', () => {
+  it('NoAuthRetryStrategy never sends again', () => {
     const strategy: AuthRetryStrategy = new NoAuthRetryStrategy();
     expect(strategy.maxRetries).toBe(0);
     expect(strategy.shouldRetry(answer(401), 0)).toBe(false);
@@ -48,7 +48,7 @@ describe.each<[string, AuthRetryStrategy, number[]]>([
 });
 
 describe('SimpleAuthRetryStrategy', () => {
-  it('obeys its options', () => {
+  it('SimpleAuthRetryStrategy obeys its options', () => {
     const strategy = new SimpleAuthRetryStrategy({ maxRetries: 2, delayMs: 7, statuses: new Set([403, 419]) });
     expect(delaysOf(strategy)).toEqual([7, 7]);
     expect([401, 403, 419].map((status) => strategy.shouldRetry(answer(status)))).toEqual([false, true, true]);
@@ -56,7 +56,7 @@ describe('SimpleAuthRetryStrategy', () => {
 });
 
 describe('ExponentialAuthRetryStrategy', () => {
-  it('obeys its options', () => {
+  it('ExponentialAuthRetryStrategy obeys its options', () => {
     const options = { maxRetries: 4, baseDelayMs: 10, maxDelayMs: 80, multiplier: 3, jitter: false };
     expect(delaysOf(new ExponentialAuthRetryStrategy(options))).toEqual([10, 30, 80, 80]);
   });

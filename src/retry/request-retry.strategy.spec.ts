@@ -44,7 +44,7 @@ function delaysOf(strategy: RequestRetryStrategy, outcome: Omit<RetryOutcome, 'a
 }
 
 describe('NoRetryStrategy', () => {
-  it('never tries again', () => {
+  it('NoRetryStrategy never tries again', () => {
     const outcomes = [
       ...networkFailures.map((error) => ({ error })),
       ...transientStatuses.map((status) => ({ status })),
@@ -66,7 +66,7 @@ describe('SimpleRetryStrategy', () => {
     expect(delaysOf(new SimpleRetryStrategy(), { status })).toEqual([]);
   });
 
-  it('obeys its options', () => {
+  it('SimpleRetryStrategy obeys its options', () => {
     const error = new ConnectionError('refused');
     expect(delaysOf(new SimpleRetryStrategy({ maxRetries: 1, delayMs: 5 }), { error })).toEqual([5]);
     expect(delaysOf(new SimpleRetryStrategy({ maxRetries: 0 }), { error })).toEqual([]);
@@ -102,7 +102,7 @@ describe.each<[string, new () => RequestRetryStrategy]>([
 });
 
 describe('ExponentialBackoffRetryStrategy', () => {
-  it('obeys its options', () => {
+  it('ExponentialBackoffRetryStrategy obeys its options', () => {
     const strategy = new ExponentialBackoffRetryStrategy({
       maxRetries: 4,
       baseDelayMs: 10,
@@ -142,7 +142,7 @@ describe('ExponentialBackoffRetryStrategy', () => {
 });
 
 describe('CircuitBreakerRetryStrategy', () => {
-  it('obeys its options', () => {
+  it('CircuitBreakerRetryStrategy obeys its options', () => {
     const strategy = new CircuitBreakerRetryStrategy({ maxRetries: 2, baseDelayMs: 10, statuses: [418] });
     expect(delaysOf(strategy, { status: 418 })).toEqual([10, 20]);
     expect(delaysOf(strategy, { status: 503 })).toEqual([]);

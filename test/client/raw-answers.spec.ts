@@ -218,7 +218,7 @@ describe('an answer that breaks off', () => {
 });
 
 describe('an error of an agent of the app’s own', () => {
-  it('is not told what the request was', async () => {
+  it('writes nothing of the request on an error of the app’s own agent', async () => {
     const refused = Object.assign(new Error('no way out'), { code: 'EHOSTUNREACH' });
     class Refusing extends Agent {
       override createConnection(...[, connected]: Parameters<Agent['createConnection']>): undefined {

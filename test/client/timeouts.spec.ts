@@ -148,7 +148,7 @@ describe('totalTimeoutMs', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
-  it('holds through redirects', async () => {
+  it('holds a timeout through redirects', async () => {
     const server = await wire.server(async (_request, response) => {
       await new Promise((resolve) => setTimeout(resolve, 60));
       give(response, { status: 302, headers: { location: '/again' } });

@@ -197,7 +197,7 @@ describe('client.fetch, held against fetch', () => {
     expect((await fetch('/json')).ok).toBe(true);
   });
 
-  it('answers a Response', async () => {
+  it('fetch of a client resolves with a Response', async () => {
     const response = await client.fetch('/json');
     expect(response).toBeInstanceOf(Response);
     expect(response.type).toBe('basic');

@@ -94,7 +94,7 @@ describe('hooks', () => {
     expect(() => new CorrelationIdHook({ headerName: 'a b' })).toThrow(ConfigurationError);
   });
 
-  it('read rate limits', async () => {
+  it('hooks read rate limits', async () => {
     const told: unknown[] = [];
     const hook = new RateLimitHook({ onLimit: (limit, name) => told.push([name, limit]) });
     const client = service.createClient({ hooks: { afterResponse: hook } });

@@ -144,7 +144,7 @@ describe('many flows at once', () => {
     expect(new Set(tokens.map(({ token }) => token)).size).toBe(20);
   });
 
-  it('must be named', async () => {
+  it('needs the request token named wherever it is not the only one', async () => {
     const flow = flowWith();
     expect(() => flow.authorizationUrl()).toThrow(/no request token yet/);
     await flow.requestToken();

@@ -48,7 +48,7 @@ it.each([
   },
 );
 
-it('a fetcher of one’s own is told the pipeline’s clock, and when its attempt began', async () => {
+it('gives a fetcher of one’s own the pipeline’s clock, and the time at which its attempt began', async () => {
   const seen: Partial<FetchContext>[] = [];
   const step = {
     name: 'own',

@@ -273,13 +273,13 @@ describe('a fetcher of its own', () => {
 });
 
 describe('each step has its own', () => {
-  it('timeout', async () => {
+  it('a request of a fetcher ends at its timeoutMs', async () => {
     answer = 'hang';
     const error = await rejection(body({ timeoutMs: 50 }).fetch());
     expect(error).toMatchObject({ name: 'TimeoutError' });
   });
 
-  it('retries', async () => {
+  it('retries a fetch by the options of its fetcher', async () => {
     answer = { status: 500 };
     const retry = new SimpleRetryStrategy({ maxRetries: 1, delayMs: 1 });
     for (const [strategy, requests] of [

@@ -198,7 +198,7 @@ describe('rotated under load, without a restart and without a failed call', () =
   });
 });
 
-describe('a secret that was rotated before anybody told', () => {
+describe('a secret that was rotated without notice', () => {
   const refusals: readonly [string, number, unknown][] = [
     ['invalid_client', 401, { error: 'invalid_client' }],
     ['invalid_client with status 400', 400, { error: 'invalid_client' }],

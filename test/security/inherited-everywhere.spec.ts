@@ -78,7 +78,7 @@ async function poisoned<R>(names: readonly string[], work: () => R | Promise<R>)
   }
 }
 
-it('knows the options', () => {
+it('knows every option that could be inherited', () => {
   expect(OPTIONS.length).toBeGreaterThan(80);
   expect(OPTIONS).toEqual(expect.arrayContaining(['isGlobal', 'baseUrl', 'clientSecret']));
 });

@@ -49,7 +49,7 @@ describe('ForgeTestingModule', () => {
     await app.close();
   });
 
-  it('stands alone', async () => {
+  it('a testing module stands alone', async () => {
     const app = await Test.createTestingModule({ imports: [ForgeTestingModule.forRoot()] }).compile();
     await app.init();
     await app.close();

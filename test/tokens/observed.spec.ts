@@ -154,7 +154,7 @@ it('an observer learns of storage commands and of storage that goes and comes', 
   expect(JSON.stringify(app.events)).not.toContain(app.tokens.peek()?.accessToken);
 });
 
-it('a rejection of a pipeline’s token is told once, while renewal pauses, too', async () => {
+it('announces a rejection of a pipeline’s token once, while renewal pauses, too', async () => {
   let clock = new FakeClock();
   const pipeline = new TokenFetchPipeline({ steps: [{ name: 'app', provider: numbered(() => clock) }] });
   const app = await observed(new PipelineTokenProvider({ pipeline }));

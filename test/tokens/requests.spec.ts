@@ -49,7 +49,7 @@ describe('a token of a call\u2019s own parameters', () => {
     expect((await manager.introspect())['scope']).not.toEqual(expect.stringContaining('read'));
   });
 
-  it('is invalidated alone', async () => {
+  it('invalidates the token of one request alone', async () => {
     const manager = await managerAt();
     const [usual] = [await manager.getToken(), await manager.getToken(READ)];
     await manager.invalidate(undefined, READ);

@@ -29,7 +29,7 @@ const processOf = (more: Partial<TokenManagerOptions> = {}): TokenManager =>
   world.manager({ storage: store.announcing, provider: world.singleShot(), ...more });
 
 describe('a manager that holds nothing', () => {
-  it('uses no stored token that it was told to forget, though the store takes no writes', async () => {
+  it('uses no stored token that was invalidated, though the store takes no writes', async () => {
     const { accessToken } = await processOf().getToken();
     const other = processOf();
     store.down.writes = true;

@@ -71,7 +71,7 @@ describe('UndiciTransport', () => {
     expect(server.count()).toBe(2);
   });
 
-  it('carries the faces', async () => {
+  it('carries the faces of a client over undici', async () => {
     const server = await wire.server();
     const client = wire.client(server, { transport: transportOf() });
     await expect(client.axiosRef.get('/')).resolves.toMatchObject({ data: { ok: true } });
