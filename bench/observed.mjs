@@ -4,6 +4,8 @@
  */
 import { ClientCredentialsTokenProvider, createForgeClient } from '../dist/index.js';
 import { ForgeTelemetry } from '../dist/opentelemetry/opentelemetry.entry.js';
+import { context } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
@@ -43,6 +45,8 @@ class Switch {
 const meterProvider = new MeterProvider({ readers: [new ExportsNothing()] });
 const exporter = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => undefined };
 const tracerProvider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] });
+// As an application that is traced has it: each promise is followed, with our telemetry or without.
+context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 const telemetry = new Switch();
 const provider = new ClientCredentialsTokenProvider({
   tokenUrl: `${origin}/token`,

@@ -35,7 +35,9 @@ interface UnderWay {
  */
 export class ForgeSpans {
   readonly #tracer: Tracer;
-  /** Call or token request that is under way where an event happens: known without a context manager, too. */
+  /** Key, in OpenTelemetry's context, of what is under way. Of each instance: an application may have two. */
+  readonly #key = Symbol('nestjs-forge-auth under way');
+  /** What is under way where no context manager carries it: with one, a second async storage would cost every promise. */
   readonly #underWay = new AsyncLocalStorage<UnderWay>();
   readonly #callSpans = new Kept<CallSpan>(MAX_KINDS);
   /** Spans of flights, by their number. */
@@ -47,10 +49,10 @@ export class ForgeSpans {
 
   around<T>(scope: ObservedScope, work: () => Promise<T>): Promise<T> {
     const span = this.#start(scope);
-    const within = (): Promise<T> => context.with(trace.setSpan(context.active(), span), work);
-    if (span.isRecording()) return this.#record(scope, span, within);
+    if (span.isRecording()) return this.#record(scope, span, work);
     // Not sampled: what is below hears of it. Without a tracer there is nothing to hear.
-    return isSpanContextValid(span.spanContext()) ? within() : work();
+    if (!isSpanContextValid(span.spanContext())) return work();
+    return context.with(trace.setSpan(context.active(), span), work);
   }
 
   /** Follows nothing any more: an async storage that is left enabled costs the whole process. */
@@ -71,11 +73,21 @@ export class ForgeSpans {
   async #record<T>({ kind, flight }: ObservedScope, span: Span, work: () => Promise<T>): Promise<T> {
     if (flight !== undefined) this.#remember(flight, span);
     try {
-      return await this.#underWay.run({ kind, span, sent: 0 }, work);
+      return await this.#within({ kind, span, sent: 0 }, work);
     } finally {
       // That of a flight ends with its event: what comes after its work (a token that is kept) belongs to it.
       if (flight === undefined) span.end();
     }
+  }
+
+  #within<T>(underWay: UnderWay, work: () => Promise<T>): Promise<T> {
+    const own = trace.setSpan(context.active(), underWay.span).setValue(this.#key, underWay);
+    return context.with(own, () => (context.active() === own ? work() : this.#underWay.run(underWay, work)));
+  }
+
+  /** Call or token request that is under way where an event happens. */
+  #current(): UnderWay | undefined {
+    return (context.active().getValue(this.#key) as UnderWay | undefined) ?? this.#underWay.getStore();
   }
 
   #start(scope: ObservedScope): Span {
@@ -96,14 +108,14 @@ export class ForgeSpans {
   }
 
   #sent(): void {
-    const underWay = this.#underWay.getStore();
+    const underWay = this.#current();
     if (underWay?.kind === 'call') underWay.sent += 1;
   }
 
   #endCall({ status, outcome, code }: Extract<ForgeAuthEvent, { type: 'call' }>): void {
     const span = this.#spanOf('call');
     if (span === undefined || !span.isRecording()) return;
-    const resent = (this.#underWay.getStore()?.sent ?? 0) - 1;
+    const resent = (this.#current()?.sent ?? 0) - 1;
     if (status !== undefined) span.setAttribute('http.response.status_code', status);
     if (resent > 0) span.setAttribute('http.request.resend_count', resent);
     if (outcome === 'ok') return;
@@ -128,7 +140,7 @@ export class ForgeSpans {
   }
 
   #spanOf(kind: ObservedScope['kind']): Span | undefined {
-    const underWay = this.#underWay.getStore();
+    const underWay = this.#current();
     return underWay?.kind === kind ? underWay.span : undefined;
   }
 

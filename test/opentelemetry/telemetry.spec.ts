@@ -1,4 +1,4 @@
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { context as otelContext, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
@@ -70,6 +70,7 @@ async function boot(service: ForgeServiceOptions = orders(), clock?: FakeClock):
 const named = (name: string): ReadableSpan[] => otel.spans.filter((span) => span.name === name);
 
 const served = async (): Promise<unknown> => (await otel.points()).get('forge_auth.token.served')?.points;
+const durations = async () => (await otel.points()).get('forge_auth.call.duration')?.points ?? [];
 const freshly = (value: number) => [{ attributes: { service: 'orders', age: 'fresh' }, value }];
 const standalone = () =>
   createForgeClient(orders(), { telemetry: new ForgeTelemetry({ meterProvider: otel.meterProvider }) });
@@ -179,7 +180,60 @@ describe('served tokens', () => {
   });
 });
 
+describe('durations of calls', () => {
+  it('are each recorded once, whenever they are collected, and when their application closes', async () => {
+    const client = standalone();
+    let made = 0;
+    for (const upTo of [1, 2, 300, 300]) {
+      await Promise.all(Array.from({ length: upTo - made }, () => client.get('/')));
+      made = upTo;
+      expect((await durations()).map(({ value }) => value)).toEqual([upTo]);
+    }
+    await client.get('/');
+    await client.close();
+    expect((await durations()).map(({ value }) => value)).toEqual([301]);
+  });
+});
+
 describe('spans', () => {
+  it.each(['a context manager', 'no context manager'])('tell resends, attempts and links with %s', async (manager) => {
+    if (manager.startsWith('no')) otelContext.disable();
+    const client = (await boot()).client('orders');
+    await client.get('/');
+    issuer.revokeAll();
+    await client.get('/');
+    const [first, second] = named('GET');
+    const flights = named('forge_auth.token_request').map((span) => span.spanContext().spanId);
+    expect([first, second].map((span) => span?.links.map((link) => link.context.spanId))).toEqual(
+      flights.map((flight) => [flight]),
+    );
+    expect(second?.attributes['http.request.resend_count']).toBe(1);
+    expect(named('forge_auth.token_request').map(({ events }) => events.length)).toEqual([1, 1]);
+  });
+
+  it('of two telemetries of one application do not take each other’s events', async () => {
+    const other = new OtelWorld();
+    app = await Test.createTestingModule({
+      imports: [
+        ForgeAuthModule.forRoot({ services: [orders()] }),
+        ForgeTelemetryModule.forRoot({ meterProvider: otel.meterProvider, tracerProvider: otel.tracerProvider }),
+        ForgeTelemetryModule.forRoot({ meterProvider: other.meterProvider, tracerProvider: other.tracerProvider }),
+      ],
+    }).compile();
+    await app.init();
+    const client = app.get(ForgeAuthService).client('orders');
+    await client.get('/');
+    issuer.revokeAll();
+    await client.get('/');
+    for (const world of [otel, other]) {
+      const calls = world.spans.filter(({ name }) => name === 'GET');
+      expect(calls.map(({ attributes }) => attributes['http.request.resend_count'])).toEqual([undefined, 1]);
+      expect(calls.map(({ links }) => links.length)).toEqual([1, 1]);
+      expect((await world.points()).get('forge_auth.call.duration')?.points.map(({ value }) => value)).toEqual([2]);
+    }
+    await other.close();
+  });
+
   it('are one for a call, named by its method, and one for the flight that it waited for, linked', async () => {
     const client = (await boot()).client('orders');
     await Promise.all([client.get('/orders/7?key=value'), client.get('/orders/8')]);
