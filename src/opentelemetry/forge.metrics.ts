@@ -138,11 +138,12 @@ export class ForgeMetrics {
     const { service, outcome, method, status, code } = event;
     return this.#attributes.get([service, outcome, method, status, code], () =>
       Object.freeze({
-        ...serviceOf(event),
-        outcome,
+        // In the order of their names: the SDK sorts them at each record.
+        ...(code === undefined ? undefined : { 'error.type': code }),
         'http.request.method': methodAttribute(method),
         ...statusOf(event),
-        ...(code === undefined ? undefined : { 'error.type': code }),
+        outcome,
+        ...serviceOf(event),
       }),
     );
   }
