@@ -79,7 +79,12 @@ describe('every error names its step', () => {
       expect(await rejection(client.get('/'))).toMatchObject({ step: 'app', status: 500, serviceName: 'orders' });
     const held = await rejections<AuthenticationError>(times(100, () => client.get('/')));
     for (const error of held)
-      expect(error).toMatchObject({ code: 'FORGE_AUTH_BACKOFF', step: 'app', serviceName: 'orders' });
+      expect(error).toMatchObject({
+        code: 'FORGE_AUTH_BACKOFF',
+        step: 'app',
+        serviceName: 'orders',
+        message: expect.stringMatching(/^Token request for "orders", step "app" is held back/),
+      });
     expect(issuer.counts).toEqual({ app: 2 });
     const [app, user] = client.pipeline?.describe() ?? [];
     expect(app).toMatchObject({ cached: false, lastError: { code: 'FORGE_AUTH_TOKEN_REQUEST_FAILED' } });
@@ -196,6 +201,18 @@ describe('a TokenManager over a pipeline that no module has', () => {
   it('refuses a step to refresh from that is not there', () => {
     const pipeline = new TokenFetchPipeline({ steps: twoSteps() });
     expect(() => new PipelineTokenProvider({ pipeline, refreshFromStep: 'nobody' })).toThrow('Steps: app, user.');
+  });
+
+  it('refuses a step to refresh from that is not there once a class among its steps was created', async () => {
+    const OnlyStep = class implements TokenFetcher {
+      readonly name = 'app';
+      readonly dependsOn = [];
+      fetch = async (): Promise<Token> => new Token({ accessToken: 'of-a-class' });
+    };
+    const pipeline = new TokenFetchPipeline({ steps: [OnlyStep] });
+    const manager = new TokenManager({ provider: new PipelineTokenProvider({ pipeline, refreshFromStep: 'nobody' }) });
+    later.push(() => manager.close());
+    expect(String(await rejection(manager.getToken()))).toContain('Steps: app.');
   });
 
   it('holds no connection to its storage once it is closed', async () => {

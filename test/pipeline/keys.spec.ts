@@ -45,6 +45,18 @@ class Own implements TokenFetcher {
   }
 }
 
+const granting = (identity: readonly string[]): PipelineStepOption => ({
+  name: 'own',
+  provider: { fetchToken: async () => new Token({ accessToken: `granted-${(serial += 1)}` }), identity },
+});
+
+describe('a grant of its own kind as a step', () => {
+  it('shares its token with one of the same identity, and with no other', async () => {
+    expect(await share([granting(['acme'])], [granting(['acme'])])).toBe(true);
+    expect(await share([granting(['acme'])], [granting(['globex'])])).toBe(false);
+  });
+});
+
 describe('a step of its own kind', () => {
   it.each<[string, unknown, unknown, boolean]>([
     ['with the same account', 'alice', 'alice', true],

@@ -230,6 +230,12 @@ describe('a redirect to another origin', () => {
     expect(other.requests[0]?.url).toBe('/login?page=2');
   });
 
+  it("shows it nothing of the service's own headers that Location echoes", async () => {
+    own.handler = redirectTo(() => `${other.origin}/login?tenant=tenant-4711&agent=our-agent%2F1&page=2`);
+    await clientOf({ headers: { 'x-tenant': 'tenant-4711', 'user-agent': 'our-agent/1' } }).get('/orders');
+    expect(other.requests.map(({ url }) => url)).toEqual(['/login?agent=our-agent%2F1&page=2']);
+  });
+
   it.each([
     ['inside another parameter', (url: string) => `/login?next=${encodeURIComponent(`${own.origin}${url}`)}`],
     ['in the path', () => `/login/${KEY}`],

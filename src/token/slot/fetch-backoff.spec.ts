@@ -65,7 +65,7 @@ describe('FetchBackoff', () => {
     world.backoff.failed(failure);
     world.now += 1;
     const refusal = world.refusal();
-    expect(refusal).toMatchObject({ code: 'FORGE_AUTH_BACKOFF', transient: true, cause: failure });
+    expect(refusal).toMatchObject({ code: 'FORGE_AUTH_BACKOFF', transient: true, cause: failure, retryAfterMs: 999 });
     expect(refusal?.message).toBe('Token request for "orders" is held back for 1 s after 2 failed in a row.');
   });
 
