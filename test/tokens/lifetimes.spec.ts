@@ -1,6 +1,7 @@
 import {
   AuthenticationError,
   type ForgeHttpClient,
+  Token,
   type TokenManager,
   type TokenManagerOptions,
 } from 'nestjs-forge-auth';
@@ -152,6 +153,17 @@ describe('tokens that are expired when they arrive', () => {
       expect(world.api.server.count()).toBe(1);
     },
   );
+
+  it('are asked for again by what each has left, counted from its own request', async () => {
+    await world.start();
+    const clock = new FakeClock();
+    const lifetimes = [500, 900, 5_000];
+    let asked = 0;
+    const fetchToken = async (): Promise<Token> =>
+      new Token({ accessToken: `token-${(asked += 1)}`, expiresAt: clock.now() + (lifetimes[asked - 1] ?? 0) });
+    const manager = world.manager({ provider: { fetchToken }, clock });
+    expect((await passing(clock, manager.getToken())).accessToken).toBe('token-3');
+  });
 
   it('count from the start of the request: a slow answer is an old one', async () => {
     const { clock, manager } = await start({ expiresIn: 5 });
