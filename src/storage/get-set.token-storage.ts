@@ -42,10 +42,9 @@ export class GetSetTokenStorage implements TokenStorage {
     await (typeof remove === 'function' ? remove.call(this.#target, key) : this.#target.set(key, ''));
   }
 
-  /** On a Redis for all its processes, on a Map for all who keep their tokens there. */
-  createLock(clock: Clock): TokenLock | undefined {
-    if (this.#redis !== undefined) return new LeaseRedisLock(this.#redis);
-    return this.shared ? undefined : lockOfMap(this.#target, clock);
+  /** On a Redis for all its processes, on any other object for all of this process who keep their tokens in it. */
+  createLock(clock: Clock): TokenLock {
+    return this.#redis === undefined ? lockOf(this.#target, clock) : new LeaseRedisLock(this.#redis);
   }
 
   async release(): Promise<void> {
@@ -53,14 +52,14 @@ export class GetSetTokenStorage implements TokenStorage {
   }
 }
 
-/** The locks of the app's own Maps: each is its Map's, and goes with it. */
-const LOCKS_OF_MAPS = new WeakMap<object, TokenLock>();
+/** The locks of the app's own stores: each is its store's, and goes with it. */
+const LOCKS = new WeakMap<object, TokenLock>();
 
-function lockOfMap(map: object, clock: Clock): TokenLock {
-  const known = LOCKS_OF_MAPS.get(map);
+function lockOf(store: object, clock: Clock): TokenLock {
+  const known = LOCKS.get(store);
   if (known !== undefined) return known;
   const lock = new InProcessTokenLock(clock);
-  LOCKS_OF_MAPS.set(map, lock);
+  LOCKS.set(store, lock);
   return lock;
 }
 
