@@ -31,3 +31,15 @@ export class InProcessTokenLock implements TokenLock {
     };
   }
 }
+
+/** The locks of stores that have none of their own: each goes with its store. */
+const LOCKS = new WeakMap<object, TokenLock>();
+
+/** Returns the one lock of all who keep their tokens in `store`, as far as this process goes. */
+export function lockOf(store: object, clock: Clock): TokenLock {
+  const known = LOCKS.get(store);
+  if (known !== undefined) return known;
+  const lock = new InProcessTokenLock(clock);
+  LOCKS.set(store, lock);
+  return lock;
+}

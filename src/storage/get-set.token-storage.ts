@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
-import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
+import { lockOf } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import { isRedisClient } from '../redis/redis-connection.js';
@@ -50,17 +50,6 @@ export class GetSetTokenStorage implements TokenStorage {
   async release(): Promise<void> {
     await this.#redis?.release?.();
   }
-}
-
-/** The locks of the app's own stores: each is its store's, and goes with it. */
-const LOCKS = new WeakMap<object, TokenLock>();
-
-function lockOf(store: object, clock: Clock): TokenLock {
-  const known = LOCKS.get(store);
-  if (known !== undefined) return known;
-  const lock = new InProcessTokenLock(clock);
-  LOCKS.set(store, lock);
-  return lock;
 }
 
 /**

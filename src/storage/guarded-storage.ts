@@ -3,7 +3,7 @@ import { type Clock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { TimeoutError } from '../errors.js';
 import type { Observers } from '../observer.js';
-import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
+import { lockOf } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
@@ -90,7 +90,7 @@ export class GuardedStorage {
     this.#logger = logger;
     this.#observer = new StorageObserver(clock, observer);
     this.#encryption = encryption;
-    this.lock = lock ?? storage.createLock?.(clock) ?? new InProcessTokenLock(clock);
+    this.lock = lock ?? storage.createLock?.(clock) ?? lockOf(storage, clock);
     this.#lockIsApart = lock !== undefined;
     const signal = storage.createSignal?.();
     this.announcements = signal && new Announcements(signal, clock, () => this.failing);

@@ -1,5 +1,8 @@
+import { createCache } from 'cache-manager';
 import { Redis } from 'ioredis';
+import { Keyv } from 'keyv';
 import {
+  AuthorizationCodeTokenProvider,
   BodyTokenFetcher,
   CacheManagerTokenStorage,
   type GetSet,
@@ -14,6 +17,7 @@ import {
 import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { CLIENT, USER } from '../support/token-endpoint.js';
 import { recordingLogger, rejection, World } from './world.js';
 
 const world = new World();
@@ -139,6 +143,51 @@ describe('one-time refresh tokens of two managers on one storage of the app', ()
     // Two processes that share a refresh token sign in once.
     const signIns = world.endpoint.grantTypes.filter((grant) => grant === 'password').length;
     expect(signIns === 1).toBe(shared);
+  });
+});
+
+const cacheOver = (values: Map<string, string>) => {
+  const adapter = {
+    opts: {},
+    on: () => undefined,
+    get: async (key: string) => values.get(key),
+    set: async (key: string, value: string) => void values.set(key, value),
+    delete: async (key: string) => values.delete(key),
+    clear: async () => values.clear(),
+  };
+  return createCache({ stores: [new Keyv({ store: adapter as never })] });
+};
+
+describe('a person whose token two applications of a process keep in one store', () => {
+  it.each<[string, storages: () => (GetSet | TokenStorage)[]]>([
+    ['a { get, set }', () => twice(foreign())],
+    ['a TokenStorage', () => twice(new Shared())],
+    ['a cache', () => twice(cacheOver(new Map()) as never)],
+    ['a CacheManagerTokenStorage', () => twice(new CacheManagerTokenStorage(cacheOver(new Map())))],
+  ])('has each one-time refresh token sent once, on %s without a lock', async (_what, storages) => {
+    await world.start({ refreshTokens: 'rotate' });
+    const { url } = world.endpoint;
+    const redirectUri = 'https://app.example/callback';
+    const options = { ...CLIENT, tokenUrl: url, authorizationUrl: url, redirectUri };
+    const managers = storages().map((storage) =>
+      world.manager({ storage, provider: new AuthorizationCodeTokenProvider(options) }),
+    );
+    const body = new URLSearchParams({
+      grant_type: 'password',
+      ...USER,
+      client_id: CLIENT.clientId,
+      client_secret: CLIENT.clientSecret,
+    });
+    const consent = await (await fetch(url, { method: 'POST', body })).json();
+    await managers[0]?.forSubject('alice').setToken(Token.fromResponse(consent as never));
+    const request = { subject: 'alice' };
+    for (let turn = 0; turn < 5; turn += 1) {
+      await Promise.all(managers.map((manager) => manager.getToken(request)));
+      world.endpoint.revokeAll();
+      await Promise.all(managers.map((manager) => manager.forceRefresh(request)));
+    }
+    expect(world.endpoint.refreshTokenReuses).toBe(0);
+    expect(world.endpoint.grantTypes).toContain('refresh_token');
   });
 });
 
