@@ -3,7 +3,8 @@ import { ConfigurationError } from '../errors.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
-import { isRedisClient } from '../redis/redis-connection.js';
+import { readValue } from '../redis/read-value.js';
+import { connectionOf, isRedisClient } from '../redis/redis-connection.js';
 import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
 import { sharedStoreOf } from './shared-store.js';
 import { type GetSet, TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
@@ -20,14 +21,20 @@ export class GetSetTokenStorage implements TokenStorage {
 
   readonly shared: boolean;
   readonly #redis: RedisTarget | undefined;
+  /** The client itself, for reading no more of a value than may be ours. */
+  readonly #client: RedisTarget | undefined;
 
   constructor(target: GetSet) {
     this.#target = target;
     this.shared = !(target instanceof Map);
-    this.#redis = isRedisClient(target) ? redisTarget(target, undefined) : undefined;
+    if (!isRedisClient(target)) return;
+    this.#redis = redisTarget(target, undefined);
+    const connection = connectionOf(target);
+    this.#client = { connection: async () => connection, fullKey: (key) => key };
   }
 
   async get(key: string): Promise<string | Uint8Array | null | undefined> {
+    if (this.#client !== undefined) return readValue(this.#client, key);
     const value = await this.#target.get(key);
     return typeof value === 'string' || value instanceof Uint8Array ? value : undefined;
   }

@@ -62,6 +62,8 @@ export interface GuardedStorageOptions {
  */
 export class GuardedStorage {
   readonly #storage: TokenStorage;
+  /** Known by its observers: an application may guard one storage several times, under locks of its services. */
+  readonly #user: object;
   readonly #clock: Clock;
   readonly #logger: ForgeLogger;
   readonly #encryption: TokenEncryption | undefined;
@@ -85,7 +87,8 @@ export class GuardedStorage {
 
   constructor(storage: TokenStorage, { clock, logger, observer, encryption, lock }: GuardedStorageOptions) {
     this.#storage = storage;
-    if (storage instanceof InMemoryTokenStorage) storage.users += 1;
+    this.#user = observer ?? this;
+    if (storage instanceof InMemoryTokenStorage) storage.enter(this.#user);
     this.#clock = clock;
     this.#logger = logger;
     this.#observer = new StorageObserver(clock, observer);
@@ -219,7 +222,7 @@ export class GuardedStorage {
     await Promise.all(this.#calls);
     await this.announcements?.close();
     await this.#storage.release?.().catch(() => undefined);
-    if (this.#storage instanceof InMemoryTokenStorage) this.#storage.users -= 1;
+    if (this.#storage instanceof InMemoryTokenStorage) this.#storage.leave(this.#user);
   }
 
   /** Reads a text. One that cannot be read is somebody else's: a miss, and written over. */

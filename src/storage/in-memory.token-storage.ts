@@ -41,11 +41,8 @@ export class InMemoryTokenStorage implements TokenStorage {
   /** Apart from the others: nothing of them is dropped before its time. */
   readonly #irreplaceable = new Map<string, Entry>();
   readonly #max: number;
-  /**
-   * How many applications and managers keep tokens in it.
-   * @internal
-   */
-  users = 0;
+  /** Applications and managers that keep tokens in it, each with how often it has entered. */
+  readonly #users = new Map<object, number>();
   readonly #clock: Clock;
 
   constructor(given: InMemoryTokenStorageOptions = {}) {
@@ -53,6 +50,32 @@ export class InMemoryTokenStorage implements TokenStorage {
     const options = ownOptions(given);
     this.#max = options.max ?? DEFAULT_MAX;
     this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Counts an application or a manager among those that keep tokens in it, as often as it enters.
+   * @internal
+   */
+  enter(user: object): void {
+    this.#users.set(user, (this.#users.get(user) ?? 0) + 1);
+  }
+
+  /**
+   * Takes back one `enter`.
+   * @internal
+   */
+  leave(user: object): void {
+    const left = (this.#users.get(user) ?? 1) - 1;
+    if (left > 0) this.#users.set(user, left);
+    else this.#users.delete(user);
+  }
+
+  /**
+   * Number of applications and managers that keep tokens in it.
+   * @internal
+   */
+  get users(): number {
+    return this.#users.size;
   }
 
   /** Entries held now, those included that have run out and were not asked for since. */

@@ -6,6 +6,7 @@ import {
   ConfigurationError,
   ForgeAuthModule,
   ForgeAuthService,
+  type ForgeServiceOptions,
   type GrantOptions,
   InMemoryTokenStorage,
   PasswordGrantTokenProvider,
@@ -65,6 +66,16 @@ const revoked = (): string[] =>
     .filter(({ path }) => path === '/revoke')
     .map((request) => `${request.form().get('token_type_hint')} ${request.form().get('token')?.replace(/-\d+$/, '')}`);
 
+/** A service with a lock of its own. */
+const lockedService = (name: string, clientId: string): ForgeServiceOptions => ({
+  name,
+  baseUrl: server.origin,
+  lock: {
+    acquire: async () => ({ generation: Date.now(), extend: async () => true, release: async () => undefined }),
+  },
+  auth: { provider: new ClientCredentialsTokenProvider(optionsWith({ clientId })) },
+});
+
 describe('revokeOnClose', () => {
   it('revokes what this process alone has, once, when it closes', async () => {
     const manager = managerOf(new ClientCredentialsTokenProvider(optionsWith()));
@@ -114,6 +125,16 @@ describe('revokeOnClose', () => {
     expect(revoked()).toEqual([]);
     await managers[1]?.close();
     expect(revoked()).toEqual(['access_token access']);
+  });
+
+  it('revokes those of an application whose services have locks of their own', async () => {
+    const services = [lockedService('orders', 'one'), lockedService('invoices', 'two')];
+    @Module({ imports: [ForgeAuthModule.forRoot({ services })] })
+    class App {}
+    const app = await NestFactory.createApplicationContext(App, { logger: false });
+    for (const { name } of services) await app.get(ForgeAuthService).tokens(name).getToken();
+    await app.close();
+    expect(revoked()).toEqual(['access_token access', 'access_token access']);
   });
 
   it('leaves tokens in a foreign store alone', async () => {
