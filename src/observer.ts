@@ -61,6 +61,8 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
       readonly status?: number;
       readonly outcome: 'ok' | 'status' | 'failed' | 'aborted';
       readonly attempts: number;
+      /** Requests that it took: attempts, replays with another token, redirects. */
+      readonly sent: number;
       readonly durationMs: number;
       readonly code?: string;
     }
@@ -108,6 +110,8 @@ export interface ObservedScope {
 /** Listens to what happens in an application. It must not throw, and must not block. */
 export interface Observer {
   event?(event: ForgeAuthEvent): void;
+  /** Whether it listens to `attempt` events: false saves making one for each request. @default true */
+  readonly attempts?: boolean;
   /**
    * Runs a call or a flight within a context of the observer's own, such as a span. Must run `work` once, at once, and
    * return what it returns.
@@ -127,6 +131,8 @@ export class Observers {
   #flights = 0;
   /** True when anybody listens to what happens on every call. */
   active = false;
+  /** True when anybody listens to each request of a call. */
+  hearsAttempts = false;
 
   /** Adds an observer; returns a function that takes it off again. */
   add(observer: Observer): () => void {
@@ -173,6 +179,8 @@ export class Observers {
   #set(observers: readonly Observer[]): void {
     this.#observers = observers;
     this.#surrounding = observers.filter(({ around }) => around !== undefined).toReversed();
-    this.active = observers.some((observer) => !this.#watchers.has(observer));
+    const listening = observers.filter((observer) => !this.#watchers.has(observer));
+    this.active = listening.length > 0;
+    this.hearsAttempts = listening.some(({ attempts = true }) => attempts);
   }
 }

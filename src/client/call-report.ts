@@ -56,6 +56,7 @@ export class CallReport {
       method,
       outcome,
       attempts: call.attempts,
+      sent: call.sent,
       durationMs: at - call.startedAt,
       ...more,
     });

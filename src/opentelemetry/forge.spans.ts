@@ -22,8 +22,6 @@ const MAX_FLIGHTS = 1_000;
 interface UnderWay {
   readonly kind: ObservedScope['kind'];
   readonly span: Span;
-  /** Requests of a call so far: attempts, replays with another token, redirects. */
-  sent: number;
 }
 
 /**
@@ -62,8 +60,7 @@ export class ForgeSpans {
   }
 
   record(event: ForgeAuthEvent): void {
-    if (event.type === 'attempt') this.#sent();
-    else if (event.type === 'call') this.#endCall(event);
+    if (event.type === 'call') this.#endCall(event);
     else if (event.type === 'token_request') this.#endFlight(event);
     else if (event.type === 'retry') this.#attempted('call', event);
     else if (event.type === 'token_attempt') this.#attempted('token_request', event);
@@ -73,7 +70,7 @@ export class ForgeSpans {
   async #record<T>({ kind, flight }: ObservedScope, span: Span, work: () => Promise<T>): Promise<T> {
     if (flight !== undefined) this.#remember(flight, span);
     try {
-      return await this.#within({ kind, span, sent: 0 }, work);
+      return await this.#within({ kind, span }, work);
     } finally {
       // That of a flight ends with its event: what comes after its work (a token that is kept) belongs to it.
       if (flight === undefined) span.end();
@@ -107,17 +104,11 @@ export class ForgeSpans {
     });
   }
 
-  #sent(): void {
-    const underWay = this.#current();
-    if (underWay?.kind === 'call') underWay.sent += 1;
-  }
-
-  #endCall({ status, outcome, code }: Extract<ForgeAuthEvent, { type: 'call' }>): void {
+  #endCall({ status, outcome, code, sent }: Extract<ForgeAuthEvent, { type: 'call' }>): void {
     const span = this.#spanOf('call');
     if (span === undefined || !span.isRecording()) return;
-    const resent = (this.#current()?.sent ?? 0) - 1;
     if (status !== undefined) span.setAttribute('http.response.status_code', status);
-    if (resent > 0) span.setAttribute('http.request.resend_count', resent);
+    if (sent > 1) span.setAttribute('http.request.resend_count', sent - 1);
     if (outcome === 'ok') return;
     span.setAttribute('error.type', outcome === 'status' ? String(status) : (code ?? outcome));
     span.setStatus({ code: SpanStatusCode.ERROR });

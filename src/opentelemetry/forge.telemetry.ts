@@ -32,6 +32,7 @@ export class ForgeTelemetry implements Telemetry {
     const measured = new ForgeMetrics(meterProvider.getMeter(SCOPE), () => application.describe());
     const spans = new ForgeSpans(tracerProvider.getTracer(SCOPE));
     const leave = application.observer.add({
+      attempts: false,
       event: (event) => {
         measured.record(event);
         spans.record(event);

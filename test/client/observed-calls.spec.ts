@@ -64,6 +64,7 @@ describe('what an observer sees of calls', () => {
         method: 'POST',
         outcome: 'ok',
         attempts: 1,
+        sent: 1,
         durationMs: expect.any(Number),
         status: 200,
       },
@@ -79,7 +80,18 @@ describe('what an observer sees of calls', () => {
     expect(events.map(({ type }) => type)).toEqual(['attempt', 'retry', 'attempt', 'retry', 'attempt', 'call']);
     expect(events[1]).toMatchObject({ attempt: 1, delayMs: 1, status: 503 });
     expect(events[3]).toMatchObject({ attempt: 2, delayMs: 2, status: 503 });
-    expect(events[5]).toMatchObject({ outcome: 'ok', attempts: 3, status: 200 });
+    expect(events[5]).toMatchObject({ outcome: 'ok', attempts: 3, sent: 3, status: 200 });
+  });
+
+  it('is no single request where it listens to none, and how many there were all the same', async () => {
+    observers.add({ attempts: false, event: (event) => events.push(event) });
+    server.handler = ({ path }, response) =>
+      path === '/moved'
+        ? give(response, { status: 302, headers: { location: '/a' } })
+        : give(response, { status: 200 });
+    const core = await coreOf();
+    await core.call({ url: '/moved' });
+    expect(events).toMatchObject([{ type: 'call', attempts: 1, sent: 2, status: 200 }]);
   });
 
   it('says how a call ended: by its status, by an error, by its caller', async () => {

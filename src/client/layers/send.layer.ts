@@ -90,7 +90,8 @@ function observed(
   observer: Observers,
 ): Layer<SentRequest, HttpRequest> {
   return async (request, next) => {
-    if (!observer.active) return send(request, next);
+    request.call.sent += 1;
+    if (!observer.hearsAttempts) return send(request, next);
     const startedAt = clock.now();
     const emit = (end: { status?: number; code?: string }): void => {
       const at = clock.now();

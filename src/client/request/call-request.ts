@@ -25,6 +25,8 @@ export interface Call {
   readonly retry: boolean;
   /** Attempts begun. */
   attempts: number;
+  /** Requests handed to the transport: attempts, replays with another token, redirects. */
+  sent: number;
   /** Reason that its authenticator knows for the rejection that the last answer is. */
   rejection?: string | undefined;
   /** The request as it last went out, credential and all. */

@@ -61,6 +61,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
       idempotent: config.idempotent,
       retry: config.retry !== false,
       attempts: 1,
+      sent: 0,
     },
   };
 }
