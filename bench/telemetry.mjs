@@ -1,9 +1,9 @@
 import { interleave, median, ratio } from './measure.mjs';
 import { startProcess } from './process.mjs';
 
-const CALLS = 1_000;
-const ROUNDS = 21;
-const WARM_UP_ROUNDS = 3;
+const CALLS = 3_000;
+const ROUNDS = 15;
+const WARM_UP_ROUNDS = 2;
 const WAYS = ['without', 'metrics', 'spans'];
 
 /** CPU time of calls with telemetry against those without, of one client in one process. */
