@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportedComments, findBreaches, readSourceFiles } from './support/architecture.js';
 
@@ -31,6 +32,17 @@ describe('architecture', () => {
   it('keeps to the layers, without cycles, stray folders, second barrels or undeclared packages', () => {
     const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
     expect(findBreaches(files, packages)).toEqual([]);
+  });
+
+  it('has no spec that imports from outside src, where the compiler looks for none', () => {
+    const src = fileURLToPath(new URL('src/', root));
+    const leaving = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.spec.ts'))
+      .filter((path) => {
+        const up = [...readFileSync(src + path, 'utf8').matchAll(/(?:from|import) '((?:\.\.\/)+)/g)];
+        return up.some(([, steps = '']) => steps.split('../').length > path.split(sep).length);
+      });
+    expect(leaving).toEqual([]);
   });
 
   it('takes time and chance from Clock alone', () => {

@@ -1,4 +1,4 @@
-/** Options without inherited properties, as quick to read as any object. */
+/** Options without inherited properties, which are read as quickly as those of a plain object. */
 class OwnOptions {
   constructor(given: object | null | undefined) {
     Object.assign(this, given);

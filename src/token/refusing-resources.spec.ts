@@ -1,4 +1,4 @@
-import { FakeClock } from '../../test/support/fake-clock.js';
+import { FakeClock } from '../testing/fake-clock.js';
 import { RefusingResources } from './refusing-resources.js';
 
 describe('the resources that refuse a token which others accept', () => {

@@ -91,7 +91,7 @@ describe('a redirect to a login page in place of a 401', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/', '/', '/', '/login']);
   });
 
-  it('a redirect to a login page is followed as any other where no strategy names its status', async () => {
+  it('a redirect to a login page is followed like every other where no strategy names its status', async () => {
     const client = clientWith();
     await client.get('/');
     endpoint.revokeAll();

@@ -1,4 +1,4 @@
-import { FakeClock } from '../../../test/support/fake-clock.js';
+import { FakeClock } from '../../testing/fake-clock.js';
 import type { GuardedStorage } from '../../storage/guarded-storage.js';
 import { RequestTokens } from './request-tokens.js';
 
