@@ -26,6 +26,12 @@ async function ioredis(): Promise<GetSet> {
   return client;
 }
 
+async function prefixedIoredis(): Promise<GetSet> {
+  const client = new Redis(redis.url, { keyPrefix: 'app:' });
+  closing.push(() => client.quit());
+  return client;
+}
+
 async function nodeRedis(): Promise<GetSet> {
   const client = createClient({ url: redis.url });
   await client.connect();
@@ -35,6 +41,7 @@ async function nodeRedis(): Promise<GetSet> {
 
 describe.each<[string, () => Promise<GetSet>]>([
   ['ioredis', ioredis],
+  ['ioredis with a keyPrefix', prefixedIoredis],
   ['node-redis', nodeRedis],
 ])('a raw client of %s as storage', (_library, connect) => {
   async function manager(): Promise<TokenManager> {
@@ -43,6 +50,12 @@ describe.each<[string, () => Promise<GetSet>]>([
     closing.push(() => made.close());
     return made;
   }
+
+  it('keeps a token for the next process', async () => {
+    const { accessToken } = await (await manager()).getToken();
+    expect((await (await manager()).getToken()).accessToken).toBe(accessToken);
+    expect(endpoint.tokenRequests).toBe(1);
+  });
 
   it.each<[string, (key: string) => Promise<unknown>]>([
     ['200 MB', (key) => redis.command('SETRANGE', key, 200 * 1_048_576, 'x')],
