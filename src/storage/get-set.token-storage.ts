@@ -2,10 +2,8 @@ import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
-import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
-import { readValue } from '../redis/read-value.js';
-import { connectionOf, isRedisClient } from '../redis/redis-connection.js';
-import { type RedisTarget, redisTarget } from '../redis/redis-target.js';
+import { isRedisClient } from '../redis/redis-connection.js';
+import { RedisTokenStorage } from './redis.token-storage.js';
 import { sharedStoreOf } from './shared-store.js';
 import { type GetSet, TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
 
@@ -20,21 +18,13 @@ export class GetSetTokenStorage implements TokenStorage {
   readonly #target: GetSet & { delete?: unknown };
 
   readonly shared: boolean;
-  readonly #redis: RedisTarget | undefined;
-  /** The client itself, for reading no more of a value than may be ours. */
-  readonly #client: RedisTarget | undefined;
 
   constructor(target: GetSet) {
     this.#target = target;
     this.shared = !(target instanceof Map);
-    if (!isRedisClient(target)) return;
-    this.#redis = redisTarget(target, undefined);
-    const connection = connectionOf(target);
-    this.#client = { connection: async () => connection, fullKey: (key) => key };
   }
 
   async get(key: string): Promise<string | Uint8Array | null | undefined> {
-    if (this.#client !== undefined) return readValue(this.#client, key);
     const value = await this.#target.get(key);
     return typeof value === 'string' || value instanceof Uint8Array ? value : undefined;
   }
@@ -49,19 +39,15 @@ export class GetSetTokenStorage implements TokenStorage {
     await (typeof remove === 'function' ? remove.call(this.#target, key) : this.#target.set(key, ''));
   }
 
-  /** On a Redis for all its processes, on any other object for all of this process who keep their tokens in it. */
+  /** For all of this process who keep their tokens in the same object. */
   createLock(clock: Clock): TokenLock {
-    return this.#redis === undefined ? lockOf(this.#target, clock) : new LeaseRedisLock(this.#redis);
-  }
-
-  async release(): Promise<void> {
-    await this.#redis?.release?.();
+    return lockOf(this.#target, clock);
   }
 }
 
 /**
- * Takes what the `storage` option was given: a {@link TokenStorage}, or any {@link GetSet}. Of a cache it is the most
- * shared store that is called.
+ * Takes what the `storage` option was given: a {@link TokenStorage}, a client of a Redis library, or any {@link GetSet}.
+ * Of a cache it is the most shared store that is called.
  * @throws {ConfigurationError} when it has no `get` and `set`, or a member that is not what a storage's is
  */
 export function storageOf(given: TokenStorage | GetSet, owner: string): TokenStorage {
@@ -72,6 +58,7 @@ export function storageOf(given: TokenStorage | GetSet, owner: string): TokenSto
     );
   }
   if (isTokenStorage(given, owner)) return checkedStorage(given, owner);
+  if (isRedisClient(given)) return new RedisTokenStorage(given);
   return new GetSetTokenStorage(((isCache(given) && sharedStoreOf(given)) || given) as GetSet);
 }
 

@@ -57,7 +57,7 @@ export interface TokenStorage {
   release?(): Promise<void>;
 }
 
-/** Any object that keeps values by key: a Map, a raw ioredis or node-redis client, a cache. Called with two arguments. */
+/** Any object that keeps values by key: a Map, a cache, called with two arguments; a raw ioredis or node-redis client is wrapped in a {@link RedisTokenStorage}. */
 export interface GetSet {
   /** False for an object that looks like a {@link TokenStorage} and is none. @default by its other members */
   readonly [TOKEN_STORAGE]?: boolean;

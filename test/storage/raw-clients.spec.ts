@@ -2,8 +2,9 @@ import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { ClientCredentialsTokenProvider, type GetSet, TokenManager } from 'nestjs-forge-auth';
 import { useRedis } from '../support/redis-of-spec.js';
+import { storageOf } from '../../src/storage/get-set.token-storage.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { recordingLogger, times } from '../tokens/world.js';
+import { recordingLogger, times, until } from '../tokens/world.js';
 
 const redis = useRedis();
 let endpoint: TokenEndpoint;
@@ -71,5 +72,30 @@ describe.each<[string, () => Promise<GetSet>]>([
     await (await manager()).getToken();
     expect(endpoint.tokenRequests).toBe(2);
     expect(logger.warnings).toEqual([]);
+  });
+
+  it('lets nobody who is late write over what was invalidated', async () => {
+    const storage = storageOf(await connect(), 'test');
+    closing.push(() => storage.release?.());
+    expect(await storage.setIfNewer?.('token', 'of two', 60_000, 2)).toBe(true);
+    expect(await storage.setIfNewer?.('token', 'of one', 60_000, 1)).toBe(false);
+    expect(await storage.get('token')).toBe('of two');
+  });
+
+  it('keeps no key in Redis for good', async () => {
+    await (await manager()).getToken();
+    const keys = (await redis.command('KEYS', '*')) as string[];
+    expect(keys).not.toEqual([]);
+    for (const key of keys) expect(Number(await redis.command('PTTL', key))).toBeGreaterThan(0);
+  });
+
+  it('hears at once what another process invalidates', async () => {
+    const [here, there] = [await manager(), await manager()];
+    const { accessToken } = await here.getToken();
+    await there.getToken();
+    await there.invalidate();
+    await until(() => here.peek() === undefined, 'the invalidation');
+    expect((await here.getToken()).accessToken).not.toBe(accessToken);
+    expect(endpoint.tokenRequests).toBe(2);
   });
 });

@@ -73,11 +73,11 @@ describeTokenStorage(
   redisLike,
 );
 describeTokenStorage('a Map', () => storageOf(new Map<string, string>(), 'test'), plain);
-describeTokenStorage('a raw ioredis', () => storageOf(ioredis(), 'test'), plain);
+describeTokenStorage('a raw ioredis', () => storageOf(ioredis(), 'test'), redisLike);
 describeTokenStorage(
   'a raw node-redis',
   async () => storageOf((await nodeRedis()) as unknown as GetSet, 'test'),
-  plain,
+  redisLike,
 );
 describeTokenStorage(
   "cache-manager's own Cache",

@@ -90,6 +90,7 @@ describe('a live', () => {
     const calls = async (): Promise<void> => {
       const forge = world.client({}, { storage: client, logger });
       await Promise.all(times(20, () => forge.get('/')));
+      await forge.close();
     };
     await calls();
     expect(world.endpoint.tokenRequests).toBe(1);
