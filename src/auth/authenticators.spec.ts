@@ -100,7 +100,7 @@ describe.each(KINDS)('%s', (_name, make) => {
 });
 
 describe.each(KINDS.filter(([name]) => name !== 'BasicAuth'))('%s', (_name, make) => {
-  it.each(['', 'line\n', 'é', 'a\r\nx: y'])('refuses %j, which no header can carry', async (credential) => {
+  it.each(['', 'two\nlines', 'é', 'a\r\nx: y'])('refuses %j, which no header can carry', async (credential) => {
     expect(() => make(credential)).toThrow(ConfigurationError);
     const asked = Promise.resolve(make(() => credential).authenticate(requestTo()));
     await expect(asked).rejects.toMatchObject({ code: 'FORGE_AUTH_CREDENTIAL_FAILED' });
@@ -114,7 +114,7 @@ describe('BearerAuth', () => {
 });
 
 describe('BasicAuth', () => {
-  it.each(['p:w', '', 'pässword', 'line\n'])('encodes %j, given or read', async (password) => {
+  it.each(['p:w', '', 'pässword', 'two\nlines', 'a\ttab\t'])('encodes %j, given or read', async (password) => {
     const authorization = `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
     expect((await authenticated(new BasicAuth('alice', password))).headers).toEqual({ authorization });
     expect((await authenticated(new BasicAuth('alice', () => password))).headers).toEqual({ authorization });

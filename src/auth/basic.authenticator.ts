@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
-import { readText } from './credential.js';
+import { checkMounted, readText } from './credential.js';
 import { noteSecret } from '../redaction/known-secrets.js';
 
 /** HTTP Basic authentication, in UTF-8. @see [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617) */
@@ -12,7 +12,7 @@ export class BasicAuth implements Authenticator {
 
   /**
    * @param password the password, or a function that is asked for each request
-   * @throws {ConfigurationError} when one is missing, or the user name holds a colon
+   * @throws {ConfigurationError} when one is missing, the user name holds a colon, or the password ends in a line break
    */
   constructor(username: string, password: CredentialSource) {
     if (typeof username !== 'string' || username === '' || username.includes(':')) {
@@ -21,6 +21,7 @@ export class BasicAuth implements Authenticator {
     if (typeof password !== 'string' && typeof password !== 'function') {
       throw new ConfigurationError('BasicAuth: the password is missing. Is the variable that it is read from set?');
     }
+    if (typeof password === 'string') checkMounted(password, 'BasicAuth: the password');
     noteSecret(password);
     this.#username = username;
     this.#credential = typeof password === 'string' ? this.#encode(password) : password;

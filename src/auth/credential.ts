@@ -1,5 +1,6 @@
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import type { CredentialSource } from './authenticator.js';
+import { mountedText, mountedTextFault } from '../option-check/mounted-text.js';
 import { concealedCause } from '../redaction/own-cause.js';
 import { noteSecret } from '../redaction/known-secrets.js';
 
@@ -11,10 +12,15 @@ export function checkCredential(source: unknown, what: string): void {
     throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
   if (typeof source !== 'string' || source === '')
     throw new ConfigurationError(`${what} must be a text that is not empty, or a function.`);
+  checkMounted(source, what);
   if (!/^[\x20-\x7e]+$/.test(source))
-    throw new ConfigurationError(
-      `${what} has characters that no header can carry (a line break at its end?). Give it without them.`,
-    );
+    throw new ConfigurationError(`${what} has characters that no header can carry. Give it without them.`);
+}
+
+/** @throws {ConfigurationError} when a text was read from a file as it is */
+export function checkMounted(text: string, what: string): void {
+  const fault = mountedTextFault(text);
+  if (fault !== undefined) throw new ConfigurationError(`${what} ${fault}. Was it read from a file? Trim it.`);
 }
 
 /** @throws {ConfigurationError} unless `name` can be a header's name (RFC 9110 §5.1) */
@@ -42,7 +48,7 @@ async function readHeaderText(
 }
 
 /**
- * Reads a credential that is encoded before it is sent, and so may be any text.
+ * Reads a credential that is encoded before it is sent, and so may be any text; a line break at its end is cut.
  * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or answers no text
  */
 export async function readText(
@@ -58,8 +64,11 @@ export async function readText(
     const thrown = concealedCause(cause);
     throw failed(`its function threw ${thrown.summary}`, what, serviceName, thrown);
   }
-  noteSecret(value);
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') {
+    const text = mountedText(value);
+    noteSecret(text);
+    return text;
+  }
   throw failed(`its function answered no text but ${typeof value}`, what, serviceName);
 }
 

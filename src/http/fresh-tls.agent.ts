@@ -1,4 +1,5 @@
 import * as https from 'node:https';
+import { mountedText } from '../option-check/mounted-text.js';
 import { RedactedCause } from '../redaction/redact.js';
 import { TlsError } from '../errors.js';
 import { unusableTls } from './tls-hints.js';
@@ -13,11 +14,11 @@ type Connect = (error: Error | null, socket?: unknown) => void;
 export class FreshTlsAgent extends https.Agent {
   /** Options that it read last. */
   last: TlsOptions | undefined;
-  readonly #read: () => TlsOptions | Promise<TlsOptions>;
+  readonly #read: () => Promise<TlsOptions | undefined>;
 
   constructor(options: https.AgentOptions, read: () => TlsOptions | Promise<TlsOptions>) {
     super({ ...options, maxCachedSessions: 0 });
-    this.#read = read;
+    this.#read = () => readTls(read);
   }
 
   /** Called by Node for each connection; answers by callback, since the certificate may have to be waited for. */
@@ -25,7 +26,7 @@ export class FreshTlsAgent extends https.Agent {
     const connect = async (): Promise<void> => {
       let tls: TlsOptions;
       try {
-        tls = await this.#read();
+        tls = (await this.#read()) ?? {};
         this.last = tls;
       } catch (error) {
         connected(new TlsError(`tls could not be read: its function threw ${new RedactedCause(error).message}.`));
@@ -46,7 +47,10 @@ export class FreshTlsAgent extends https.Agent {
   }
 }
 
-/** Reads TLS options, whether they are given as they are or by a function. */
+/** Reads TLS options, whether they are given as they are or by a function: a line break after its passphrase is cut. */
 export async function readTls(tls: TlsSource | undefined): Promise<TlsOptions | undefined> {
-  return typeof tls === 'function' ? tls() : tls;
+  if (typeof tls !== 'function') return tls;
+  const options = await tls();
+  const { passphrase } = options ?? {};
+  return typeof passphrase === 'string' ? { ...options, passphrase: mountedText(passphrase) } : options;
 }

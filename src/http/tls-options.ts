@@ -1,4 +1,5 @@
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { mountedTextFault } from '../option-check/mounted-text.js';
 import { unusableTls } from './tls-hints.js';
 import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 
@@ -43,6 +44,9 @@ export function checkTls(tls: unknown, place: OptionPlace): void {
   const { ca } = tls as TlsOptions;
   if (![ca ?? []].flat().every((part) => String(part).includes('-----BEGIN ')))
     throw refuse(`${prefix}tls.ca must be certificates as PEM texts or Buffers.`);
+  const { passphrase } = tls as TlsOptions;
+  const fault = typeof passphrase === 'string' ? mountedTextFault(passphrase) : undefined;
+  if (fault !== undefined) throw refuse(`${prefix}tls.passphrase ${fault}. Was it read from a file? Trim it.`);
   try {
     createSecureContext(tls as TlsOptions);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { mountedTextFault } from '../option-check/mounted-text.js';
 import { checkRequesterOptions, type HttpRequesterOptions, REQUESTER_RULES } from '../http/http-requester.js';
 import { TLS_RULES } from '../http/tls-options.js';
 import { isRecord, checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
@@ -166,12 +167,14 @@ export function checkGrantOptions<Options extends GrantOptions>(
     checkOptions(options.compliance, COMPLIANCE_RULES, { ...place, prefix: 'compliance.' });
 }
 
-/** @throws {ConfigurationError} unless `value` is a text that is not empty */
+/** @throws {ConfigurationError} unless `value` is a text that is not empty, and without a line break at its end */
 export function checkText(value: unknown, what: string): void {
   if (value === undefined)
     throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
   if (typeof value !== 'string' || value === '')
     throw new ConfigurationError(`${what} must be a text that is not empty.`);
+  const fault = mountedTextFault(value);
+  if (fault !== undefined) throw new ConfigurationError(`${what} ${fault}. Was it read from a file? Trim it.`);
 }
 
 /** @throws {ConfigurationError} unless `value` is left out, a text that is not empty, a function, or `{ file }` */

@@ -15,6 +15,7 @@ import type {
 } from './compliance.js';
 import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
+import { saysAnything } from './answer-members.js';
 import { complianceResponse, readTokenAnswer } from './token-response.js';
 
 /** One request to the issuer, written and checked by `openid-client`. */
@@ -161,8 +162,9 @@ export class IssuerExchange {
     const sent = (await ownHook('the request', what, () => requestHook?.(written))) ?? written;
     const answered = await this.#transmit(sent);
     const response = (await ownHook('the response', what, () => responseHook?.(answered))) ?? answered;
-    const empty = mayBeEmpty && response.status >= 200 && response.status < 300;
     const answerOrError = objectOf(response.body);
+    const isSuccess = response.status >= 200 && response.status < 300;
+    const empty = mayBeEmpty && isSuccess && !saysAnything(answerOrError['error']);
     // A nonce that is asked for is no answer yet, whoever reads it: see send().
     const asksForNonce = this.dpop !== undefined && answerOrError['error'] === 'use_dpop_nonce';
     if ((raw && !asksForNonce) || empty) return { response, answer: answerOrError };

@@ -5,7 +5,7 @@ import type { HttpRequester } from '../http/http-requester.js';
 import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import { assertSecureUrl } from './grant-options.js';
-import { isTransientStatus } from './token-response.js';
+import { isTransientStatus, redirectTarget } from './token-response.js';
 
 /** A document that has not come by then is asked for again by the next flight. */
 const TIMEOUT_MS = 5_000;
@@ -77,7 +77,8 @@ async function get(
   const response = new ForgeResponse(request, await http.send(request, TIMEOUT_MS));
   if (!response.isSuccess) {
     const retryAfterMs = parseRetryAfter(response.headers['retry-after'], now());
-    throw new AuthenticationError(`HTTP ${response.status}`, {
+    const redirect = redirectTarget(response.status, response.headers['location']);
+    throw new AuthenticationError(`HTTP ${response.status}${redirect}`, {
       status: response.status,
       transient: isTransientStatus(response.status),
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { Lazy } from '../lazy.js';
+import { mountedText, mountedTextFault } from '../option-check/mounted-text.js';
 import { readWithin } from './text-source.js';
 
 /** A private key as JSON Web Key. */
@@ -65,6 +66,7 @@ export class SigningKey {
     this.#source = source;
     if (source === undefined || source === null)
       throw new ConfigurationError(`${name} is undefined. Is the variable that it is read from set?`);
+    checkPassphrase(source, name);
     this.#loaded = isReadAgain(source)
       ? new Lazy(async () => loadKey(await readKeyMaterial(source, name, clock), alg, name))
       : Lazy.of(loadKey(source, alg, name));
@@ -133,10 +135,26 @@ export function privateKeyOf(material: KeyMaterial, name: string): KeyObject {
 
 /** Reads key material that stands elsewhere: in a file, or where a function finds it. */
 export async function readKeyMaterial(source: KeySource, name: string, clock: Clock): Promise<KeyMaterial> {
-  const given = typeof source === 'function' ? await readWithin(name, source, clock) : source;
+  const given = typeof source === 'function' ? withMountedPassphrase(await readWithin(name, source, clock)) : source;
   if (!isKeyFile(given)) return given;
   const key = await readWithin(name, () => readFile(given.file), clock);
   return { key, ...(given.passphrase === undefined ? undefined : { passphrase: given.passphrase }) };
+}
+
+/** @throws {ConfigurationError} when a passphrase that is given as it is was read from a file */
+function checkPassphrase(source: KeySource, name: string): void {
+  const { passphrase } = source as { passphrase?: unknown };
+  const fault = typeof passphrase === 'string' ? mountedTextFault(passphrase) : undefined;
+  if (fault !== undefined)
+    throw new ConfigurationError(`${name}: the passphrase ${fault}. Was it read from a file? Trim it.`);
+}
+
+/** A passphrase that a function has read from a file may end in a line break. */
+function withMountedPassphrase(material: KeyMaterial): KeyMaterial {
+  const { passphrase } = (material ?? {}) as { passphrase?: unknown };
+  return typeof passphrase === 'string' && !isJwk(material)
+    ? ({ ...(material as object), passphrase: mountedText(passphrase) } as KeyMaterial)
+    : material;
 }
 
 /** An HMAC key of a client secret. */
@@ -166,7 +184,7 @@ function unwrapped(material: KeyMaterial): { key: unknown; passphrase: string | 
 /** A key file, or a JSON Web Key, may come as text. */
 function parsed(given: unknown): unknown {
   if (typeof given !== 'string' && !Buffer.isBuffer(given)) return given;
-  const text = given.toString('utf8');
+  const text = mountedText(given.toString('utf8'));
   if (!/^\s*\{/.test(text)) return text;
   try {
     return JSON.parse(text) as unknown;

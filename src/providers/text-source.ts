@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Clock, withDeadline } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { mountedText, mountedTextFault } from '../option-check/mounted-text.js';
 import { fingerprintOf } from '../token/token-key.js';
 import { concealedCause } from '../redaction/own-cause.js';
 import { noteSecret } from '../redaction/known-secrets.js';
@@ -24,12 +25,13 @@ export function checkTextSource(source: unknown, what: string): void {
     throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
   if (typeof source !== 'string' || source === '')
     throw new ConfigurationError(`${what} must be a text that is not empty, a function, or { file }.`);
-  if (/[\r\n]$/.test(source))
-    throw new ConfigurationError(`${what} ends in a line break. Was it read from a file? Give { file }, or trim it.`);
+  const fault = mountedTextFault(source);
+  if (fault !== undefined)
+    throw new ConfigurationError(`${what} ${fault}. Was it read from a file? Give { file }, or trim it.`);
 }
 
 /**
- * Reads a source. A line break at the end of what a function or file holds is cut.
+ * Reads a source. A line break at the end of what a function or file holds is cut, a byte order mark before it, too.
  * @param name the option it was given as, for messages
  * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when it cannot be read, or holds no text
  */
@@ -37,7 +39,7 @@ export async function readTextSource(name: string, source: TextSource, clock: Cl
   noteSecret(source);
   if (typeof source === 'string') return source;
   const value = await readWithin(name, isFile(source) ? () => readFile(source.file, 'utf8') : source, clock);
-  const text = typeof value === 'string' ? value.replace(/[\r\n]+$/, '') : value;
+  const text = typeof value === 'string' ? mountedText(value) : value;
   noteSecret(text);
   if (typeof text === 'string' && text !== '') return text;
   const why = isFile(source) ? 'its file is empty' : 'its function answered no text';

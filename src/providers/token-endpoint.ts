@@ -1,7 +1,7 @@
 import { AuthenticationError } from '../errors.js';
 import { Token } from '../token/token.js';
 import type { RequestComplianceHook, ResponseComplianceHook } from './compliance.js';
-import { namesInstead } from './error-codes.js';
+import { namesInstead, saysAnything } from './answer-members.js';
 import type { IssuerExchange } from './issuer-exchange.js';
 
 /** Hooks that adjust one request and its answer. */
@@ -32,10 +32,11 @@ export async function requestToken(
 /** @throws {AuthenticationError} naming what was there in place of an access token */
 function checkAccessToken(answer: Readonly<Record<string, unknown>>, label: string): void {
   const { access_token: accessToken } = answer;
-  if (accessToken !== undefined && accessToken !== null && accessToken !== '') return;
+  if (typeof accessToken === 'string' && accessToken !== '') return;
   const names = namesInstead(answer);
   const found = names.length === 0 ? '' : `, but ${names.join(', ')}: compliance.tokenResponse may rename it`;
-  throw new AuthenticationError(`Token request for ${label} failed: the answer has no access_token${found}.`, {
+  const missing = saysAnything(accessToken) ? 'an access_token that is no text' : 'no access_token';
+  throw new AuthenticationError(`Token request for ${label} failed: the answer has ${missing}${found}.`, {
     code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
     transient: true,
   });

@@ -1,9 +1,11 @@
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
+import { maskSecrets } from '../redaction/known-secrets.js';
 import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import type { ComplianceResponse } from './compliance.js';
-import { isError, registeredCode } from './error-codes.js';
+import { registeredCode } from '../token/registered-code.js';
+import { saysAnything } from './answer-members.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Codes with which a server says that it cannot now, rather than that it will not. */
@@ -38,7 +40,7 @@ export function readTokenAnswer(response: ComplianceResponse, what: string, nowM
       ? ownOptions(body as Record<string, unknown>)
       : undefined;
   const ok = status >= 200 && status < 300;
-  const hasError = isError(json?.['error']);
+  const hasError = saysAnything(json?.['error']);
   if (ok && json !== undefined && !hasError) return json;
   const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs);
   const shared = { status, ...(retryAfterMs === undefined ? undefined : { retryAfterMs }) };
@@ -68,9 +70,21 @@ export function readTokenAnswer(response: ComplianceResponse, what: string, nowM
   });
 }
 
-/** Where an endpoint has moved to: origin and path. A redirect is not followed, since it would take the secret along. */
+/** Where an endpoint has moved to, and the cure. A redirect is not followed, since it would take the secret along. */
 function redirectOf({ status, headers }: ComplianceResponse): string {
-  const [location] = [headers['location'] ?? []].flat();
-  if (status < 300 || status >= 400 || location === undefined || !URL.canParse(location)) return '';
-  return `, a redirect to ${redactUrl(location)}. Give the option that names the endpoint (tokenUrl) where it leads`;
+  const redirect = redirectTarget(status, headers['location']);
+  return redirect && `${redirect}. Give the option that names the endpoint (tokenUrl) where it leads`;
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** Stands for the host of an endpoint, where a redirect names none. */
+const SAME_HOST = 'http://same.invalid';
+
+/** For messages: where a redirect leads, without its query; the path alone where it stays on its host. Empty for anything else. */
+export function redirectTarget(status: number, header: string | readonly string[] | undefined): string {
+  const [location = ''] = [header ?? ''].flat();
+  if (!REDIRECTS.has(status) || location.trim() === '' || !URL.canParse(location, SAME_HOST)) return '';
+  const { protocol, origin, pathname, href } = new URL(location, SAME_HOST);
+  if (!/^https?:$/.test(protocol)) return '';
+  return `, a redirect to ${maskSecrets(origin === SAME_HOST ? pathname : redactUrl(href))}`;
 }

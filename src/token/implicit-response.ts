@@ -1,7 +1,5 @@
 import { AuthenticationError } from '../errors.js';
-
-/** `error` codes are lower-case words; anything else may be a quotation. */
-const ERROR_CODE = /^[a-z][a-z0-9_]{1,40}$/;
+import { registeredCode } from './registered-code.js';
 
 let warned = false;
 
@@ -23,7 +21,7 @@ export function implicitResponse(url: string | URL, state: string | undefined): 
   // The state first: an error of somebody else's request says nothing.
   if (state !== undefined && received !== state) throw refused('its state is not that of the request');
   if (error === undefined) return response;
-  throw refused(ERROR_CODE.test(error) ? error : 'an error', ERROR_CODE.test(error) ? error : undefined);
+  throw refused(registeredCode(error), registeredCode(error));
 }
 
 function refused(why: string, error?: string): AuthenticationError {

@@ -71,7 +71,7 @@ describe('Token', () => {
     ['a line break in the access token', { accessToken: 'a\r\nx-evil: 1' }],
     ['a character beyond ASCII in the access token', { accessToken: 'tökén' }],
     ['a line break in the token type', { accessToken: 'a', tokenType: 'Bearer\r\nx-evil:' }],
-    ['a space in the token type', { accessToken: 'a', tokenType: 'Bearer x' }],
+    ['a line break in the token type', { accessToken: 'a', tokenType: 'Bearer\nevil' }],
     ['an expiry of NaN', { accessToken: 'a', expiresAt: Number.NaN }],
     ['an expiry before all time', { accessToken: 'a', expiresAt: -Infinity }],
     ['an invalid Date', { accessToken: 'a', expiresAt: new Date('nonsense') }],

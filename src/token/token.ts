@@ -51,7 +51,8 @@ const SHOWN_FINGERPRINT = 8;
  */
 export class Token {
   readonly #record: TokenRecord;
-  readonly #header: string;
+  /** Undefined for a type that no header can begin with. */
+  readonly #header: string | undefined;
   #fingerprint: string | undefined;
 
   /** @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when the access token is missing or not sendable */
@@ -60,13 +61,15 @@ export class Token {
     if (typeof accessToken !== 'string' || accessToken.trim() === '') throw malformed('it has no access token');
     if (!/^[\x20-\x7e]+$/.test(accessToken))
       throw malformed('its access token has characters that no header can carry');
-    if (!/^[\x21-\x7e]*$/.test(tokenType)) throw malformed('its token type is no word');
+    if (!/^[\x20-\x7e]*$/.test(tokenType)) throw malformed('its token type is no word');
     const expiry = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
     if (expiry !== undefined && !(expiry > Number.NEGATIVE_INFINITY)) throw malformed('its expiry is no point in time');
     this.#record = ownOptions({
       accessToken,
       tokenType,
-      ...(expiry === undefined || expiry === Number.POSITIVE_INFINITY ? undefined : { expiresAt: expiry }),
+      ...(expiry === undefined || expiry === Number.POSITIVE_INFINITY
+        ? undefined
+        : { expiresAt: Math.max(-LATEST, Math.min(expiry, LATEST)) }),
       ...(refreshToken === undefined ? undefined : { refreshToken }),
       ...(scope === undefined ? undefined : { scope }),
       ...(idToken === undefined ? undefined : { idToken }),
@@ -74,7 +77,8 @@ export class Token {
       ...(claims === undefined ? undefined : { claims: Object.freeze({ ...claims }) }),
     });
     for (const secret of [accessToken, refreshToken, idToken]) noteSecret(secret);
-    this.#header = tokenType === '' ? accessToken : `${schemeOf(tokenType)} ${accessToken}`;
+    const isWord = !tokenType.includes(' ');
+    if (isWord) this.#header = tokenType === '' ? accessToken : `${schemeOf(tokenType)} ${accessToken}`;
   }
 
   /**
@@ -166,8 +170,12 @@ export class Token {
     return (this.#fingerprint ??= createHash('sha256').update(this.#record.accessToken).digest('base64url'));
   }
 
-  /** The value of an `Authorization` header: scheme and token, or the bare token where the type is empty. */
+  /**
+   * The value of an `Authorization` header: scheme and token, or the bare token where the type is empty.
+   * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when its type is no word: a `scheme` takes its place
+   */
   get authorizationHeader(): string {
+    if (this.#header === undefined) throw malformed('its token type is no word. Give scheme');
     return this.#header;
   }
 
@@ -185,7 +193,7 @@ export class Token {
   }
 
   toString(): string {
-    return `[Token ${schemeOf(this.#record.tokenType)} …${this.fingerprint.slice(0, SHOWN_FINGERPRINT)}]`;
+    return `[Token ${shownType(this.#record.tokenType)} …${this.fingerprint.slice(0, SHOWN_FINGERPRINT)}]`;
   }
 
   toJSON(): string {
@@ -211,15 +219,24 @@ function schemeOf(tokenType: string): string {
   return /^dpop$/i.test(tokenType) ? 'DPoP' : tokenType;
 }
 
+/** An issuer's own word for a type is not repeated: it may be anything. */
+function shownType(tokenType: string): string {
+  const scheme = schemeOf(tokenType);
+  return ['Bearer', 'DPoP', 'PoP', ''].includes(scheme) ? scheme : 'unregistered_type';
+}
+
+/** The last point in time that a `Date` can be. */
+const LATEST = 8.64e15;
+
 /** A hundred years: what lies beyond is no point in time to every store and language. */
 const LONGEST_LIFETIME_S = 100 * 365 * 86_400;
 
 function lifetimeOf(expiresIn: unknown): number | undefined {
   if (expiresIn === undefined || expiresIn === null) return undefined;
   if (typeof expiresIn === 'string' && expiresIn.trim() === '') return undefined;
-  const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;
-  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) throw malformed('its lifetime is no number of seconds');
-  return Math.min(seconds, LONGEST_LIFETIME_S) * 1000;
+  const seconds = typeof expiresIn === 'string' && /\d/.test(expiresIn) ? Number(expiresIn) : expiresIn;
+  if (typeof seconds !== 'number' || Number.isNaN(seconds)) throw malformed('its lifetime is no number of seconds');
+  return Math.max(-LONGEST_LIFETIME_S, Math.min(seconds, LONGEST_LIFETIME_S)) * 1000;
 }
 
 /** `expires_at`, as some issuers write it: epoch seconds or milliseconds, as a number or text, or a date; anything else is passed over. */
@@ -227,17 +244,23 @@ function pointInTime(value: unknown): number | undefined {
   const text = typeof value === 'string' ? value.trim() : value;
   const number = typeof text === 'string' && /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
   if (typeof number === 'number' && number > 0) return number < SECONDS_BELOW ? number * 1000 : number;
-  const date = typeof number === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(number) ? Date.parse(number) : Number.NaN;
+  const parts = typeof number === 'string' ? ISO_TEXT.exec(number) : null;
+  if (parts === null) return undefined;
+  // Without a zone it is the issuer's, never this machine's.
+  const [, day = '', time = '00:00:00', zone = 'Z'] = parts;
+  const date = Date.parse(`${day}T${time}${zone.toUpperCase()}`);
   return Number.isNaN(date) ? undefined : date;
 }
+
+const ISO_TEXT = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([Zz]|[+-]\d{2}:?\d{2})?)?$/;
 
 /** Epoch seconds are below this for 3,000 years; epoch milliseconds have been above it since 1973. */
 const SECONDS_BELOW = 1e11;
 
 /** `Bearer` in the words that issuers have for it: `" bearer "`, `"Bearer Token"`. */
 function typeOf(value: unknown): string | undefined {
-  const type = optionalString(value, 'token type')?.replace(/^ +| +$/g, '');
-  return type !== undefined && /^bearer token$/i.test(type) ? 'Bearer' : type || undefined;
+  const type = optionalString(value, 'token type')?.replace(/^[ \t]+|[ \t]+$/g, '');
+  return type !== undefined && /^bearer +token$/i.test(type) ? 'Bearer' : type || undefined;
 }
 
 function optionalString(value: unknown, name: string): string | undefined {

@@ -1,7 +1,7 @@
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { ClientCredentialsTokenProvider, createForgeClient, type Token } from 'nestjs-forge-auth';
+import { ClientCredentialsTokenProvider, createForgeClient, Token } from 'nestjs-forge-auth';
 import { type Certificate, createCertificate } from '../support/certificate.js';
 import { json } from '../support/answer.js';
 import { startServer } from '../support/recording-server.js';
@@ -18,7 +18,8 @@ const tokenFrom = async (answer: object): Promise<Token> => {
 };
 
 describe('what issuers answer', () => {
-  it.each([[''], [false], [0], [[]], [{}], [null]])('takes an empty error (%j) for none', async (error) => {
+  const emptyErrors = ['', ' ', '\t', false, 0, null, [], {}, [''], [null], [[]], { code: 0, message: '' }];
+  it.each(emptyErrors.map((error) => [error]))('takes an empty error (%j) for none', async (error) => {
     expect((await tokenFrom({ access_token: 'a', error })).accessToken).toBe('a');
   });
 
@@ -27,12 +28,103 @@ describe('what issuers answer', () => {
     ['epoch milliseconds', 4_102_444_800_000],
     ['seconds as text', '4102444800'],
     ['ISO text', '2100-01-01T00:00:00Z'],
+    ['ISO text with parts of a second', '2100-01-01T00:00:00.000000Z'],
+    ['ISO text of another zone', '2100-01-01T02:00:00+02:00'],
+    ['ISO text without a zone', '2100-01-01T00:00:00'],
+    ['ISO text with a blank', '2100-01-01 00:00:00'],
+    ['a day', '2100-01-01'],
   ])('reads expires_at in %s', async (_how, expiresAt) => {
     expect((await tokenFrom({ access_token: 'a', expires_at: expiresAt })).expiresAt).toBe(4_102_444_800_000);
   });
 
-  it.each([[' bearer '], ['Bearer Token']])('takes token type %j for Bearer', async (type) => {
-    expect((await tokenFrom({ access_token: 'a', token_type: type })).authorizationHeader).toBe('Bearer a');
+  it.each([['1e400'], ['9'.repeat(400)], ['1e308']])('clamps a lifetime of %s s', async (lifetime) => {
+    await world.start();
+    world.endpoint.answerNext({ body: `{"access_token":"a","expires_in":${lifetime}}` });
+    const { expiresAt = 0 } = await world.manager().getToken();
+    expect(new Date(expiresAt).getUTCFullYear()).toBeGreaterThanOrEqual(2100);
+  });
+
+  it('clamps a point in time that no Date can be', async () => {
+    const { expiresAt = 0 } = await tokenFrom({ access_token: 'a', expires_at: 1e308 });
+    expect(new Date(expiresAt).toISOString()).toMatch(/^\+275760/);
+  });
+
+  it.each([[' bearer '], ['Bearer Token'], ['\tBEARER\t'], ['bearer  token']])(
+    'takes token type %j for Bearer',
+    async (type) => {
+      expect((await tokenFrom({ access_token: 'a', token_type: type })).authorizationHeader).toBe('Bearer a');
+    },
+  );
+
+  it('sends a token whose type is of several words by the scheme that is given, and refuses it without one', async () => {
+    await world.start({ tokenType: 'JWT access' }, { respond: () => ({ status: 200 }) });
+    await world.client({ auth: { provider: world.provider(), scheme: 'Bearer' } }).get('/');
+    expect(world.api.tokens).toHaveLength(1);
+    const client = world.client();
+    await expect(client.get('/')).rejects.toThrow(/its token type is no word\. Give scheme/);
+    expect(world.api.tokens).toHaveLength(1);
+  });
+
+  it('repeats no type that is not registered', () => {
+    expect(String(new Token({ accessToken: 'a', tokenType: 'secret-4711' }))).toMatch(/^\[Token unregistered_type …/);
+  });
+
+  it.each([
+    [{ ACCESS_TOKEN: 'a' }, /no access_token, but ACCESS_TOKEN/],
+    [{ access_token: [], token: 'a' }, /no access_token, but token/],
+    [{ access_token: { value: 'a' } }, /an access_token that is no text/],
+    [{ access_token: 4711 }, /an access_token that is no text/],
+    [{ access_token: 'a\n' }, /characters that no header can carry/],
+    [{}, /no access_token/],
+  ])('asks three times for a token in place of %j', async (answer, message) => {
+    await world.start({ respond: () => ({ json: answer }) });
+    const error = await rejection(world.manager().getToken());
+    expect(error.message).toMatch(message);
+    expect(world.endpoint.tokenRequests).toBe(3);
+  });
+
+  it.each([
+    [302, '/v2/token/?secret=1', /HTTP 302, a redirect to \/v2\/token\/\..*tokenUrl/],
+    [307, '//other.example/token', /HTTP 307, a redirect to http:\/\/other\.example\/token\./],
+    [301, 'https://alice:secret=1@issuer.example/token', /a redirect to https:\/\/issuer\.example\/token\./],
+    [303, `https://issuer.example/${CLIENT.clientSecret}`, /a redirect to https:\/\/issuer\.example\/\[redacted\]/],
+    [302, 'javascript:secret=1', /failed: HTTP 302\.$/],
+    [304, 'https://issuer.example/', /failed: HTTP 304\.$/],
+  ])('names where a %d to %s leads', async (status, location, message) => {
+    await world.start();
+    world.endpoint.answerNext({ status, headers: { location } });
+    const error = await rejection(world.manager({ provider: world.singleShot() }).getToken());
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toContain('secret=1');
+  });
+
+  it('names where an issuer’s document has moved to', async () => {
+    const issuer = world.closeLater(
+      await startServer((_request, res) => void res.writeHead(301, { location: 'https://new.example/' }).end()),
+    );
+    const provider = new ClientCredentialsTokenProvider({ issuer: issuer.origin, ...CLIENT });
+    await expect(world.manager({ provider }).getToken()).rejects.toThrow(
+      /HTTP 301, a redirect to https:\/\/new\.example\//,
+    );
+  });
+
+  it('takes a revocation for failed that answers 200 with an error', async () => {
+    await world.start();
+    const manager = world.manager({ provider: world.provider({ revocationUrl: world.endpoint.url }) });
+    await manager.getToken();
+    world.endpoint.answerNext({ json: { error: 'unsupported_token_type' } });
+    await expect(manager.revoke()).rejects.toThrow(/Revocation .* failed: unsupported_token_type/);
+  });
+
+  it.each([['need_info'], ['unsupported_pop_key'], ['unapproved_software_statement']])('repeats %s', async (error) => {
+    await world.start();
+    world.endpoint.answerNext({ status: 400, json: { error } });
+    await expect(world.manager().getToken()).rejects.toMatchObject({ error });
+  });
+
+  it('repeats no other code of a callback', async () => {
+    const fragment = 'https://app.example/#error=unknown_client_4711&state=1';
+    expect(() => Token.fromCallback(fragment)).toThrow(/brings no token: unregistered_error\./);
   });
 
   it('names what was there in place of an access token', async () => {

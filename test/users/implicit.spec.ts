@@ -21,7 +21,7 @@ describe('Token.fromCallback', () => {
     ['another state', CALLBACK, { state: 's2' }, /state/],
     ['no state', CALLBACK.replace('&state=s1', ''), { state: 's1' }, /state/],
     ['an error', 'https://app.example/#error=access_denied&state=s1', { state: 's1' }, /access_denied/],
-    ['an error that quotes', 'https://app.example/#error=the-token%20is', {}, /an error/],
+    ['an error that quotes', 'https://app.example/#error=the-token%20is', {}, /unregistered_error/],
     ['no token', 'https://app.example/callback', {}, /no access token/],
     ['a token in the query', 'https://app.example/callback?access_token=the-token', {}, /no access token/],
   ])('refuses %s', async (_what, url, expected, message) => {

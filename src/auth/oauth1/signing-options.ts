@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../../errors.js';
+import { checkMounted } from '../credential.js';
 import { oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { KeySource } from '../../providers/signing-key.js';
 import { isFile, type TextSource } from '../../providers/text-source.js';
@@ -102,9 +103,10 @@ export function resolveSigning(options: OAuth1SigningOptions, owner: string): Re
   });
 }
 
-/** A secret may be empty, and may hold any character: it is encoded. @throws {ConfigurationError} */
+/** A secret may be empty, and may hold any character but a line break at its end: it is encoded. @throws {ConfigurationError} */
 export function checkSource(source: unknown, what: string): void {
-  if (typeof source === 'string' || typeof source === 'function' || isFile(source)) return;
+  if (typeof source === 'string') return checkMounted(source, what);
+  if (typeof source === 'function' || isFile(source)) return;
   throw new ConfigurationError(
     source === undefined
       ? `${what} is undefined. Is the variable that it is read from set?`

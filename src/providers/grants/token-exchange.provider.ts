@@ -4,6 +4,7 @@ import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import { checkTextSource, isFile, readTextSource, sourceIdentity } from '../text-source.js';
+import { mountedText } from '../../option-check/mounted-text.js';
 import type { Grant, GrantParameters } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 
@@ -114,8 +115,11 @@ async function withSubject(request: TokenRequest, subjectToken: TokenFunction, o
       cause,
     });
   }
-  if (found === undefined || found === null || found === '') return request;
-  if (typeof found === 'string') return { ...request, subjectToken: found };
+  if (found === undefined || found === null) return request;
+  if (typeof found === 'string') {
+    const text = mountedText(found);
+    return text === '' ? request : { ...request, subjectToken: text };
+  }
   throw new AuthenticationError(`${owner}: subjectToken could not be read: its function returned no text.`, {
     code: 'FORGE_AUTH_CREDENTIAL_FAILED',
   });

@@ -1,4 +1,5 @@
 import { AuthenticationError } from '../../errors.js';
+import { registeredCode } from '../../token/registered-code.js';
 import { sameText } from '../oidc/id-token.js';
 
 /** Parameters that the browser brought back from the authorization server. */
@@ -11,27 +12,6 @@ export interface Callback {
 
 /** A callback: the URL that was requested, or the parameters of a `form_post`. */
 export type CallbackSource = string | URL | URLSearchParams;
-
-/** Registered error codes (RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6, RFC 8707, RFC 9101): others are not repeated. */
-const CODES: ReadonlySet<string> = new Set([
-  'access_denied',
-  'account_selection_required',
-  'consent_required',
-  'interaction_required',
-  'invalid_request',
-  'invalid_request_object',
-  'invalid_request_uri',
-  'invalid_scope',
-  'invalid_target',
-  'login_required',
-  'request_not_supported',
-  'request_uri_not_supported',
-  'server_error',
-  'temporarily_unavailable',
-  'unauthorized_client',
-  'unmet_authentication_requirements',
-  'unsupported_response_type',
-]);
 
 /** @throws {AuthenticationError} FORGE_AUTH_SIGN_IN_FAILED when it has no state, or says something twice */
 export function readCallback(source: CallbackSource): Callback {
@@ -53,15 +33,15 @@ export function readCallback(source: CallbackSource): Callback {
  * @see [RFC 9207 §2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
  */
 export function codeOf(callback: Callback, issuer: { identifier: string; namesItself: boolean }): string {
-  const { iss, error, code } = callback;
+  const { iss, error } = callback;
   if (iss === undefined ? issuer.namesItself : iss !== issuer.identifier)
     throw signInFailed('the callback is of another issuer');
   if (error !== undefined) {
-    const known = CODES.has(error) ? error : undefined;
-    throw signInFailed(`the issuer answered ${known ?? 'an error'}`, known);
+    const code = registeredCode(error);
+    throw signInFailed(`the issuer answered ${code}`, code);
   }
-  if (code === undefined) throw signInFailed('the callback has no code');
-  return code;
+  if (callback.code === undefined) throw signInFailed('the callback has no code');
+  return callback.code;
 }
 
 /** Checks whether a state that the app kept itself is that of the callback. */

@@ -26,6 +26,13 @@ const REGISTERED: ReadonlySet<string> = new Set([
   'use_dpop_nonce',
   'invalid_dpop_proof',
   'insufficient_user_authentication',
+  // RFC 9200
+  'unsupported_pop_key',
+  'incompatible_ace_profiles',
+  // User-Managed Access
+  'need_info',
+  'request_denied',
+  'request_submitted',
   // OpenID Connect Core and its extensions, CIBA
   'interaction_required',
   'login_required',
@@ -46,40 +53,11 @@ const REGISTERED: ReadonlySet<string> = new Set([
   // RFC 7591
   'invalid_redirect_uri',
   'invalid_client_metadata',
+  'invalid_software_statement',
+  'unapproved_software_statement',
 ]);
 
 /** Returns the code to report for an `error`: a registered one as it is, anything else as `unregistered_error`. */
 export function registeredCode(error: unknown): string {
   return typeof error === 'string' && REGISTERED.has(error) ? error : 'unregistered_error';
-}
-
-/** Checks whether an `error` is one: issuers write an empty one into answers that are a success. */
-export function isError(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return Boolean(error);
-  return Object.keys(error).length > 0;
-}
-
-/** Names that answers are known to have in place of `access_token`. */
-const INSTEAD: readonly string[] = [
-  'accessToken',
-  'AccessToken',
-  'access-token',
-  'token',
-  'auth_token',
-  'authToken',
-  'bearer_token',
-  'bearerToken',
-  'session_token',
-  'sessionToken',
-  'id_token',
-  'jwt',
-  'data',
-  'result',
-  'response',
-  'payload',
-];
-
-/** Names the members of an answer that a token may have been meant to be in: of those names that are known. */
-export function namesInstead(answer: Readonly<Record<string, unknown>>): readonly string[] {
-  return INSTEAD.filter((name) => Object.hasOwn(answer, name));
 }

@@ -1,0 +1,102 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ApiKeyAuth,
+  type Authenticator,
+  BasicAuth,
+  BearerAuth,
+  ClientCredentialsTokenProvider,
+  type CredentialSource,
+  type KeySource,
+  OAuth1Auth,
+  TokenExchangeProvider,
+} from 'nestjs-forge-auth';
+import { startServer } from '../support/recording-server.js';
+import { CLIENT } from '../support/token-endpoint.js';
+import { World } from '../tokens/world.js';
+
+const world = new World();
+const folder = mkdtempSync(join(tmpdir(), 'forge-auth-mounted-'));
+beforeEach(() => world.start());
+afterEach(() => world.close());
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const SECRET = 'as-it-is-meant';
+/** What editors and shells leave around a secret in a file. */
+const LEFT: readonly (readonly [string, string])[] = [
+  ['a line break', `${SECRET}\n`],
+  ['a line break of Windows', `${SECRET}\r\n`],
+  ['a carriage return', `${SECRET}\r`],
+  ['several line breaks', `${SECRET}\n\n`],
+  ['a byte order mark', `\uFEFF${SECRET}`],
+];
+
+/** What the last call sent, by an authenticator. */
+const sentBy = async (auth: Authenticator): Promise<string> => {
+  const server = world.closeLater(await startServer((_request, res) => void res.end()));
+  await world.client({ baseUrl: server.origin, auth }).get('/');
+  const { headers, url } = server.requests.at(-1) as { headers: Record<string, unknown>; url: string };
+  return `${String(headers['authorization'] ?? headers['x-api-key'])} ${url}`;
+};
+
+/** Credentials of calls: the secret stands at the end of what is sent. */
+const CREDENTIALS: readonly (readonly [string, (source: CredentialSource) => Authenticator, string])[] = [
+  ['ApiKeyAuth', (source) => new ApiKeyAuth(source), `${SECRET} /`],
+  [
+    'ApiKeyAuth in the query',
+    (source) => new ApiKeyAuth(source, { in: 'query', headerName: 'k' }),
+    `undefined /?k=${SECRET}`,
+  ],
+  ['BearerAuth', (source) => new BearerAuth(source), `Bearer ${SECRET} /`],
+  ['BasicAuth', (source) => new BasicAuth('u', source), `Basic ${Buffer.from(`u:${SECRET}`).toString('base64')} /`],
+];
+
+describe.each(LEFT)('a secret with %s', (_what, text) => {
+  it.each(CREDENTIALS)('is cut where a function of %s answers it', async (_name, auth, sent) => {
+    await expect(sentBy(auth(async () => text))).resolves.toBe(sent);
+  });
+
+  it.each(CREDENTIALS)('is refused as a literal of %s', (_name, auth) => {
+    expect(() => auth(text)).toThrow(/(key|token|password) (ends in a line break|begins with a byte order mark)/);
+  });
+
+  it('is refused as a literal of OAuth1Auth, and as a client’s id', () => {
+    const oauth1 = { clientId: 'k', clientSecret: 'x', token: 't', tokenSecret: text };
+    expect(() => new OAuth1Auth(oauth1)).toThrow(/tokenSecret (ends|begins)/);
+    expect(() => world.manager({ provider: world.provider({ clientId: text }) })).toThrow(/clientId (ends|begins)/);
+  });
+
+  it('is cut where a function answers a caller’s token, or a file holds a client’s secret', async () => {
+    const provider = new TokenExchangeProvider({ tokenUrl: world.endpoint.url, ...CLIENT, subjectToken: () => text });
+    await world.manager({ provider }).getToken();
+    expect(world.endpoint.server.requests.at(-1)?.form().get('subject_token')).toBe(SECRET);
+    world.endpoint.configure({ clients: { [CLIENT.clientId]: SECRET } });
+    const file = join(folder, 'secret');
+    writeFileSync(file, text);
+    await world.manager({ provider: world.provider({ clientSecret: { file } }) }).getToken();
+  });
+});
+
+/** A token by a client's key. */
+const managed = (clientKey: KeySource) => {
+  const provider = new ClientCredentialsTokenProvider({ tokenUrl: world.endpoint.url, clientId: 'c', clientKey });
+  return world.manager({ provider }).getToken();
+};
+
+describe('a passphrase that ends in a line break', () => {
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const pem = key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: SECRET }) as string;
+  it('is cut where a function answers it', async () => {
+    world.endpoint.configure({ respond: () => ({ json: { access_token: 'a' } }) });
+    await expect(managed(() => ({ key: pem, passphrase: `${SECRET}\n` }))).resolves.toMatchObject({ accessToken: 'a' });
+  });
+
+  it('is refused as a literal', async () => {
+    const managing = async () => managed({ key: pem, passphrase: `${SECRET}\n` });
+    await expect(managing()).rejects.toThrow(/clientKey: the passphrase ends in a line break/);
+    const tls = { key: pem, cert: 'x', passphrase: `${SECRET}\n` };
+    await expect(world.client({ tls }).get('/')).rejects.toThrow(/tls\.passphrase ends in a line break/);
+  });
+});
