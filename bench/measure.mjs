@@ -27,6 +27,15 @@ export function quantile(values, share) {
   return below + (above - below) * (at - Math.floor(at));
 }
 
+export function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** All but such a share of the values, the greatest of them. */
+export function withoutSlowest(values, share) {
+  return values.toSorted((a, b) => a - b).slice(0, Math.ceil(values.length * (1 - share)));
+}
+
 /**
  * Measures every case once per round, each round starting with another one: a machine that is slow for a while, or
  * heats up, is so for all of them.

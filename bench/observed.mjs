@@ -1,6 +1,8 @@
 /**
  * Calls an API in turn without telemetry, with metrics, and with metrics and spans, in one process: told the origin of
- * the API. Answers a message with the CPU time of so many calls of each.
+ * the API. Answers a message with the CPU time, in microseconds, of so many blocks of calls of each.
+ *
+ * The blocks are short, and one way follows the other: whatever else the machine does slows down neighbours alike.
  */
 import { ClientCredentialsTokenProvider, createForgeClient } from '../dist/index.js';
 import { ForgeTelemetry } from '../dist/opentelemetry/opentelemetry.entry.js';
@@ -11,8 +13,6 @@ import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
 const CONCURRENCY = 50;
-/** What has just been attached runs at its own speed after so many calls. */
-const WARM_UP = 500;
 const [origin] = process.argv.slice(2);
 
 /** Metrics are collected on demand, and never are. */
@@ -21,49 +21,29 @@ class ExportsNothing extends MetricReader {
   async onShutdown() {}
 }
 
-/** Attaches a telemetry, and lets go of it again, as often as one likes. */
-class Switch {
-  #telemetry;
-  #application;
-  #leave;
-
-  attach(application) {
-    this.#application = application;
-    return () => this.off();
-  }
-
-  on(telemetry) {
-    this.off();
-    this.#telemetry = telemetry;
-    this.#leave = this.#telemetry.attach(this.#application);
-  }
-
-  off() {
-    this.#leave?.();
-    this.#leave = undefined;
-  }
-}
-
 const meterProvider = new MeterProvider({ readers: [new ExportsNothing()] });
 const exporter = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => undefined };
 const tracerProvider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] });
 // As an application that is traced has it: each promise is followed, with our telemetry or without.
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-const telemetry = new Switch();
-const provider = new ClientCredentialsTokenProvider({
-  tokenUrl: `${origin}/token`,
-  clientId: 'bench',
-  clientSecret: 'secret',
-});
-const client = createForgeClient({ name: 'orders', baseUrl: origin, auth: { provider } }, { telemetry });
 
-const ways = {
-  without: () => telemetry.off(),
-  metrics: () => telemetry.on(new ForgeTelemetry({ meterProvider })),
-  spans: () => telemetry.on(new ForgeTelemetry({ meterProvider, tracerProvider })),
+function clientWith(options) {
+  const provider = new ClientCredentialsTokenProvider({
+    tokenUrl: `${origin}/token`,
+    clientId: 'bench',
+    clientSecret: 'secret',
+  });
+  return createForgeClient({ name: 'orders', baseUrl: origin, auth: { provider } }, options);
+}
+
+const clients = {
+  without: clientWith(),
+  metrics: clientWith({ telemetry: new ForgeTelemetry({ meterProvider }) }),
+  spans: clientWith({ telemetry: new ForgeTelemetry({ meterProvider, tracerProvider }) }),
 };
+const ways = Object.keys(clients);
 
-async function measure(count) {
+async function measure(client, count) {
   const start = process.cpuUsage();
   let left = count;
   const worker = async () => {
@@ -77,10 +57,15 @@ async function measure(count) {
   return user + system;
 }
 
-process.on('message', async ({ way, count }) => {
-  ways[way]();
-  await measure(WARM_UP);
-  process.send(await measure(count));
+process.on('message', async ({ blocks, calls }) => {
+  const measured = Object.fromEntries(ways.map((way) => [way, []]));
+  for (let block = 0; block < blocks; block += 1) {
+    for (let turn = 0; turn < ways.length; turn += 1) {
+      const way = ways[(block + turn) % ways.length];
+      measured[way].push(await measure(clients[way], calls));
+    }
+  }
+  process.send(measured);
 });
 process.on('disconnect', () => process.exit());
 process.send('ready');

@@ -62,7 +62,7 @@ export const PARTS = {
     resultsOf: (rows) => ({ faces: ratiosOf(rows) }),
   },
   telemetry: {
-    seconds: 15,
+    seconds: 25,
     measure: benchTelemetry,
     show: (rows) =>
       showTable('client.get with telemetry: CPU time of one call', rows, (row) => ({

@@ -125,8 +125,8 @@ export interface Observer {
  */
 export class Observers {
   #observers: readonly Observer[] = [];
-  /** Those with contexts of their own, the innermost first. */
-  #surrounding: readonly Observer[] = [];
+  /** Those with contexts of their own, the outermost first. */
+  #surrounding: readonly Required<Pick<Observer, 'around'>>[] = [];
   readonly #watchers = new Set<Observer>();
   #flights = 0;
   /** True when anybody listens to what happens on every call. */
@@ -168,19 +168,25 @@ export class Observers {
 
   /** Runs `work` within every observer's context, the first one outermost. */
   around<T>(scope: ObservedScope, work: () => Promise<T>): Promise<T> {
-    let run = work;
-    for (const observer of this.#surrounding) {
-      const inner = run;
-      run = () => observer.around?.(scope, inner) ?? inner();
-    }
-    return run();
+    return this.#within(0, scope, work);
+  }
+
+  #within<T>(depth: number, scope: ObservedScope, work: () => Promise<T>): Promise<T> {
+    const observer = this.#surrounding[depth];
+    if (observer === undefined) return work();
+    const isLast = depth === this.#surrounding.length - 1;
+    return observer.around(scope, isLast ? work : () => this.#within(depth + 1, scope, work));
   }
 
   #set(observers: readonly Observer[]): void {
     this.#observers = observers;
-    this.#surrounding = observers.filter(({ around }) => around !== undefined).toReversed();
+    this.#surrounding = observers.filter(surrounds);
     const listening = observers.filter((observer) => !this.#watchers.has(observer));
     this.active = listening.length > 0;
     this.hearsAttempts = listening.some(({ attempts = true }) => attempts);
   }
+}
+
+function surrounds(observer: Observer): observer is Observer & Required<Pick<Observer, 'around'>> {
+  return observer.around !== undefined;
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import { ForgeAuthError, HttpStatusError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { originOf } from '../http/url.js';
-import type { Observers } from '../observer.js';
+import type { ForgeAuthEvent, Observers } from '../observer.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { CallRequest } from './request/call-request.js';
 
@@ -12,6 +12,9 @@ interface ReportingService {
   readonly clock: Clock;
   readonly base: { readonly origin: string } | undefined;
 }
+
+type CallEnded = Extract<ForgeAuthEvent, { type: 'call' }>;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Reports one call to whoever listens. Made only where somebody does. */
 export class CallReport {
@@ -29,27 +32,28 @@ export class CallReport {
   around<T>(work: () => Promise<T>): Promise<T> {
     const { method, url } = this.#request;
     const { name: service, base } = this.#service;
-    // Nearly every call is of the service's own origin: no URL is parsed for it.
-    const origin = base !== undefined && url.startsWith(`${base.origin}/`) ? base.origin : originOf(url);
+    // Nearly every call is of the service's own origin: no URL is parsed for it, and no string made.
+    const isOwn = base !== undefined && url.startsWith(base.origin) && url[base.origin.length] === '/';
+    const origin = isOwn ? base.origin : originOf(url);
     return this.#observer.around({ kind: 'call', service, method, origin }, work);
   }
 
   ended({ status }: HttpResponse): void {
-    this.#emit('ok', { status });
+    this.#emit('ok', status);
   }
 
   /** @param answered what was answered, where the call failed with that or after it */
   failed(error: unknown, answered: HttpResponse | undefined): void {
     if (error instanceof ForgeAuthError && !(error instanceof HttpStatusError))
-      return this.#emit('failed', { code: error.code });
-    if (this.#request.call.scope.aborted) return this.#emit('aborted', {});
-    this.#emit('status', answered === undefined ? {} : { status: answered.status });
+      this.#emit('failed', undefined, error.code);
+    else if (this.#request.call.scope.aborted) this.#emit('aborted');
+    else this.#emit('status', answered?.status);
   }
 
-  #emit(outcome: 'ok' | 'status' | 'failed' | 'aborted', more: { status?: number; code?: string }): void {
+  #emit(outcome: CallEnded['outcome'], status?: number, code?: string): void {
     const { method, call } = this.#request;
     const at = this.#service.clock.now();
-    this.#observer.emit({
+    const event: Mutable<CallEnded> = {
       type: 'call',
       at,
       service: this.#service.name,
@@ -58,8 +62,11 @@ export class CallReport {
       attempts: call.attempts,
       sent: call.sent,
       durationMs: at - call.startedAt,
-      ...more,
-    });
+    };
+    // Written afterwards: to spread them costs as much as all the rest, on every call.
+    if (status !== undefined) event.status = status;
+    if (code !== undefined) event.code = code;
+    this.#observer.emit(event);
   }
 }
 

@@ -21,9 +21,12 @@ describe('DurationBatch', () => {
   it.each([1, 127, 128, 129, 300])('records %i durations one by one, under the attributes of each', async (count) => {
     const reader = new OnDemand();
     const meter = new MeterProvider({ readers: [reader] }).getMeter('test');
-    const batch = new DurationBatch(meter.createHistogram('durations'));
-    const attributes = [{ service: 'orders' }, { service: 'invoices' }] as const;
-    for (let call = 0; call < count; call += 1) batch.add(1_000 * call, attributes[call % 2 === 0 ? 0 : 1]);
+    const batch = new DurationBatch<{ durationMs: number; service: string }>(
+      meter.createHistogram('durations'),
+      ({ service }) => ({ service }),
+    );
+    for (let call = 0; call < count; call += 1)
+      batch.add({ durationMs: 1_000 * call, service: call % 2 === 0 ? 'orders' : 'invoices' });
     batch.flush();
     batch.flush();
     const { resourceMetrics } = await reader.collect();

@@ -5,28 +5,29 @@ const SIZE = 128;
 
 /**
  * Durations of what happens on every call, recorded many at a time: at each collection, and as soon as there are 128.
- * The SDK hashes the attributes of each record, which is cheap in a row and costs many times as much amid a call.
+ * Attributes are looked up, and the SDK hashes them, once for each record: cheap in a row, and many times as much amid a
+ * call.
  *
  * Every duration is recorded, one by one and in order; none is counted twice or left out.
  */
-export class DurationBatch {
+export class DurationBatch<T extends { readonly durationMs: number }> {
   readonly #histogram: Histogram;
-  readonly #seconds = new Float64Array(SIZE);
-  readonly #attributes: Attributes[] = [];
+  readonly #attributesOf: (measured: T) => Attributes;
+  #measured: T[] = [];
 
-  constructor(histogram: Histogram) {
+  constructor(histogram: Histogram, attributesOf: (measured: T) => Attributes) {
     this.#histogram = histogram;
+    this.#attributesOf = attributesOf;
   }
 
-  add(durationMs: number, attributes: Attributes): void {
-    this.#seconds[this.#attributes.length] = durationMs / 1000;
-    if (this.#attributes.push(attributes) === SIZE) this.flush();
+  add(measured: T): void {
+    if (this.#measured.push(measured) === SIZE) this.flush();
   }
 
   /** Records what was added since the last time. */
   flush(): void {
-    const added = this.#attributes.splice(0);
-    for (const [index, attributes] of added.entries())
-      this.#histogram.record(this.#seconds[index] as number, attributes);
+    const added = this.#measured;
+    this.#measured = [];
+    for (const measured of added) this.#histogram.record(measured.durationMs / 1000, this.#attributesOf(measured));
   }
 }

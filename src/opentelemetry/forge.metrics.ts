@@ -28,7 +28,7 @@ export class ForgeMetrics {
   /** Counters that every call with a cached token adds to. */
   readonly #served: Tally;
   /** Durations of calls, of which every call adds one. */
-  readonly #calls: DurationBatch;
+  readonly #calls: DurationBatch<EventOf<'call'>>;
 
   constructor(meter: Meter, describe: () => ForgeAuthState) {
     for (const [name, { kind, unit, description }] of Object.entries(METRICS) as [
@@ -42,7 +42,9 @@ export class ForgeMetrics {
           meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: SECONDS } }),
         );
     }
-    this.#calls = new DurationBatch(this.#histograms.get('forge_auth.call.duration') as Histogram);
+    this.#calls = new DurationBatch(this.#histograms.get('forge_auth.call.duration') as Histogram, (call) =>
+      this.#attributesOfCall(call),
+    );
     this.#served = new Tally((count, attributes) => this.#count('forge_auth.token.served', attributes, count));
     const gauge = (name: MetricName, callback: ObservableCallback): [ObservableGauge, ObservableCallback] => {
       const { unit, description } = METRICS[name];
@@ -75,7 +77,7 @@ export class ForgeMetrics {
   record(event: ForgeAuthEvent): void {
     switch (event.type) {
       case 'call':
-        this.#calls.add(event.durationMs, this.#attributesOfCall(event));
+        this.#calls.add(event);
         break;
       case 'token_served':
         this.#served.count(event.service, event.age);

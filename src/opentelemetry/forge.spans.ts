@@ -3,14 +3,17 @@ import {
   type Attributes,
   context,
   isSpanContextValid,
+  ProxyTracerProvider,
   type Span,
   SpanKind,
   SpanStatusCode,
   trace,
   type Tracer,
+  type TracerProvider,
 } from '@opentelemetry/api';
 import { addressAttributes, methodAttribute, OTHER_METHOD } from './http-attributes.js';
 import { Kept } from './kept.js';
+import { SCOPE } from './scope.js';
 import type { ForgeAuthEvent, ObservedScope } from '../observer.js';
 
 /** Kinds of calls that are remembered: by service, method and origin. */
@@ -33,6 +36,8 @@ interface UnderWay {
  */
 export class ForgeSpans {
   readonly #tracer: Tracer;
+  readonly #provider: TracerProvider;
+  #traced = false;
   /** Key, in OpenTelemetry's context, of what is under way. Of each instance: an application may have two. */
   readonly #key = Symbol('nestjs-forge-auth under way');
   /** What is under way where no context manager carries it: with one, a second async storage would cost every promise. */
@@ -41,14 +46,16 @@ export class ForgeSpans {
   /** Spans of flights, by their number. */
   readonly #flights = new Map<number, Span>();
 
-  constructor(tracer: Tracer) {
-    this.#tracer = tracer;
+  constructor(provider: TracerProvider) {
+    this.#provider = provider;
+    this.#tracer = provider.getTracer(SCOPE);
   }
 
   around<T>(scope: ObservedScope, work: () => Promise<T>): Promise<T> {
+    if (!this.#isTraced) return work();
     const span = this.#start(scope);
     if (span.isRecording()) return this.#record(scope, span, work);
-    // Not sampled: what is below hears of it. Without a tracer there is nothing to hear.
+    // Not sampled: what is below hears of it. A tracer that does nothing has nothing to say.
     if (!isSpanContextValid(span.spanContext())) return work();
     return context.with(trace.setSpan(context.active(), span), work);
   }
@@ -60,11 +67,22 @@ export class ForgeSpans {
   }
 
   record(event: ForgeAuthEvent): void {
+    if (!this.#isTraced) return;
     if (event.type === 'call') this.#endCall(event);
     else if (event.type === 'token_request') this.#endFlight(event);
     else if (event.type === 'retry') this.#attempted('call', event);
     else if (event.type === 'token_attempt') this.#attempted('token_request', event);
     else if (event.type === 'token_wait') this.#link(event);
+  }
+
+  /**
+   * Whether anybody makes spans. The global provider may be set after us; until then what stands for it makes spans of
+   * nothing, which cost every call a good part of real ones.
+   */
+  get #isTraced(): boolean {
+    this.#traced ||=
+      !(this.#provider instanceof ProxyTracerProvider) || this.#provider.getDelegateTracer(SCOPE) !== undefined;
+    return this.#traced;
   }
 
   async #record<T>({ kind, flight }: ObservedScope, span: Span, work: () => Promise<T>): Promise<T> {

@@ -2,9 +2,7 @@ import { type MeterProvider, metrics, trace, type TracerProvider } from '@opente
 import type { ObservedApplication, Telemetry } from '../application/telemetry.js';
 import { ForgeMetrics } from './forge.metrics.js';
 import { ForgeSpans } from './forge.spans.js';
-
-/** Instrumentation scope of meters and tracers. */
-const SCOPE = 'nestjs-forge-auth';
+import { SCOPE } from './scope.js';
 
 /** Options of {@link ForgeTelemetry} and of `ForgeTelemetryModule.forRoot()`. */
 export interface ForgeTelemetryOptions {
@@ -28,9 +26,9 @@ export class ForgeTelemetry implements Telemetry {
   }
 
   attach(application: ObservedApplication): () => void {
-    const { meterProvider = metrics, tracerProvider = trace } = this.#options;
+    const { meterProvider = metrics, tracerProvider = trace.getTracerProvider() } = this.#options;
     const measured = new ForgeMetrics(meterProvider.getMeter(SCOPE), () => application.describe());
-    const spans = new ForgeSpans(tracerProvider.getTracer(SCOPE));
+    const spans = new ForgeSpans(tracerProvider);
     const leave = application.observer.add({
       attempts: false,
       event: (event) => {

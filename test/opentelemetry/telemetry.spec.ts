@@ -1,4 +1,4 @@
-import { context as otelContext, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { context as otelContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
@@ -315,6 +315,20 @@ describe('spans', () => {
     expect(flight?.attributes).toMatchObject({ 'forge_auth.cause': 'window', 'forge_auth.outcome': 'obtained' });
     expect(flight?.parentSpanContext?.spanId).toBe(call?.spanContext().spanId);
     expect(call?.links).toEqual([]);
+  });
+
+  it('are made by the global provider, set before the application started or after', async () => {
+    await using early = createForgeClient(orders(), { telemetry: new ForgeTelemetry() });
+    await early.get('/');
+    expect(named('GET')).toEqual([]);
+    trace.setGlobalTracerProvider(otel.tracerProvider);
+    await using late = createForgeClient(orders(), { telemetry: new ForgeTelemetry() });
+    for (const client of [early, late]) {
+      issuer.revokeAll();
+      await client.get('/');
+    }
+    expect(named('GET').map(({ attributes }) => attributes['http.request.resend_count'])).toEqual([1, undefined]);
+    expect(named('forge_auth.token_request').map(({ events }) => events.length)).toEqual([1, 1]);
   });
 
   it('stand around what the app itself opens, outside Nest, too', async () => {

@@ -1,0 +1,2 @@
+/** Instrumentation scope of meters and tracers. */
+export const SCOPE = 'nestjs-forge-auth';
