@@ -6,7 +6,7 @@ import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../optio
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import type { ResolverScope } from './host.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { ownOptions, declared } from '../option-check/own-options.js';
 
 type AuthMember = Authenticator | TokenAuthOptions;
 
@@ -61,7 +61,7 @@ export async function resolveAuth(
 }
 
 function takesTokenRequest(auth: AuthMember): boolean {
-  return !isAuthenticator(auth) || auth.takesTokenRequest === true;
+  return !isAuthenticator(auth) || declared(auth, 'takesTokenRequest') === true;
 }
 
 /** Checks whether `auth` has token options in it, a manager of which can be injected. */

@@ -20,6 +20,7 @@ import type { HttpHeaders } from '../http/http-request.js';
 import { prepareBaseUrl } from '../http/url.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
 import { noteSecret } from '../redaction/known-secrets.js';
+import { writtenBy } from '../auth/credential-headers.js';
 
 /**
  * Checks a service's options and makes them complete.
@@ -155,7 +156,7 @@ function checkWriters(
   headers: HttpHeaders,
   refuse: (problem: string) => ConfigurationError,
 ): void {
-  const written = authenticator === false ? [] : (authenticator.credentialHeaders ?? []);
+  const written = authenticator === false ? [] : writtenBy(authenticator);
   const doubled = written.find((name) => headers[name] !== undefined);
   if (doubled !== undefined) throw refuse(`headers sets ${doubled}, which auth writes, too. Leave one of them out.`);
 }

@@ -3,6 +3,7 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequest } from '../http/http-request.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import type { TokenRequest } from '../token/token-provider.js';
+import { declared } from '../option-check/own-options.js';
 
 /** A request that is about to be sent: an authenticator puts a credential into its headers or URL. */
 export interface AuthenticatedRequest extends HttpRequest {
@@ -79,5 +80,6 @@ export type CredentialSource = string | (() => string | Promise<string>);
 
 /** Checks whether `value` can authenticate requests. */
 export function isAuthenticator(value: unknown): value is Authenticator {
-  return typeof (value as Partial<Authenticator> | undefined)?.authenticate === 'function';
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  return typeof declared(value as Partial<Authenticator>, 'authenticate') === 'function';
 }

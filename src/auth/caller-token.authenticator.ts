@@ -1,6 +1,7 @@
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
 import { currentCaller } from './caller.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link CallerTokenAuth}. */
 export interface CallerTokenAuthOptions {
@@ -24,7 +25,7 @@ export class CallerTokenAuth implements Authenticator {
 
   /** @throws {ConfigurationError} when an option is malformed */
   constructor(options: CallerTokenAuthOptions = {}) {
-    const { optional = false } = options;
+    const { optional = false } = ownOptions(options);
     if (typeof optional !== 'boolean') throw new ConfigurationError('CallerTokenAuth: optional must be true or false.');
     this.#optional = optional;
   }

@@ -9,8 +9,8 @@ import {
   isAuthenticator,
 } from './authenticator.js';
 import { verdictOf } from './credential-verdict.js';
-import { ownOptions } from '../option-check/own-options.js';
-import { isTaken } from './credential-headers.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
+import { isTaken, writtenBy } from './credential-headers.js';
 
 /** Options of {@link CompositeAuth}. */
 export interface CompositeAuthOptions {
@@ -57,7 +57,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
 
   /** The longest patience of its members. */
   get retry(): AuthRetryStrategy | undefined {
-    const strategies = this.#authenticators().flatMap(({ retry }) => retry ?? []);
+    const strategies = this.#authenticators().flatMap((member) => declared(member, 'retry') ?? []);
     return strategies.sort((a, b) => b.maxRetries - a.maxRetries)[0];
   }
 
@@ -88,7 +88,9 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
   }
 
   #chosen(request: AuthenticatedRequest): readonly Authenticator[] {
-    const applying = this.#authenticators().filter((member) => member.appliesTo?.(request) ?? true);
+    const applying = this.#authenticators().filter(
+      (member) => declared(member, 'appliesTo')?.call(member, request) ?? true,
+    );
     return this.#all ? applying : applying.slice(0, 1);
   }
 
@@ -99,12 +101,14 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
 
 /** Moves authenticators that sign to the end: they must see the request as it is sent. */
 function signersLast(members: readonly Authenticator[]): readonly Authenticator[] {
-  return members.toSorted((a, b) => Number(a.signsRequest ?? false) - Number(b.signsRequest ?? false));
+  return members.toSorted((a, b) => Number(signs(a)) - Number(signs(b)));
+}
+
+function signs(authenticator: Authenticator): boolean {
+  return declared(authenticator, 'signsRequest') ?? false;
 }
 
 /** The headers that an authenticator is known to write, by itself or by its members. */
 export function credentialHeadersOf(authenticator: Authenticator): readonly string[] {
-  return authenticator instanceof CompositeAuth
-    ? authenticator.headersOfMembers
-    : (authenticator.credentialHeaders ?? []);
+  return authenticator instanceof CompositeAuth ? authenticator.headersOfMembers : writtenBy(authenticator);
 }

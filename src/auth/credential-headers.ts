@@ -1,5 +1,6 @@
 import type { HttpHeaders } from '../http/http-request.js';
 import type { Authenticator } from './authenticator.js';
+import { declared } from '../option-check/own-options.js';
 
 /** A request that may have, or refuse, headers of an authenticator's. */
 interface Carrier {
@@ -8,9 +9,16 @@ interface Carrier {
 }
 
 /** Checks whether the call itself sets a header that `authenticator` writes, or says that there be none. */
-export function isTaken({ credentialHeaders }: Authenticator, { headers, withheld }: Carrier): boolean {
-  return credentialHeaders?.some((name) => headers[name] !== undefined || withheld?.has(name) === true) ?? false;
+export function isTaken(authenticator: Authenticator, { headers, withheld }: Carrier): boolean {
+  return writtenBy(authenticator).some((name) => headers[name] !== undefined || withheld?.has(name) === true);
 }
+
+/** The headers that an authenticator writes itself, as far as it says so. */
+export function writtenBy(authenticator: Authenticator): readonly string[] {
+  return declared(authenticator, 'credentialHeaders') ?? NONE;
+}
+
+const NONE: readonly string[] = Object.freeze([]);
 
 /** Checks whether a header holds nothing but blanks. */
 export function isBlank(value: string | readonly string[] | undefined): boolean {

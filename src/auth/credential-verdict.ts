@@ -3,12 +3,18 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
+import { declared } from '../option-check/own-options.js';
 
 const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
 
 /** Returns the strategy of an authenticator, or the default one. */
-export function retryOf({ retry = DEFAULT_RETRY }: Authenticator): AuthRetryStrategy {
-  return retry;
+export function retryOf(authenticator: Authenticator): AuthRetryStrategy {
+  return declared(authenticator, 'retry') ?? DEFAULT_RETRY;
+}
+
+/** Checks whether an authenticator judges answers at all. */
+export function judgesAnswers(authenticator: Authenticator): boolean {
+  return declared(authenticator, 'onResponse') !== undefined || declared(authenticator, 'onRejected') !== undefined;
 }
 
 /** Returns what an authenticator makes of an answer, whichever form of judging it has. */
@@ -17,8 +23,11 @@ export function verdictOf(
   response: ForgeResponse,
   request: AuthenticatedRequest,
 ): CredentialVerdict | Promise<CredentialVerdict> {
-  if (authenticator.onResponse !== undefined) return authenticator.onResponse(response, request);
-  return authenticator.onRejected === undefined ? 'accepted' : simpleVerdict(authenticator, response, request);
+  const judge = declared(authenticator, 'onResponse');
+  if (judge !== undefined) return judge.call(authenticator, response, request);
+  return declared(authenticator, 'onRejected') === undefined
+    ? 'accepted'
+    : simpleVerdict(authenticator, response, request);
 }
 
 /** Waits as long as `strategy` says before a credential is replaced; rejects when the caller leaves meanwhile. */

@@ -14,6 +14,7 @@ import {
   resolveSigning,
   SIGNING_RULES,
 } from './oauth1/signing-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link OAuth1Auth}. */
 export interface OAuth1AuthOptions extends OAuth1SigningOptions {
@@ -80,9 +81,10 @@ export class OAuth1Auth implements Authenticator {
   readonly #formsSent = new WeakSet<object>();
 
   /** @throws {ConfigurationError} when a credential is missing, or an option malformed */
-  constructor(options: OAuth1AuthOptions) {
+  constructor(given: OAuth1AuthOptions) {
     const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${OWNER}: ${problem}`);
-    checkOptions(options, OAUTH1_RULES, { refuse });
+    checkOptions(given, OAUTH1_RULES, { refuse });
+    const options = ownOptions(given);
     const signing = resolveSigning(options, OWNER);
     const { token, tokenSecret, tokens, bodyHash = false } = options;
     if (tokens !== undefined && (token ?? tokenSecret) !== undefined)

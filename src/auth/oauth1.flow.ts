@@ -14,6 +14,7 @@ import { type PendingToken, RequestTokens } from './oauth1/request-tokens.js';
 import { resolveSigning } from './oauth1/signing-options.js';
 import { type TokenAsk, TokenEndpoint } from './oauth1/token-endpoint.js';
 import { type OAuth1UserToken, UserTokens } from './oauth1/user-tokens.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of one call of {@link OAuth1Flow}. */
 export interface OAuth1FlowCall {
@@ -44,11 +45,12 @@ export class OAuth1Flow {
   #given: (PendingToken & { readonly token: string }) | undefined;
 
   /** @throws {ConfigurationError} when an option is missing or malformed, or a URL would carry secrets in the clear */
-  constructor(options: OAuth1FlowOptions) {
+  constructor(given: OAuth1FlowOptions) {
+    const options = ownOptions(given);
     checkFlowOptions(options, OWNER);
     const signing = resolveSigning(options, OWNER);
     const { clock = systemClock, token, tokenSecret, encryption } = options;
-    this.#options = { ...options };
+    this.#options = options;
     this.#endpoint = new TokenEndpoint(signing, options.method ?? 'POST', options.http, clock);
     this.#storage = new GuardedStorage(storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), OWNER), {
       clock,
@@ -74,7 +76,7 @@ export class OAuth1Flow {
    * @throws {AuthenticationError} when the server refuses, or answers no token
    */
   async requestToken(call: OAuth1FlowCall & { callbackUrl?: string; subject?: string } = {}): Promise<OAuth1Token> {
-    const { callbackUrl = this.#options.callbackUrl ?? 'oob', subject } = call;
+    const { callbackUrl = this.#options.callbackUrl ?? 'oob', subject } = ownOptions(call);
     if (subject !== undefined) this.#users.forSubject(subject);
     checkCallbackUrl(callbackUrl, OWNER);
     const issued = await this.#ask('requestTokenUrl', call, { parameters: { oauth_callback: callbackUrl } });

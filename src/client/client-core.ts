@@ -24,7 +24,7 @@ import type { ForgeRequest } from './request/request-config.js';
 import type { ResolvedService } from './resolved-service.js';
 import { retryLayer } from './layers/retry.layer.js';
 import { sendLayer } from './layers/send.layer.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { ownOptions, declared } from '../option-check/own-options.js';
 
 /** Turns an answer into a face's own kind of response, or into an error. */
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;
@@ -48,7 +48,7 @@ export class ClientCore {
     this.service = service;
     const { name, hooks, retry, clock, logger, observer } = service;
     const onState = observer && ((state: CircuitState) => reportCircuit(observer, name, clock, state));
-    this.circuit = retry?.createCircuit?.({ serviceName: name, clock, onState });
+    this.circuit = retry && declared(retry, 'createCircuit')?.call(retry, { serviceName: name, clock, onState });
     this.#hooks = hooks && new Hooks(hooks, { serviceName: name, logger, clock, revealCauses: service.revealCauses });
     this.#handle = chainOf(service, this.#hooks, this.circuit);
   }

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../errors.js';
 import { createDashboardController } from './dashboard.controller.js';
 import { DashboardService, MAX_STREAMS } from './dashboard.service.js';
 import type { DashboardGuard } from './dashboard.guard.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of `ForgeDashboardModule.forRoot()`. */
 export interface ForgeDashboardOptions {
@@ -29,7 +30,7 @@ export interface ForgeDashboardOptions {
 export class ForgeDashboardModule {
   /** @throws {ConfigurationError} when there is no guard, or the path is none */
   static forRoot(options: ForgeDashboardOptions): DynamicModule {
-    const { path = '/forge-auth', guard, imports = [], maxStreams = 20 } = options ?? {};
+    const { path = '/forge-auth', guard, imports = [], maxStreams = 20 } = ownOptions(options);
     if (typeof path !== 'string' || !/^\/?[\w.~-]+(?:\/[\w.~-]+)*\/?$/.test(path)) {
       throw new ConfigurationError(
         "ForgeDashboardModule.forRoot(): path must be one or more names, such as '/forge-auth'.",

@@ -25,6 +25,7 @@ import { throwIfAborted } from './cancellation.js';
 import { BODY_TOO_LARGE } from './framed-body.js';
 import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
+import { NOT_INHERITED_BY_SOCKETS } from './not-inherited.js';
 import { exchangePlainly, type PlainSettings, type PlainAnswer } from './plain-exchange.js';
 import { isPlain, isPlainRequest } from './plain-request.js';
 import { networkError } from './network-error.js';
@@ -84,7 +85,7 @@ const PER_REQUEST = {
  * axios sets this delay on every socket that it is given: an agent that wants another one sets its own again after each
  * request, with several system calls each.
  */
-const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
+const KEEP_ALIVE = { ...NOT_INHERITED_BY_SOCKETS, keepAlive: true, keepAliveMsecs: 60_000 } as const;
 
 /**
  * The default transport: axios's own `http` adapter, called directly; and what asks nothing of that goes out over Node's

@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
 import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
+import { NOT_INHERITED_BY_REQUESTS } from './not-inherited.js';
 import { badResponse, releaseRefused } from './node-transport.js';
 
 /** Parts of an answer of axios's adapter that are read. */
@@ -15,28 +16,6 @@ export interface PlainAnswer {
   /** True when codings that the headers name are still to be undone. */
   readonly decodes: boolean;
 }
-
-/**
- * Named, because Node copies options into an object that inherits: what anybody has written to `Object.prototype` would
- * be read as one of these.
- */
-const NOT_INHERITED = Object.freeze({
-  auth: undefined,
-  createConnection: undefined,
-  defaultPort: undefined,
-  family: undefined,
-  insecureHTTPParser: false,
-  localAddress: undefined,
-  lookup: undefined,
-  joinDuplicateHeaders: undefined,
-  maxHeaderSize: undefined,
-  setDefaultHeaders: undefined,
-  setHost: undefined,
-  signal: undefined,
-  socketPath: undefined,
-  timeout: undefined,
-  uniqueHeaders: undefined,
-});
 
 /** Settings that requests of one client go out with. */
 export interface PlainSettings {
@@ -89,7 +68,7 @@ class PlainExchange {
     const secure = url.startsWith('https:');
     const pathAt = url.indexOf('/', 8);
     const options: https.RequestOptions = {
-      ...NOT_INHERITED,
+      ...NOT_INHERITED_BY_REQUESTS,
       ...addressOf(url.slice(secure ? 8 : 7, pathAt)),
       // Agents of proxies read it: those that find none guess, and may send in the clear.
       protocol: secure ? 'https:' : 'http:',

@@ -3,6 +3,7 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
 import { InvalidRequestError } from '../errors.js';
 import type { HttpBody } from './http-request.js';
+import { declared } from '../option-check/own-options.js';
 
 /** Values that a caller may give as `data`. A function is called again for each attempt. */
 export type RequestData = unknown;
@@ -75,7 +76,7 @@ interface FormLike extends NodeJS.ReadableStream {
 }
 
 function isFormLike(data: unknown): data is FormLike {
-  return isNodeStream(data) && typeof (data as unknown as Partial<FormLike>).getHeaders === 'function';
+  return isNodeStream(data) && typeof declared(data as unknown as Partial<FormLike>, 'getHeaders') === 'function';
 }
 
 /**
@@ -156,6 +157,6 @@ function toJson(data: unknown): string {
 function isNodeStream(data: unknown): data is Readable {
   return (
     data instanceof Readable ||
-    (typeof data === 'object' && data !== null && typeof (data as Readable).pipe === 'function')
+    (typeof data === 'object' && data !== null && typeof declared(data as Readable, 'pipe') === 'function')
   );
 }

@@ -4,6 +4,7 @@ import { guardedLogger } from '../logger.js';
 import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
 import { type ForgeAuthProblem, problemOf } from './forge-auth.problem.js';
 import { answerWithProblem, forgeAuthErrorOf, type ProblemAnswer } from './problem-answer.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link ForgeAuthExceptionFilter}. */
 export interface ForgeAuthExceptionFilterOptions {
@@ -47,7 +48,7 @@ export class ForgeAuthExceptionFilter implements ExceptionFilter {
   /** @throws {ConfigurationError} when an option is malformed or unknown */
   constructor(options: ForgeAuthExceptionFilterOptions = {}) {
     checkOptions(options, RULES_OF, definitionPlace(this));
-    this.#passStatuses = new Set(options.passStatuses);
+    this.#passStatuses = new Set(ownOptions(options).passStatuses);
   }
 
   /** Answers a request; of GraphQL returns the error that its executor is to report, of a microservice a stream of it. */

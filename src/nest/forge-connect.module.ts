@@ -18,6 +18,7 @@ import {
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { CallbackSource } from '../providers/sign-in/callback.js';
 import { ForgeAuthService } from './forge-auth.service.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link ForgeConnectModule}. */
 export interface ForgeConnectOptions extends Pick<ModuleMetadata, 'imports'> {
@@ -60,7 +61,8 @@ interface Reply {
 @Module({})
 export class ForgeConnectModule {
   /** @throws {ConfigurationError} when an option is missing or malformed */
-  static forFeature(options: ForgeConnectOptions): DynamicModule {
+  static forFeature(given: ForgeConnectOptions): DynamicModule {
+    const options = ownOptions(given);
     check(options);
     return { module: ForgeConnectModule, imports: options.imports ?? [], controllers: [controllerOf(options)] };
   }

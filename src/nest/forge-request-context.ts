@@ -2,6 +2,7 @@ import type { NestMiddleware } from '@nestjs/common';
 import { Caller, type CallerInit, currentCaller, runAs } from '../auth/caller.js';
 import { ConfigurationError } from '../errors.js';
 import type { RequestContextOptions } from '../options/options.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** A request as a middleware sees it: Express's own, or the raw one of Fastify. */
 export interface InboundRequest {
@@ -24,7 +25,7 @@ export class ForgeRequestContext implements NestMiddleware {
   // No decorator: Nest makes one without options where an app applies the class itself.
   /** @param handled finds the request that guards and handlers see, where it is another one */
   constructor(options: RequestContextOptions = {}, handled: (request: object) => unknown = (request) => request) {
-    this.#options = options;
+    this.#options = ownOptions(options);
     this.#handled = handled;
   }
 

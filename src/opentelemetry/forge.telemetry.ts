@@ -3,6 +3,7 @@ import type { ObservedApplication, Telemetry } from '../application/telemetry.js
 import { ForgeMetrics } from './forge.metrics.js';
 import { ForgeSpans } from './forge.spans.js';
 import { SCOPE } from './scope.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link ForgeTelemetry} and of `ForgeTelemetryModule.forRoot()`. */
 export interface ForgeTelemetryOptions {
@@ -22,7 +23,7 @@ export class ForgeTelemetry implements Telemetry {
   readonly #options: ForgeTelemetryOptions;
 
   constructor(options: ForgeTelemetryOptions = {}) {
-    this.#options = options;
+    this.#options = ownOptions(options);
   }
 
   attach(application: ObservedApplication): () => void {

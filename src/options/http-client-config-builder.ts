@@ -18,6 +18,8 @@ import { ExponentialBackoffRetryStrategy } from '../retry/exponential-backoff.re
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { TokenProvider } from '../token/token-provider.js';
+import { declared } from '../option-check/own-options.js';
+import { writtenBy } from '../auth/credential-headers.js';
 
 /** Lists of one kind of hook, as options have them. */
 type HooksOf<Kind extends keyof HookOptions> = NonNullable<HookOptions[Kind]>;
@@ -122,7 +124,7 @@ export class HttpClientConfigBuilder {
 
   /** Any other way to authenticate. */
   withAuth(auth: AuthOption): this {
-    const header = isAuthenticator(auth) ? (auth as Authenticator).credentialHeaders?.[0] : undefined;
+    const header = isAuthenticator(auth) ? writtenBy(auth)[0] : undefined;
     return this.#authenticate('withAuth()', auth, header);
   }
 
@@ -280,7 +282,7 @@ export class HttpClientConfigBuilder {
 
 function tokenOptionsOf(source: TokenManager | TokenProvider | TokenAuthOptions): TokenAuthOptions {
   if (source instanceof TokenManager) return { tokenManager: source };
-  return typeof (source as Partial<TokenProvider>).fetchToken === 'function'
+  return typeof declared(source as Partial<TokenProvider>, 'fetchToken') === 'function'
     ? { provider: source as TokenProvider }
     : (source as TokenAuthOptions);
 }

@@ -1,4 +1,4 @@
-import { declared } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check/option-check.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
@@ -8,7 +8,12 @@ import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import type { ServiceScope } from '../token/runtime.js';
 import { revokeAll, revokesAtClose } from '../token/revocation-at-close.js';
-import { bindProvider, type TokenProvider, type TokenRequestContext } from '../token/token-provider.js';
+import {
+  bindProvider,
+  type TokenProvider,
+  type TokenRequestContext,
+  type TokenRequest,
+} from '../token/token-provider.js';
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';
 import { type StepContext, TokenWanted } from './fetch-context.js';
@@ -69,27 +74,28 @@ export interface StepScope extends ServiceScope {
 /** Binds a step. @throws {ConfigurationError} when it is neither a fetcher nor `{ name, provider }` */
 export function bindStep(given: TokenFetcher | ProviderStep, scope: StepScope, owner: string): PipelineStep {
   for (const warning of warningsOf(given)) scope.logger.warn(warning);
-  if (typeof (given as Partial<TokenFetcher> | undefined)?.fetch === 'function')
+  if (isObject(given) && typeof declared(given as Partial<TokenFetcher>, 'fetch') === 'function')
     return fetcherStep(given as TokenFetcher, scope);
-  if (typeof (given as Partial<ProviderStep> | undefined)?.provider?.fetchToken === 'function') {
-    const { name } = given as ProviderStep;
+  const step = ownOptions(given as ProviderStep);
+  if (isObject(step.provider) && typeof declared(step.provider, 'fetchToken') === 'function') {
+    const { name } = step;
     const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
-    checkOptions(given, STEP_RULES, {
+    checkOptions(step, STEP_RULES, {
       refuse,
       warn: (problem) => scope.logger.warn(`${owner}: ${problem}`),
       prefix: `step "${String(name)}": `,
     });
-    return providerStep(given as ProviderStep, scope);
+    return providerStep(step, scope);
   }
   throw new ConfigurationError(`${owner}: a step must have a method fetch(), or be { name, provider }.`);
 }
 
 function fetcherStep(fetcher: TokenFetcher, { clock, named, revealCauses }: StepScope): PipelineStep {
-  const retry = new TokenRequestRetry(fetcher.retry);
+  const retry = new TokenRequestRetry(declared(fetcher, 'retry'));
   let identity: Promise<readonly string[]> | undefined;
   return {
     name: fetcher.name,
-    dependsOn: fetcher.dependsOn ?? [],
+    dependsOn: declared(fetcher, 'dependsOn') ?? [],
     ttlMs: declared(fetcher, 'ttlMs'),
     deadlineMs: declared(fetcher, 'deadlineMs'),
     refreshWindowMs: declared(fetcher, 'refreshWindowMs'),
@@ -107,9 +113,9 @@ function fetcherStep(fetcher: TokenFetcher, { clock, named, revealCauses }: Step
         { clock, signal, deadline },
         (error) => !(error instanceof TokenWanted) && isTransient(error),
       );
-      return withTtl(token, fetcher.ttlMs, context.requestedAt);
+      return withTtl(token, declared(fetcher, 'ttlMs'), context.requestedAt);
     },
-    onFetchError: (error, context) => fetcher.onFetchError?.(error, context),
+    onFetchError: (error, context) => declared(fetcher, 'onFetchError')?.call(fetcher, error, context),
   };
 }
 
@@ -134,7 +140,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     deadline,
     clock,
     logger,
-    request: {},
+    request: ownOptions<TokenRequest>({}),
     ...(serviceName === undefined ? undefined : { serviceName }),
   });
   return {
@@ -143,7 +149,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     ttlMs: step.ttlMs,
     deadlineMs: undefined,
     refreshWindowMs: undefined,
-    grantType: provider.grantType,
+    grantType: declared(provider, 'grantType'),
     identity: async () => [
       ...((await declared(provider, 'keyParts')?.call(provider)) ?? [provider.constructor.name]),
       ...(declared(provider, 'identity') ?? []),
@@ -161,7 +167,11 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
         await revokeAll(provider, [last], scope, (signal) =>
           contextOf(signal, clock.now() + scope.settings.deadlineMs),
         );
-      await Promise.all([provider.close?.(), http.close()]);
+      await Promise.all([declared(provider, 'close')?.call(provider), http.close()]);
     },
   };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

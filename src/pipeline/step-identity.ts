@@ -1,3 +1,4 @@
+import { declared } from '../option-check/own-options.js';
 import { randomUUID, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { fingerprintOf } from '../token/token-key.js';
@@ -17,7 +18,8 @@ const derive = promisify(scrypt) as (text: string, salt: string, length: number)
  * choosing.
  */
 export async function fetcherIdentity(fetcher: TokenFetcher, named: boolean): Promise<readonly string[]> {
-  if (fetcher.identity !== undefined) return ['given', ...fetcher.identity];
+  const given = declared(fetcher, 'identity');
+  if (given !== undefined) return ['given', ...given];
   const parts = JSON.stringify([fetcher.constructor.name, requestOf(fetcher), propertiesOf(fetcher)]);
   const opaque = !named && !buildsItsRequest(fetcher) ? [randomUUID()] : [];
   return ['seen', (await derive(parts, fetcher.name, 32)).toString('base64url'), ...opaque];

@@ -17,7 +17,7 @@ import { bindStep, type ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 
 /** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
 export type TokenFetcherType = new (...args: never[]) => TokenFetcher;
@@ -256,6 +256,10 @@ function graphOf(steps: readonly GivenStep[], resultStep: string | undefined, ow
     throw new ConfigurationError(
       `${owner}: step ${missing + 1} is ${String(steps[missing])}. Is its file part of a circular import?`,
     );
-  const nodes = steps.map(({ name, dependsOn, ttlMs }) => ({ name, dependsOn: dependsOn ?? [], ttlMs }));
+  const nodes = steps.map((step) => ({
+    name: step.name,
+    dependsOn: declared(step, 'dependsOn') ?? [],
+    ttlMs: declared(step, 'ttlMs'),
+  }));
   return new StepGraph(nodes, resultStep, owner);
 }

@@ -1,5 +1,6 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link FakeClock}. */
 export interface FakeClockOptions {
@@ -23,7 +24,7 @@ export class FakeClock implements Clock {
   readonly #random: () => number;
 
   constructor(options: FakeClockOptions = {}) {
-    const { now = Date.UTC(2026, 0, 1), random = 0.5 } = options;
+    const { now = Date.UTC(2026, 0, 1), random = 0.5 } = ownOptions(options);
     this.#wall = now;
     this.#random = typeof random === 'number' ? () => random : sequence(random.seed);
   }

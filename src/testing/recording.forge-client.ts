@@ -7,6 +7,7 @@ import { silentLogger } from '../logger.js';
 import { Observers } from '../observer.js';
 import type { ForgeServiceOptions } from '../options/options.js';
 import { type RecordedAnswerSource, type RecordedCall, RecordingTransport } from './recording.transport.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link RecordingForgeClient}: those of a service, but for what says where it is and who authenticates. */
 export interface RecordingForgeClientOptions extends Partial<
@@ -39,7 +40,7 @@ export class RecordingForgeClient extends ForgeHttpClient {
       name = 'recording',
       baseUrl = 'http://recording.test',
       ...service
-    } = options;
+    } = ownOptions(options);
     const transport = new RecordingTransport();
     const open = async (): Promise<ClientCore> =>
       new ClientCore(

@@ -37,7 +37,7 @@ export class ProviderTokenSource implements TokenSource {
     const identity = declared(provider, 'identity') ?? [];
     const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
     this.#endpoint = scope.backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint));
-    this.#default = this.#createSlot({});
+    this.#default = this.#createSlot(ownOptions<TokenRequest>({}));
     provider.attach?.(this);
   }
 
@@ -85,7 +85,11 @@ export class ProviderTokenSource implements TokenSource {
     for (const slot of slots) slot.close();
     this.#slots.clear();
     if (tokens.length > 0) await revokeAll(this.#provider, tokens, this.#scope, (signal) => this.#context({}, signal));
-    await Promise.all([this.#provider.close?.(), this.#http?.close(), this.#scope.onClose?.()]);
+    await Promise.all([
+      declared(this.#provider, 'close')?.call(this.#provider),
+      this.#http?.close(),
+      this.#scope.onClose?.(),
+    ]);
   }
 
   #slot(request: TokenRequest): TokenSlot {
@@ -130,14 +134,16 @@ export class ProviderTokenSource implements TokenSource {
 
   async #revoke(token: Token, request: TokenRequest): Promise<void> {
     const provider = this.#provider;
-    if (provider.revokeToken === undefined) throw this.#unsupported('revokeToken');
-    await provider.revokeToken(token, this.#context(request, this.#deadline()));
+    const revoke = declared(provider, 'revokeToken');
+    if (revoke === undefined) throw this.#unsupported('revokeToken');
+    await revoke.call(provider, token, this.#context(request, this.#deadline()));
   }
 
   async #introspect(token: Token, request: TokenRequest): Promise<Record<string, unknown>> {
     const provider = this.#provider;
-    if (provider.introspectToken === undefined) throw this.#unsupported('introspectToken');
-    return provider.introspectToken(token, this.#context(request, this.#deadline()));
+    const introspect = declared(provider, 'introspectToken');
+    if (introspect === undefined) throw this.#unsupported('introspectToken');
+    return introspect.call(provider, token, this.#context(request, this.#deadline()));
   }
 
   #deadline(): AbortSignal {
@@ -180,7 +186,7 @@ export class ProviderTokenSource implements TokenSource {
 
 /** A call for a user that is none must not get the token of nobody in particular. @throws {InvalidRequestError} */
 function checkSubject(request: TokenRequest): void {
-  if (!('subject' in request)) return;
+  if (!Object.hasOwn(request, 'subject')) return;
   const subject: unknown = request.subject;
   if (typeof subject === 'string' && subject !== '') return;
   throw new InvalidRequestError('auth.subject must be a text that is not empty: whose token is asked for?');

@@ -1,6 +1,7 @@
 import type { ServiceScope } from './runtime.js';
 import type { TokenProvider } from './token-provider.js';
 import type { TokenSource } from './token-source.js';
+import { declared } from '../option-check/own-options.js';
 
 /** A provider that keeps its tokens itself: a manager over it keeps none. */
 export interface SourceProvider extends TokenProvider {
@@ -10,5 +11,5 @@ export interface SourceProvider extends TokenProvider {
 
 /** Checks whether a provider keeps its tokens itself. */
 export function isSourceProvider(provider: TokenProvider): provider is SourceProvider {
-  return typeof (provider as Partial<SourceProvider>).createSource === 'function';
+  return typeof declared(provider as Partial<SourceProvider>, 'createSource') === 'function';
 }

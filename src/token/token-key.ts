@@ -72,7 +72,7 @@ export function copyRequest(request: TokenRequest): TokenRequest {
     name,
     typeof value === 'object' ? structuredClone(value) : value,
   ]);
-  return Object.fromEntries(copies);
+  return ownOptions<TokenRequest>(Object.fromEntries(copies));
 }
 
 /** Scopes as a list, however they were written. */

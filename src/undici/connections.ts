@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import type { HttpRequest } from '../http/http-request.js';
+import { NOT_INHERITED_BY_SOCKETS } from '../http/not-inherited.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
 
 /** Connections that a transport's requests go out on. */
@@ -27,10 +28,26 @@ export function givenConnections(dispatcher: Dispatcher): Connections {
   };
 }
 
+/** Named, because undici copies options into objects that inherit. */
+const NOT_INHERITED = Object.freeze({
+  ...NOT_INHERITED_BY_SOCKETS,
+  localAddress: undefined,
+  maxCachedSessions: undefined,
+  session: undefined,
+  socketPath: undefined,
+  timeout: undefined,
+  useH2c: undefined,
+});
+
 /** Those of a transport's own, opened on first use. */
-export function connectionsOf(options: Omit<UndiciTransportOptions, 'maxContentLength'>): Connections {
-  const { proxy, tls, connect, ...rest } = options;
-  const given = { allowH2: rest.allowH2 ?? false, ...tls, ...connect } as buildConnector.BuildOptions;
+export function connectionsOf(options: UndiciTransportOptions): Connections {
+  const { proxy, tls, connect, maxContentLength: _ofAnswers, ...rest } = options;
+  const given = {
+    ...NOT_INHERITED,
+    allowH2: options.allowH2 ?? false,
+    ...tls,
+    ...connect,
+  } as unknown as buildConnector.BuildOptions;
   const connector = typeof connect === 'function' ? (connect as buildConnector.connector) : buildConnector(given);
   const direct = { ...rest, connect: telling(connector) } as Agent.Options;
   const behindProxy = { ...direct, requestTls: tls, proxyTunnel: false };

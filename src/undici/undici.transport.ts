@@ -8,6 +8,7 @@ import { networkError } from '../http/network-error.js';
 import { spelledHeaders } from '../http/spelled-headers.js';
 import type { Transport } from '../http/transport.js';
 import { typedStream } from '../http/typed-stream.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import { redactUrl } from '../redaction/redact.js';
 import { collect } from './collecting-handler.js';
 import { type Connections, connectionsOf, givenConnections } from './connections.js';
@@ -34,9 +35,9 @@ export class UndiciTransport implements Transport {
       this.#connections = givenConnections(options);
       return;
     }
-    const { maxContentLength, ...rest } = checked(options);
-    this.#maxContentLength = maxContentLength;
-    this.#connections = connectionsOf(rest);
+    const given = checked(options);
+    this.#maxContentLength = given.maxContentLength;
+    this.#connections = connectionsOf(given);
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
@@ -69,7 +70,8 @@ export class UndiciTransport implements Transport {
 
   async #stream(request: HttpRequest, dispatcher: Dispatcher, limit: number | undefined): Promise<HttpResponse> {
     const signal = request.signal ?? request.cancellation?.signal;
-    const answered = await dispatcher.request({ ...optionsOf(request), ...(signal !== undefined && { signal }) });
+    const options: Dispatcher.RequestOptions = optionsOf(request);
+    const answered = await dispatcher.request(signal === undefined ? options : Object.assign(options, { signal }));
     const { statusCode: status, body } = answered;
     const headers = nodeHeaders(answered.headers as HttpHeaders);
     const statusText = (answered as { statusText?: string }).statusText;
@@ -94,15 +96,17 @@ export class UndiciTransport implements Transport {
 const CLOSED = Object.freeze({ code: CLOSED_AMID });
 
 function isDispatcher(value: UndiciTransportOptions | Dispatcher): value is Dispatcher {
-  return typeof (value as Partial<Dispatcher> | undefined)?.dispatch === 'function';
+  if (typeof value !== 'object' || value === null) return false;
+  return typeof declared(value as Partial<Dispatcher>, 'dispatch') === 'function';
 }
 
 function refuse(problem: string): ConfigurationError {
   return new ConfigurationError(`UndiciTransport: ${problem}`);
 }
 
-function checked(options: UndiciTransportOptions): UndiciTransportOptions {
-  if (typeof options !== 'object' || options === null) throw refuse('give options, or a dispatcher of undici.');
+function checked(given: UndiciTransportOptions): UndiciTransportOptions {
+  if (typeof given !== 'object' || given === null) throw refuse('give options, or a dispatcher of undici.');
+  const options = ownOptions(given);
   const { proxy, maxContentLength } = options;
   for (const name of ['connections', 'pipelining'] as const) {
     const value = options[name];
@@ -120,7 +124,7 @@ function checked(options: UndiciTransportOptions): UndiciTransportOptions {
 function optionsOf({ method, url, headers, spelling, body }: HttpRequest): Dispatcher.RequestOptions {
   const pathAt = url.indexOf('/', 8);
   const { 'transfer-encoding': _framing, ...sent } = headers;
-  return {
+  return ownOptions({
     origin: url.slice(0, pathAt),
     path: url.slice(pathAt),
     method: method as Dispatcher.HttpMethod,
@@ -128,7 +132,7 @@ function optionsOf({ method, url, headers, spelling, body }: HttpRequest): Dispa
     body: body ?? null,
     headersTimeout: 0,
     bodyTimeout: 0,
-  };
+  });
 }
 
 /** The reason of an abort, else an error of our own. */

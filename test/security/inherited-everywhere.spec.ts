@@ -9,24 +9,29 @@ import {
   BearerAuth,
   CircuitOpenError,
   ClientCredentialsTokenProvider,
+  CompositeAuth,
   ConnectionError,
   CorrelationIdHook,
   createForgeClient,
   ForgeAuthModule,
   ForgeAuthService,
+  type ForgeServiceOptions,
   GrantTokenProvider,
   InMemoryTokenStorage,
   InvalidRequestError,
   JwtBearerTokenProvider,
+  OAuth1Auth,
   PasswordGrantTokenProvider,
   RefreshTokenProvider,
   ResponseParseError,
   SimpleRetryStrategy,
+  StaticTokenProvider,
   Token,
   TokenExchangeProvider,
   TokenManager,
   TokenRefreshError,
 } from 'nestjs-forge-auth';
+import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import { markedTables } from '../support/docs.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
@@ -45,6 +50,9 @@ const FURTHER = `
   concurrency failFast onProgress readHere withheld adapter spelling body
   responseType freshConnection forge accessToken refreshToken expiresAt idToken extra
   tokenType identity
+  credentialHeaders onResponse onRejected appliesTo takesTokenRequest signsRequest authenticate createCircuit
+  fetch onFetchError ttlMs subject tokens token tokenSecret clientKey placement realm version nonce timestamp
+  dispatch pipe getHeaders getLength createSource revokeToken
 `
   .trim()
   .split(/\s+/);
@@ -89,7 +97,7 @@ const issuer = (): { tokenUrl: string; clientId: string; clientSecret: string } 
   clientSecret: 'secret',
 });
 
-it.each<[string, () => object]>([
+it.each<[what: string, auth: () => object, more?: () => Partial<ForgeServiceOptions>]>([
   ['client credentials', () => ({ provider: new ClientCredentialsTokenProvider(issuer()) })],
   ['password', () => ({ provider: new PasswordGrantTokenProvider({ ...issuer(), username: 'u', password: 'p' }) })],
   ['refresh token', () => ({ provider: new RefreshTokenProvider({ ...issuer(), refreshToken: 'r' }) })],
@@ -104,7 +112,11 @@ it.each<[string, () => object]>([
   ['bearer', () => new BearerAuth('bearer')],
   ['key', () => new ApiKeyAuth('key')],
   ['basic', () => new BasicAuth('user', 'password')],
-])('no option that Object.prototype has is read by a service with %s', async (_what, auth) => {
+  ['several', () => new CompositeAuth([new ApiKeyAuth('key'), new BasicAuth('user', 'password')], { strategy: 'all' })],
+  ['signatures', () => new OAuth1Auth({ clientId: 'app', clientSecret: 'secret' })],
+  ['steps', () => ({ pipeline: { steps: [{ name: 'own', provider: new StaticTokenProvider('of the step') }] } })],
+  ['undici', () => new BearerAuth('bearer'), () => ({ transport: new UndiciTransport() })],
+])('no option that Object.prototype has is read by a service with %s', async (_what, auth, more = () => ({})) => {
   await poisoned(OPTIONS, async () => {
     const client = createForgeClient({
       name: 'own',
@@ -113,6 +125,7 @@ it.each<[string, () => object]>([
       retry: new SimpleRetryStrategy(),
       hooks: { beforeRequest: [new CorrelationIdHook()] } as never,
       storage: new InMemoryTokenStorage(),
+      ...more(),
     });
     expect((await client.get('/orders')).data).toEqual({ ok: true });
     expect((await client.post('/orders', { a: 1 }, { params: { b: 2 } })).status).toBe(200);
@@ -153,6 +166,41 @@ it('none is read by the module: not isGlobal, not provideHttpService', async () 
     ];
     for (const { exports } of modules) expect(exports).not.toContain(HttpService);
   });
+});
+
+it.each<[string, () => Partial<ForgeServiceOptions>]>([
+  ['the default transport', () => ({})],
+  ['undici', () => ({ transport: new UndiciTransport() })],
+])('no certificate that Object.prototype has is trusted by %s', async (_which, options) => {
+  const secure = await startServer((_request, response) => void response.end('{}'), { tls: true });
+  const client = createForgeClient({
+    name: 'own',
+    baseUrl: secure.origin,
+    auth: new BearerAuth('bearer'),
+    ...options(),
+  });
+  await poisonedWith({ ca: secure.ca, pskCallback: POISON, secureContext: {} }, async () => {
+    await expect(client.get('/orders')).rejects.toMatchObject({ code: 'FORGE_AUTH_TLS' });
+  });
+  expect(secure.requests).toEqual([]);
+  await client.close();
+  await secure.close();
+});
+
+it('nothing leads an undici transport through a proxy', async () => {
+  const proxy = await startServer((_request, response) => void response.end('{}'));
+  await poisonedWith({ proxy: proxy.origin, uri: proxy.origin, httpProxy: proxy.origin }, async () => {
+    const client = createForgeClient({
+      name: 'own',
+      baseUrl: api.origin,
+      auth: new BearerAuth('bearer'),
+      transport: new UndiciTransport({ connections: 1 }),
+    });
+    expect((await client.get('/orders')).status).toBe(200);
+    await client.close();
+  });
+  expect(proxy.requests).toEqual([]);
+  await proxy.close();
 });
 
 it('errors are made of what they are given alone', async () => {

@@ -3,6 +3,7 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import { InvalidRequestError } from '../../errors.js';
 import type { BodySource, OpenBody } from '../../http/request-body.js';
 import { bodySourceOf } from '../../http/request-body.js';
+import { declared } from '../../option-check/own-options.js';
 
 /** Stream of the `form-data` package, which axios makes of an object that is to be sent as multipart. */
 interface FormDataStream {
@@ -67,12 +68,12 @@ function bytesOf(form: FormDataStream): Buffer | undefined {
 }
 
 function isFormDataStream(data: unknown): data is FormDataStream {
-  return isNodeStream(data) && typeof (data as Partial<FormDataStream>).getHeaders === 'function';
+  return isNodeStream(data) && typeof declared(data as Partial<FormDataStream>, 'getHeaders') === 'function';
 }
 
 function isNodeStream(data: unknown): boolean {
   return (
     data instanceof Readable ||
-    (typeof data === 'object' && data !== null && typeof (data as { pipe?: unknown }).pipe === 'function')
+    (typeof data === 'object' && data !== null && typeof declared(data as { pipe?: unknown }, 'pipe') === 'function')
   );
 }

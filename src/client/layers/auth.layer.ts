@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Authenticator } from '../../auth/authenticator.js';
-import { isBlank, isTaken } from '../../auth/credential-headers.js';
-import { retryOf, verdictOf } from '../../auth/credential-verdict.js';
+import { isBlank, isTaken, writtenBy } from '../../auth/credential-headers.js';
+import { retryOf, verdictOf, judgesAnswers } from '../../auth/credential-verdict.js';
 import type { PathExclusion } from '../../auth/path-exclusion.js';
 import type { Clock } from '../../clock.js';
 import { AuthenticationError, ForgeAuthError, InvalidRequestError } from '../../errors.js';
@@ -78,8 +78,8 @@ function authenticatorFor(
 /** Whoever did not mean it, a library perhaps, would look for the cause of a 401 for long. */
 function warnOnce({ name, logger }: AuthOptions): Warn {
   let warned = false;
-  return ({ headers }, { credentialHeaders = [] }) => {
-    const header = credentialHeaders.find((candidate) => headers[candidate] !== undefined);
+  return ({ headers }, authenticator) => {
+    const header = writtenBy(authenticator).find((candidate) => headers[candidate] !== undefined);
     if (warned || header === undefined) return;
     warned = true;
     logger.warn(
@@ -91,7 +91,7 @@ function warnOnce({ name, logger }: AuthOptions): Warn {
 /** A credential of the call's own that is blank is a mistake: a variable that is not set, sent as if nobody were to sign in. */
 function assertCredentials({ headers }: CallRequest, authenticator: Authenticator): void {
   const blank = (name: string): boolean => headers[name] !== undefined && isBlank(headers[name]);
-  if (!blank('authorization') && !authenticator.credentialHeaders?.some(blank)) return;
+  if (!blank('authorization') && !writtenBy(authenticator).some(blank)) return;
   throw new InvalidRequestError(
     'A header that carries a credential is empty. Leave it out to have it written, or call with auth: false.',
   );
@@ -104,7 +104,7 @@ async function sendAuthenticated(
   next: Next<SentRequest>,
 ): Promise<HttpResponse> {
   const strategy = retryOf(authenticator);
-  const judges = authenticator.onResponse !== undefined || authenticator.onRejected !== undefined;
+  const judges = judgesAnswers(authenticator);
   let replays = 0;
   let resends = 0;
   for (;;) {

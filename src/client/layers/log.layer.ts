@@ -9,6 +9,8 @@ import type { Call } from '../request/call-request.js';
 import { LogEntry } from './log-entry.js';
 import type { Layer, SentRequest } from './layer.js';
 import { type BodyKeys, describeBody } from './logged-body.js';
+import { writtenBy } from '../../auth/credential-headers.js';
+import { judgesAnswers } from '../../auth/credential-verdict.js';
 
 /** Parts of a call that go into the log, beside the line itself. */
 export interface LoggingOptions {
@@ -128,11 +130,10 @@ function idOf({ headers }: HttpRequest, call: Call, ids: WeakMap<Call, string>):
 /** Of what came from a token source: a fingerprint of a password or a short key could be guessed back. */
 function fingerprintOf({ headers }: HttpRequest, { authenticator }: Call): Record<string, string> {
   if (authenticator === false) return {};
-  const value = headers[authenticator.credentialHeaders?.[0] ?? 'authorization'];
+  const value = headers[writtenBy(authenticator)[0] ?? 'authorization'];
   if (typeof value !== 'string') return {};
   const token =
-    /^(?:Bearer|DPoP) (.+)$/i.exec(value)?.[1] ??
-    ((authenticator.onResponse ?? authenticator.onRejected) && value.split(' ').at(-1));
+    /^(?:Bearer|DPoP) (.+)$/i.exec(value)?.[1] ?? (judgesAnswers(authenticator) ? value.split(' ').at(-1) : undefined);
   if (token === undefined || /^Basic /i.test(value)) return {};
   return {
     tokenFingerprint: createHash('sha256').update(token).digest('base64url').slice(0, SHOWN_FINGERPRINT),

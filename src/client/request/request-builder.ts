@@ -16,6 +16,7 @@ import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
 import { shownValue } from '../../redaction/redact.js';
+import { writtenBy } from '../../auth/credential-headers.js';
 
 /** More than any answer that an app holds in memory on purpose; a few hundred kilobytes of it may unpack to more. */
 export const MAX_BYTES_IN_MEMORY = 104_857_600;
@@ -72,7 +73,7 @@ function withoutCredential(
   authenticator: Authenticator | false,
 ): RequestHeaders | undefined {
   if (headers === undefined || authenticator === false) return headers;
-  const credentials = new Set(['authorization', ...(authenticator.credentialHeaders ?? [])]);
+  const credentials = new Set(['authorization', ...writtenBy(authenticator)]);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !credentials.has(name.toLowerCase())));
 }
 

@@ -11,6 +11,7 @@ import { type IssuerAnswer, type IssuerFailure, IssuerScript, sendAnswer } from 
 import type { IssuerState } from './issuer-state.js';
 import { type IssuedToken, IssuerTokens } from './issuer-tokens.js';
 import type { TestIssuerOptions } from './test-issuer.options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 
 /** Lifetime of tokens. */
 const EXPIRES_IN_MS = 3_600_000;
@@ -29,7 +30,7 @@ export class TestIssuer {
 
   private constructor(server: Server, options: TestIssuerOptions) {
     const { port } = server.address() as AddressInfo;
-    const resolved = {
+    const resolved = ownOptions({
       subject: 'test-user',
       claims: () => ({}),
       expiresInMs: EXPIRES_IN_MS,
@@ -39,7 +40,7 @@ export class TestIssuer {
       extra: {},
       clock: systemClock,
       ...options,
-    };
+    });
     this.#server = server;
     this.#state = {
       issuer: `http://127.0.0.1:${port}`,
@@ -52,7 +53,8 @@ export class TestIssuer {
   }
 
   /** Starts an issuer. Close it when the tests are done, or declare it with `await using`. */
-  static async start(options: TestIssuerOptions = {}): Promise<TestIssuer> {
+  static async start(given: TestIssuerOptions = {}): Promise<TestIssuer> {
+    const options = ownOptions(given);
     const server = createServer().listen(options.port ?? 0, '127.0.0.1');
     await once(server, 'listening');
     const issuer = new TestIssuer(server, options);
