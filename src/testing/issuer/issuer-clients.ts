@@ -15,6 +15,7 @@ export async function authenticateClient(
   const assertion = form['client_assertion'];
   if (assertion !== undefined) return authenticateByAssertion(assertion, clients);
   const basic = basicOf(request.headers['authorization']);
+  if (basic === 'malformed') return undefined;
   const id = basic?.id ?? form['client_id'] ?? '';
   const secret = basic?.secret ?? form['client_secret'];
   if (clients === undefined) return id;
@@ -45,11 +46,20 @@ function clientOf(clients: NonNullable<TestIssuerOptions['clients']>, id: string
   return typeof client === 'string' ? { secret: client } : client;
 }
 
+/** Checks whether a client authenticates in more than one way. @see [RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3) */
+export function authenticatesTwice({ form, headers }: IssuerRequest): boolean {
+  const ways = [basicOf(headers['authorization']), form['client_secret'], form['client_assertion']];
+  return ways.filter((way) => way !== undefined).length > 1;
+}
+
 /** Id and secret are form-encoded; what is no encoding is taken as it is. */
-function basicOf(header: string | undefined): { id: string; secret: string } | undefined {
-  const encoded = /^basic (.+)$/i.exec(header ?? '')?.[1];
-  if (encoded === undefined) return undefined;
-  const [id = '', ...secret] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+function basicOf(header: string | undefined): { id: string; secret: string } | 'malformed' | undefined {
+  if (!/^basic(?: |$)/i.test(header ?? '')) return undefined;
+  const encoded = /^basic +([\w+/-]+=*)$/i.exec(header ?? '')?.[1];
+  const [id = '', ...secret] = Buffer.from(encoded ?? '', 'base64')
+    .toString('utf8')
+    .split(':');
+  if (secret.length === 0) return 'malformed';
   return { id: decode(id), secret: decode(secret.join(':')) };
 }
 

@@ -1,5 +1,6 @@
-import { authenticateClient } from './issuer-clients.js';
+import { authenticateClient, authenticatesTwice } from './issuer-clients.js';
 import { GRANT_TYPES, grantToken } from './issuer-grants.js';
+import { isMissing } from './issuer-request.js';
 import type { IssuerRequest } from './issuer-request.js';
 import { type IssuerAnswer, refusal } from './issuer-script.js';
 import type { IssuerState } from './issuer-state.js';
@@ -36,12 +37,14 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   [PATHS.token]: (request, state) => state.script.take() ?? authenticated(request, state, grantToken),
   [PATHS.revocation]: (request, state) =>
     authenticated(request, state, ({ form }, _clientId, { tokens }) => {
-      tokens.revoke(form['token'] ?? '');
+      if (isMissing(form['token'])) return refusal('invalid_request', 'token is missing.');
+      tokens.revoke(form['token']);
       return {};
     }),
   [PATHS.introspection]: (request, state) =>
     authenticated(request, state, ({ form }, _clientId, { tokens, issuer }) => {
-      const token = tokens.find(form['token'] ?? '');
+      if (isMissing(form['token'])) return refusal('invalid_request', 'token is missing.');
+      const token = tokens.find(form['token']);
       if (token === undefined) return { json: { active: false } };
       const { subject: sub, scope, clientId, expiresAt, issuedAt, audience: aud } = token;
       const times = { exp: Math.floor(expiresAt / 1000), iat: Math.floor(issuedAt / 1000) };
@@ -70,6 +73,10 @@ async function authenticated(
   state: IssuerState,
   endpoint: (request: IssuerRequest, clientId: string, state: IssuerState) => IssuerAnswer | Promise<IssuerAnswer>,
 ): Promise<IssuerAnswer> {
+  if (request.method !== 'POST')
+    return { ...refusal('invalid_request', 'The method is not POST.', 405), headers: { allow: 'POST' } };
+  if (request.malformed !== undefined) return refusal('invalid_request', request.malformed);
+  if (authenticatesTwice(request)) return refusal('invalid_request', 'The client authenticates in more than one way.');
   const clientId = await authenticateClient(request, state.options.clients);
   return clientId === undefined ? refusal('invalid_client') : endpoint(request, clientId, state);
 }

@@ -1,7 +1,7 @@
 import { decodeJwt, type JWTPayload } from 'jose';
 import type { Authorization } from './issuer-authorizations.js';
 import type { IssuerState } from './issuer-state.js';
-import type { IssuerRequest } from './issuer-request.js';
+import { type IssuerRequest, isMissing } from './issuer-request.js';
 import { type IssuerAnswer, refusal } from './issuer-script.js';
 import type { IssuedToken } from './issuer-tokens.js';
 
@@ -48,12 +48,21 @@ const GRANTS: Readonly<Record<string, GrantHandler>> = {
     return subject === undefined ? 'invalid_grant' : { subject, scope: form['scope'], person: false };
   },
   'urn:ietf:params:oauth:grant-type:token-exchange': (form, _clientId, { tokens }) => {
-    const given = form['subject_token'];
-    if (given === undefined) return 'invalid_request';
+    const given = form['subject_token'] ?? '';
     const subject = tokens.find(given)?.subject ?? claimsOf(given)?.sub ?? given;
     const issuedTokenType = form['requested_token_type'] ?? ACCESS_TOKEN_TYPE;
     return { subject, scope: form['scope'], person: false, issuedTokenType };
   },
+};
+
+/** Parameters that a grant cannot do without, by `grant_type`. */
+const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+  password: ['username', 'password'],
+  refresh_token: ['refresh_token'],
+  authorization_code: ['code'],
+  'urn:ietf:params:oauth:grant-type:device_code': ['device_code'],
+  'urn:ietf:params:oauth:grant-type:jwt-bearer': ['assertion'],
+  'urn:ietf:params:oauth:grant-type:token-exchange': ['subject_token'],
 };
 
 /** The `grant_type`s that an issuer knows. */
@@ -63,7 +72,10 @@ export const GRANT_TYPES: readonly string[] = Object.freeze(Object.keys(GRANTS))
 export async function grantToken(request: IssuerRequest, clientId: string, state: IssuerState): Promise<IssuerAnswer> {
   const { form, grantType = '' } = request;
   const handler = Object.hasOwn(GRANTS, grantType) ? GRANTS[grantType] : undefined;
+  if (isMissing(grantType)) return refusal('invalid_request', 'grant_type is missing.');
   if (handler === undefined) return refusal('unsupported_grant_type');
+  const missing = REQUIRED[grantType]?.find((name) => isMissing(form[name]));
+  if (missing !== undefined) return refusal('invalid_request', `${missing} is missing.`);
   const granted = handler(form, clientId, state);
   if (typeof granted === 'string') return refusal(granted);
   const { options, tokens, keys, issuer } = state;

@@ -7,7 +7,7 @@ import { IssuerAuthorizations } from './issuer-authorizations.js';
 import { answerRequest, PATHS } from './issuer-endpoints.js';
 import { IssuerKeys } from './issuer-keys.js';
 import { type IssuerRequest, readRequest } from './issuer-request.js';
-import { type IssuerAnswer, type IssuerFailure, IssuerScript, sendAnswer } from './issuer-script.js';
+import { type IssuerAnswer, type IssuerFailure, IssuerScript, refusal, sendAnswer } from './issuer-script.js';
 import type { IssuerState } from './issuer-state.js';
 import { type IssuedToken, IssuerTokens } from './issuer-tokens.js';
 import type { TestIssuerOptions } from './test-issuer.options.js';
@@ -59,10 +59,10 @@ export class TestIssuer {
     await once(server, 'listening');
     const issuer = new TestIssuer(server, options);
     server.on('request', (message, response) => {
-      void issuer.#handle(readRequest(message)).then(
-        (answer) => sendAnswer(response, answer),
-        () => response.destroy(),
-      );
+      void issuer
+        .#handle(readRequest(message))
+        .then((answer) => sendAnswer(response, answer))
+        .catch(() => response.destroy());
     });
     return issuer;
   }
@@ -226,8 +226,17 @@ export class TestIssuer {
     const request = await reading;
     this.#requests.push(request);
     const { delayMs } = this.#state.script;
-    const answer = answerRequest(request, this.#state);
+    const answer = await answerOf(request, this.#state);
     if (delayMs > 0) await delay(delayMs, undefined, { signal: this.#closing.signal });
     return answer;
+  }
+}
+
+/** Answers a request; what a function of the options throws is the issuer's own failure. */
+async function answerOf(request: IssuerRequest, state: IssuerState): Promise<IssuerAnswer> {
+  try {
+    return await answerRequest(request, state);
+  } catch (error) {
+    return refusal('server_error', String(error), 500);
   }
 }
