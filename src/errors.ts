@@ -32,8 +32,9 @@ export type ForgeAuthErrorCode =
 
 /** Options of every error of this package. */
 export interface ForgeAuthErrorOptions {
+  /** Stable code. Left out: that of the class. */
   code?: ForgeAuthErrorCode;
-  /** Name of the service whose call failed. */
+  /** Name of the service whose call failed. Left out: set on the way up, where it is known. */
   serviceName?: string;
   /** Cause of the error. Anything but an error of this package is copied without its message and data. */
   cause?: unknown;
@@ -49,7 +50,7 @@ export class ForgeAuthError extends Error {
   declare readonly code: ForgeAuthErrorCode;
   /** Name of the service whose call failed. Set on the way up where it was not known. */
   declare serviceName?: string;
-  /** How many attempts were made. Set by the retry that gave up. */
+  /** Number of attempts made. Set by the retry that gave up. */
   declare attempts?: number;
 
   constructor(message: string, given: ForgeAuthErrorOptions & { code: ForgeAuthErrorCode }) {
@@ -86,19 +87,19 @@ const AUTHENTICATION_ERROR = Symbol.for('nestjs-forge-auth.AuthenticationError')
 
 /** Options of an {@link AuthenticationError}. */
 export interface AuthenticationErrorOptions extends ForgeAuthErrorOptions {
-  /** Name of the pipeline step that failed. */
+  /** Name of the pipeline step that failed. Left out where it was none. */
   step?: string;
-  /** `error` of the token endpoint's answer (RFC 6749 §5.2). */
+  /** `error` of the token endpoint's answer (RFC 6749 §5.2). Left out where it has none. */
   error?: string;
-  /** HTTP status of the token endpoint's answer. */
+  /** HTTP status of the token endpoint's answer. Left out where there was none. */
   status?: number;
   /** True when a later attempt may succeed after this failure. @default true for a status of 408, 425, 429 and 5xx */
   transient?: boolean;
-  /** How long the token endpoint asked to be left alone, in milliseconds. */
+  /** Milliseconds for which the token endpoint asked to be left alone. Left out where it did not. */
   retryAfterMs?: number;
-  /** Names of the pipeline steps that were tried, the one that was wanted first. */
+  /** Names of the pipeline steps that were tried, the one that was wanted first. Left out where there are none. */
   chain?: readonly string[];
-  /** Owner of the token, hashed: see {@link AuthenticationError.subject}. */
+  /** Owner of the token, hashed: see {@link AuthenticationError.subject}. Left out where it is nobody's. */
   subject?: string;
 }
 
@@ -146,7 +147,7 @@ export class AuthenticationError extends ForgeAuthError {
     return this.#transient;
   }
 
-  /** How long the token endpoint asked to be left alone, in milliseconds. */
+  /** Milliseconds for which the token endpoint asked to be left alone. */
   get retryAfterMs(): number | undefined {
     return this.#retryAfterMs;
   }
@@ -180,6 +181,7 @@ export class HttpStatusError extends ForgeAuthError {
     this.#answer = answer;
   }
 
+  /** HTTP status of the answer. */
   get status(): number {
     return this.#answer.status;
   }
@@ -192,6 +194,7 @@ export class HttpStatusError extends ForgeAuthError {
     return parseChallenges(this.#answer.headers['www-authenticate']);
   }
 
+  /** Headers of the answer; names are lower-case. */
   get headers(): Readonly<Record<string, string | string[]>> {
     return this.#answer.headers;
   }
@@ -211,6 +214,7 @@ export interface HttpStatusAnswer {
 
 /** Part of an answer that was received when its body failed. */
 export interface AnswerHead {
+  /** HTTP status. */
   status: number;
   statusText?: string | undefined;
   headers: Readonly<Record<string, string | string[]>>;
@@ -218,7 +222,7 @@ export interface AnswerHead {
 
 /** Options of an error of an answer's body. */
 export interface BodyErrorOptions extends ForgeAuthErrorOptions {
-  /** The answer whose body failed. */
+  /** Head of the answer whose body failed. Left out where it is not known. */
   answer?: AnswerHead | undefined;
 }
 

@@ -5,9 +5,13 @@
  * an object of it that reads as one.
  */
 export interface ForgeLogger {
+  /** Logs what explains a decision. A logger may do without. */
   debug?(message: unknown, ...details: unknown[]): void;
+  /** Logs what is worth a line in normal times. */
   log(message: unknown, ...details: unknown[]): void;
+  /** Logs what somebody should look at. */
   warn(message: unknown, ...details: unknown[]): void;
+  /** Logs what needs somebody now. */
   error(message: unknown, ...details: unknown[]): void;
 }
 

@@ -61,7 +61,7 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
       readonly status?: number;
       readonly outcome: 'ok' | 'status' | 'failed' | 'aborted';
       readonly attempts: number;
-      /** Requests that it took: attempts, replays with another token, redirects. */
+      /** Number of requests that it took: attempts, replays with another token, redirects. */
       readonly sent: number;
       readonly durationMs: number;
       readonly code?: string;
@@ -109,8 +109,9 @@ export interface ObservedScope {
 
 /** Listens to what happens in an application. It must not throw, and must not block. */
 export interface Observer {
+  /** Called with each event. */
   event?(event: ForgeAuthEvent): void;
-  /** Whether it listens to `attempt` events: false saves making one for each request. @default true */
+  /** True when it listens to `attempt` events: false saves making one for each request. @default true */
   readonly attempts?: boolean;
   /**
    * Runs a call or a flight within a context of the observer's own, such as a span. Must run `work` once, at once, and

@@ -14,13 +14,13 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options that a client outside Nest may share with others. */
 export interface ForgeClientOptions {
-  /** Where tokens are kept. @default a bounded memory of its own */
+  /** Store of the tokens. @default a bounded memory of its own */
   storage?: TokenStorage | GetSet;
   /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
   lock?: TokenLock;
-  /** @default nothing is logged */
+  /** Logger of the client's few lines. @default nothing is logged */
   logger?: ForgeLogger;
-  /** Measures and traces the client: `new ForgeTelemetry()` of `nestjs-forge-auth/opentelemetry`. */
+  /** Measures and traces the client: `new ForgeTelemetry()` of `nestjs-forge-auth/opentelemetry`. Left out: neither. */
   telemetry?: Telemetry;
   /** Shows errors of the app's own code with their messages. @default `process.env.NODE_ENV !== 'production'` */
   revealCauses?: boolean;

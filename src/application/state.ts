@@ -10,7 +10,7 @@ import type { StorageState } from '../storage/guarded-storage.js';
  * Instants are in epoch milliseconds by the application's clock.
  */
 export interface ForgeAuthState {
-  /** When this was so. */
+  /** Instant of this state, epoch milliseconds. */
   readonly at: number;
   readonly services: readonly ServiceState[];
   /** The application's storage first, then those that services have of their own. */
@@ -20,7 +20,7 @@ export interface ForgeAuthState {
 /** State of one service. */
 export interface ServiceState {
   readonly name: string;
-  /** Where it is, without a path. Left out where it has no base URL. */
+  /** Origin of its base URL, without a path. Left out where it has none. */
   readonly origin?: string;
   /** Left out where it has no tokens. */
   readonly token?: TokenState;
@@ -36,33 +36,38 @@ export interface TokenState {
   readonly held: boolean;
   /** Start of its fingerprint: tells tokens apart, and shows nothing. */
   readonly fingerprint?: string;
-  /** When this process obtained it. */
+  /** Instant at which this process obtained it, epoch milliseconds. */
   readonly obtainedAt?: number;
+  /** Milliseconds since then. */
   readonly ageMs?: number;
-  /** Left out where the issuer set no end. */
+  /** Instant at which it expires, epoch milliseconds. Left out where the issuer set no end. */
   readonly expiresAt?: number;
+  /** Milliseconds until then. */
   readonly expiresInMs?: number;
   readonly lastRenewal?: RenewalState;
   readonly lastFailure?: FailureState;
-  /** Token requests are held back until then. */
+  /** Instant until which token requests are held back, epoch milliseconds. */
   readonly backoffUntil?: number;
-  /** How often services rejected its tokens since the start. */
+  /** Number of times that services rejected its tokens since the start. */
   readonly rejections: number;
 }
 
 /** The last time that a token was obtained. */
 export interface RenewalState {
+  /** Instant of it, epoch milliseconds. */
   readonly at: number;
   readonly cause: TokenRequestCause;
   /** A registered grant type, or `custom`. */
   readonly grant: string;
   /** True when another process obtained it. */
   readonly shared: boolean;
+  /** Milliseconds that it took. */
   readonly durationMs: number;
 }
 
 /** The last time that no token could be obtained. */
 export interface FailureState {
+  /** Instant of it, epoch milliseconds. */
   readonly at: number;
   readonly cause: TokenRequestCause;
   readonly code?: ForgeAuthErrorCode;

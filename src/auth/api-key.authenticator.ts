@@ -11,7 +11,7 @@ import { ownOptions } from '../option-check/own-options.js';
 export interface ApiKeyAuthOptions {
   /** Name of the header, or of the query parameter. @default 'X-API-Key' */
   headerName?: string;
-  /** @default 'header' */
+  /** Place of the key: a header, or the query. @default 'header' */
   in?: 'header' | 'query';
 }
 

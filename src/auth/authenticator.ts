@@ -17,7 +17,7 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly clock: Clock;
   /** Aborts when the caller no longer waits. Made on first use. */
   readonly callSignal: AbortSignal;
-  /** How often this request was sent before, each time with another credential: 0 for the first sending. */
+  /** Number of times that this request was sent before, each with another credential: 0 for the first sending. */
   readonly replays: number;
   /** Headers that stay away: the call wants them left out, or brought them itself and a redirect has dropped them. */
   readonly withheld?: ReadonlySet<string> | undefined;
@@ -65,7 +65,7 @@ export interface Authenticator {
    * sent again: answers whether another credential was obtained. With neither, a rejection stands.
    */
   onRejected?(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean>;
-  /** When a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
+  /** Decides when a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
   readonly retry?: AuthRetryStrategy | undefined;
   /** True when calls may say what they ask of its token: `auth: { subject }`. @default false */
   readonly takesTokenRequest?: boolean | undefined;

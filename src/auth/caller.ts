@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 export interface CallerInit {
   /** The access token that the caller came with, without its scheme. */
   bearerToken?: string | undefined;
-  /** The caller, as the app names its users. */
+  /** The caller, as the app names its users. Left out: unknown. */
   subject?: string | undefined;
 }
 

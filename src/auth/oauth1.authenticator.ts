@@ -20,11 +20,12 @@ import { ownOptions } from '../option-check/own-options.js';
 export interface OAuth1AuthOptions extends OAuth1SigningOptions {
   /** The access token, or what holds it: a function or a file, read for each request. Without one, the client acts for itself. */
   token?: TextSource;
-  /** The access token's secret, or what holds it. */
+  /** The access token's secret, or what holds it. Needed with `token`. */
   tokenSecret?: TextSource;
   /**
    * The tokens of users, of whom each call names one: `auth: { subject }`. An {@link OAuth1Flow}, or what finds them in
-   * the app's own store. Takes the place of `token` and `tokenSecret`.
+   * the app's own store. Takes the place of `token` and `tokenSecret`. Left out: the client acts by `token`, or for
+   * itself.
    */
   tokens?: OAuth1UserTokens;
   /**

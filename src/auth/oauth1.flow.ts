@@ -85,7 +85,7 @@ export class OAuth1Flow {
   }
 
   /**
-   * Where the user is to be sent for the second leg.
+   * URL that the user is to be sent to for the second leg.
    * @param token the request token; left out, the one of the only flow that is open here
    * @param params further parameters, such as a scope or a name
    * @throws {ConfigurationError} when no token is given and not exactly one flow is open

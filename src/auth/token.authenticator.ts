@@ -27,14 +27,14 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Way in which a token is put on requests. */
 export interface TokenAuthPlacement {
-  /** When a call is sent again whose token was rejected. @default `SimpleAuthRetryStrategy`: once, on 401 */
+  /** Decides when a call is sent again whose token was rejected. @default `SimpleAuthRetryStrategy`: once, on 401 */
   retry?: AuthRetryStrategy;
   /** Header that carries the token. @default 'Authorization' */
   headerName?: string;
   /** Takes the place of the token's own type before the token; `''` sends the bare token. */
   scheme?: string;
   /**
-   * Where the token goes: a header, a form body's or the query's `access_token`.
+   * Place of the token: a header, a form body's or the query's `access_token`.
    * @default 'header'
    * @see [RFC 6750 §2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
    */
@@ -90,6 +90,7 @@ interface SentToken {
 /** Puts a manager's token on requests, and has it replaced when the service rejects it. */
 export class TokenAuth implements Authenticator {
   readonly takesTokenRequest = true;
+  /** Decides when a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
   readonly retry: AuthRetryStrategy;
   readonly credentialHeaders: readonly string[] | undefined;
   readonly #manager: TokenManager;

@@ -80,30 +80,46 @@ export class ForgeHttpClient {
     return (this.#fetch ??= createFetchFace(() => this.#core));
   }
 
+  /** Makes one GET call, as {@link request}. @throws {ForgeAuthError} as {@link request} does */
   get<T = unknown>(url: string, config?: RequestConfig): Promise<ForgeResponse<T>> {
     return this.request({ ...config, method: 'GET', url });
   }
 
+  /** Makes one DELETE call, as {@link request}. @throws {ForgeAuthError} as {@link request} does */
   delete<T = unknown>(url: string, config?: RequestConfig): Promise<ForgeResponse<T>> {
     return this.request({ ...config, method: 'DELETE', url });
   }
 
+  /** Makes one HEAD call, as {@link request}. @throws {ForgeAuthError} as {@link request} does */
   head<T = unknown>(url: string, config?: RequestConfig): Promise<ForgeResponse<T>> {
     return this.request({ ...config, method: 'HEAD', url });
   }
 
+  /** Makes one OPTIONS call, as {@link request}. @throws {ForgeAuthError} as {@link request} does */
   options<T = unknown>(url: string, config?: RequestConfig): Promise<ForgeResponse<T>> {
     return this.request({ ...config, method: 'OPTIONS', url });
   }
 
+  /**
+   * Makes one POST call, as {@link request}; `data` as {@link RequestConfig.data}.
+   * @throws {ForgeAuthError} as {@link request} does
+   */
   post<T = unknown>(url: string, data?: unknown, config?: RequestConfig): Promise<ForgeResponse<T>> {
     return this.request({ ...config, method: 'POST', url, data });
   }
 
+  /**
+   * Makes one PUT call, as {@link request}; `data` as {@link RequestConfig.data}.
+   * @throws {ForgeAuthError} as {@link request} does
+   */
   put<T = unknown>(url: string, data?: unknown, config?: RequestConfig): Promise<ForgeResponse<T>> {
     return this.request({ ...config, method: 'PUT', url, data });
   }
 
+  /**
+   * Makes one PATCH call, as {@link request}; `data` as {@link RequestConfig.data}.
+   * @throws {ForgeAuthError} as {@link request} does
+   */
   patch<T = unknown>(url: string, data?: unknown, config?: RequestConfig): Promise<ForgeResponse<T>> {
     return this.request({ ...config, method: 'PATCH', url, data });
   }
@@ -120,8 +136,10 @@ export class ForgeHttpClient {
   }
 
   /**
-   * Makes many calls, a few at a time. Answers all results, in the order of the requests; with `failFast` the first
+   * Makes many calls, a few at a time. Returns all results, in the order of the requests; with `failFast` the first
    * failure aborts the rest and is thrown. An iterable is read no faster than its requests are made.
+   * @throws {InvalidRequestError} FORGE_AUTH_INVALID_REQUEST when there is no list of requests, or `concurrency` is not
+   * above zero
    */
   async requestMany<T = unknown>(
     requests: RequestSource,

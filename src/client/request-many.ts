@@ -8,19 +8,20 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Progress of a {@link ForgeHttpClient.requestMany}. */
 export interface RequestManyProgress<T = unknown> {
-  /** Requests that have ended, failed ones included. */
+  /** Number of requests that have ended, failed ones included. */
   readonly completed: number;
+  /** Number of requests that have failed. */
   readonly failed: number;
-  /** Undefined where the requests come from an iterable, which only its end knows. */
+  /** Number of all requests; undefined where they come from an iterable, which only its end knows. */
   readonly total: number | undefined;
-  /** Which of the requests has just ended, counted from 0. */
+  /** Number of the request that has just ended, counted from 0. */
   readonly index: number;
   readonly result: PromiseSettledResult<ForgeResponse<T>>;
 }
 
 /** Options of {@link ForgeHttpClient.requestMany}. */
 export interface RequestManyOptions<T = unknown> {
-  /** Requests under way at once. @default 5 */
+  /** Number of requests under way at once. @default 5 */
   concurrency?: number;
   /** Aborts the rest at the first failure, and throws it. @default false */
   failFast?: boolean;

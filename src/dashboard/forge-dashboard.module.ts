@@ -7,7 +7,7 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of `ForgeDashboardModule.forRoot()`. */
 export interface ForgeDashboardOptions {
-  /** Where the page is. Letters, digits, `-`, `_`, `.` and `~`, below the app's global prefix. @default '/forge-auth' */
+  /** Path of the page. Letters, digits, `-`, `_`, `.` and `~`, below the app's global prefix. @default '/forge-auth' */
   path?: string;
   /**
    * Access to the dashboard: a guard of Nest's, its class, or a function of the request. There is no default; `false`
@@ -28,7 +28,10 @@ export interface ForgeDashboardOptions {
  */
 @Module({})
 export class ForgeDashboardModule {
-  /** @throws {ConfigurationError} when there is no guard, or the path is none */
+  /**
+   * Adds the page and its data below a path of the app.
+   * @throws {ConfigurationError} when there is no guard, or the path is none
+   */
   static forRoot(options: ForgeDashboardOptions): DynamicModule {
     const { path = '/forge-auth', guard, imports = [], maxStreams = 20 } = ownOptions(options);
     if (typeof path !== 'string' || !/^\/?[\w.~-]+(?:\/[\w.~-]+)*\/?$/.test(path)) {

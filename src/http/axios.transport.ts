@@ -40,16 +40,20 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Settings of a whole client that an {@link AxiosTransport} takes over: agents, proxy, lookup, limits. */
 export interface AxiosTransportOptions {
-  /** Agents, proxy, socketPath, lookup, limits. What belongs to one request (url, headers, data, params …) is not read. */
+  /**
+   * Agents, proxy, socketPath, lookup, limits. What belongs to one request (url, headers, data, params …) is not read.
+   * Left out: none of them.
+   */
   axios?: AxiosRequestConfig;
-  /** TLS of this party; a function is called for each new connection. */
+  /** TLS of this party; a function is called for each new connection. Left out: Node's own. */
   tls?: TlsSource;
+  /** The connections that are kept, unless `axios` brings agents. */
   pool?: PoolOptions;
 }
 
 /** The connections that are kept for a service. */
 export interface PoolOptions {
-  /** Connections open at once to one origin; further requests wait. @default no limit */
+  /** Number of connections open at once to one origin; further requests wait. @default no limit */
   maxSockets?: number;
   /** Keeps connections for the next request. @default true */
   keepAlive?: boolean;

@@ -24,6 +24,7 @@ export interface ExchangeInfo {
  * @typeParam T what the app expects `data` to be
  */
 export class ForgeResponse<T = unknown> {
+  /** HTTP status. */
   readonly status: number;
   /** Names are lower-case. */
   readonly headers: HttpHeaders;
@@ -31,7 +32,7 @@ export class ForgeResponse<T = unknown> {
   readonly url: string;
   /** Milliseconds from the start of the call to the answer. */
   readonly elapsedMs: number;
-  /** Attempts made, the last included. */
+  /** Number of attempts made, the last included. */
   readonly attempts: number;
   readonly #request: HttpRequest;
   readonly #body: Buffer | Readable;

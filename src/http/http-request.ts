@@ -25,7 +25,7 @@ export interface HttpRequest {
   /** Absolute, normalised, without a fragment. */
   url: string;
   headers: HttpHeaders;
-  /** How header names are written, where not in lower case. A transport that passes it over writes those of `headers`. */
+  /** Spelling of header names that are not in lower case. A transport that passes it over writes those of `headers`. */
   spelling?: HeaderSpelling | undefined;
   body?: HttpBody | undefined;
   /** `stream` answers when the headers are in, everything else when the body is. */
@@ -44,6 +44,7 @@ export interface HttpRequest {
 
 /** One answer as it came over the wire. */
 export interface HttpResponse {
+  /** HTTP status. */
   status: number;
   /** The reason phrase, where the transport knows it. */
   statusText?: string | undefined;

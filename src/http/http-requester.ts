@@ -24,7 +24,7 @@ import { ownOptions } from '../option-check/own-options.js';
 export interface HttpRequesterOptions extends AxiosTransportOptions {
   /** Per request, to the end of the body, in milliseconds. @default 30_000 */
   timeoutMs?: number;
-  /** Sent with every request. */
+  /** Sent with every request. Left out: none but those of the request. */
   headers?: Readonly<Record<string, string>>;
   /** Takes the place of axios, whose settings are then not read. Whoever made it closes it; it knows its own `tls`. */
   transport?: Transport;
@@ -82,6 +82,7 @@ export interface RequesterRequest {
   form?: Readonly<Record<string, string>> | URLSearchParams;
   body?: string | Buffer | URLSearchParams;
   signal?: AbortSignal;
+  /** Milliseconds for the request, to the end of the body. */
   timeoutMs?: number;
 }
 
@@ -99,6 +100,7 @@ export class HttpRequester implements Transport {
   readonly #headers: HttpHeaders;
   readonly #clock: Clock;
 
+  /** @throws {ConfigurationError} when an option is malformed */
   constructor(given: HttpRequesterOptions = {}, clock: Clock = systemClock) {
     const options = ownOptions(given);
     this.#ownsTransport = options.transport === undefined;

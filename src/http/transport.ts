@@ -10,6 +10,10 @@ import type { HttpRequest, HttpResponse } from './http-request.js';
  * or `ResponseParseError`. Whoever makes a transport closes it: one that an app gives to its services outlives them.
  */
 export interface Transport {
+  /**
+   * Sends one request, and returns the answer, whatever its status.
+   * @throws {ConnectionError | TlsError | ResponseParseError} when there is no answer
+   */
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Follows `request.cancellation`, cheaper than `request.signal`, which is then made on demand. @default false */
   readonly takesCancellation?: boolean;

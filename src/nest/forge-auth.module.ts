@@ -45,7 +45,10 @@ interface Declaration {
  */
 @Module({})
 export class ForgeAuthModule {
-  /** Registers services, and what all services of the application share. */
+  /**
+   * Registers services, and what all services of the application share.
+   * @throws {ConfigurationError} when an option is missing or malformed
+   */
   static forRoot(options: ForgeAuthRootOptions = {}): DynamicModule {
     checkRoot(options);
     const { services = [], isGlobal = true } = ownOptions(options);
@@ -65,7 +68,10 @@ export class ForgeAuthModule {
     );
   }
 
-  /** As `forRoot`, with options that are made when the application starts. Names are given at once. */
+  /**
+   * As `forRoot`, with options that are made when the application starts. Names are given at once.
+   * @throws {ConfigurationError} when an option is missing or malformed
+   */
   static forRootAsync(given: ForgeAuthAsyncOptions): DynamicModule {
     checkRootAsync(given);
     const options = ownOptions(given);
@@ -83,7 +89,10 @@ export class ForgeAuthModule {
     });
   }
 
-  /** Registers services for the importing module; a name re-exports a service that is registered elsewhere. */
+  /**
+   * Registers services for the importing module; a name re-exports a service that is registered elsewhere.
+   * @throws {ConfigurationError} when an option is missing or malformed
+   */
   static forFeature(...services: (ForgeServiceOptions | string)[]): DynamicModule {
     const declare = (registry: ForgeAuthRegistry): void => {
       for (const service of services) if (typeof service !== 'string') registry.declare(service);
@@ -95,7 +104,10 @@ export class ForgeAuthModule {
     return moduleOf(names, declaringOnUse(declare), {}, asHttpService);
   }
 
-  /** As `forFeature`, with options that are made when the application starts. The name is given at once. */
+  /**
+   * As `forFeature`, with options that are made when the application starts. The name is given at once.
+   * @throws {ConfigurationError} when an option is missing or malformed
+   */
   static forFeatureAsync(given: ForgeServiceAsyncOptions): DynamicModule {
     checkFeatureAsync(given);
     const options = ownOptions(given);

@@ -6,6 +6,7 @@ import { parseRetryAfter } from '../retry/retry-after.js';
 export interface ForgeAuthProblem {
   readonly type: 'about:blank';
   readonly title: string;
+  /** HTTP status. */
   readonly status: number;
   readonly detail: string;
   /** The code of the error. */

@@ -16,12 +16,15 @@ export class ForgeAuthService {
     this.#registry = registry;
   }
 
-  /** @throws {ConfigurationError} when no service has the name */
+  /** Returns the client of a service. @throws {ConfigurationError} when no service has the name */
   client(name: string): ForgeHttpClient {
     return this.#registry.injectedClient(this.#known(name));
   }
 
-  /** @throws {ConfigurationError} when no service has the name, or the one that has it has no tokens */
+  /**
+   * Returns the token manager of a service.
+   * @throws {ConfigurationError} when no service has the name, or the one that has it has no tokens
+   */
   tokens(name: string): TokenManager {
     if (this.#registry.hasTokens(this.#known(name))) return this.#registry.injectedTokens(name);
     throw new ConfigurationError(

@@ -24,15 +24,18 @@ import { ownOptions } from '../option-check/own-options.js';
 export interface ForgeConnectOptions extends Pick<ModuleMetadata, 'imports'> {
   /** The service whose tokens people connect; its provider is one that they sign in to. */
   service: string;
-  /** Where the three routes stand: `/connect/calendar`. */
+  /** Path of the three routes: `/connect/calendar`. */
   path: string;
   /** The app's name for whoever sends the request; undefined refuses it. Guards have run by then. */
   // The app knows what its guards put on a request: only it can type it.
   // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own guards
   subject: (request: any) => string | undefined | Promise<string | undefined>;
-  /** Guards of the three routes: they see to it that the request is of somebody who is signed in to the app. */
+  /**
+   * Guards of the three routes: they see to it that the request is of somebody who is signed in to the app. Left out:
+   * the app's global ones alone.
+   */
   guards?: readonly (Type<CanActivate> | CanActivate)[];
-  /** Where the browser goes afterwards, unless the start named a path: `?redirectTo=/calendar`. @default '/' */
+  /** Path that the browser is sent to afterwards, unless the start named one: `?redirectTo=/calendar`. @default '/' */
   redirectTo?: string;
 }
 
@@ -60,7 +63,7 @@ interface Reply {
  */
 @Module({})
 export class ForgeConnectModule {
-  /** @throws {ConfigurationError} when an option is missing or malformed */
+  /** Adds the three routes of one service. @throws {ConfigurationError} when an option is missing or malformed */
   static forFeature(given: ForgeConnectOptions): DynamicModule {
     const options = ownOptions(given);
     check(options);

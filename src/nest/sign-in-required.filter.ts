@@ -6,8 +6,8 @@ import { answerWithProblem, forgeAuthErrorOf, type HttpReply, isBegun, type Prob
 /** Options of {@link SignInRequiredFilter}. */
 export interface SignInRequiredFilterOptions {
   /**
-   * Where a browser is sent to sign in: a path, or a function of the service whose token is missing; undefined for none.
-   * Requests of scripts always get the problem document.
+   * Path that a browser is sent to for a sign-in, or a function of the service whose token is missing; undefined for
+   * none. Requests of scripts always get the problem document. Left out: everybody gets it.
    */
   // The app knows its request: only it can type it.
   // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own filters

@@ -7,9 +7,9 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link ForgeTelemetry} and of `ForgeTelemetryModule.forRoot()`. */
 export interface ForgeTelemetryOptions {
-  /** @default the global one, as it is when the application starts */
+  /** Provider of the meter. @default the global one, as it is when the application starts */
   meterProvider?: MeterProvider;
-  /** @default the global one */
+  /** Provider of the tracer. @default the global one */
   tracerProvider?: TracerProvider;
 }
 

@@ -20,11 +20,11 @@ type HookOption<Run, Instance> = Run | Instance | ClassOf<Instance> | readonly (
 
 /** Hooks around a service's calls, each run once per call, in the order given; those of `defaults` first. */
 export interface HookOptions {
-  /** Before a call is sent: may change its headers. */
+  /** Hooks that run before a call is sent, and may change its headers. Left out: none. */
   beforeRequest?: HookOption<BeforeRequestHook, RequestHook>;
-  /** When a call was answered, whatever the status. */
+  /** Hooks that run when a call was answered, whatever the status. Left out: none. */
   afterResponse?: HookOption<AfterResponseHook, ResponseHook>;
-  /** When a call fails, with what its caller gets. */
+  /** Hooks that run when a call fails, with what its caller gets. Left out: none. */
   onError?: HookOption<OnErrorHook, ErrorHook>;
 }
 

@@ -73,7 +73,10 @@ export class HttpClientConfigBuilder {
     return this.#set({ timeoutMs });
   }
 
-  /** Headers of every request, added to those given before. */
+  /**
+   * Headers of every request, added to those given before.
+   * @throws {ConfigurationError} when it is no object of headers
+   */
   withHeaders(headers: RequestHeaders): this {
     if (typeof headers !== 'object' || headers === null)
       throw this.#refuse('withHeaders() takes an object of names and values.');
@@ -81,7 +84,7 @@ export class HttpClientConfigBuilder {
     return this;
   }
 
-  /** One header of every request. */
+  /** One header of every request. @throws {ConfigurationError} when the name is missing */
   withHeader(name: string, value: RequestHeaders[string]): this {
     if (typeof name !== 'string' || name === '') throw this.#refuse("withHeader() takes the header's name first.");
     for (const known of Object.keys(this.#headers)) {
@@ -102,11 +105,15 @@ export class HttpClientConfigBuilder {
     return this.#authenticate('withApiKey()', auth, auth.credentialHeaders?.[0]);
   }
 
+  /** User name and password, which may be a function that reads it (RFC 7617). */
   withBasicAuth(username: string, password: ConstructorParameters<typeof BasicAuth>[1]): this {
     return this.#authenticate('withBasicAuth()', new BasicAuth(username, password), AUTHORIZATION);
   }
 
-  /** Tokens of a manager, of a provider, or as token options say; `options` are the rest of them. */
+  /**
+   * Tokens of a manager, of a provider, or as token options say; `options` are the rest of them.
+   * @throws {ConfigurationError} when the source is none of them, or another credential is written in the same header
+   */
   withTokenAuth(
     source: TokenManager | TokenProvider | TokenAuthOptions,
     options: Omit<TokenAuthOptions, 'provider' | 'tokenManager'> = {},
@@ -128,31 +135,47 @@ export class HttpClientConfigBuilder {
     return this.#authenticate('withAuth()', auth, header);
   }
 
-  /** Paths, and globs of paths, that are called without a credential. */
+  /**
+   * Paths, and globs of paths, that are called without a credential.
+   * @throws {ConfigurationError} when it is no list of texts
+   */
   withExcludedPaths(paths: Iterable<string>, patterns: Iterable<string> = []): this {
     this.#excludedPaths.push(...this.#listOf(paths, 'paths'));
     this.#excludedPathPatterns.push(...this.#listOf(patterns, 'patterns'));
     return this;
   }
 
-  /** `false` switches certificate checks off, and is warned of at bootstrap. */
+  /**
+   * `false` switches certificate checks off, and is warned of at bootstrap.
+   * @throws {ConfigurationError} when it is not true or false
+   */
   withVerifySsl(verify: boolean): this {
     if (typeof verify !== 'boolean') throw this.#refuse('withVerifySsl() takes true or false.');
     return this.#set({ tls: { ...(this.#options.tls as TlsOptions | undefined), rejectUnauthorized: verify } });
   }
 
-  /** Sets whether redirects are followed, and how many in a row. */
+  /**
+   * Sets whether redirects are followed, and how many in a row.
+   * @throws {ConfigurationError} when it is not true or false, or the number is below zero
+   */
   withRedirects(allow: boolean, max = 10): this {
     if (typeof allow !== 'boolean') throw this.#refuse('withRedirects() takes true or false first.');
     if (!(max >= 0)) throw this.#refuse(`withRedirects(${allow}, ${max}): the number must be zero or more.`);
     return this.#set({ maxRedirects: allow ? max : 0 });
   }
 
+  /**
+   * Sends calls again after transient failures, as the strategy decides.
+   * @throws {ConfigurationError} when there is a strategy already
+   */
   withRetryStrategy(retry: RequestRetryStrategy): this {
     return this.#retry('withRetryStrategy()', retry);
   }
 
-  /** Exponential backoff on transient failures. */
+  /**
+   * Exponential backoff on transient failures.
+   * @throws {ConfigurationError} when there is a strategy already, or an option is malformed
+   */
   withRetry(options: { maxRetries?: number; baseDelayMs?: number; maxDelayMs?: number } = {}): this {
     return this.#retry('withRetry()', new ExponentialBackoffRetryStrategy(options));
   }

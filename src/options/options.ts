@@ -30,15 +30,23 @@ export type PipelineOption = TokenFetchPipeline | (TokenFetchPipelineOptions & {
 
 /** Options of the token that a service's calls carry. Give one of `provider`, `tokenManager` and `pipeline`. */
 export interface TokenAuthOptions extends TokenAuthPlacement, TokenSettings {
-  /** Where tokens come from: an instance, or a class that the app or the module creates. */
+  /**
+   * Provider of the tokens: an instance, or a class that the app or the module creates. Left out with `tokenManager` or
+   * `pipeline`.
+   */
   provider?: TokenProvider | ClassOf<TokenProvider>;
-  /** A manager made elsewhere, or the name of the service whose manager is shared. */
+  /**
+   * A manager made elsewhere, or the name of the service whose manager is shared. Left out: the service has its own.
+   */
   tokenManager?: TokenManager | string;
-  /** Several calls that build on each other: device token → app token → user token. */
+  /**
+   * Several calls that build on each other: device token → app token → user token. Left out with `provider` or
+   * `tokenManager`.
+   */
   pipeline?: PipelineOption;
   /** Paths that are called without a credential. Added to the service's own. */
   excludedPaths?: Iterable<string>;
-  /** Globs of such paths. Added to the service's own. */
+  /** Globs of such paths, added to the service's own. Left out: none. */
   excludedPathPatterns?: Iterable<string>;
   /** Gets a token when the application starts, so that the first call need not wait. @default false */
   warmUp?: boolean;
@@ -71,11 +79,11 @@ export interface ForgeServiceDefaults {
   headers?: RequestHeaders;
   /** Query parameters of every request to the service's own origins. */
   params?: QueryParams;
-  /** Per attempt, to the end of the body (to the headers of a stream). @default 30_000 */
+  /** Milliseconds for an attempt, to the end of the body (to the headers of a stream). @default 30_000 */
   timeoutMs?: number;
-  /** For a whole call, waiting for a token included. Left out: no limit beyond those of its parts. */
+  /** Milliseconds for a whole call, waiting for a token included. Left out: no limit beyond those of its parts. */
   totalTimeoutMs?: number;
-  /** When a call is sent again after a transient failure. @default `NoRetryStrategy` */
+  /** Decides when a call is sent again after a transient failure. @default `NoRetryStrategy` */
   retry?: RequestRetryStrategy;
   /** Hooks that run around each call. */
   hooks?: HookOptions;
@@ -98,7 +106,7 @@ export interface ForgeServiceDefaults {
   replaceCredential?: boolean;
   /** Further origins that may see the service's credential. @default [] */
   allowedOrigins?: readonly string[];
-  /** Redirects followed; 0 answers them as they are. @default 10 */
+  /** Number of redirects followed; 0 answers them as they are. @default 10 */
   maxRedirects?: number;
   /**
    * Bytes of a body, unpacked, after which it is given up; `Infinity`: no limit. Left out, a body that is handed over as a
@@ -110,9 +118,9 @@ export interface ForgeServiceDefaults {
   tls?: TlsSource;
   /** The connections that are kept for the service, unless `axios` brings agents. */
   pool?: PoolOptions;
-  /** Which statuses are an answer; any other throws an `HttpStatusError`. @default 2xx */
+  /** Decides which statuses are an answer; any other throws an `HttpStatusError`. @default 2xx */
   validateStatus?: (status: number) => boolean;
-  /** Where the service's tokens are kept. @default the module's */
+  /** Store of the service's tokens. @default the module's */
   storage?: StorageOption;
   /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
   lock?: TokenLock;
@@ -134,10 +142,11 @@ export interface ForgeServiceOptions extends ForgeServiceDefaults {
 
 /** Options of `ForgeAuthModule.forRoot()`. */
 export interface ForgeAuthOptions {
+  /** Services that the app calls. Left out: those of `forFeature()` alone. */
   services?: readonly ForgeServiceOptions[];
   /** Taken by every service of the application that does not say otherwise; `headers` are merged, `hooks` concatenated. */
   defaults?: ForgeServiceDefaults;
-  /** Where tokens are kept. @default the last store of the app's CACHE_MANAGER, else bounded memory */
+  /** Store of the tokens. @default the last store of the app's CACHE_MANAGER, else bounded memory */
   storage?: StorageOption;
   /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
   lock?: TokenLock;
@@ -148,8 +157,8 @@ export interface ForgeAuthOptions {
   /** Longest time that a token is used without a look at shared storage, in milliseconds. @default 5_000 */
   nearCacheTtlMs?: number;
   /**
-   * How long calls that are under way may take to end when the application closes, in milliseconds; then they are aborted.
-   * HTTP applications wait for the requests that they are answering anyway; standalone contexts and microservices do not.
+   * Milliseconds that calls under way may take to end when the application closes; then they are aborted. HTTP
+   * applications wait for the requests that they are answering anyway; standalone contexts and microservices do not.
    * @default 0
    */
   shutdownGraceMs?: number;

@@ -10,15 +10,15 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link BodyTokenFetcher}. Fields may be dotted paths: `data.session.token`. */
 export interface BodyTokenFetcherOptions extends HttpTokenFetcherOptions {
-  /** @default 'access_token' */
+  /** Field of the access token. @default 'access_token' */
   tokenField?: string;
-  /** @default 'token_type' */
+  /** Field of the token's type. @default 'token_type' */
   tokenTypeField?: string;
-  /** Seconds. @default 'expires_in' */
+  /** Field of the lifetime, in seconds. @default 'expires_in' */
   expiresInField?: string;
-  /** @default 'refresh_token' */
+  /** Field of the refresh token. @default 'refresh_token' */
   refreshTokenField?: string;
-  /** @default 'Bearer' */
+  /** Type of a token that comes without one. @default 'Bearer' */
   defaultTokenType?: string;
 }
 

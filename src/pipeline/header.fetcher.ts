@@ -12,7 +12,7 @@ import { ownOptions } from '../option-check/own-options.js';
 export interface HeaderTokenFetcherOptions extends HttpTokenFetcherOptions {
   /** Header of the answer that holds the token, in any case; a leading scheme is stripped. @default 'Authorization' */
   tokenHeader?: string;
-  /** @default 'Bearer' */
+  /** Type of the token. @default 'Bearer' */
   tokenType?: string;
 }
 

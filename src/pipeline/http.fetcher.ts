@@ -34,31 +34,34 @@ export interface HttpTokenFetcherOptions {
   baseUrl: string;
   /** Path of the endpoint. @default '' */
   endpoint?: string;
-  /** @default 'POST' */
+  /** HTTP method. @default 'POST' */
   method?: string;
-  /** @default {} */
+  /** Headers of every request. @default {} */
   requestHeaders?: ContextValue<Readonly<Record<string, string>>>;
   /** Sent as the body; as the query of a GET. @default {} */
   requestData?: ContextValue<Readonly<Record<string, unknown>>>;
-  /** @default 'form' */
+  /** Form in which the body is sent. @default 'form' */
   bodyFormat?: 'form' | 'json';
   /** Names of the steps whose tokens are needed first. @default [] */
   dependsOn?: readonly string[];
-  /** Lifetime of the token, where the issuer does not set an earlier end. */
+  /**
+   * Milliseconds that the token is good for, where the issuer does not set an earlier end. Left out: as the issuer
+   * says.
+   */
   ttlMs?: number;
-  /** Of one request, to the end of the body. @default 30_000 */
+  /** Milliseconds for one request, to the end of the body. @default 30_000 */
   timeoutMs?: number;
-  /** Of one fetch, retries included. @default the pipeline's */
+  /** Milliseconds for one fetch, retries included. @default the pipeline's */
   deadlineMs?: number;
-  /** @default the pipeline's */
+  /** Milliseconds before expiry at which a refresh starts in the background. @default the pipeline's */
   refreshWindowMs?: number;
-  /** @default transient failures, 3 attempts */
+  /** Decides when a fetch is tried again. @default transient failures, 3 attempts */
   retry?: RequestRetryStrategy;
   /** Parts that distinguish two steps of this name. @default taken from the request that is built */
   identity?: readonly string[];
-  /** TLS of this endpoint. */
+  /** TLS of this endpoint. Left out: Node's own. */
   tls?: TlsSource;
-  /** Agents, proxy, limits. */
+  /** Agents, proxy, limits. Left out: none of them. */
   axios?: NonNullable<AxiosTransportOptions['axios']>;
   /** Takes the place of axios. */
   transport?: Transport;
@@ -122,6 +125,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   readonly identity: readonly string[] | undefined;
   readonly deadlineMs: number | undefined;
   readonly refreshWindowMs: number | undefined;
+  /** Decides when a fetch is tried again. @default transient failures, 3 attempts */
   readonly retry: RequestRetryStrategy | undefined;
   protected readonly baseUrl: string;
   protected readonly endpoint: string;

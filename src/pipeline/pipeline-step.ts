@@ -27,6 +27,7 @@ export interface ProviderStep {
   name: string;
   provider: TokenProvider;
   dependsOn?: readonly string[];
+  /** Milliseconds that its token is good for, where the provider does not set an earlier end. */
   ttlMs?: number;
 }
 

@@ -10,8 +10,9 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link PipelineTokenProvider}. */
 export interface PipelineTokenProviderOptions {
+  /** The pipeline whose result is the token. */
   pipeline: TokenFetchPipeline;
-  /** Where a rejection of the result starts to renew: this step and all that depend on it. @default every step */
+  /** Step from which a rejection of the result renews: this one and all that depend on it. @default every step */
   refreshFromStep?: string;
 }
 

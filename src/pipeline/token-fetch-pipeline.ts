@@ -29,7 +29,7 @@ export type PipelineStepOption = TokenFetcher | TokenFetcherType | ProviderStep;
 export interface TokenFetchPipelineOptions {
   /** In any order. */
   steps: readonly PipelineStepOption[];
-  /** Where the steps' tokens are kept. @default the service's; outside a module a memory of the pipeline's own */
+  /** Store of the steps' tokens. @default the service's; outside a module a memory of the pipeline's own */
   storage?: TokenStorage | GetSet;
   /** Makes one process of many run a step. @default on the storage's Redis, else in this process */
   lock?: TokenLock;
@@ -58,7 +58,7 @@ export interface DeferredPipeline {
 export interface ExecuteOptions {
   /** Runs every step anew. @default false */
   forceRefresh?: boolean;
-  /** Gives up waiting; the steps go on for others. */
+  /** Aborts the wait; the steps go on for others. */
   signal?: AbortSignal;
 }
 

@@ -18,7 +18,7 @@ export interface FetchContext {
   /** The pipeline's time. @default the machine's clock, where a fetcher is called on its own */
   readonly clock?: Clock;
   /**
-   * When this attempt began, epoch milliseconds: what an answer says of a lifetime counts from then.
+   * Instant at which this attempt began, epoch milliseconds: what an answer says of a lifetime counts from then.
    * @default the time of the call
    */
   readonly requestedAt?: number;
@@ -43,9 +43,12 @@ export interface TokenFetcher {
   readonly deadlineMs?: number | undefined;
   /** Time before expiry at which a refresh starts in the background, in milliseconds. @default the pipeline's */
   readonly refreshWindowMs?: number | undefined;
-  /** When a fetch is tried again. @default transient failures, 3 attempts */
+  /** Decides when a fetch is tried again. @default transient failures, 3 attempts */
   readonly retry?: RequestRetryStrategy | undefined;
-  /** Gets a new token. Called once however many callers wait, and safe to call again. */
+  /**
+   * Gets a new token. Called once however many callers wait, and safe to call again.
+   * @throws {AuthenticationError} when there is no token to be had
+   */
   fetch(context?: FetchContext): Promise<Token>;
   /** Called once for each fetch that failed, after its retries. The error reaches the caller all the same. */
   onFetchError?(error: unknown, context: FetchContext): void | Promise<void>;

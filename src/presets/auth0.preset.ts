@@ -6,7 +6,7 @@ export interface Auth0PresetOptions {
   domain: string;
   /** Identifier of the API. Without it a machine is refused, and a person gets an opaque token. */
   audience?: string;
-  /** Organization that the token is for. */
+  /** Organization that the token is for. Left out: none. */
   organization?: string;
 }
 

@@ -4,7 +4,7 @@ import { host, label, preset, type Preset } from './preset.js';
 export interface CognitoPresetOptions {
   /** The user pool's domain: its prefix (then `region` is needed), or a host of one's own. */
   domain: string;
-  /** `eu-central-1`. */
+  /** Region of the pool: `eu-central-1`. Needed where `domain` is a prefix. */
   region?: string;
 }
 

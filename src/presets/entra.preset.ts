@@ -6,11 +6,11 @@ export interface EntraPresetOptions {
   /** Tenant id or domain. */
   tenantId: string;
   /**
-   * The API: its application id URI, `https://graph.microsoft.com` or `api://…`. Machines ask for all that was granted to
-   * them there, `<resource>/.default`; a `scope` that is given takes its place.
+   * The API: its application id URI, `https://graph.microsoft.com` or `api://…`. Machines ask for all that was granted
+   * to them there, `<resource>/.default`; a `scope` that is given takes its place. Left out: none is named.
    */
   resource?: string;
-  /** @default 'public' */
+  /** Cloud of the tenant. @default 'public' */
   cloud?: 'public' | 'usgov' | 'china';
 }
 

@@ -6,13 +6,15 @@ import { jsonOf, preset, type Preset, text } from './preset.js';
 export interface GithubAppPresetOptions {
   /** The app's client id, or its numeric id. */
   appId: string | number;
+  /** Numeric id of the installation. */
   installationId: string | number;
   /** The app's private key (PEM). */
   privateKey: JwtBearerAssertion['key'];
   /** Narrows the token to some repositories and permissions. @default all of the installation */
   repositories?: readonly string[];
+  /** Permissions of the token. Left out: all that the installation has. */
   permissions?: Readonly<Record<string, string>>;
-  /** @default 'https://api.github.com' */
+  /** Base URL of the API. @default 'https://api.github.com' */
   apiUrl?: string;
 }
 

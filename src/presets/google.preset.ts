@@ -5,7 +5,7 @@ import { preset, type Preset } from './preset.js';
 export interface GooglePresetOptions {
   /** The service account's key file: its text, its JSON, `{ file }`, or a function of one. */
   key: JwtBearerAssertion['key'];
-  /** User of a Workspace domain for whom the account acts (domain-wide delegation). */
+  /** User of a Workspace domain for whom the account acts (domain-wide delegation). Left out: the account itself. */
   subject?: string;
 }
 

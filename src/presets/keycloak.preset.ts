@@ -5,6 +5,7 @@ import { preset, type Preset, text } from './preset.js';
 export interface KeycloakPresetOptions {
   /** Address of the server; up to version 16 with `/auth` at its end. */
   url: string;
+  /** Name of the realm. */
   realm: string;
 }
 

@@ -2,7 +2,7 @@ import { preset, type Preset } from './preset.js';
 
 /** Options of {@link paypal}. */
 export interface PaypalPresetOptions {
-  /** @default false */
+  /** True for the sandbox. @default false */
   sandbox?: boolean;
 }
 

@@ -12,6 +12,7 @@ export type AdjustedComplianceRequest = Omit<ComplianceRequest, 'body'> & { body
 
 /** An answer of the issuer, before it is understood. */
 export interface ComplianceResponse {
+  /** HTTP status. */
   status: number;
   /** Names are lower-case. */
   headers: Readonly<Record<string, string | string[]>>;
@@ -45,14 +46,20 @@ export type ProtectedRequestComplianceHook = (
  * Hooks for an issuer that does not follow the RFCs. What the hooks see holds secrets; what they throw is shown as other errors of the app are (`revealCauses`).
  */
 export interface Compliance {
+  /** Changes the request for a new token before it is sent. */
   tokenRequest?: RequestComplianceHook;
+  /** Changes the answer to it before it is read. */
   tokenResponse?: ResponseComplianceHook;
+  /** Changes the request of a refresh before it is sent. */
   refreshRequest?: RequestComplianceHook;
+  /** Changes the answer to it before it is read. */
   refreshResponse?: ResponseComplianceHook;
   /**
    * Changes a call to the service before its token is written to it and signed: its URL (on the same origin), its headers.
    */
   protectedRequest?: ProtectedRequestComplianceHook;
+  /** Changes the request of a revocation before it is sent. */
   revokeRequest?: RequestComplianceHook;
+  /** Changes the request of an introspection before it is sent. */
   introspectRequest?: RequestComplianceHook;
 }

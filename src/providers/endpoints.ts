@@ -3,25 +3,53 @@ import { type OptionRules, RULES } from '../option-check/option-check.js';
 
 /** Endpoints of an issuer, where they are not discovered, or are elsewhere than its document says. */
 export interface EndpointOptions {
-  /** URL of the token endpoint. */
+  /**
+   * URL of the token endpoint. Left out: discovered.
+   * @see [RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
+   */
   tokenUrl?: string;
-  /** @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) */
+  /** URL of the revocation endpoint. Left out: discovered. @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009) */
   revocationUrl?: string;
-  /** @see [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662) */
+  /**
+   * URL of the introspection endpoint. Left out: discovered.
+   * @see [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)
+   */
   introspectionUrl?: string;
-  /** @see [RFC 8628](https://www.rfc-editor.org/rfc/rfc8628) */
+  /**
+   * URL of the device authorization endpoint. Left out: discovered.
+   * @see [RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)
+   */
   deviceAuthorizationUrl?: string;
-  /** @see [RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1) */
+  /**
+   * URL of the authorization endpoint. Left out: discovered.
+   * @see [RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
+   */
   authorizationUrl?: string;
-  /** @see [RFC 9126](https://www.rfc-editor.org/rfc/rfc9126) */
+  /**
+   * URL of the pushed authorization request endpoint. Left out: discovered.
+   * @see [RFC 9126](https://www.rfc-editor.org/rfc/rfc9126)
+   */
   pushedAuthorizationRequestUrl?: string;
-  /** @see [OpenID Connect CIBA](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html) */
+  /**
+   * URL of the backchannel authentication endpoint. Left out: discovered.
+   * @see [OpenID Connect
+   * CIBA](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html)
+   */
   backchannelAuthenticationUrl?: string;
-  /** @see [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo) */
+  /**
+   * URL of the userinfo endpoint. Left out: discovered.
+   * @see [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)
+   */
   userInfoUrl?: string;
-  /** The issuer's keys. @see [RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5) */
+  /**
+   * URL of the issuer's keys. Left out: discovered.
+   * @see [RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)
+   */
   jwksUrl?: string;
-  /** @see [OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html) */
+  /**
+   * URL of the end session endpoint. Left out: discovered.
+   * @see [OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)
+   */
   endSessionUrl?: string;
 }
 

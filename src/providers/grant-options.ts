@@ -17,21 +17,25 @@ import { checkTextSource } from './text-source.js';
 export interface GrantOptions extends ClientOptions, EndpointOptions {
   /**
    * The issuer: its endpoints and client authentications are discovered, once for all providers of it.
-   * `'from-resource'`: the service itself names it.
-   * @see [RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728), [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)
+   * `'from-resource'`: the service itself names it. Left out: nothing is discovered, and `tokenUrl` is needed.
+   * @see [RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728),
+   * [OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)
    */
   issuer?: string;
-  /** Scopes, separated by spaces, or a list. */
+  /** Scopes, separated by spaces, or a list. Left out: the issuer decides. */
   scope?: string | readonly string[];
-  /** Names the APIs the token is for, as Auth0, Okta and others ask for it. */
+  /** Names of the APIs that the token is for, as Auth0, Okta and others ask for it. Left out: none is named. */
   audience?: string | readonly string[];
-  /** Resource indicators. @see [RFC 8707](https://www.rfc-editor.org/rfc/rfc8707) */
+  /** Resource indicators. Left out: none. @see [RFC 8707](https://www.rfc-editor.org/rfc/rfc8707) */
   resource?: string | readonly string[];
   /** Further parameters of the token request. */
   extraParams?: Readonly<Record<string, string>>;
   /** Takes the place of the grant's own `grant_type`. */
   grantType?: string;
-  /** How the endpoint is reached. Nothing is inherited from the service. */
+  /**
+   * Settings of the requests to the endpoint: timeout, TLS, agents. Nothing is inherited from the service. Left out:
+   * those of {@link HttpRequesterOptions} by default.
+   */
   http?: HttpRequesterOptions;
   /** Allows a plain-http endpoint that is not on this machine. @default false */
   allowInsecure?: boolean;
@@ -42,29 +46,29 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
    * @see [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)
    */
   revokeOnClose?: boolean;
-  /** When a token request is sent again, within the deadline of its flight. @default transient failures, 3 attempts */
+  /**
+   * Decides when a token request is sent again, within the deadline of its flight.
+   * @default transient failures, 3 attempts
+   */
   retry?: RequestRetryStrategy;
   /**
    * Called with every new token before it is used, with the token that it was renewed from and, of a user's token, whose it
    * is. A failure of it is logged.
    */
   onToken?: (token: Token, previous: Token | undefined, about: { subject?: string }) => void | Promise<void>;
-  /**
-   * How far the issuer's clock may be off when an id_token is validated, in milliseconds.
-   * @default 120_000
-   */
+  /** Milliseconds that the issuer's clock may be off when an id_token is validated. @default 120_000 */
   clockToleranceMs?: number;
   /** `iss` of id_tokens, where it is not discovered. @default the origin of `tokenUrl` */
   idTokenIssuer?: string;
   /** Algorithms that an id_token may be signed with. @default every one with a public key */
   idTokenAlgorithms?: readonly string[];
   /**
-   * Binds tokens to a key, so that nobody else can use them. A key of the app's own is shared by all who have it, and so
-   * are the tokens; `true` makes one for this process.
+   * Binds tokens to a key, so that nobody else can use them. A key of the app's own is shared by all who have it, and
+   * so are the tokens; `true` makes one for this process. Left out: bearer tokens.
    * @see [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449)
    */
   dpop?: true | DpopOptions;
-  /** Hooks for an issuer that does not follow the RFCs. */
+  /** Hooks for an issuer that does not follow the RFCs. Left out: none. */
   compliance?: Compliance;
   /**
    * Tells the tokens of two providers apart that differ in what no key can hold: hooks, functions, agents, transports.

@@ -7,7 +7,9 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link RedisTokenLock}. */
 export interface RedisTokenLockOptions {
-  /** Put before every key, with a colon. Two applications that are not to share locks differ here. */
+  /**
+   * First part of every key, before a colon. Two applications that are not to share locks differ here. Left out: none.
+   */
   keyPrefix?: string;
   /** Longest time that one command may take, in milliseconds. @default 250 */
   deadlineMs?: number;

@@ -7,7 +7,7 @@ import type { ForgeResponse } from '../http/forge-response.js';
  * failures, and for every method. The first replay carries a renewed credential; later ones resend the current one.
  */
 export interface AuthRetryStrategy {
-  /** Replays a call may have. The caller of the strategy keeps count. */
+  /** Number of replays that a call may have. The caller of the strategy keeps count. */
   readonly maxRetries: number;
   /**
    * Decides whether this answer says that the credential was rejected.

@@ -7,15 +7,9 @@ import { TRANSIENT_STATUSES } from './transient-failure.js';
 
 /** Options of {@link CircuitBreakerRetryStrategy}. */
 export interface CircuitBreakerRetryStrategyOptions {
-  /**
-   * Attempts after the first.
-   * @default 3
-   */
+  /** Number of attempts after the first. @default 3 */
   readonly maxRetries?: number | undefined;
-  /**
-   * Failed attempts in a row, of all calls of the service, that open the circuit. At least 1.
-   * @default 5
-   */
+  /** Number of failed attempts in a row, of all calls of the service, that open the circuit. At least 1. @default 5 */
   readonly failureThreshold?: number | undefined;
   /**
    * Milliseconds that the circuit stays open before it lets attempts probe.
@@ -23,8 +17,8 @@ export interface CircuitBreakerRetryStrategyOptions {
    */
   readonly recoveryTimeoutMs?: number | undefined;
   /**
-   * Probes that may be under way at once while the circuit is half-open. The first that succeeds closes it, the first
-   * that fails opens it again. At least 1.
+   * Number of probes that may be under way at once while the circuit is half-open. The first that succeeds closes it,
+   * the first that fails opens it again. At least 1.
    * @default 3
    */
   readonly halfOpenMaxCalls?: number | undefined;

@@ -4,10 +4,7 @@ import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../opt
 
 /** Options of {@link ConditionalAuthRetryStrategy}. */
 export interface ConditionalAuthRetryStrategyOptions {
-  /**
-   * Replays a call may have.
-   * @default 1
-   */
+  /** Number of replays that a call may have. @default 1 */
   readonly maxRetries?: number | undefined;
   /**
    * Milliseconds before each replay.

@@ -6,10 +6,7 @@ import { isTransientFailure, TRANSIENT_STATUSES } from './transient-failure.js';
 
 /** Options of {@link ExponentialBackoffRetryStrategy}. */
 export interface ExponentialBackoffRetryStrategyOptions {
-  /**
-   * Attempts after the first.
-   * @default 3
-   */
+  /** Number of attempts after the first. @default 3 */
   readonly maxRetries?: number | undefined;
   /**
    * Milliseconds before the first retry.
@@ -21,10 +18,7 @@ export interface ExponentialBackoffRetryStrategyOptions {
    * @default 60_000
    */
   readonly maxDelayMs?: number | undefined;
-  /**
-   * Factor from one delay to the next. At least 1.
-   * @default 2
-   */
+  /** Number by which each delay is multiplied for the next. At least 1. @default 2 */
   readonly multiplier?: number | undefined;
   /**
    * True when delays vary by ±25 %.

@@ -5,10 +5,7 @@ import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../opt
 
 /** Options of {@link ExponentialAuthRetryStrategy}. */
 export interface ExponentialAuthRetryStrategyOptions {
-  /**
-   * Replays a call may have.
-   * @default 2
-   */
+  /** Number of replays that a call may have. @default 2 */
   readonly maxRetries?: number | undefined;
   /**
    * Milliseconds before the first replay.
@@ -20,10 +17,7 @@ export interface ExponentialAuthRetryStrategyOptions {
    * @default 5_000
    */
   readonly maxDelayMs?: number | undefined;
-  /**
-   * Factor from one delay to the next. At least 1.
-   * @default 2
-   */
+  /** Number by which each delay is multiplied for the next. At least 1. @default 2 */
   readonly multiplier?: number | undefined;
   /**
    * True when delays vary by ±25 %.

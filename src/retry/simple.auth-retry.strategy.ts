@@ -5,10 +5,7 @@ import { STATUSES_RULE, statusSet } from './statuses.js';
 
 /** Options of {@link SimpleAuthRetryStrategy}. */
 export interface SimpleAuthRetryStrategyOptions {
-  /**
-   * Replays a call may have.
-   * @default 1
-   */
+  /** Number of replays that a call may have. @default 1 */
   readonly maxRetries?: number | undefined;
   /**
    * Milliseconds before each replay.

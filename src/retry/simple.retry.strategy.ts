@@ -4,10 +4,7 @@ import { isNetworkFailure } from './transient-failure.js';
 
 /** Options of {@link SimpleRetryStrategy}. */
 export interface SimpleRetryStrategyOptions {
-  /**
-   * Attempts after the first.
-   * @default 3
-   */
+  /** Number of attempts after the first. @default 3 */
   readonly maxRetries?: number | undefined;
   /**
    * Milliseconds between two attempts.

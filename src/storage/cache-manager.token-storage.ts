@@ -14,7 +14,7 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link CacheManagerTokenStorage}. */
 export interface CacheManagerTokenStorageOptions {
-  /** Put before every key, with a colon. */
+  /** First part of every key, before a colon. Left out: none. */
   keyPrefix?: string;
   /** Longest time that one call to the cache may take, in milliseconds. @default 250 */
   deadlineMs?: number;
@@ -94,7 +94,10 @@ export class CacheManagerTokenStorage implements TokenStorage {
     return this.#within(redis === undefined ? this.#store.delete(this.#prefix + key) : command(redis, 'DEL', key));
   }
 
-  /** Where the store is a Redis. Left out otherwise: then writes are in the order in which they arrive. */
+  /**
+   * Writes only if nothing of a later generation has been written. Left out where the store is no Redis: then writes
+   * are in the order in which they arrive.
+   */
   readonly setIfNewer?: (key: string, value: string, ttlMs: number, generation: number) => Promise<boolean>;
 
   /** On the store's Redis; undefined where it has none. */

@@ -8,11 +8,12 @@ import { ownOptions } from '../option-check/own-options.js';
 /** Options of {@link InMemoryTokenStorage}. */
 export interface InMemoryTokenStorageOptions {
   /**
-   * Entries kept; the least recently used one goes first. What only a person can renew, such as users'
+   * Number of entries kept; the least recently used one goes first. What only a person can renew, such as users'
    * refresh tokens, is kept beyond it until it runs out.
    * @default 10_000
    */
   max?: number;
+  /** Source of the time by which entries run out. @default the machine's own */
   clock?: Clock;
 }
 
@@ -78,7 +79,7 @@ export class InMemoryTokenStorage implements TokenStorage {
     return this.#users.size;
   }
 
-  /** Entries held now, those included that have run out and were not asked for since. */
+  /** Number of entries held now, those included that have run out and were not asked for since. */
   get size(): number {
     return this.#entries.size + this.#irreplaceable.size;
   }

@@ -12,7 +12,7 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link RedisTokenStorage}. */
 export interface RedisTokenStorageOptions {
-  /** Put before every key, with a colon. */
+  /** First part of every key, before a colon. Left out: none. */
   keyPrefix?: string;
   /** Longest time that one command may take, in milliseconds. @default 250 */
   deadlineMs?: number;

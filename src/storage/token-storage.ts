@@ -3,7 +3,10 @@ import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 
 /** Options of a value that a storage is to keep. */
 export interface StoredValueOptions {
-  /** True when only a person can renew it, such as a user's refresh token: a store with bounds drops others first. */
+  /**
+   * True when only a person can renew it, such as a user's refresh token: a store with bounds drops others first.
+   * @default false
+   */
   irreplaceable?: boolean;
 }
 
@@ -25,12 +28,15 @@ export const TOKEN_STORAGE: unique symbol = Symbol.for('nestjs-forge-auth.TokenS
 export interface TokenStorage {
   /** True for a storage that has `get` and `set` alone: it is given the time to live, too. @default by its other members */
   readonly [TOKEN_STORAGE]?: boolean;
+  /** Returns the value of a key; null or undefined when there is none. */
   get(key: string): Promise<string | Uint8Array | null | undefined>;
   /**
+   * Writes the value of a key.
    * @param ttlMs whole milliseconds above zero after which the value may be dropped; left out, it is kept
    * @param options given where there is something to tell
    */
   set(key: string, value: string, ttlMs?: number, options?: StoredValueOptions): Promise<unknown>;
+  /** Removes a key. */
   delete?(key: string): Promise<unknown>;
   /**
    * Writes only if nothing of a later generation has been written.
@@ -61,6 +67,8 @@ export interface TokenStorage {
 export interface GetSet {
   /** False for an object that looks like a {@link TokenStorage} and is none. @default by its other members */
   readonly [TOKEN_STORAGE]?: boolean;
+  /** Returns the value of a key, or a promise of it; null or undefined when there is none. */
   get(key: string): unknown;
+  /** Writes the value of a key. */
   set(key: string, value: string): unknown;
 }

@@ -7,7 +7,10 @@ import { TestIssuer } from './issuer/test-issuer.js';
 export interface ForgeTestingOptions {
   /** The time of the whole application: of its tokens, retries, timeouts and circuits. @default the machine's */
   clock?: Clock;
-  /** Can be injected as `TestIssuer`, and tells the age of its tokens by `clock`. Whoever started it closes it. */
+  /**
+   * Issuer that can be injected as `TestIssuer`, and tells the age of its tokens by `clock`. Whoever started it closes
+   * it. Left out: none.
+   */
   issuer?: TestIssuer;
 }
 
@@ -15,6 +18,7 @@ export interface ForgeTestingOptions {
 @Global()
 @Module({})
 export class ForgeTestingModule {
+  /** Makes the module, for `imports` of a testing module. */
   static forRoot({ clock, issuer }: ForgeTestingOptions = {}): DynamicModule {
     if (clock !== undefined) issuer?.useClock(clock);
     const providers = [

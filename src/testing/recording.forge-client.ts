@@ -13,9 +13,12 @@ import { ownOptions } from '../option-check/own-options.js';
 export interface RecordingForgeClientOptions extends Partial<
   Omit<ForgeServiceOptions, 'auth' | 'transport' | 'storage' | 'lock' | 'axios' | 'pool' | 'tls'>
 > {
-  /** Answers by `'METHOD /path'`; a list is given one by one, the last one for ever. */
+  /**
+   * Answers by `'METHOD /path'`; a list is given one by one, the last one for ever. Left out: those of `answer()`
+   * alone.
+   */
   answers?: Readonly<Record<string, RecordedAnswerSource | readonly RecordedAnswerSource[]>>;
-  /** @default the machine's clock */
+  /** Source of the time. @default the machine's clock */
   clock?: Clock;
 }
 

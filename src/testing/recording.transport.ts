@@ -20,7 +20,7 @@ export interface RecordedCall {
 export type RecordedAnswer =
   | Error
   | {
-      /** @default 200 */
+      /** HTTP status. @default 200 */
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string | readonly string[]>>;
       /** Sent as JSON, or as it is where it is a text or a Buffer. Left out: no body. */

@@ -19,7 +19,7 @@ import { revealsByDefault } from '../redaction/own-cause.js';
 export interface StandaloneOptions extends TokenSettings {
   /** For messages, and part of the tokens' key. Without it, a provider that tells no identity shares its tokens with nobody. */
   name?: string;
-  /** @default a bounded memory of its own */
+  /** Store of the tokens. @default a bounded memory of its own */
   storage?: TokenStorage | GetSet;
   /** Makes one process of many ask for a token. @default on the storage's Redis, else in this process */
   lock?: TokenLock;
@@ -27,7 +27,9 @@ export interface StandaloneOptions extends TokenSettings {
   encryption?: EncryptionOptions;
   /** First part of every storage key. @default 'forge-auth' */
   keyPrefix?: string;
+  /** Logger of the few lines that there are. @default nothing is logged */
   logger?: ForgeLogger;
+  /** Source of the time. @default the machine's own */
   clock?: Clock;
 }
 

@@ -16,12 +16,16 @@ import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link TokenManager}. Durations are in milliseconds. */
 export interface TokenManagerOptions extends StandaloneOptions {
+  /** Provider of the tokens. */
   provider: TokenProvider;
 }
 
 /** Options of {@link TokenManager.revoke}: the token of a call's parameters is revoked. */
 export interface RevokeOptions extends TokenRequest {
-  /** Which of its credentials. Revoking the access token alone keeps the refresh token. @default the refresh token where there is one */
+  /**
+   * Kind of the credential that is revoked. Revoking the access token alone keeps the refresh token.
+   * @default the refresh token where there is one
+   */
   token?: TokenKind;
 }
 

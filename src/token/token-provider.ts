@@ -36,7 +36,7 @@ export interface TokenRequestContext {
   readonly http: HttpRequester;
   /** Aborts when nobody waits for the token any more, or the flight's deadline is over. */
   readonly signal: AbortSignal;
-  /** When the flight ends at the latest, epoch milliseconds: no use in waiting longer for anything. */
+  /** Instant at which the flight ends at the latest, epoch milliseconds: no use in waiting longer for anything. */
   readonly deadline: number;
   readonly clock: Clock;
   readonly logger: ForgeLogger;
@@ -50,11 +50,15 @@ export interface TokenRequestContext {
  * `fetchToken` is called once however many callers wait, and must be safe to call again.
  */
 export interface TokenProvider {
-  /** Gets a new token. The context is always given by a TokenManager. */
+  /**
+   * Gets a new token. The context is always given by a TokenManager.
+   * @throws {AuthenticationError} when there is no token to be had
+   */
   fetchToken(context?: TokenRequestContext): Promise<Token>;
   /**
    * Sends `current.refreshToken`. Called only where there is one. A refusal falls back to `fetchToken`; an answer
    * without a refresh token keeps the old one.
+   * @throws {AuthenticationError} when the refresh token is refused, or nobody answers
    */
   refreshToken?(current: Token, context?: TokenRequestContext): Promise<Token>;
   /**

@@ -5,22 +5,24 @@ import { ownOptions } from '../option-check/own-options.js';
 /** Options of how tokens are kept. Durations are in milliseconds. */
 export interface TokenSettings {
   /**
-   * Time before expiry at which a refresh starts in the background.
-   * Calls keep using the current token meanwhile. Capped to a fifth of the token's lifetime.
+   * Milliseconds before expiry at which a refresh starts in the background. Calls keep using the current token
+   * meanwhile. Capped to a fifth of the token's lifetime.
    * @default 120_000
    */
   refreshWindowMs?: number;
   /**
-   * Time before expiry from which on calls wait for a new token; if none is available, the current one is used while it
-   * has really not expired. Capped to a tenth of the token's lifetime.
+   * Milliseconds before expiry from which on calls wait for a new token; if none is available, the current one is used
+   * while it has really not expired. Capped to a tenth of the token's lifetime.
    * @default 30_000
    */
   expiryLeewayMs?: number;
-  /** Lifetime of a token that comes without one. Left out, such a token is used until it is rejected. */
+  /**
+   * Lifetime of a token that comes without one, in milliseconds. Left out, such a token is used until it is rejected.
+   */
   defaultTtlMs?: number;
-  /** Longest time that one token request may take, retries included. @default 10_000 */
+  /** Milliseconds that one token request may take at most, retries included. @default 10_000 */
   deadlineMs?: number;
-  /** Longest time that a token is used without a look at shared storage. @default 5_000 */
+  /** Milliseconds that a token is used at most without a look at shared storage. @default 5_000 */
   nearCacheTtlMs?: number;
 }
 

@@ -10,17 +10,21 @@ import { noteSecret } from '../redaction/known-secrets.js';
 
 /** Fields of a {@link Token}. */
 export interface TokenInit {
+  /** The access token (RFC 6749 §1.4). */
   accessToken: string;
-  /** @default 'Bearer' */
+  /** Type of the token (RFC 6749 §7.1). @default 'Bearer' */
   tokenType?: string | undefined;
   /** Epoch milliseconds, or a Date. Left out: the token is good until it is rejected. */
   expiresAt?: number | Date | undefined;
+  /** The refresh token (RFC 6749 §1.5). Left out: the token is renewed by its grant. */
   refreshToken?: string | undefined;
+  /** Scope that was granted. Left out: not known. */
   scope?: string | undefined;
+  /** The ID token of a sign-in (OpenID Connect Core §2). Left out: none. */
   idToken?: string | undefined;
-  /** Whatever else the issuer sent. */
+  /** Further members that the issuer sent. */
   extra?: Record<string, unknown> | undefined;
-  /** Claims of the id_token, which whoever gives them has validated. */
+  /** Claims of the id_token, which whoever gives them has validated. Left out: none. */
   claims?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -34,7 +38,7 @@ export interface TokenResponseFields {
   refreshTokenField?: string;
   /** @default 'token_type' */
   tokenTypeField?: string;
-  /** When the request was started, epoch milliseconds: `expires_in` counts from there. @default now */
+  /** Instant at which the request was started, epoch milliseconds: `expires_in` counts from there. @default now */
   requestedAt?: number;
 }
 
@@ -192,10 +196,12 @@ export class Token {
     return new Token({ ...this.#record, ...changes });
   }
 
+  /** Returns the kind and the fingerprint, without the token. */
   toString(): string {
     return `[Token ${shownType(this.#record.tokenType)} …${this.fingerprint.slice(0, SHOWN_FINGERPRINT)}]`;
   }
 
+  /** Returns the kind and the fingerprint, without the token. */
   toJSON(): string {
     return this.toString();
   }

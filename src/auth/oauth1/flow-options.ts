@@ -10,22 +10,25 @@ import { type OAuth1SigningOptions, SIGNING_RULES } from './signing-options.js';
 
 /** Options of {@link OAuth1Flow}. */
 export interface OAuth1FlowOptions extends OAuth1SigningOptions {
-  /** Where the first leg gets a request token ("temporary credentials"). */
+  /** URL at which the first leg gets a request token ("temporary credentials"). */
   requestTokenUrl: string;
-  /** Where the user is asked for their consent. */
+  /** URL at which the user is asked for their consent. */
   authorizationUrl: string;
-  /** Where the last leg gets an access token ("token credentials"). */
+  /** URL at which the last leg gets an access token ("token credentials"). */
   accessTokenUrl: string;
-  /** Where the user is sent back to; `oob`: nowhere, they copy the verifier. @default 'oob' */
+  /** URL that the user is sent back to; `oob`: none, they copy the verifier. @default 'oob' */
   callbackUrl?: string;
   /** Method of the two requests. Some old servers take a GET alone. @default 'POST' */
   method?: 'POST' | 'GET';
-  /** A request token of a flow that was begun elsewhere, and is finished here. */
+  /**
+   * A request token of a flow that was begun elsewhere, and is finished here. Left out: the flow begins with
+   * `requestToken()`.
+   */
   token?: string;
-  /** The secret of `token`. */
+  /** The secret of `token`. Needed with `token`. */
   tokenSecret?: string;
   /**
-   * Where the secrets of request tokens stand until the users come back, so that any process may take the callback. They
+   * Store of the secrets of request tokens until the users come back, so that any process may take the callback. They
    * are encrypted with the token itself, which only the callback brings, and taken once, within ten minutes.
    * @default the memory of this process
    */
@@ -34,11 +37,14 @@ export interface OAuth1FlowOptions extends OAuth1SigningOptions {
   encryption?: EncryptionOptions;
   /** First part of every storage key. @default 'forge-auth' */
   keyPrefix?: string;
-  /** How the server is reached. */
+  /**
+   * Settings of the requests to the server: timeout, TLS, agents. Left out: those of {@link HttpRequesterOptions} by
+   * default.
+   */
   http?: HttpRequesterOptions;
-  /** @default none: nothing is logged */
+  /** Logger of failures. @default none: nothing is logged */
   logger?: ForgeLogger;
-  /** @default the machine's own */
+  /** Source of the time that requests are signed with. @default the machine's own */
   clock?: Clock;
 }
 

@@ -26,6 +26,7 @@ export class OAuth1Token {
     return this.#extra;
   }
 
+  /** Returns the kind of object alone: a token that slips into a JSON text shows nothing. */
   toJSON(): string {
     return '[OAuth1Token]';
   }

@@ -18,11 +18,11 @@ export type OAuth1Placement = 'header' | 'query' | 'body';
 export interface OAuth1SigningOptions {
   /** The client identifier ("consumer key"), or what holds it: a function or a file, read for each request. */
   clientId: TextSource;
-  /** The client's shared secret ("consumer secret"), or what holds it. The RSA methods need none. */
+  /** The client's shared secret ("consumer secret"), or what holds it. Left out with the RSA methods. */
   clientSecret?: TextSource;
-  /** The private key of the RSA methods, or what holds it. */
+  /** The private key of the RSA methods, or what holds it; needed for them alone. */
   clientKey?: KeySource;
-  /** @default 'HMAC-SHA1' */
+  /** Method of the signature (RFC 5849 §3.4). @default 'HMAC-SHA1' */
   signatureMethod?: OAuth1SignatureMethodName | OAuth1SignatureMethod;
   /**
    * `header`: `Authorization: OAuth …`. `query`: behind the URL's own parameters. `body`: behind those of a form; a
@@ -30,7 +30,7 @@ export interface OAuth1SigningOptions {
    * @default 'header'
    */
   placement?: OAuth1Placement;
-  /** Named in the header, and there alone. Not signed. */
+  /** Realm named in the header, and there alone; not signed. Left out: none. */
   realm?: string;
   /** Sends `oauth_version`, which is optional. @default not sent */
   version?: '1.0';

@@ -6,10 +6,14 @@ import { OAuth1Token } from './oauth1-token.js';
 
 /** The token of one user, by a name of the app's choosing. */
 export interface OAuth1UserToken {
-  /** @throws {AuthenticationError} FORGE_AUTH_AUTHORIZATION_REQUIRED when the user has not consented */
+  /**
+   * Returns the user's token.
+   * @throws {AuthenticationError} FORGE_AUTH_AUTHORIZATION_REQUIRED when the user has not consented
+   */
   getToken(): Promise<OAuth1Token>;
   /** Keeps a token that was obtained elsewhere, in place of another one. */
   setToken(token: Pick<OAuth1Token, 'token' | 'tokenSecret'>): Promise<void>;
+  /** Returns true when there is a token of the user. */
   has(): Promise<boolean>;
   /** Forgets the token, in every process. The server hears nothing of it. */
   forget(): Promise<void>;

@@ -20,6 +20,7 @@ export type ForgeFetchOptions = Pick<
 
 /** `RequestInit`, and what the call asks of this package. */
 export interface ForgeRequestInit extends RequestInit {
+  /** Options of this package for the call. Left out: the service's. */
   forge?: ForgeFetchOptions;
 }
 

@@ -6,7 +6,7 @@ import { ownOptions } from '../../option-check/own-options.js';
 
 /** Options of {@link CorrelationIdHook}. */
 export interface CorrelationIdHookOptions {
-  /** @default 'X-Correlation-ID' */
+  /** Header that carries the id. @default 'X-Correlation-ID' */
   headerName?: string;
   /** Makes or finds the id of a call: that of the request being served, say. @default a random UUID */
   generate?: () => string;
@@ -33,6 +33,7 @@ export class CorrelationIdHook implements RequestHook {
     this.#generate = generate;
   }
 
+  /** Writes the id's header, unless the call has one. */
   beforeRequest({ headers }: HookedCall): void {
     headers[this.#headerName] ??= this.#generate();
   }

@@ -6,9 +6,9 @@ import { ownOptions } from '../../option-check/own-options.js';
 
 /** Rate limit that a service last reported. */
 export interface RateLimit {
-  /** Calls in the present window. */
+  /** Number of calls in the present window. */
   readonly limit?: number;
-  /** Calls that are left of it. */
+  /** Number of calls that are left of it. */
   readonly remaining?: number;
   /** `X-RateLimit-Reset` or `RateLimit-Reset` as it was sent: seconds, or a point in time, as the service has it. */
   readonly reset?: number;
@@ -41,6 +41,7 @@ export class RateLimitHook implements ResponseHook {
     return this.#latest.get(serviceName);
   }
 
+  /** Reads the limit from an answer. */
   afterResponse({ headers }: ForgeResponse, { serviceName, metadata }: HookedCall): void {
     const limit = Object.fromEntries(
       (['limit', 'remaining', 'reset'] as const).flatMap((name) => {

@@ -33,16 +33,19 @@ export type OnErrorHook = (error: unknown, call: HookedCall) => void | Promise<v
 
 /** An object, or an injectable class, that is a request hook. */
 export interface RequestHook {
+  /** Runs before a call is sent, once for all its attempts. */
   beforeRequest: BeforeRequestHook;
 }
 
 /** An object, or an injectable class, that is a response hook. */
 export interface ResponseHook {
+  /** Runs when a call was answered, whatever the status. */
   afterResponse: AfterResponseHook;
 }
 
 /** An object, or an injectable class, that is an error hook. */
 export interface ErrorHook {
+  /** Runs when a call fails, with what its caller is about to get. */
   onError: OnErrorHook;
 }
 

@@ -22,7 +22,7 @@ export interface LoggingOptions {
    * @default false
    */
   body?: boolean | readonly string[];
-  /** Headers and keys of bodies that are masked, too, in any case. */
+  /** Further headers and keys of bodies that are masked, in any case of letters. */
   sensitiveKeys?: Iterable<string>;
   /**
    * Gives the logger one object, `{ message, …fields }`, in place of a line with the fields beside it: for loggers that

@@ -10,31 +10,38 @@ export type RequestHeaders = Readonly<Record<string, string | number | boolean |
 export interface RequestConfig {
   /** Added to the service's own: arrays as `a[]=1&a[]=2`, nested objects as `a[b]=1`. */
   params?: QueryParams;
+  /** Added to the service's own, and before them; null and undefined leave out what the service would send. */
   headers?: RequestHeaders;
   /**
-   * Plain object or array → JSON; URLSearchParams → form; FormData → multipart; string, Buffer, typed array, Blob and
-   * Readable as they are; a function → what it returns, asked for each attempt.
+   * Body. Plain object or array → JSON; URLSearchParams → form; FormData → multipart; string, Buffer, typed array, Blob
+   * and Readable as they are; a function → what it returns, asked for each attempt. Left out: none.
    */
   data?: unknown;
-  /** Per attempt, to the end of the body (to the headers of a stream). @default the service's */
+  /** Milliseconds for an attempt, to the end of the body (to the headers of a stream). @default the service's */
   timeoutMs?: number;
-  /** For the whole call, waiting for a token included. @default the service's */
+  /** Milliseconds for the whole call, waiting for a token included. @default the service's */
   totalTimeoutMs?: number;
   /** Aborts the call, which then rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** @default 'json' */
+  /** Form in which the body is returned. @default 'json' */
   responseType?: ResponseType;
-  /** Which statuses are an answer; any other throws an {@link HttpStatusError}. @default the service's */
+  /** Decides which statuses are an answer; any other throws an {@link HttpStatusError}. @default the service's */
   validateStatus?: ((status: number) => boolean) | null;
-  /** 0 answers redirects as they are. @default the service's */
+  /** Number of redirects followed; 0 answers them as they are. @default the service's */
   maxRedirects?: number;
   /** Bytes of the answer, unpacked, after which it is given up; `Infinity`: no limit. @default the service's */
   maxContentLength?: number | undefined;
   /** Allows the call to be sent twice after a transient failure. @default true for GET, HEAD, OPTIONS, PUT, DELETE */
   idempotent?: boolean;
-  /** `false`: transient failures are not retried. A rejected token is replaced all the same. */
+  /**
+   * `false`: transient failures are not retried. A rejected token is replaced all the same. Left out: the service's
+   * strategy.
+   */
   retry?: false;
-  /** `false`: no credential. An authenticator: this one. Token parameters: a token good for these. */
+  /**
+   * `false`: no credential. An authenticator: this one. Token parameters: a token good for these. Left out: the
+   * service's own.
+   */
   auth?: false | Authenticator | TokenRequest;
 }
 

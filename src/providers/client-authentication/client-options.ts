@@ -40,9 +40,9 @@ export interface ClientAssertionOptions {
   alg?: string;
   /** Key id. @default that of the JWK or key file */
   kid?: string;
-  /** @default the token endpoint */
+  /** Audience of the assertion. @default the token endpoint */
   audience?: string;
-  /** Milliseconds. @default 60_000 */
+  /** Lifetime of an assertion, in milliseconds. @default 60_000 */
   lifetimeMs?: number;
   /** Further claims. `iat`, `exp` and `jti` are made for each request. */
   claims?: Readonly<Record<string, unknown>>;
@@ -52,20 +52,25 @@ export interface ClientAssertionOptions {
 
 /** Options that say who the client is, and how it shows that. */
 export interface ClientOptions {
+  /** Identifier of the client (RFC 6749 §2.2). */
   clientId: string;
   /** Left out for a public client. A function is read again when the issuer answers `invalid_client`. */
   clientSecret?: SecretSource;
-  /** Private key of `private_key_jwt`. A function is read again when the issuer answers `invalid_client`. */
+  /**
+   * Private key of `private_key_jwt`, needed for it alone. A function is read again when the issuer answers
+   * `invalid_client`.
+   */
   clientKey?: KeySource;
   /**
-   * How assertions are made; or `{ token }`: somebody else's JWT that speaks for the client (a projected Kubernetes
-   * service account token, a CI's OIDC token, a SPIFFE JWT-SVID), read for each request. No secret is then needed at all.
+   * Settings of the assertions; or `{ token }`: somebody else's JWT that speaks for the client (a projected Kubernetes
+   * service account token, a CI's OIDC token, a SPIFFE JWT-SVID), read for each request. No secret is then needed at
+   * all.
    */
   clientAssertion?: ClientAssertionOptions | { token: TextSource };
   /**
-   * How the client shows who it is: one way, or a list in order of preference. Under discovery the first that the issuer
-   * lists and the options have the material for. Left out: private_key_jwt, tls_client_auth, client_secret_basic,
-   * client_secret_post, client_secret_jwt, none, in this order.
+   * Way in which the client shows who it is, or a list in order of preference. Under discovery the first that the
+   * issuer lists and the options have the material for. Left out: private_key_jwt, tls_client_auth,
+   * client_secret_basic, client_secret_post, client_secret_jwt, none, in this order.
    * @default the first that the options have the material for
    */
   authMethod?: ClientAuthMethod | readonly ClientAuthMethod[];
@@ -80,7 +85,7 @@ export interface ClientOptions {
    */
   introspectionAuthMethod?: ClientAuthMethod | readonly ClientAuthMethod[];
   /**
-   * How id and secret are written in a Basic header: form-encoded first, as RFC 6749 §2.3.1 demands, or as they are, as
+   * Encoding of id and secret in a Basic header: form-encoded first, as RFC 6749 §2.3.1 demands, or as they are, as
    * some issuers expect.
    * @default 'rfc6749'
    */

@@ -47,12 +47,18 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
     return this.#bound.handleCallback(url, saved);
   }
 
-  /** Returns what the issuer states of the token's owner; refused if that is another person than the id_token named. */
+  /**
+   * Returns what the issuer states of the token's owner; refused if that is another person than the id_token named.
+   * @throws {AuthenticationError} when the endpoint refuses, or tells of somebody else than the id_token did
+   */
   userInfo(token: Token): Promise<Claims> {
     return this.#bound.userInfo(token);
   }
 
-  /** The URL that ends the person's session at the issuer. */
+  /**
+   * URL that ends the person's session at the issuer.
+   * @throws {ConfigurationError} when the issuer has no end session endpoint
+   */
   logoutUrl(options?: LogoutUrlOptions): Promise<string> {
     return this.#bound.logoutUrl(options);
   }

@@ -15,7 +15,7 @@ import { tokenParameters } from './token-parameters.js';
 export interface BackchannelTokenProviderOptions extends GrantOptions {
   /** Person to be asked: a text, or a function of the app's name for the user. */
   loginHint: string | ((subject: string | undefined) => string | Promise<string>);
-  /** Shown to the person, on their device and on ours: a few words. */
+  /** Shown to the person, on their device and on ours: a few words. Left out: none. */
   bindingMessage?: string;
 }
 

@@ -10,7 +10,10 @@ import { OAuthTokenProvider } from './oauth.provider.js';
 export interface GrantTokenProviderOptions extends GrantOptions {
   /** The grant's name: a word or a URI. */
   grantType: string;
-  /** Parameters of the request beside scope, audience and resource; or a function of them, called for each request. */
+  /**
+   * Parameters of the request beside scope, audience and resource; or a function of them, called for each request. Left
+   * out: none.
+   */
   params?: GrantParameters | (() => GrantParameters | Promise<GrantParameters>);
 }
 

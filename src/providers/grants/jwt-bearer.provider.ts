@@ -15,7 +15,7 @@ export interface JwtBearerAssertion {
   key: KeySource;
   /** Issuer of the assertion. @default the `client_email` of a service account's key file */
   iss?: string;
-  /** Whom the token is for. A call's `subject` takes its place. */
+  /** Subject that the token is for. A call's `subject` takes its place. */
   sub?: string;
   /** @default the token endpoint */
   aud?: string;
@@ -35,7 +35,7 @@ export interface JwtBearerAssertion {
 export interface JwtBearerTokenProviderOptions extends Omit<GrantOptions, 'clientId'> {
   /** Left out where the assertion alone says who asks. */
   clientId?: string;
-  /** How assertions are made; or `{ token }`: somebody else's, read for each request. */
+  /** Settings of the assertions; or `{ token }`: somebody else's, read for each request. */
   assertion: JwtBearerAssertion | { token: TextSource };
 }
 

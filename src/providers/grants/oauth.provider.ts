@@ -22,11 +22,15 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     this.#options = isRecord(options) ? ownOptions(options) : options;
   }
 
+  /** Gives the provider to one service, which keeps its tokens. */
   bind(environment: ServiceScope): BoundTokenProvider {
     return this.#bind(environment);
   }
 
-  /** Gets one token. Outside a module the provider binds itself; nothing is cached or shared. */
+  /**
+   * Gets one token. Outside a module the provider binds itself; nothing is cached or shared.
+   * @throws {AuthenticationError} when the issuer refuses, or cannot be reached
+   */
   fetchToken(context?: TokenRequestContext): Promise<Token> {
     return this.#own().fetchToken(context);
   }
@@ -46,7 +50,10 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     return false;
   }
 
-  /** The provider bound to nothing but itself, for use outside of a module and without a manager. */
+  /**
+   * The provider bound to nothing but itself, for use outside of a module and without a manager.
+   * @throws {ConfigurationError} when its options are wrong
+   */
   protected get unbound(): BoundOAuthProvider {
     return this.#own();
   }

@@ -8,6 +8,7 @@ import { fingerprintOf } from '../../token/token-key.js';
 
 /** Options of {@link PasswordGrantTokenProvider}. */
 export interface PasswordGrantTokenProviderOptions extends GrantOptions {
+  /** Name of the user (RFC 6749 §4.3.2). */
   username: string;
   /** A function is read again when the issuer refuses the password. */
   password: SecretSource;

@@ -15,20 +15,22 @@ export type TokenTextSource =
 /** Options of {@link TokenExchangeProvider}. */
 export interface TokenExchangeProviderOptions extends GrantOptions {
   /**
-   * The token that is exchanged. A function runs for each call, in the call's own async context: what it returns is part
-   * of the token's key, so no caller gets another's token. A call's own `subjectToken` takes its place.
+   * The token that is exchanged. A function runs for each call, in the call's own async context: what it returns is
+   * part of the token's key, so no caller gets another's token. A call's own `subjectToken` takes its place. Left out:
+   * each call names one.
    */
   subjectToken?: TokenTextSource;
-  /** @default 'urn:ietf:params:oauth:token-type:access_token' */
+  /** Type of the subject token (RFC 8693 §3). @default 'urn:ietf:params:oauth:token-type:access_token' */
   subjectTokenType?: string;
-  /** The token of the party that acts for the subject. */
+  /** The token of the party that acts for the subject. Left out: none. */
   actorToken?: TokenTextSource;
-  /** @default 'urn:ietf:params:oauth:token-type:access_token' */
+  /** Type of the actor token (RFC 8693 §3). @default 'urn:ietf:params:oauth:token-type:access_token' */
   actorTokenType?: string;
+  /** Type of the token that is wanted (RFC 8693 §3). Left out: the issuer decides. */
   requestedTokenType?: string;
   /** Gives a call without a subject token the app's own, by the client credentials grant. @default false */
   optional?: boolean;
-  /** Subjects whose tokens are kept in memory; the least recently used goes first. @default 10_000 */
+  /** Number of subjects whose tokens are kept in memory; the least recently used goes first. @default 10_000 */
   maxSubjects?: number;
 }
 

@@ -14,11 +14,13 @@ export type ExpectedSignIn = Pick<ExpectedIdToken, 'nonce' | 'maxAge' | 'subject
 
 /** Parameters of a logout at the issuer. */
 export interface LogoutUrlOptions {
-  /** The id_token of whoever logs out, or the token that it came with. */
+  /** The id_token of whoever logs out, or the token that it came with. Left out: the issuer asks who it is. */
   idTokenHint?: string | Token;
-  /** Where the issuer sends the browser afterwards; it must know the address. */
+  /**
+   * URL that the issuer sends the browser to afterwards; it must know the address. Left out: the browser stays there.
+   */
   postLogoutRedirectUri?: string;
-  /** Comes back with the browser. */
+  /** Text that comes back with the browser. Left out: none. */
   state?: string;
 }
 

@@ -7,16 +7,20 @@ export const IMPLICIT_FLOW =
 
 /** Options of `AuthorizationCodeTokenProvider`. */
 export interface AuthorizationCodeTokenProviderOptions extends GrantOptions {
-  /** Where the issuer sends the browser back to, as it is registered there. */
+  /** URL that the issuer sends the browser back to, as it is registered there. */
   redirectUri: string;
   /** The only flow that there is: any other is refused, with the reason. @default 'code' */
   responseType?: 'code';
-  /** How the answer comes back: in the query, or as a form that the browser posts. @default 'query', unsaid */
+  /**
+   * Form in which the answer comes back: in the query, or as a form that the browser posts.
+   * @default 'query', unsaid
+   */
   responseMode?: 'query' | 'form_post';
   /** Prompt that every sign-in asks for, unless it says otherwise. */
   prompt?: string;
+  /** Person who is about to sign in, for every authorization request. Left out: the issuer asks. */
   loginHint?: string;
-  /** How long ago the person may have signed in, in seconds. */
+  /** Seconds for which an earlier sign-in of the person counts. Left out: as long as the issuer likes. */
   maxAge?: number;
   /** Further parameters of every authorization request. */
   authorizationParams?: Readonly<Record<string, string>>;

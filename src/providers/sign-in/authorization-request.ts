@@ -6,15 +6,15 @@ import { type AuthorizationCodeTokenProviderOptions, IMPLICIT_FLOW } from './aut
 export interface AuthorizationUrlOptions {
   /** The app's name for the user. Left out, it is the `sub` of the id_token. */
   subject?: string;
-  /** In place of the provider's own. */
+  /** Scope of this sign-in. Left out: the provider's own. */
   scope?: string | readonly string[];
-  /** Comes back from `handleCallback`: where the app takes the person afterwards. */
+  /** Path that the app takes the person to afterwards: comes back from `handleCallback`. Left out: none. */
   redirectTo?: string;
-  /** Person who is about to sign in: an address, a telephone number. */
+  /** Person who is about to sign in: an address, a telephone number. Left out: the provider's own. */
   loginHint?: string;
-  /** `none`, `login`, `consent`, `select_account`, or several of them. */
+  /** `none`, `login`, `consent`, `select_account`, or several of them. Left out: the issuer decides. */
   prompt?: string;
-  /** How long ago the person may have signed in, in seconds. */
+  /** Seconds for which an earlier sign-in of the person counts. Left out: the provider's own. */
   maxAge?: number;
   /** Further parameters of the authorization request. */
   extraParams?: Readonly<Record<string, string>>;

@@ -20,7 +20,7 @@ import { type SignInState, SignInStates } from './sign-in-states.js';
 
 /** A sign-in that was started. */
 export interface StartedSignIn {
-  /** Where to send the browser. */
+  /** URL that the browser is sent to. */
   readonly url: string;
   readonly state: string;
   readonly nonce: string;

@@ -18,7 +18,7 @@ export interface IssuerRequest {
   readonly form: Readonly<Record<string, string>>;
   /** `grant_type` of a token request. */
   readonly grantType: string | undefined;
-  /** Why its body holds no parameters, as an endpoint answers it; left out where it does, or is empty. */
+  /** Reason for which its body holds no parameters, as an endpoint answers it; left out where it does, or is empty. */
   readonly malformed?: string;
 }
 

@@ -8,6 +8,7 @@ export type IssuerFailure =
   | number
   | string
   | {
+      /** HTTP status. */
       readonly status?: number;
       /** `error` of the answer. @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) */
       readonly error?: string;

@@ -11,7 +11,7 @@ export interface TestClient {
 
 /** Options of `TestIssuer.start()`. */
 export interface TestIssuerOptions {
-  /** @default a free one */
+  /** Port that it listens on. @default a free one */
   port?: number;
   /** Clients by id; a text is a secret. @default any client with any secret */
   clients?: Readonly<Record<string, string | TestClient>>;
@@ -19,11 +19,11 @@ export interface TestIssuerOptions {
   users?: Readonly<Record<string, string>>;
   /** User who signs in where nobody is named. @default 'test-user' */
   subject?: string;
-  /** Claims of a user beside `sub`, for userinfo and ID tokens. */
+  /** Claims of a user beside `sub`, for userinfo and ID tokens. Left out: none. */
   claims?: (subject: string) => Record<string, unknown>;
   /** Lifetime of the tokens that are issued, in milliseconds. @default 3_600_000 */
   expiresInMs?: number;
-  /** Which grants get a refresh token. @default those of a person: password, authorization code, device code */
+  /** Grants that get a refresh token. @default those of a person: password, authorization code, device code */
   refreshTokens?: boolean;
   /** True when each refresh token can be used once, for a new one. @default true */
   rotateRefreshTokens?: boolean;
