@@ -85,6 +85,11 @@ const PER_REQUEST = {
   validateStatus: null,
 } as const;
 
+/** Checks whether a setting of axios is not taken from a shared config. */
+export function isSetPerRequest(name: string): boolean {
+  return Object.hasOwn(PER_REQUEST, name);
+}
+
 /**
  * axios sets this delay on every socket that it is given: an agent that wants another one sets its own again after each
  * request, with several system calls each.

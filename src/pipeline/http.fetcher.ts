@@ -17,6 +17,7 @@ import { certificatesOf, type TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { assertSecureUrl, checkText } from '../providers/grant-options.js';
 import { readWithin } from '../providers/text-source.js';
+import { opaqueSettings, waysOf } from '../providers/opaque-parts.js';
 import { complianceResponse, readTokenAnswer } from '../providers/token-response.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
@@ -58,7 +59,7 @@ export interface HttpTokenFetcherOptions {
   /** Decides when a fetch is tried again. @default transient failures, 3 attempts */
   retry?: RequestRetryStrategy;
   /** Parts that distinguish two steps of this name. @default taken from the request that is built */
-  identity?: readonly string[];
+  identity?: string | readonly string[];
   /** TLS of this endpoint. Left out: Node's own. */
   tls?: TlsSource;
   /** Agents, proxy, limits. Left out: none of them. */
@@ -84,7 +85,7 @@ export const FETCHER_RULES: OptionRules<HttpTokenFetcherOptions> = Object.freeze
   deadlineMs: RULES.durationMs,
   refreshWindowMs: RULES.windowMs,
   retry: RULES.requestRetry,
-  identity: RULES.texts,
+  identity: RULES.textOrTexts,
   tls: { accepts: (value) => isRecord(value) || typeof value === 'function', what: 'an object, or a function of one' },
   axios: RULES.axios,
   transport: RULES.transport,
@@ -134,6 +135,8 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   readonly #data: ContextValue<Readonly<Record<string, unknown>>>;
   readonly #bodyFormat: 'form' | 'json';
   readonly #tls: TlsSource | undefined;
+  readonly #ways: readonly string[];
+  readonly #opaque: readonly string[];
   readonly #http: HttpRequester;
 
   /**
@@ -157,13 +160,15 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
     this.refreshWindowMs = options.refreshWindowMs;
     if (tls !== undefined && transport !== undefined)
       throw new ConfigurationError(`${owner}: tls means nothing beside a transport: give the transport its tls.`);
-    this.identity = options.identity;
+    this.identity = options.identity === undefined ? undefined : [options.identity].flat();
     this.retry = options.retry;
     this.#method = method.toUpperCase();
     this.#bodyFormat = bodyFormat;
     this.#headers = options.requestHeaders ?? {};
     this.#data = options.requestData ?? {};
     this.#tls = tls;
+    this.#ways = waysOf(axios);
+    this.#opaque = opaqueSettings(options);
     this.#http = new HttpRequester({
       pool: { keepAlive: false }, // Asked once in a long while: nothing is kept open, and nothing need be closed.
       ...(timeoutMs === undefined ? undefined : { timeoutMs }),
@@ -254,7 +259,16 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       this.#bodyFormat,
       this.buildRequestHeaders(context),
       this.buildRequestData(context),
+      ...this.#ways,
     ];
+  }
+
+  /**
+   * Names what may change the request and shows in none of its parts.
+   * @internal
+   */
+  get opaque(): readonly string[] {
+    return this.#opaque;
   }
 
   /**

@@ -17,7 +17,7 @@ import {
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';
 import { type StepContext, TokenWanted } from './fetch-context.js';
-import { certificateIdentity, fetcherIdentity } from './step-identity.js';
+import { certificateIdentity, fetcherIdentity, opaqueOf } from './step-identity.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
 import { ownCause, revealOwnCause } from '../redaction/own-cause.js';
@@ -76,7 +76,7 @@ export interface StepScope extends ServiceScope {
 export function bindStep(given: TokenFetcher | ProviderStep, scope: StepScope, owner: string): PipelineStep {
   for (const warning of warningsOf(given)) scope.logger.warn(warning);
   if (isObject(given) && typeof declared(given as Partial<TokenFetcher>, 'fetch') === 'function')
-    return fetcherStep(given as TokenFetcher, scope);
+    return fetcherStep(given as TokenFetcher, scope, owner);
   const step = ownOptions(given as ProviderStep);
   if (isObject(step.provider) && typeof declared(step.provider, 'fetchToken') === 'function') {
     const { name } = step;
@@ -91,7 +91,13 @@ export function bindStep(given: TokenFetcher | ProviderStep, scope: StepScope, o
   throw new ConfigurationError(`${owner}: a step must have a method fetch(), or be { name, provider }.`);
 }
 
-function fetcherStep(fetcher: TokenFetcher, { clock, named, revealCauses }: StepScope): PipelineStep {
+function fetcherStep(fetcher: TokenFetcher, scope: StepScope, owner: string): PipelineStep {
+  const { clock, named, revealCauses, logger, storage } = scope;
+  const opaque = opaqueOf(fetcher);
+  if (opaque.length > 0 && storage()?.inProcess !== true)
+    logger.log(
+      `${owner}: step "${fetcher.name}": ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the fetcher's options.`,
+    );
   const retry = new TokenRequestRetry(declared(fetcher, 'retry'));
   let identity: Promise<readonly string[]> | undefined;
   return {

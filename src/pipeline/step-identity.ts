@@ -15,14 +15,20 @@ const derive = promisify(scrypt) as (text: string, salt: string, length: number)
  * its properties and the request that it builds. Secrets in there enter derived slowly: they may be passwords.
  *
  * A fetcher that says nothing of itself shares its tokens with nobody, unless they are stored under a name of the app's
- * choosing.
+ * choosing; one with a transport or agents of its own shares them with nobody either.
  */
 export async function fetcherIdentity(fetcher: TokenFetcher, named: boolean): Promise<readonly string[]> {
   const given = declared(fetcher, 'identity');
   if (given !== undefined) return ['given', ...given];
   const parts = JSON.stringify([fetcher.constructor.name, requestOf(fetcher), propertiesOf(fetcher)]);
-  const opaque = !named && !buildsItsRequest(fetcher) ? [randomUUID()] : [];
+  const own = opaqueOf(fetcher).length > 0 || (!named && !buildsItsRequest(fetcher));
+  const opaque = own ? [randomUUID()] : [];
   return ['seen', (await derive(parts, fetcher.name, 32)).toString('base64url'), ...opaque];
+}
+
+/** Names what may change a fetcher's request and shows in no part of its key; nothing where it tells an identity. */
+export function opaqueOf(fetcher: TokenFetcher): readonly string[] {
+  return fetcher instanceof HttpTokenFetcher && fetcher.identity === undefined ? fetcher.opaque : [];
 }
 
 /** Its client certificate, read for each key: one that is rotated gets tokens of its own. */

@@ -1,15 +1,16 @@
+import { isSetPerRequest } from '../http/axios.transport.js';
+import type { HttpRequesterOptions } from '../http/http-requester.js';
+import { ownOptions } from '../option-check/own-options.js';
 import type { GrantOptions } from './grant-options.js';
 
-/** Settings of axios that may hold a certificate, or change a request. */
-const OPAQUE_SETTINGS = [
-  'httpAgent',
-  'httpsAgent',
-  'adapter',
-  'beforeRedirect',
-  'lookup',
-  'socketPath',
-  'proxy',
-] as const;
+/** Settings of axios that lead requests another way, and can be written down. */
+const WAYS = ['proxy', 'socketPath'] as const;
+
+/** Returns the settings that lead requests another way, in one form: they are part of a token's key. */
+export function waysOf(axios: HttpRequesterOptions['axios']): readonly string[] {
+  const settings = ownOptions(axios);
+  return WAYS.flatMap((name) => (settings[name] ? [name, JSON.stringify(settings[name])] : []));
+}
 
 /**
  * Names the options that can change what is asked for and cannot be read: hooks, functions, agents, transports. Two
@@ -22,10 +23,23 @@ export function opaqueOptions(options: GrantOptions, more: string | undefined): 
   return [
     ...asking.filter((name) => compliance[name] !== undefined).map((name) => `compliance.${name}`),
     ...([authMethod] as unknown[][]).flat(2).flatMap((method) => (typeof method === 'function' ? ['authMethod'] : [])),
-    ...(http.transport === undefined ? [] : ['http.transport']),
-    ...OPAQUE_SETTINGS.filter((name) => http.axios?.[name as 'proxy'] !== undefined).map(
-      (name) => `http.axios.${name}`,
-    ),
+    ...opaqueSettings(http).map((name) => `http.${name}`),
     ...(more === undefined ? [] : [more]),
   ];
+}
+
+/** Names what of the way to an endpoint can change a request and cannot be read: a transport, agents, functions. */
+export function opaqueSettings({ transport, axios }: HttpRequesterOptions): readonly string[] {
+  const settings = Object.entries(ownOptions(axios)).filter(
+    ([name, value]) => !isSetPerRequest(name) && !isPlain(value),
+  );
+  return [...(transport === undefined ? [] : ['transport']), ...settings.map(([name]) => `axios.${name}`)];
+}
+
+/** Checks for a value that can be written down whole: no function, no instance of anything, nor one within. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'function';
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isData = prototype === Object.prototype || prototype === null || Array.isArray(value);
+  return isData && Object.values(value).every(isPlain);
 }

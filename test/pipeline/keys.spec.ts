@@ -1,3 +1,4 @@
+import { Agent } from 'node:http';
 import {
   BodyTokenFetcher,
   type BodyTokenFetcherOptions,
@@ -107,6 +108,14 @@ describe('a fetcher', () => {
     expect(await share(oneStep({ method: 'POST' }), oneStep({ method: 'PUT' }))).toBe(false);
     expect(await share(oneStep({ bodyFormat: 'json' }), oneStep({ bodyFormat: 'form' }))).toBe(false);
     expect(await share(oneStep({}), oneStep({ refreshTokenField: 'other' }))).toBe(false);
+  });
+
+  it('with agents or a transport of its own shares its token with those of the same identity alone', async () => {
+    const axios = { httpAgent: new Agent() };
+    expect(await share(oneStep({ axios }), oneStep({ axios }))).toBe(false);
+    expect(await share(oneStep({ axios, identity: 'acme' }), oneStep({ axios, identity: ['acme'] }))).toBe(true);
+    expect(await share(oneStep({ axios, identity: 'acme' }), oneStep({ axios, identity: 'globex' }))).toBe(false);
+    expect(await share(oneStep({ axios: { proxy: false } }), oneStep({ axios: { proxy: false } }))).toBe(true);
   });
 
   it('of another class is another one', async () => {

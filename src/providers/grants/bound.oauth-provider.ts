@@ -21,6 +21,7 @@ import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
 import { ObservedAttempts } from '../observed-attempts.js';
 import { CompliancePresenter } from '../compliance.presenter.js';
+import { waysOf } from '../opaque-parts.js';
 import { readWithin } from '../text-source.js';
 import { introspectToken, type ComplianceHooks, requestToken, revokeToken } from '../token-endpoint.js';
 import { TokenRequestRetry } from '../token-request-retry.js';
@@ -164,6 +165,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
           .flat(),
       ),
       fingerprintOf(certificatesOf(tls)),
+      fingerprintOf(waysOf(http?.axios)),
       ...(await this.#grant.keyParts()),
       ...(this.dpop === undefined ? [] : [await this.dpop.thumbprint()]),
       ...this.#identity,

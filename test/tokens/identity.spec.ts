@@ -1,0 +1,141 @@
+import * as http from 'node:http';
+import { Agent } from 'node:https';
+import {
+  type ClientCredentialsTokenProviderOptions,
+  GrantTokenProvider,
+  JwtBearerTokenProvider,
+  NoRetryStrategy,
+  TokenExchangeProvider,
+  TokenManager,
+  type TokenProvider,
+} from 'nestjs-forge-auth';
+import { UndiciTransport } from 'nestjs-forge-auth/undici';
+import { CLIENT } from '../support/token-endpoint.js';
+import { recordingLogger, World } from './world.js';
+
+type Options = Partial<ClientCredentialsTokenProviderOptions>;
+
+const world = new World();
+beforeEach(() => world.start());
+afterEach(() => world.close());
+
+/** The tokens of applications, each with a provider of its own, that keep them in one store under one name. */
+const sharing = async (...providers: TokenProvider[]) => {
+  const values = new Map<string, string>();
+  const storage = {
+    get: async (key: string) => values.get(key),
+    set: async (key: string, value: string) => void values.set(key, value),
+  };
+  const logger = recordingLogger();
+  const tokens = new Set<string>();
+  for (const provider of providers)
+    tokens.add((await world.manager({ provider, storage, logger }).getToken()).accessToken);
+  return { tokens: tokens.size, said: logger.lines.filter((line) => line.includes('stay in this process')) };
+};
+
+const tokenUrl = (): string => world.endpoint.url;
+const tenant =
+  (name: string) =>
+  (request: { headers: Record<string, string> }): void =>
+    void (request.headers['x-tenant'] = name);
+const transport = async (): Promise<UndiciTransport> => world.closeLater(new UndiciTransport());
+
+const authenticate = ({ body }: { body: URLSearchParams }): void => {
+  body.set('client_id', CLIENT.clientId);
+  body.set('client_secret', CLIENT.clientSecret);
+};
+
+/** Options that can change what is asked for, and cannot be read. */
+const OPAQUE: readonly (readonly [string, (name: string) => Options | Promise<Options>])[] = [
+  ['compliance.tokenRequest', (name) => ({ compliance: { tokenRequest: tenant(name) } })],
+  ['compliance.tokenResponse', () => ({ compliance: { tokenResponse: (response) => response } })],
+  ['compliance.refreshRequest', (name) => ({ compliance: { refreshRequest: tenant(name) } })],
+  ['compliance.refreshResponse', () => ({ compliance: { refreshResponse: (response) => response } })],
+  ['authMethod', () => ({ authMethod: authenticate })],
+  ['authMethod', () => ({ authMethod: ['client_secret_basic', () => undefined] })],
+  ['http.transport', async () => ({ http: { transport: await transport() } })],
+  ['http.axios.httpsAgent', () => ({ http: { axios: { httpsAgent: new Agent() } } })],
+  ['http.axios.lookup', () => ({ http: { axios: { lookup: () => ['127.0.0.1', 4] } } })],
+  ['http.axios.adapter', () => ({ http: { axios: { adapter: ['http', () => Promise.reject(new Error('no'))] } } })],
+  ['http.axios.transport', () => ({ http: { axios: { transport: { request: http.request } } } })],
+];
+
+/** Options that are plain values, or change nothing of the token: the same ones share it. */
+const PLAIN: readonly (readonly [string, () => Options])[] = [
+  ['proxy: false', () => ({ http: { axios: { proxy: false } } })],
+  ['limits', () => ({ http: { axios: { maxContentLength: 1_000_000, decompress: true }, timeoutMs: 5_000 } })],
+  ['what is set for each request', () => ({ http: { axios: { validateStatus: () => true, transformRequest: [] } } })],
+  ['headers', () => ({ http: { headers: { 'x-tenant': 'acme' } } })],
+  ['extra parameters', () => ({ extraParams: { tenant: 'acme' } })],
+  ['a secret as a function', () => ({ clientSecret: () => CLIENT.clientSecret })],
+  ['a retry strategy', () => ({ retry: new NoRetryStrategy() })],
+  ['onToken', () => ({ onToken: () => undefined })],
+  ['compliance.protectedRequest', () => ({ compliance: { protectedRequest: () => undefined } })],
+];
+
+/** A provider of the app's own. */
+const own = (name: string): TokenProvider => ({
+  identity: [name],
+  fetchToken: async () => (await new TokenManager({ provider: world.provider() }).getToken()).with({ scope: name }),
+});
+
+describe('two applications of one name, client and store', () => {
+  it.each(OPAQUE)('share no token where each has %s, and are told so in one line', async (name, options) => {
+    const providers = [world.provider(await options('acme')), world.provider(await options('globex'))];
+    const { tokens, said } = await sharing(...providers);
+    expect(tokens).toBe(2);
+    expect(said).toHaveLength(2);
+    expect(said[0]).toContain(`: ${name} may change what is asked for`);
+  });
+
+  it.each(OPAQUE)(
+    'share one where each has %s and the same identity, and none with another',
+    async (_name, options) => {
+      const provider = async (...identity: string[]) => world.provider({ ...(await options('acme')), identity });
+      const same = await sharing(await provider('acme', 'eu'), await provider('acme', 'eu'));
+      expect(same).toEqual({ tokens: 1, said: [] });
+      const others = [await provider('acme', 'eu'), await provider('acmeeu'), await provider('acme', 'us')];
+      expect(await sharing(...others)).toEqual({ tokens: 3, said: [] });
+    },
+  );
+
+  it.each(PLAIN)('share one where each has the same plain values: %s', async (_name, options) => {
+    expect(await sharing(world.provider(options()), world.provider(options()))).toEqual({ tokens: 1, said: [] });
+  });
+
+  it.each<[string, Options, Options]>([
+    ['headers', { http: { headers: { 'x-tenant': 'acme' } } }, { http: { headers: { 'x-tenant': 'globex' } } }],
+    ['parameters', { extraParams: { tenant: 'acme' } }, { extraParams: { tenant: 'globex' } }],
+    ['scopes', { scope: 'acme' }, { scope: 'globex' }],
+  ])('share none where plain values differ: %s', async (_name, acme, globex) => {
+    expect(await sharing(world.provider(acme), world.provider(globex))).toEqual({ tokens: 2, said: [] });
+  });
+
+  it.each<[string, (name: string) => TokenProvider]>([
+    [
+      'parameters of a grant as a function',
+      (name) =>
+        new GrantTokenProvider({ tokenUrl: tokenUrl(), ...CLIENT, grantType: 'x', params: () => ({ tenant: name }) }),
+    ],
+    [
+      'an assertion as a function',
+      (name) => new JwtBearerTokenProvider({ tokenUrl: tokenUrl(), ...CLIENT, assertion: { token: () => name } }),
+    ],
+    [
+      'an actor as a function',
+      (name) =>
+        new TokenExchangeProvider({ tokenUrl: tokenUrl(), ...CLIENT, subjectToken: 's', actorToken: () => name }),
+    ],
+    [
+      'a subject as a function',
+      (name) => new TokenExchangeProvider({ tokenUrl: tokenUrl(), ...CLIENT, subjectToken: () => name }),
+    ],
+  ])('share none where a function decides: %s', async (_name, provider) => {
+    expect((await sharing(provider('acme'), provider('globex'))).tokens).toBe(2);
+  });
+
+  it('share none of a provider of their own where each tells an identity', async () => {
+    expect((await sharing(own('acme'), own('globex'))).tokens).toBe(2);
+    expect((await sharing(own('acme'), own('acme'))).tokens).toBe(1);
+  });
+});
