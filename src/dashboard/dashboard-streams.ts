@@ -33,6 +33,8 @@ export class DashboardStreams {
 
   /** Opens a stream; answers whether there was room for it. */
   add(response: ServerResponse): boolean {
+    // Whoever left while a guard decided will not close it again.
+    if (response.destroyed) return true;
     if (this.#closed || this.#open.size >= this.#max) return false;
     this.#open.add(response);
     response.once('close', () => this.#remove(response));

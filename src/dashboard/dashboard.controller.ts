@@ -61,8 +61,11 @@ class DashboardController {
 
   @Get('events')
   events(@Req() request: DashboardRequest, @Res() response: DashboardResponse): void {
+    const asked = rawRequest(request);
     const raw = rawResponse(response);
-    if (isForeign(rawRequest(request))) return answerJson(raw, 403, { error: 'foreign_origin' });
+    if (isForeign(asked)) return answerJson(raw, 403, { error: 'foreign_origin' });
+    // Both platforms ask a GET handler for HEAD, which has no end to wait for.
+    if (asked.method === 'HEAD') return answer(raw, 200, 'text/event-stream', '');
     if (!this.#dashboard.streams.add(raw)) answerJson(raw, 503, { error: 'too_many_streams' });
   }
 

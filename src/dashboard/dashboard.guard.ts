@@ -23,10 +23,15 @@ export function guardOf(guard: DashboardGuard | undefined): Type<CanActivate> | 
       'ForgeDashboardModule.forRoot(): guard is missing. The dashboard renews and drops tokens: say who may see it, guard: AdminGuard or guard: (request) => …; or guard: false, where nobody else can reach it.',
     );
   }
-  const { prototype } = guard as { prototype?: Partial<CanActivate> };
-  if (typeof prototype?.canActivate === 'function') return guard as Type<CanActivate>;
+  if (isClass(guard)) return guard as Type<CanActivate>;
   const allows = guard as (request: unknown, context: ExecutionContext) => boolean | Promise<boolean>;
   return {
     canActivate: async (context) => (await allows(context.switchToHttp().getRequest(), context)) === true,
   };
+}
+
+/** Whether it is a class: its `canActivate` may be a property that each instance gets of its own. */
+function isClass(guard: unknown): boolean {
+  const { prototype } = guard as { prototype?: Partial<CanActivate> };
+  return typeof prototype?.canActivate === 'function' || /^class\b/.test(Function.prototype.toString.call(guard));
 }
