@@ -5,10 +5,11 @@
  *   the condition `module-sync` comes first, so that a process has one copy. Dependencies that are ES modules only
  *   are bundled into one file there.
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
+import { rollup } from 'rollup';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = join(root, 'dist');
@@ -30,12 +31,7 @@ const schematics = SCHEMATICS.map((path) => join(dist, path));
 await build({ ...asCommonJs, entryPoints: schematics, bundle: true, outbase: dist, outdir: commonjs });
 await bundleModules();
 const modules = filesOf('.js');
-await build({
-  ...asCommonJs,
-  entryPoints: modules.map((path) => join(dist, path)),
-  outbase: dist,
-  outdir: commonjs,
-});
+for (const path of modules) await writeAsCommonJs(path);
 await build({
   ...asCommonJs,
   stdin: {
@@ -57,52 +53,71 @@ copyFileSync(join(root, 'src/schematics/collection.json'), join(commonjs, 'schem
 writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
 
 /**
- * Makes one file of each entry, and others of what they share: a file costs an app a third of a millisecond at its
- * start, and there are hundreds.
+ * Makes one file of all that is loaded with the package's entry, and others of what is loaded when it is used: the time
+ * that a file costs is that of reading its text, and some 0.2 ms for being one.
  */
 async function bundleModules() {
   const entries = Object.values(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
     .map((conditions) => conditions.default?.default)
     .filter((path) => path !== undefined)
-    .map((path) => resolve(root, path));
-  const bundled = join(dist, 'bundled');
-  await build({
-    ...options,
-    format: 'esm',
-    entryPoints: entries,
-    bundle: true,
-    splitting: true,
-    keepNames: true,
-    packages: 'external',
-    outbase: dist,
-    outdir: bundled,
-    chunkNames: 'chunks/[name]-[hash]',
+    .map((path) => relative('dist', path));
+  const bundle = await rollup({
+    input: Object.fromEntries(entries.map((path) => [path.slice(0, -'.js'.length), join(dist, path)])),
+    external: (id) => !/^[./]/.test(id),
+    treeshake: { moduleSideEffects: false },
+    // As in the decorators that tsc writes.
+    context: 'this',
+    onLog(level, log) {
+      throw new Error(log.message);
+    },
   });
-  nameClassesAlone(bundled);
-  for (const path of filesOf('.js').filter((file) => !file.startsWith('bundled'))) rmSync(join(dist, path));
-  cpSync(bundled, dist, { recursive: true });
-  rmSync(bundled, { recursive: true });
+  const atOnce = new Set();
+  const { output } = await bundle.generate({
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    hoistTransitiveImports: false,
+    manualChunks(id, { getModuleInfo }) {
+      if (atOnce.size === 0) addImported(join(dist, 'index.js'), getModuleInfo, atOnce);
+      return atOnce.has(id) ? 'core' : undefined;
+    },
+  });
+  const [renamed] = output.flatMap(({ code }) => /\bclass \w+\$\d+/.exec(code) ?? []);
+  if (renamed !== undefined) throw new Error(`${renamed}: two classes share a name, and one of them would lose it`);
+  for (const path of filesOf('.js')) rmSync(join(dist, path));
+  for (const { fileName, code } of output) {
+    mkdirSync(dirname(join(dist, fileName)), { recursive: true });
+    // Without comments.
+    writeFileSync(join(dist, fileName), (await transform(code, options)).code);
+  }
+}
+
+/** Adds a module, and all that it imports before it runs. */
+function addImported(id, getModuleInfo, found) {
+  if (found.has(id) || getModuleInfo(id).isExternal) return;
+  found.add(id);
+  for (const imported of getModuleInfo(id).importedIds) addImported(imported, getModuleInfo, found);
+}
+
+async function writeAsCommonJs(path) {
+  const named = await transform(readFileSync(join(dist, path), 'utf8'), { ...options, keepNames: true });
+  const { code } = await transform(nameClassesAlone(path, named.code), asCommonJs);
+  mkdirSync(dirname(join(commonjs, path)), { recursive: true });
+  writeFileSync(join(commonjs, path), code);
 }
 
 /**
  * Keeps the names of classes, which Nest and errors show, and lets those of functions go: esbuild would have them named
  * each time that they are made, several of them on every call.
  */
-function nameClassesAlone(folder) {
-  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.js'),
-  )) {
-    const file = join(folder, path);
-    const text = readFileSync(file, 'utf8')
-      .replaceAll(
-        /(static \{\s*)__name\(this, ("[^"]+")\)/g,
-        '$1Object.defineProperty(this, "name", { value: $2, configurable: true })',
-      )
-      .replace(/var __name = \(target, value\) => __defProp\([^;]+;/, 'var __name = (target) => target;');
-    if (/__name\(this|__defProp\(target, "name"/.test(text))
-      throw new Error(`${path}: a name was left to be set on every call`);
-    writeFileSync(file, text);
-  }
+function nameClassesAlone(path, text) {
+  const named = text
+    .replaceAll(
+      /(static \{\s*)__name\(this, ("[^"]+")\)/g,
+      '$1Object.defineProperty(this, "name", { value: $2, configurable: true })',
+    )
+    .replace(/var __name = \(target, value\) => __defProp\([^;]+;/, 'var __name = (target) => target;');
+  if (/__name\(this|__defProp\(target, "name"/.test(named))
+    throw new Error(`${path}: a name was left to be set on every call`);
+  return named;
 }
 
 /** Files of dist, by path below it. */

@@ -77,6 +77,14 @@ export class Lazy<T, Args extends unknown[] = []> {
   }
 }
 
+/** Returns a function whose code is loaded at its first call: until then nobody pays for it. */
+export function loadedWhenCalled<Args extends unknown[], R>(
+  load: () => Promise<(...args: Args) => Promise<R>>,
+): (...args: Args) => Promise<R> {
+  const loaded = new Lazy(load);
+  return (...args) => loaded.value?.(...args) ?? loaded.open().then((run) => run(...args));
+}
+
 /** Opening that comes later, given in place of the options of its class. */
 export class Deferred<How> {
   readonly how: How;

@@ -6,9 +6,10 @@ import type { RequestHeaders } from '../client/request/request-config.js';
 import { spellingOf } from '../http/spelled-headers.js';
 import { sendableValue } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
-import { ConfigurationError, ForgeAuthError } from '../errors.js';
+import { ConfigurationError } from '../errors.js';
 import { type OptionPlace, warningsOf } from '../option-check/option-check.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
+import { withServiceName } from './with-service-name.js';
 import { SERVICE_DEFAULTS } from '../options/defaults.js';
 import { resolveHooks } from '../options/hook-options.js';
 import type { ResolverScope } from './host.js';
@@ -175,14 +176,4 @@ function lowerCase(headers: RequestHeaders | undefined, refuse: (problem: string
     result[name.toLowerCase()] = sendable;
   }
   return result;
-}
-
-/** An error from deep inside knows the option, not the service. */
-export function withServiceName(error: unknown, name: string): unknown {
-  if (!(error instanceof ConfigurationError) || error.serviceName !== undefined) return error;
-  const named = error.message.includes(`"${name}"`) ? error.message : `Service "${name}": ${error.message}`;
-  return new ConfigurationError(named, {
-    serviceName: name,
-    ...(error.cause instanceof ForgeAuthError ? { cause: error.cause } : undefined),
-  });
 }

@@ -1,20 +1,18 @@
 // More than 250 lines: the life of one service, from its options to its end.
-import { ClientCore } from '../client/client-core.js';
+import type { ClientCore } from '../client/client-core.js';
 import { ForgeHttpClient, type ServiceHandle } from '../client/forge-http-client.js';
-import type { ResolvedService } from '../client/resolved-service.js';
 import { ClientClosedError, ConfigurationError } from '../errors.js';
 import { Lazy } from '../lazy.js';
 import type { ForgeServiceOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
 import type { ApplicationScope } from './host.js';
-import { withServiceName, resolveService } from './service-resolver.js';
+import { withServiceName } from './with-service-name.js';
 import { hasTokenOptions } from './auth-resolver.js';
-import { boundPipelineOf, createTokenSource, definedPipelineOf } from './token-source.factory.js';
+import { boundPipelineOf, definedPipelineOf } from './service-pipeline.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
 import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
-import { ProviderTokenSource } from '../token/provider.token-source.js';
 import { ServiceTokenProvider } from './service-token-provider.js';
 import type { BoundTokenProvider } from '../token/token-provider.js';
 import { foreignSource } from '../token/foreign.token-source.js';
@@ -142,6 +140,7 @@ export class ServiceRuntime implements ServiceHandle {
   async openWithTokens(): Promise<void> {
     await this.open();
     if (this.#tokenOptions !== undefined) await this.#ownTokens.ready();
+    if (this.#externalManager instanceof TokenManager) await this.#externalManager.ready();
     await Promise.all(this.#furtherManagers.map((manager) => manager.ready()));
   }
 
@@ -174,13 +173,13 @@ export class ServiceRuntime implements ServiceHandle {
 
   async #openCore(): Promise<ClientCore> {
     try {
-      return new ClientCore(await this.#resolve());
+      return await this.#createCore();
     } catch (error) {
       throw withServiceName(error, this.name);
     }
   }
 
-  async #resolve(): Promise<ResolvedService> {
+  async #createCore(): Promise<ClientCore> {
     const { name } = this;
     const { runtime, rootOptions } = this.#application;
     const options = this.#declaredOptions();
@@ -191,7 +190,8 @@ export class ServiceRuntime implements ServiceHandle {
       const kept = await this.#application.storageOf(storage, `Service "${name}"`);
       this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
-    return resolveService(options, ownOptions(rootOptions.defaults), {
+    const { openCore } = await import('./service-core.js');
+    return openCore(options, ownOptions(rootOptions.defaults), {
       ...runtime,
       instantiate: (type, what) => runtime.instantiate(type, `Service "${name}": ${what}`),
       managerFor: (auth) => this.#managerFor(auth),
@@ -249,6 +249,7 @@ export class ServiceRuntime implements ServiceHandle {
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
     try {
       if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
+      const { createTokenSource } = await import('./token-source.factory.js');
       return await createTokenSource(
         this.name,
         auth,
@@ -265,7 +266,7 @@ export class ServiceRuntime implements ServiceHandle {
   async #openProvider(): Promise<BoundTokenProvider> {
     await this.open();
     const source = this.#hasTokens ? await this.#manager.ready() : undefined;
-    if (source instanceof ProviderTokenSource) return source.provider;
+    if (source?.provider !== undefined) return source.provider;
     throw this.#refuse('has no token provider. Give it auth: { provider: … }.');
   }
 

@@ -1,14 +1,15 @@
 import type { AxiosAdapter, AxiosInstance } from 'axios';
 import type { ForgeResponse } from '../http/forge-response.js';
+import { loadedWhenCalled } from '../lazy.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { adapterOf, createAxiosFace, type FaceOwner } from './faces/axios.face.js';
 import type { ClientCore } from './client-core.js';
-import { createFetchFace, type ForgeFetch } from './faces/fetch.face.js';
+import type { ForgeFetch } from './faces/fetch.face.js';
 import { createHttpServiceFace } from './faces/http-service.face.js';
 import type { ForgeRequest, RequestConfig } from './request/request-config.js';
-import { requestMany, type RequestManyOptions, type RequestSource } from './request-many.js';
+import type { RequestManyOptions, RequestSource } from './request-many.js';
 
 type HttpService = ReturnType<typeof createHttpServiceFace>;
 
@@ -77,7 +78,10 @@ export class ForgeHttpClient {
    * Relative URLs are below the service's base URL.
    */
   get fetch(): ForgeFetch {
-    return (this.#fetch ??= createFetchFace(() => this.#core));
+    return (this.#fetch ??= loadedWhenCalled(async () => {
+      const { createFetchFace } = await import('./faces/fetch.face.js');
+      return createFetchFace(() => this.#core);
+    }));
   }
 
   /** Makes one GET call, as {@link request}. @throws {ForgeAuthError} as {@link request} does */
@@ -146,6 +150,7 @@ export class ForgeHttpClient {
     options?: RequestManyOptions<T>,
   ): Promise<PromiseSettledResult<ForgeResponse<T>>[]> {
     const core = this.#service.core ?? (await this.#service.open());
+    const { requestMany } = await import('./request-many.js');
     return requestMany<T>((request, follow) => core.call<T>(request, follow), requests, options);
   }
 

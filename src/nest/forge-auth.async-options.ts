@@ -6,7 +6,7 @@ import { checkOptions, type OptionRules, RULES } from '../option-check/option-ch
 import type { NearbyOptions } from '../option-check/option-suggestion.js';
 import { ROOT_OPTIONS, SERVICE_OPTIONS } from '../options/service-rules.js';
 import type { AsyncOptions, ForgeAuthAsyncOptions, ForgeServiceAsyncOptions } from './forge-auth.module-options.js';
-import { withServiceName } from '../application/service-resolver.js';
+import { withServiceName } from '../application/with-service-name.js';
 
 const ASYNC_RULES: OptionRules<AsyncOptions<unknown, unknown>> = Object.freeze({
   imports: RULES.any, // Nest says more about it.

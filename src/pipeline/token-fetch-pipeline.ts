@@ -12,8 +12,8 @@ import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import type { ServiceScope } from '../token/runtime.js';
 import { standaloneScope } from '../token/standalone.js';
 import type { Token } from '../token/token.js';
-import { BoundPipeline } from './bound-pipeline.js';
-import { bindStep, type ProviderStep } from './pipeline-step.js';
+import type { BoundPipeline } from './bound-pipeline.js';
+import type { ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
@@ -196,12 +196,12 @@ export class TokenFetchPipeline {
       storage: own === undefined ? service.storage : () => own,
     };
     const graph = graphOf(given, resultStep, owner);
-    return new BoundPipeline(
-      graph,
-      given.map((step) => bindStep(step, { ...service, named }, owner)),
-      scope,
-      given,
-    );
+    const [{ BoundPipeline: Bound }, { bindStep }] = await Promise.all([
+      import('./bound-pipeline.js'),
+      import('./pipeline-step.js'),
+    ]);
+    const bound = given.map((step) => bindStep(step, { ...service, named }, owner));
+    return new Bound(graph, bound, scope, given);
   }
 
   #ownStorage({ guard, standalone }: ServiceScope, owner: string): GuardedStorage | undefined {

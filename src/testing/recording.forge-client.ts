@@ -1,5 +1,5 @@
-import { resolveService } from '../application/service-resolver.js';
-import { ClientCore } from '../client/client-core.js';
+import { openCore } from '../application/service-core.js';
+import type { ClientCore } from '../client/client-core.js';
 import { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
@@ -45,20 +45,18 @@ export class RecordingForgeClient extends ForgeHttpClient {
       ...service
     } = ownOptions(options);
     const transport = new RecordingTransport();
-    const open = async (): Promise<ClientCore> =>
-      new ClientCore(
-        await resolveService(
-          { ...service, name, baseUrl, transport },
-          {},
-          {
-            clock,
-            logger: silentLogger,
-            observer: new Observers(),
-            revealCauses: true,
-            instantiate,
-            managerFor: refuseTokens,
-          },
-        ),
+    const open = (): Promise<ClientCore> =>
+      openCore(
+        { ...service, name, baseUrl, transport },
+        {},
+        {
+          clock,
+          logger: silentLogger,
+          observer: new Observers(),
+          revealCauses: true,
+          instantiate,
+          managerFor: refuseTokens,
+        },
       );
     super({
       name,

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { ClientClosedError, ConfigurationError, InvalidRequestError } from '../errors.js';
 import { Deferred, Lazy } from '../lazy.js';
 import { guardedLogger } from '../logger.js';
-import { ProviderTokenSource } from './provider.token-source.js';
 import { isSourceProvider } from './source-provider.js';
 import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { STANDALONE_RULES, standaloneScope, type StandaloneOptions } from './standalone.js';
@@ -58,9 +57,7 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
       this.#source = new Lazy(() => given.how(this.#events()));
       return;
     }
-    const made = createSource(ownOptions(given), this.#events());
-    this.#source = made instanceof Promise ? new Lazy(() => made) : Lazy.of(made);
-    if (made instanceof Promise) made.catch(() => undefined); // Thrown to whoever asks first.
+    this.#source = new Lazy(sourceOf(ownOptions(given), this.#events()));
   }
 
   /**
@@ -183,7 +180,8 @@ function closedUnused(): ClientClosedError {
   return new ClientClosedError('The token manager was closed before it was used.');
 }
 
-function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSource | Promise<TokenSource> {
+/** Checks the options, and returns how their source is opened. */
+function sourceOf(options: TokenManagerOptions, events: SlotEvents): () => Promise<TokenSource> {
   const { name, provider } = options;
   const owner = name === undefined ? 'TokenManager' : `TokenManager "${String(name)}"`;
   checkOptions(options, MANAGER_RULES, {
@@ -194,8 +192,16 @@ function createSource(options: TokenManagerOptions, events: SlotEvents): TokenSo
     throw new ConfigurationError(`${owner}: provider must have a method fetchToken().`);
   }
   const scope = standaloneScope(options, owner, name ?? 'token', events);
-  if (isSourceProvider(provider)) return provider.createSource(scope);
+  if (isSourceProvider(provider)) {
+    const made = provider.createSource(scope);
+    made.catch(() => undefined); // Thrown to whoever asks first.
+    return () => made;
+  }
   const bound = bindProvider(provider, scope);
   const anonymous = name === undefined && bound.keyParts === undefined && bound.identity === undefined;
-  return new ProviderTokenSource(anonymous ? { ...scope, keyName: randomUUID() } : scope, bound, provider);
+  const own = anonymous ? { ...scope, keyName: randomUUID() } : scope;
+  return async () => {
+    const { ProviderTokenSource } = await import('./provider.token-source.js');
+    return new ProviderTokenSource(own, bound, provider);
+  };
 }

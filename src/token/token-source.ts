@@ -1,7 +1,7 @@
 import type { RefusingResources } from './refusing-resources.js';
 import type { Token } from './token.js';
 import type { TokenPresenter } from './token-presenter.js';
-import type { TokenRequest } from './token-provider.js';
+import type { BoundTokenProvider, TokenRequest } from './token-provider.js';
 
 /** Token in the place of one that a service rejected. */
 export interface Replacement {
@@ -75,6 +75,8 @@ export interface TokenSource {
   invalidate(rejected?: Token): Promise<void>;
   /** How its tokens are shown to a service, over where the service wants them. */
   presenter?(placement: TokenPresenter): TokenPresenter;
+  /** Provider of its tokens; left out where it is no single one. */
+  readonly provider?: BoundTokenProvider;
   /** Left out where nothing is obtained: the tokens are somebody else's. */
   readonly origin?: TokenOrigin;
   close(): Promise<void>;

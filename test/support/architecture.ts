@@ -82,6 +82,7 @@ const AXIOS_FILES: ReadonlySet<string> = new Set([
   'http/axios.transport.ts',
   'client/faces/http-service.face.ts',
   'client/faces/axios.face.ts',
+  'client/faces/axios-exchange.ts',
   // Its two ways: of a request down, of an error up.
   'client/faces/axios-request.ts',
   'client/faces/axios-error.ts',
