@@ -196,7 +196,7 @@ export class TokenAuth implements Authenticator {
 
   #accepted({ handle, token }: SentToken, request: AuthenticatedRequest): void {
     handle.recordOutcome(token, true);
-    if (!handle.refusing.empty) handle.refusing.accepted(resourceOf(request));
+    handle.refusing.accepted(resourceOf(request));
   }
 
   /**

@@ -4,11 +4,10 @@ import { RefusingResources } from './refusing-resources.js';
 describe('the resources that refuse a token which others accept', () => {
   it('are those that have accepted none since', () => {
     const refusing = new RefusingResources(new FakeClock());
-    expect(refusing.empty).toBe(true);
     refusing.refusedFresh('/reports');
-    expect([refusing.empty, refusing.mayRenew('/reports'), refusing.mayRenew('/orders')]).toEqual([false, false, true]);
+    expect([refusing.mayRenew('/reports'), refusing.mayRenew('/orders')]).toEqual([false, true]);
     refusing.accepted('/reports');
-    expect([refusing.empty, refusing.mayRenew('/reports')]).toEqual([true, true]);
+    expect(refusing.mayRenew('/reports')).toBe(true);
   });
 
   it('are believed again after 30 s, doubling up to 5 min', async () => {
@@ -32,5 +31,21 @@ describe('the resources that refuse a token which others accept', () => {
     expect(refusing.mayRenew('/other')).toBe(false);
     await clock.advance(30_000);
     expect(refusing.mayRenew('/other')).toBe(true);
+  });
+
+  it('keep none from a renewal that has accepted a token, however many they are', () => {
+    const refusing = new RefusingResources(new FakeClock());
+    refusing.accepted('/orders');
+    for (let index = 0; index < 20; index += 1) refusing.refusedFresh(`/${index}`);
+    expect([refusing.mayRenew('/orders'), refusing.mayRenew('/other')]).toEqual([true, false]);
+    refusing.refusedFresh('/orders');
+    expect(refusing.mayRenew('/orders')).toBe(false);
+  });
+
+  it('are remembered up to a thousand, as those that accept are', () => {
+    const refusing = new RefusingResources(new FakeClock());
+    for (let index = 0; index < 1_001; index += 1) refusing.accepted(`/${index}`);
+    for (let index = 0; index < 8; index += 1) refusing.refusedFresh(`/never/${index}`);
+    expect([refusing.mayRenew('/0'), refusing.mayRenew('/1'), refusing.mayRenew('/1000')]).toEqual([false, true, true]);
   });
 });

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, monotonicNow } from '../clock.js';
 
 /** A resource that refused a fresh token is believed again after this time, doubling up to the longest. */
 const FIRST_PAUSE_MS = 30_000;
@@ -7,7 +7,7 @@ const LONGEST_PAUSE_MS = 300_000;
 /** Where this many resources refuse fresh tokens, all others together cause one renewal in {@link FIRST_PAUSE_MS}. */
 const MANY = 8;
 
-/** As many are remembered, the latest. */
+/** As many of each kind are remembered, the latest. */
 const MOST = 1_000;
 
 /** Record of a resource since it last accepted a token. */
@@ -26,6 +26,8 @@ interface Refusal {
 export class RefusingResources {
   readonly #clock: Clock;
   readonly #refusals = new Map<string, Refusal>();
+  /** Those that accepted the token they were shown last: when they refuse one, it was revoked. */
+  readonly #accepting = new Set<string>();
   #lastPause: number | undefined;
 
   constructor(clock: Clock) {
@@ -36,7 +38,9 @@ export class RefusingResources {
   mayRenew(resource: string): boolean {
     const refusal = this.#refusals.get(resource);
     if (refusal !== undefined && this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return false;
-    return this.#refusals.size < MANY || !this.#isWithin(this.#lastPause, FIRST_PAUSE_MS);
+    return (
+      this.#accepting.has(resource) || this.#refusals.size < MANY || !this.#isWithin(this.#lastPause, FIRST_PAUSE_MS)
+    );
   }
 
   /**
@@ -47,7 +51,7 @@ export class RefusingResources {
     const refusal = this.#known(resource);
     if (!this.#isWithin(refusal.suspectedAt, FIRST_PAUSE_MS)) refusal.suspicions = 0;
     refusal.suspicions += 1;
-    refusal.suspectedAt = this.#clock.now();
+    refusal.suspectedAt = monotonicNow(this.#clock);
     return refusal.suspicions > 2;
   }
 
@@ -56,17 +60,17 @@ export class RefusingResources {
     const refusal = this.#known(resource);
     if (this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return;
     refusal.pauseMs = Math.min(LONGEST_PAUSE_MS, refusal.pauseMs * 2 || FIRST_PAUSE_MS);
-    refusal.pausedAt = this.#lastPause = this.#clock.now();
+    refusal.pausedAt = this.#lastPause = monotonicNow(this.#clock);
+    this.#accepting.delete(resource);
   }
 
   /** Notes that this resource accepts the token. */
   accepted(resource: string): void {
-    this.#refusals.delete(resource);
-  }
-
-  /** True when no refusal is recorded. */
-  get empty(): boolean {
-    return this.#refusals.size === 0;
+    if (this.#refusals.size > 0) this.#refusals.delete(resource);
+    if (this.#accepting.has(resource)) return;
+    this.#accepting.add(resource);
+    const [oldest] = this.#accepting.size > MOST ? this.#accepting : [];
+    if (oldest !== undefined) this.#accepting.delete(oldest);
   }
 
   #known(resource: string): Refusal {
@@ -74,15 +78,12 @@ export class RefusingResources {
     if (known !== undefined) return known;
     const [oldest] = this.#refusals.size >= MOST ? this.#refusals.keys() : [];
     if (oldest !== undefined) this.#refusals.delete(oldest);
-    const refusal = { suspicions: 0, suspectedAt: this.#clock.now(), pausedAt: undefined, pauseMs: 0 };
+    const refusal = { suspicions: 0, suspectedAt: monotonicNow(this.#clock), pausedAt: undefined, pauseMs: 0 };
     this.#refusals.set(resource, refusal);
     return refusal;
   }
 
-  /** A clock that was set back lengthens no pause. */
   #isWithin(since: number | undefined, lengthMs: number): boolean {
-    if (since === undefined) return false;
-    const elapsedMs = this.#clock.now() - since;
-    return elapsedMs >= 0 && elapsedMs < lengthMs;
+    return since !== undefined && monotonicNow(this.#clock) - since < lengthMs;
   }
 }

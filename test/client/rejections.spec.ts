@@ -59,6 +59,23 @@ describe('a token that was accepted', () => {
     expect(endpoint.tokenRequests).toBe(4);
   });
 
+  it('is renewed at once for a resource that accepted it, however many others refuse every token', async () => {
+    const orders = client();
+    expect(await statusOf(orders.get('/ok'))).toBe(200);
+    for (let index = 0; index < 20; index += 1) {
+      refusing.add(`/orders/${index}`);
+      expect(await statusOf(orders.get(`/orders/${index}`))).toBe(401);
+    }
+    expect(await statusOf(orders.get('/ok'))).toBe(200);
+    const before = endpoint.tokenRequests;
+    for (let revoked = 1; revoked <= 3; revoked += 1) {
+      endpoint.revokeAll();
+      expect(await statusOf(orders.get('/orders/1'))).toBe(401);
+      expect(await statusOf(orders.get('/ok'))).toBe(200);
+      expect(endpoint.tokenRequests).toBe(before + revoked);
+    }
+  });
+
   it('costs no new one where the same resource refuses it again and again', async () => {
     const orders = client();
     for (let round = 0; round < 10; round += 1) {
