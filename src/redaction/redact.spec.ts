@@ -41,6 +41,16 @@ describe('redactHeaders', () => {
     expect(Object.keys(shown)).toEqual(Object.keys(headers));
   });
 
+  it('shows how an exchange was framed, cached, timed and traced: nothing of that tells of a caller', () => {
+    const shown = [
+      'accept accept-encoding accept-language age allow cache-control connection content-encoding content-language',
+      'content-length content-type date expires host keep-alive last-modified retry-after server transfer-encoding',
+      'user-agent vary x-correlation-id x-request-id',
+    ].flatMap((line) => line.split(' '));
+    const headers = Object.fromEntries(shown.map((name) => [name, `value of ${name}`]));
+    expect(redactHeaders(headers)).toEqual(headers);
+  });
+
   it('masks what the app calls sensitive, in any case', () => {
     expect(redactHeaders({ 'User-Agent': 'x', host: 'h' }, ['USER-AGENT'])).toEqual({
       'User-Agent': REDACTED,

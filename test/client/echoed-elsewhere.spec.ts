@@ -1,4 +1,4 @@
-import { BasicAuth, BearerAuth, createForgeClient } from 'nestjs-forge-auth';
+import { BasicAuth, BearerAuth, createForgeClient, OAuth1Auth } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
 const TOKEN = 'cnry-token-98765';
@@ -53,4 +53,29 @@ describe('a redirect elsewhere that echoes', () => {
     expect(other.requests.map(({ url }) => url).filter((url) => url !== '/')).toEqual([]);
     await client.close();
   });
+
+  it.each(['header', 'body'] as const)(
+    'parameters of OAuth 1.0a in its %s carries neither token nor signature, and the others as they are',
+    async (placement) => {
+      own.handler = (request, res) => {
+        const sent = new URLSearchParams(placement === 'body' ? request.text : undefined);
+        const header = request.headers.authorization ?? '';
+        for (const [, name = '', value = ''] of header.matchAll(/(\w+)="([^"]*)"/g))
+          sent.set(name, decodeURIComponent(value));
+        const echo = ['oauth_token', 'oauth_signature', 'oauth_nonce'].map((name) => [name[6], sent.get(name) ?? '']);
+        res.writeHead(302, { location: `${other.origin}/?${new URLSearchParams(echo as [string, string][])}` }).end();
+      };
+      const auth = new OAuth1Auth({
+        clientId: 'client-1',
+        clientSecret: 'cnry-secret-1',
+        token: TOKEN,
+        tokenSecret: 'cnry-secret-2',
+        placement,
+      });
+      const client = createForgeClient({ name: 'orders', baseUrl: own.origin, auth });
+      await client.post('/', new URLSearchParams({ a: 'b' }), { validateStatus: null });
+      expect(other.requests.map(({ url }) => url)).toEqual([expect.stringMatching(/^\/\?n=[^&]+$/)]);
+      await client.close();
+    },
+  );
 });

@@ -5,6 +5,7 @@ import {
   PipelineTokenProvider,
   Token,
   TokenFetchPipeline,
+  type TokenFetcher,
   type TokenManager,
   type TokenManagerOptions,
   type TokenProvider,
@@ -12,6 +13,7 @@ import {
 } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
 import { give } from '../support/answer.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { Gate } from '../support/gate.js';
 import { startServer } from '../support/recording-server.js';
 import { rejection, until, World } from './world.js';
@@ -204,6 +206,52 @@ describe('a pipeline step', () => {
       { name: 'user', dependsOn: ['app'], cached: false },
     ]);
   });
+});
+
+/** A step that answers a token of half a second, then those of an hour. */
+function stepOf(ttlMs?: number): { step: TokenFetcher; asked: () => number } {
+  let asked = 0;
+  const fetch = async (): Promise<Token> =>
+    new Token({ accessToken: `token-${(asked += 1)}`, expiresAt: Date.now() + (asked === 1 ? 500 : 3_600_000) });
+  return { step: { name: 'app', dependsOn: [], fetch, ttlMs }, asked: () => asked };
+}
+
+describe('a step whose token is about to run out when it arrives', () => {
+  it('is asked again at once', async () => {
+    const { step } = stepOf();
+    const token = await managerOf(new TokenFetchPipeline({ steps: [step] })).getToken();
+    expect(token.accessToken).toBe('token-2');
+  });
+
+  it('is not where it says itself that its tokens live no longer', async () => {
+    const { step, asked } = stepOf(500);
+    const token = await managerOf(new TokenFetchPipeline({ steps: [step] })).getToken();
+    expect([token.accessToken, asked()]).toEqual(['token-1', 1]);
+  });
+});
+
+it('a manager that was closed shows no token', async () => {
+  const manager = processOf();
+  await manager.getToken();
+  expect(manager.peek()).toBeDefined();
+  await manager.close();
+  expect(manager.peek()).toBeUndefined();
+});
+
+it('a token that is set where the clock of the store is ahead goes ahead of this clock no further than it must', async () => {
+  const clock = new FakeClock();
+  const storesAhead = clock.now() + 900;
+  const generations: number[] = [];
+  const storage: TokenStorage = {
+    get: async () => undefined,
+    set: async () => undefined,
+    setIfNewer: async (_key, _value, _ttlMs, generation) => {
+      generations.push(generation);
+      return generation > storesAhead;
+    },
+  };
+  await world.manager({ storage, clock }).setToken(new Token({ accessToken: 'set' }));
+  expect(generations.map((generation) => generation - clock.now())).toEqual([0, 1_000]);
 });
 
 const at = (expiresAt: number): Token => new Token({ accessToken: 'a', expiresAt });
