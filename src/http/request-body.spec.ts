@@ -1,4 +1,5 @@
 import { Readable, Stream } from 'node:stream';
+import FormDataPackage from 'form-data';
 import { InvalidRequestError } from '../errors.js';
 import { bodySourceOf, type OpenBody } from './request-body.js';
 
@@ -109,6 +110,27 @@ describe('bodySourceOf', () => {
     stream.emit('error', new Error('gone'));
   });
 
+  it.each<[string, () => unknown, RegExp]>([
+    ['objects', () => Readable.from([{ a: 1 }]), /chunks of type object/],
+    ['numbers, between texts', () => Readable.from(['a', 2]), /chunks of type number/],
+    ['objects, in the old way', () => oldObjects(), /chunks of type object/],
+    ['what is none, as an iterable', () => numbers(), /chunks of type number/],
+  ])('fails a stream of %s, which a socket would throw at', async (_what, stream, words) => {
+    const { body } = await opened(stream());
+    await expect(read(body)).rejects.toThrow(words);
+  });
+
+  it('reads an asynchronous iterable', async () => {
+    expect(await read((await opened(texts())).body)).toBe('one, two');
+  });
+
+  it.each([1, 2, 3])('tells the length of a form of %d fields, none of them a file', async (fields) => {
+    const form = new FormDataPackage();
+    for (let index = 0; index < fields; index += 1) form.append(`field-${index}`, 'value');
+    const { body, contentLength } = await opened(form);
+    expect(Buffer.byteLength(await read(body))).toBe(contentLength);
+  });
+
   it('asks a function for each attempt, and counts it as replayable', async () => {
     let asked = 0;
     const source = bodySourceOf(async () => Readable.from([Buffer.from(`body ${(asked += 1)}`)]), undefined);
@@ -161,4 +183,19 @@ function circle(): object {
   const data: Record<string, unknown> = {};
   data['self'] = data;
   return data;
+}
+
+async function* texts(): AsyncGenerator<string> {
+  yield 'one, ';
+  yield 'two';
+}
+
+async function* numbers(): AsyncGenerator<number> {
+  yield 1;
+}
+
+function oldObjects(): Stream {
+  const stream = new Stream();
+  setImmediate(() => stream.emit('data', { a: 1 }));
+  return stream;
 }

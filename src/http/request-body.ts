@@ -1,4 +1,4 @@
-import { PassThrough, Readable } from 'node:stream';
+import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
 import { InvalidRequestError } from '../errors.js';
@@ -61,8 +61,9 @@ function openNow(data: unknown, contentType: string | undefined): OpenBody {
   if (Buffer.isBuffer(data)) return { body: data };
   if (ArrayBuffer.isView(data)) return { body: Buffer.from(data.buffer, data.byteOffset, data.byteLength) };
   if (isAnyArrayBuffer(data)) return { body: Buffer.from(data) };
-  if (isNodeStream(data)) return { body: guarded(data instanceof Readable ? data : piped(data)) };
+  if (isNodeStream(data)) return { body: guarded(isOfBytes(data) ? data : piped(data)) };
   if (data instanceof globalThis.ReadableStream) return { body: guarded(Readable.fromWeb(data as ReadableStream)) };
+  if (isAsyncIterable(data)) return { body: guarded(piped(Readable.from(data))) };
   if (contentType?.startsWith('application/x-www-form-urlencoded') === true && typeof data === 'object') {
     return { body: new URLSearchParams(formEntries(data as object)).toString(), contentType: FORM_TYPE };
   }
@@ -87,9 +88,11 @@ function openForm(form: FormLike): () => Promise<OpenBody> {
   const formHeaders = Object.entries(form.getHeaders()).map(([name, value]) => [name.toLowerCase(), value] as const);
   const own = (name: string): unknown => formHeaders.find((entry) => entry[0] === name)?.[1];
   const contentType = own('content-type');
+  // Before it flows: the form leaves out what it has given already.
+  const knownLength = own('content-length') ?? lengthOf(form);
   const body = guarded(piped(form));
   return async () => {
-    const length = own('content-length') ?? (await lengthOf(form));
+    const length = await knownLength;
     return {
       body,
       ...(typeof contentType === 'string' && { contentType, overridesContentType: true }),
@@ -112,7 +115,7 @@ function lengthOf(form: FormLike): Promise<number | undefined> {
 
 /** A stream of the old kind, as `form-data` is one: it flows only when piped, and pipes no errors. */
 function piped(stream: NodeJS.ReadableStream): Readable {
-  const body = new PassThrough();
+  const body = new BytesAlone();
   stream.once('error', (error) => body.destroy(error));
   body.once('close', () => (stream as Partial<Readable>).destroy?.());
   if (stream instanceof Readable) {
@@ -120,6 +123,24 @@ function piped(stream: NodeJS.ReadableStream): Readable {
     stream.once('close', () => !stream.readableEnded && body.destroy());
   }
   return stream.pipe(body);
+}
+
+/** Fails at what is neither text nor bytes: written to a socket, that would throw where nobody can catch it. */
+class BytesAlone extends Transform {
+  constructor() {
+    super({ writableObjectMode: true });
+  }
+
+  override _transform(chunk: unknown, encoding: BufferEncoding, done: TransformCallback): void {
+    if (typeof chunk === 'string') done(null, Buffer.from(chunk, Buffer.isEncoding(encoding) ? encoding : 'utf8'));
+    else if (chunk instanceof Uint8Array) done(null, chunk);
+    else
+      done(
+        new InvalidRequestError(
+          `The stream of the body gives chunks of type ${typeof chunk}: they must be text or bytes.`,
+        ),
+      );
+  }
 }
 
 /** Guards a stream that may fail while the call waits for its token: reported on sending, no uncaught exception. */
@@ -152,6 +173,18 @@ function toJson(data: unknown): string {
   }
   if (text === undefined) throw new InvalidRequestError(`Request data of type ${typeof data} cannot be sent.`);
   return text;
+}
+
+function isOfBytes(stream: NodeJS.ReadableStream): stream is Readable {
+  return stream instanceof Readable && !stream.readableObjectMode;
+}
+
+function isAsyncIterable(data: unknown): data is AsyncIterable<unknown> {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    typeof declared(data as Partial<AsyncIterable<unknown>>, Symbol.asyncIterator) === 'function'
+  );
 }
 
 function isNodeStream(data: unknown): data is Readable {

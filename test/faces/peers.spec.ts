@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { AxiosError } from 'axios';
@@ -136,6 +138,21 @@ describe('fetch', () => {
     expect(server.requests).toEqual([]);
   });
 
+  it.each<[string, () => RequestInit]>([
+    ['a header', () => ({ headers: [['x-key', 'plain\nwords of a secret']] })],
+    [
+      'the body',
+      () => ({ method: 'POST', body: Object.assign(Readable.from(['a']), { getHeaders: quoting }) as never }),
+    ],
+  ])('quotes nothing of %s that cannot be sent', async (_what, init) => {
+    const error: unknown = await client
+      .fetch('/here', { ...init(), duplex: 'half' } as RequestInit)
+      .catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error).toMatchObject({ code: 'FORGE_AUTH_INVALID_REQUEST' });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('words');
+  });
+
   it('answers headers that cannot be changed', async () => {
     const { headers } = await client.fetch('/here');
     for (const change of [() => headers.set('a', '1'), () => headers.append('a', '1'), () => headers.delete('x-two')])
@@ -234,6 +251,10 @@ it('a logger that throws fails no call', async () => {
   expect((await logged.get('/here')).status).toBe(200);
   await logged.close();
 });
+
+function quoting(): never {
+  throw new Error('token=words');
+}
 
 function broken(): never {
   throw new Error('the disk is full');

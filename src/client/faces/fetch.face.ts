@@ -1,10 +1,12 @@
 import { Readable } from 'node:stream';
 import { ForgeAuthError, InvalidRequestError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
+import { ownCause } from '../../redaction/own-cause.js';
 import { redactUrl } from '../../redaction/redact.js';
 import { type CallRequest, discard } from '../request/call-request.js';
 import type { ClientCore } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
+import { headersAsked, valuesOf, withImplied } from './fetch-request-headers.js';
 import { fetchBodyOf, requestBodyOf } from './fetch-request-body.js';
 import { AbandonedBodies } from './abandoned-bodies.js';
 import { FetchedResponse } from './fetched-response.js';
@@ -60,7 +62,7 @@ export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): F
       const core = opened instanceof Promise ? await opened : opened;
       if ((input as unknown) === undefined) throw new InvalidRequestError('fetch needs a URL or a Request.');
       const redirect = redirectOf(input, init);
-      return await core.run(await requestOf(input, init, redirect), (request, answered) =>
+      return await core.run(await asked(input, init, redirect, core.service.revealCauses), (request, answered) =>
         responseOf(request, answered, redirect, abandoned),
       );
     } catch (error) {
@@ -73,6 +75,22 @@ function redirectOf(input: string | URL | Request, init: ForgeRequestInit | unde
   const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
   if (redirect === 'follow' || redirect === 'error' || redirect === 'manual') return redirect;
   throw new InvalidRequestError("redirect must be 'follow', 'error' or 'manual'.");
+}
+
+/** What the platform throws quotes headers; what a body or a function of the app's own throws, it may quote anything. */
+async function asked(
+  input: string | URL | Request,
+  init: ForgeRequestInit | undefined,
+  redirect: RequestRedirect,
+  reveal: boolean,
+): Promise<FaceRequest> {
+  try {
+    return await requestOf(input, init, redirect);
+  } catch (error) {
+    if (error instanceof ForgeAuthError) throw error;
+    const cause = ownCause(error, { reveal, secrets: valuesOf(init?.headers) });
+    throw new InvalidRequestError(`The request cannot be made: ${cause.summary}.`, { cause });
+  }
 }
 
 async function requestOf(
@@ -128,72 +146,6 @@ function partsOfInit(url: string, init: RequestInit): FaceRequest {
     body: fetchBodyOf(body),
     ...(signal === undefined || signal === null ? undefined : { signal }),
   };
-}
-
-function headersOf(headers: NonNullable<RequestInit['headers']>): Record<string, string> {
-  if (headers instanceof Headers) return Object.fromEntries(headers);
-  if (Symbol.iterator in headers) return joined([...headers] as [string, string][]);
-  return Object.fromEntries(
-    Object.entries(headers as Record<string, unknown>).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join() : value,
-    ]),
-  ) as Record<string, string>;
-}
-
-/** As fetch joins them, under the first spelling of each name. */
-function joined(pairs: [string, string][]): Record<string, string> {
-  const spelling = new Map(pairs.map(([name]) => [String(name).toLowerCase(), name] as const).toReversed());
-  return Object.fromEntries(Array.from(new Headers(pairs), ([name, value]) => [spelling.get(name) ?? name, value]));
-}
-
-/** Options that Node's `fetch` reads, and that its types leave out. */
-interface Asked {
-  readonly cache?: string;
-  readonly referrer?: string;
-}
-
-function headersAsked(url: string, init: RequestInit): { headers?: Record<string, string> } {
-  const headers = init.headers === undefined ? undefined : headersOf(init.headers);
-  const { cache, referrer } = init as Asked;
-  const names = Object.keys(headers ?? {});
-  if (cache === undefined && referrer === undefined && !names.some((name) => /^range$/i.test(name)))
-    return headers === undefined ? {} : { headers };
-  const implied = impliedBy(url, cache, referrer);
-  return { headers: withImplied(headers ?? {}, implied) };
-}
-
-/** The platform's own rules of what may be asked; its words may quote what was. */
-function impliedBy(url: string, cache: string | undefined, referrer: string | undefined): Asked & { url: string } {
-  const address = /^https?:/i.test(url) && URL.canParse(url) ? new URL(url).origin : 'http://localhost/';
-  const asked = { ...(cache !== undefined && { cache }), ...(referrer !== undefined && { referrer }) };
-  try {
-    return new Request(address, asked as RequestInit);
-  } catch {
-    throw new InvalidRequestError('cache or referrer is not one that fetch knows.');
-  }
-}
-
-/** The headers that `fetch` writes for what a request says of caches, of where it comes from, and of ranges. */
-function withImplied(
-  headers: Record<string, string>,
-  { cache, referrer = '', url }: Asked & { url: string },
-): Record<string, string> {
-  const written = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
-  const implied: Record<string, string> = {};
-  if (cache === 'no-store' || cache === 'reload')
-    Object.assign(implied, { pragma: 'no-cache', 'cache-control': 'no-cache' });
-  if (cache === 'no-cache') implied['cache-control'] = 'max-age=0';
-  if (written.has('range')) implied['accept-encoding'] = 'identity';
-  if (/^https?:/.test(referrer)) implied['referer'] = refererOf(new URL(referrer), url);
-  const missing = Object.entries(implied).filter(([name]) => !written.has(name));
-  return { ...headers, ...Object.fromEntries(missing) };
-}
-
-/** Returns the referrer as another origin may see it: the origin alone. */
-function refererOf(referrer: URL, url: string): string {
-  if (referrer.origin !== new URL(url).origin) return `${referrer.origin}/`;
-  return referrer.origin + referrer.pathname + referrer.search;
 }
 
 function responseOf(

@@ -52,7 +52,7 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
       release();
       if (counted?.failure !== undefined) throw counted.failure;
       if (body !== undefined && !cancellation.aborted && body.hasCaused(error))
-        throw brokenBody(request, causeOfBody(body.error, request));
+        throw body.error instanceof ForgeAuthError ? body.error : brokenBody(request, causeOfBody(body.error, request));
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
       const known = error instanceof ForgeAuthError || cancellation.aborted;
       const failure = known
