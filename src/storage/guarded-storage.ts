@@ -1,5 +1,5 @@
 // More than 250 lines: commands, breakers and their one account of trouble depend on each other.
-import { type Clock, withDeadline } from '../clock.js';
+import { type Clock, systemClock, withDeadline } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import { TimeoutError } from '../errors.js';
 import type { Observers } from '../observer.js';
@@ -11,6 +11,7 @@ import type { TokenEncryption } from './encryption.js';
 import { type Admission, GuardedLock, silence } from './guarded-lock.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { isAboutValue, isValueRefused, outageReason, refusalOf } from './outage-reason.js';
+import { ReadBackLock } from './read-back-lock.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { type StorageCommand, StorageObserver } from './storage-observer.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
@@ -44,6 +45,12 @@ export interface StorageState {
   readonly encrypted: boolean;
 }
 
+/** Options of a lease on what is stored. */
+export interface StorageLeaseOptions extends AcquireOptions {
+  /** True where two processes must not do it at once, though the store has no lock: that takes longer there. */
+  readonly exclusive?: boolean;
+}
+
 /** Options of a {@link GuardedStorage}. */
 export interface GuardedStorageOptions {
   readonly clock: Clock;
@@ -73,6 +80,7 @@ export class GuardedStorage {
   /** Tracks whether it takes writes: a replica, or a Redis that is full, refuses them and answers all the same. */
   readonly #writes: StorageBreaker;
   readonly #guardedLock: GuardedLock;
+  readonly #readBackLock: ReadBackLock;
   readonly #lockIsApart: boolean;
   readonly #deadlineMs: number;
   readonly #calls = new Set<Promise<unknown>>();
@@ -109,6 +117,8 @@ export class GuardedStorage {
       failing: () => this.failing,
       onTimeout: (error) => this.#trouble(error),
     });
+    // The store's time, not the app's. Longer than a read and a write take, each within its deadline.
+    this.#readBackLock = new ReadBackLock(this, 2 * this.#deadlineMs, systemClock);
   }
 
   /** True when more than this process is kept in order: by a lock of the store's own or one that was given. */
@@ -166,8 +176,10 @@ export class GuardedStorage {
    * Asks for the right to do something alone. A lock that does not answer is left alone for a while, as a storage is.
    * @throws the signal's reason when it aborts
    */
-  acquire(key: string, options: AcquireOptions): Promise<Admission> {
-    return this.#guardedLock.acquire(key, options);
+  async acquire(key: string, options: StorageLeaseOptions): Promise<Admission> {
+    const admission = await this.#guardedLock.acquire(key, options);
+    if (typeof admission === 'string' || options.exclusive !== true || !this.sharedWithoutLock) return admission;
+    return (await this.#readBackLock.widen(admission, key, options)) ?? 'held';
   }
 
   /** Returns the envelope under `key`; undefined where there is none, or none is read in time. */

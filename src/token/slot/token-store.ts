@@ -41,8 +41,8 @@ export class TokenStore {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   /**
-   * True when only a person can renew its refresh token: it is shared even where no lock keeps two processes
-   * from sending the same one, and kept where there is no room for everything.
+   * True when only a person can renew its refresh token: it is shared even on a store without a lock, where whoever sends it
+   * takes the time to make sure that nobody else does, and kept where there is no room for everything.
    */
   readonly #irreplaceable: boolean;
   #writes: Promise<unknown> = Promise.resolve();
@@ -111,7 +111,8 @@ export class TokenStore {
   /** Asks for the right to renew the token alone. */
   async acquire(ttlMs: number, signal: AbortSignal): Promise<Admission> {
     const storage = this.#storage();
-    return storage === undefined ? 'down' : storage.acquire(await this.#watchedKey(storage), { ttlMs, signal });
+    if (storage === undefined) return 'down';
+    return storage.acquire(await this.#watchedKey(storage), { ttlMs, signal, exclusive: this.#irreplaceable });
   }
 
   /** How many changes were heard of. */

@@ -1,0 +1,105 @@
+import * as fc from 'fast-check';
+import { sleep } from '../clock.js';
+import type { Lease } from '../lock/token-lock.js';
+import { FakeClock } from '../testing/fake-clock.js';
+import { ReadBackLock, type TextStore } from './read-back-lock.js';
+
+const DEADLINE_MS = 250;
+const TTL_MS = 5_000;
+const NEVER = new AbortController().signal;
+
+/** One process: what each of its commands takes until it lands and until it is answered, and what it does. */
+interface Member {
+  readonly startsAt: number;
+  /** Parts of the deadline. */
+  readonly delays: readonly number[];
+  /** Stands still for so long between its first look and its claim. */
+  readonly stallMs: number;
+  readonly worksMs: number;
+  /** Ends while it has the lease. */
+  readonly dies: boolean;
+}
+
+const members = fc.array(
+  fc.record<Member>({
+    startsAt: fc.integer({ min: 0, max: 2_000 }),
+    delays: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 8, maxLength: 8 }),
+    stallMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 3_000 })),
+    worksMs: fc.integer({ min: 0, max: 4_000 }),
+    dies: fc.boolean(),
+  }),
+  { minLength: 2, maxLength: 6 },
+);
+
+class Fleet {
+  readonly clock = new FakeClock();
+  readonly values = new Map<string, string>();
+  inside = 0;
+  mostInside = 0;
+  served = 0;
+
+  async run(all: readonly Member[]): Promise<void> {
+    const done = Promise.all(all.map((one) => this.#member(one)));
+    for (let seconds = 0; seconds < 120; seconds += 1) await this.clock.advance(1_000);
+    await done;
+  }
+
+  async #member({ startsAt, delays, stallMs, worksMs, dies }: Member): Promise<void> {
+    const { clock } = this;
+    await sleep(clock, startsAt);
+    const lock = new ReadBackLock(this.#store(delays, stallMs), 2 * DEADLINE_MS, clock);
+    const own: Lease = { generation: 1, extend: async () => true, release: async () => undefined };
+    for (;;) {
+      const lease = await lock.widen(own, 'key', { ttlMs: TTL_MS, signal: NEVER });
+      if (lease === null) {
+        await sleep(clock, 300);
+        continue;
+      }
+      this.inside += 1;
+      this.mostInside = Math.max(this.mostInside, this.inside);
+      await sleep(clock, worksMs);
+      this.inside -= 1;
+      this.served += 1;
+      if (!dies) await lease.release();
+      return;
+    }
+  }
+
+  #store(delays: readonly number[], stallMs: number): TextStore {
+    let commands = 0;
+    const pause = (): Promise<void> => {
+      const part = delays[commands++ % delays.length] as number;
+      // Landing and answer share the deadline.
+      return sleep(this.clock, (part * DEADLINE_MS) / 2);
+    };
+    let stalls = stallMs > 0;
+    return {
+      readText: async (key) => {
+        await pause();
+        const value = this.values.get(key);
+        await pause();
+        return value;
+      },
+      writeText: async (key, text) => {
+        if (stalls) await sleep(this.clock, stallMs);
+        stalls = false;
+        await pause();
+        this.values.set(key, text);
+        await pause();
+        return 'written';
+      },
+    };
+  }
+}
+
+it('a lock by reading back lets in one at a time, and each in the end', async () => {
+  await fc.assert(
+    fc.asyncProperty(members, async (all) => {
+      const fleet = new Fleet();
+      await fleet.run(all);
+      expect(fleet.mostInside).toBe(1);
+      expect(fleet.served).toBe(all.length);
+    }),
+    { numRuns: 100 },
+  );
+});
