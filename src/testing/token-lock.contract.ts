@@ -2,7 +2,7 @@ import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Lease, TokenLock } from '../lock/token-lock.js';
-import { type Contract, type ContractSubject, openSubject } from './contract.js';
+import { type Contract, type ContractSubject, inTime, openSubject } from './contract.js';
 
 /** Asks for a lease. */
 type Acquire = (key: string, ttlMs?: number) => Promise<Lease | null>;
@@ -14,7 +14,7 @@ function check(
   return async (subject) => {
     const lock = await openSubject(subject);
     const { signal } = new AbortController();
-    await run((key, ttlMs = 5_000) => lock.acquire(key, { ttlMs, signal }), `contract:${randomUUID()}`, lock);
+    await inTime(run((key, ttlMs = 5_000) => lock.acquire(key, { ttlMs, signal }), `contract:${randomUUID()}`, lock));
   };
 }
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../clock.js';
 import type { TokenStorage } from '../storage/token-storage.js';
-import { type Contract, type ContractSubject, openSubject } from './contract.js';
+import { type Contract, type ContractSubject, inTime, openSubject } from './contract.js';
 
 /** Values that a storage must give back as they were. */
 const VALUES: Readonly<Record<string, string>> = {
@@ -16,7 +16,7 @@ const VALUES: Readonly<Record<string, string>> = {
 };
 
 /** Ends of keys that must stay apart. */
-const KEY_ENDS = ['', ':', '::a', '*', '{tag}', 'with space', 'Ünï', 'a%3Ab', 'x'.repeat(185)];
+const KEY_ENDS = ['', ':', '::a', '*', '{tag}', 'with space', 'Ünï', 'a%3Ab', 'a:b', 'A:B', 'x'.repeat(185)];
 const LONG_KEY_END = 'x'.repeat(300);
 const DAY_MS = 86_400_000;
 
@@ -30,7 +30,7 @@ async function read(storage: TokenStorage, key: string): Promise<string | undefi
 function check(
   run: (storage: TokenStorage, key: string) => Promise<void>,
 ): (subject: ContractSubject<TokenStorage>) => Promise<void> {
-  return async (subject) => run(await openSubject(subject), `contract:${randomUUID()}`);
+  return async (subject) => inTime(run(await openSubject(subject), `contract:${randomUUID()}`));
 }
 
 async function keepsApart(storage: TokenStorage, keys: readonly string[]): Promise<void> {

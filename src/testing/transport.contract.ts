@@ -2,14 +2,14 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { ConnectionError, ResponseParseError } from '../errors.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import type { Transport } from '../http/transport.js';
-import { type Contract, type ContractSubject, openSubject } from './contract.js';
+import { type Contract, type ContractSubject, inTime, openSubject } from './contract.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -36,7 +36,7 @@ function check(
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
-      await run({
+      const done = run({
         server,
         connections: () => connections,
         open: () =>
@@ -52,11 +52,17 @@ function check(
         }),
         send: (request) => transport.send(request),
       });
+      await inTime(done);
     } finally {
       server.closeAllConnections();
       server.close();
     }
   };
+}
+
+/** The server that an answer is of. */
+function serverOf({ socket }: ServerResponse): Server {
+  return (socket as Socket & { readonly server: Server }).server;
 }
 
 const text = ({ body }: HttpResponse): string => String(body);
@@ -193,11 +199,13 @@ export const transportContract: Contract<Transport> = Object.freeze({
   'hands a stream over when the headers are in': check(
     (_request, response) => {
       response.writeHead(200).write('first ');
-      setTimeout(() => response.end('second'), 50);
+      // The body ends when the stream was handed over, and not before.
+      serverOf(response).once('handed over', () => response.end('second'));
     },
-    async ({ get, send }) => {
+    async ({ get, send, server }) => {
       const { body } = await send(get('/', { responseType: 'stream' }));
       ok(body instanceof Readable);
+      server.emit('handed over');
       equal(await read(body), 'first second');
     },
   ),
