@@ -28,12 +28,12 @@ const shared = new CacheManagerTokenStorage(createCache({ stores: [keyv] }));
 const plain = { get: (key) => redis.get(key), set: (key, value) => redis.set(key, value) };
 const storage = announced === 'announced' ? shared : plain;
 
-let told = () => undefined;
+let announced = () => undefined;
 const listener = redis.duplicate();
 // Redis is stopped before the processes that use it are.
 listener.on('error', () => undefined);
 await listener.connect();
-await listener.subscribe('by-hand', () => told());
+await listener.subscribe('by-hand', () => announced());
 
 let fetchedAt;
 const manager = new TokenManager({
@@ -60,7 +60,7 @@ const client = createForgeClient({
 });
 
 const commands = {
-  /** When the fleet's token came, if it was this process that asked for it, and when the last caller had it. */
+  /** When the fleet's token came, if it was this process that asked for it, and when the last caller got it. */
   async handOver({ callers, round }) {
     fetchedAt = undefined;
     await Promise.all(Array.from({ length: callers }, () => manager.getToken({ scope: `round-${round}` })));
@@ -70,7 +70,7 @@ const commands = {
   async byHand({ round, holds }) {
     const key = `by-hand:${round}`;
     if (!holds) {
-      await new Promise((resolve) => (told = resolve));
+      await new Promise((resolve) => (announced = resolve));
       await redis.get(key);
       return { lastAt: now() };
     }

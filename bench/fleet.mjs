@@ -81,7 +81,7 @@ async function handOver(redis) {
   }
 }
 
-/** @throws {Error} when not exactly one process had the token from the issuer */
+/** @throws {Error} when not exactly one process got the token from the issuer */
 function latency(reports) {
   const fetched = reports.flatMap(({ fetchedAt }) => fetchedAt ?? []);
   if (fetched.length !== 1) throw new Error(`${fetched.length} processes of the fleet asked for one token.`);

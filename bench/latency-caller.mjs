@@ -1,5 +1,5 @@
 /**
- * Calls an API, so many calls at once, in a process of its own: told the origin, and the seconds that its tokens live.
+ * Calls an API, so many calls at once, in a process of its own: given the origin, and the seconds that its tokens live.
  * Answers a number of milliseconds with how long each call took meanwhile.
  */
 import { setTimeout as sleep } from 'node:timers/promises';

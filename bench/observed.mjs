@@ -1,5 +1,5 @@
 /**
- * Calls an API in turn without telemetry, with metrics, and with metrics and spans, in one process: told the origin of
+ * Calls an API in turn without telemetry, with metrics, and with metrics and spans, in one process: given the origin of
  * the API. Answers a message with the CPU time, in microseconds, of so many blocks of calls of each.
  *
  * The blocks are short, and one way follows the other: whatever else the machine does slows down neighbours alike.

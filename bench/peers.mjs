@@ -35,6 +35,6 @@ export function installPeers() {
     spawnSync('npm', args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 });
   }
   const absent = missing();
-  if (absent.length > 0) console.error(`Not to be had, and left out: ${absent.join(', ')}.`);
+  if (absent.length > 0) console.error(`Not installed, and left out: ${absent.join(', ')}.`);
   return new Set(Object.keys(dependencies).filter((name) => !absent.includes(name)));
 }

@@ -12,7 +12,7 @@ let tokenRequests = 0;
 function token(search) {
   tokenRequests += 1;
   const life = Number(search.get('life') ?? 86_400);
-  // Of one length, and told apart, where they are replaced.
+  // Of one length, and distinguishable, where they are replaced.
   const mark = search.has('life') ? String(tokenRequests).padStart(6, '0') : '';
   return JSON.stringify({ access_token: ACCESS_TOKEN + mark, token_type: 'Bearer', expires_in: life });
 }

@@ -1,4 +1,4 @@
-/** Imports what an app has anyway, and this package where it is told to. Prints the CPU time of its life so far. */
+/** Imports what an app has anyway, and this package where it is asked to. Prints the CPU time of its life so far. */
 await import('reflect-metadata');
 await import('@nestjs/core');
 await import('axios');

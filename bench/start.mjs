@@ -14,7 +14,7 @@ export async function benchStart() {
   return {
     without,
     with: withPackage,
-    // Each pair of neighbours had the same weather.
+    // Each pair of neighbours ran in the same conditions.
     milliseconds: median(measured.with.map((value, round) => value - measured.without[round])),
   };
 }

@@ -125,9 +125,9 @@ describe('documentation', () => {
       return rows.flatMap(([name = '', , stated = '']) => {
         const [option = ''] = codeIn(name);
         const known = options.get(option);
-        const said = { required: name.includes('✱'), default: plain(stated) };
+        const written = { required: name.includes('✱'), default: plain(stated) };
         const actual = known && { required: known.required, default: plain(known.defaultText ?? '') };
-        return JSON.stringify(said) === JSON.stringify(actual) ? [] : [{ type, option, said, is: actual }];
+        return JSON.stringify(written) === JSON.stringify(actual) ? [] : [{ type, option, written, is: actual }];
       });
     });
     expect(wrong).toEqual([]);

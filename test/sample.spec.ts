@@ -33,12 +33,12 @@ function isGone({ pid }: ChildProcess): boolean {
 }
 
 /** Returns the output of a run that kept every claim, and left nothing behind. */
-async function outputOf(told: Run): Promise<string> {
-  const code = await told.ended;
-  expect(told.output).toMatch(/^All \d+ claims hold\.$/m);
-  expect(told.output).not.toContain('✗');
-  expect({ code, isGone: isGone(told.process) }).toEqual({ code: 0, isGone: true });
-  return told.output;
+async function outputOf(story: Run): Promise<string> {
+  const code = await story.ended;
+  expect(story.output).toMatch(/^All \d+ claims hold\.$/m);
+  expect(story.output).not.toContain('✗');
+  expect({ code, isGone: isGone(story.process) }).toEqual({ code: 0, isGone: true });
+  return story.output;
 }
 
 describe('sample', () => {
@@ -93,14 +93,14 @@ describe('sample', () => {
     'keeps every claim with `npm start -- --once`, and serves until Ctrl-C without `--once`',
     async () => {
       const port = await freePort();
-      const told = run('npm', ['start', '--', '--once'], { PORT: String(port) });
-      await told.printed('A Nest app');
+      const story = run('npm', ['start', '--', '--once'], { PORT: String(port) });
+      await story.printed('A Nest app');
       // By now it is built.
       const served = run('node', ['sample/dist/main.js'], { PORT: String(port) });
 
-      expect({ code: await told.ended, output: told.output }).toMatchObject({ code: 0 });
-      expect(told.output).toMatch(/^All \d+ claims hold\.$/m);
-      expect(told.output).not.toContain('✗');
+      expect({ code: await story.ended, output: story.output }).toMatchObject({ code: 0 });
+      expect(story.output).toMatch(/^All \d+ claims hold\.$/m);
+      expect(story.output).not.toContain('✗');
 
       await served.printed('until Ctrl-C');
       const answer = await fetch(`http://127.0.0.1:${port}/orders/7`);

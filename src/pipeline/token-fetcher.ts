@@ -47,7 +47,7 @@ export interface TokenFetcher {
   readonly retry?: RequestRetryStrategy | undefined;
   /**
    * Gets a new token. Called once however many callers wait, and safe to call again.
-   * @throws {AuthenticationError} when there is no token to be had
+   * @throws {AuthenticationError} when no token can be obtained
    */
   fetch(context?: FetchContext): Promise<Token>;
   /** Called once for each fetch that failed, after its retries. The error reaches the caller all the same. */

@@ -17,7 +17,7 @@ describe('the known secrets', () => {
 
   it.each(['accessToken', 'refreshToken', 'idToken'])('include the %s of a token', (name) => {
     void new Token({ accessToken: 'plain access words', [name]: `plain ${name} words` });
-    expect(maskSecrets(`told of plain ${name} words today`)).not.toContain(`${name} words`);
+    expect(maskSecrets(`speaks of plain ${name} words today`)).not.toContain(`${name} words`);
   });
 });
 

@@ -52,7 +52,7 @@ export interface TokenRequestContext {
 export interface TokenProvider {
   /**
    * Gets a new token. The context is always given by a TokenManager.
-   * @throws {AuthenticationError} when there is no token to be had
+   * @throws {AuthenticationError} when no token can be obtained
    */
   fetchToken(context?: TokenRequestContext): Promise<Token>;
   /**

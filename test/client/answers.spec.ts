@@ -207,7 +207,7 @@ describe('a status', () => {
     ['JSON asked for as text', { json: { a: 1 } }, { responseType: 'text' }, '{"a":1}'],
     ['JSON asked for as bytes', { json: 1 }, { responseType: 'arraybuffer' }, Buffer.from('1')],
     ['JSON asked for as a stream', { json: { a: 1 } }, { responseType: 'stream' }, { a: 1 }],
-  ])('error has the body as the response would have had: %s', async (_name, answer, config, data) => {
+  ])('error has the body as the response has it: %s', async (_name, answer, config, data) => {
     const client = wire.client(await answering({ status: 400, ...answer }));
     const error = await rejection<HttpStatusError>(client.get('/', config));
     expect(error.data).toEqual(data);

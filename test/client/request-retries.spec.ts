@@ -197,7 +197,7 @@ describe('SimpleRetryStrategy', () => {
 describe('NoRetryStrategy', () => {
   it.each<[string, object]>([
     ['by default', {}],
-    ['said so', { retry: new NoRetryStrategy() }],
+    ['was refused a retry', { retry: new NoRetryStrategy() }],
   ])('sends once: %s', async (_name, service) => {
     const server = await answering({ status: 503, ...closing }, 'reset');
     const client = wire.client(server, service);

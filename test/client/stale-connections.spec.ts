@@ -136,7 +136,7 @@ describe('a connection that closes without an answer', () => {
   it.each<[string, () => Partial<ForgeServiceOptions>]>([
     ['axios', () => ({})],
     ['undici', () => ({ transport: undici() })],
-  ])('is told from one that is reset, which is the same, over %s', async (_name, options) => {
+  ])('is distinguished from one that is reset, which is the same, over %s', async (_name, options) => {
     const server = await startForgetful('reset');
     const client = wire.client(server, options());
     await client.get('/first');

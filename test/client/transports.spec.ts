@@ -102,7 +102,7 @@ describe('a transport that an app has made', () => {
     ['a body that is a text', { status: 200, headers: {}, body: SECRET }, /body/],
     ['a body of fetch', { status: 200, headers: {}, body: new ReadableStream() }, /body/],
     ['a Response', new Response(SECRET), /headers|body/],
-  ])('is told that what it answers is no response: %s', async (_name, answered, problem) => {
+  ])('is named where what it answers is no response: %s', async (_name, answered, problem) => {
     const transport: Transport = { send: async () => answered as HttpResponse };
     const client = wire.client(NOWHERE, { transport, auth: new BearerAuth(SECRET) });
     for (const call of [client.get('/'), client.get('/', { responseType: 'stream' })]) {

@@ -320,7 +320,7 @@ describe('provideHttpService', () => {
   });
 
   it('gives each module its own, beside an HttpModule for everybody', async () => {
-    const [a, b, others] = await Promise.all([1, 2, 3].map(() => startServer(told)));
+    const [a, b, others] = await Promise.all([1, 2, 3].map(() => startServer(answering)));
 
     @Module({ imports: [httpServiceOf('a', a)], providers: [Legacy] })
     class A {}
@@ -358,7 +358,7 @@ function httpServiceOf(name: string, server: RecordingServer | undefined): Dynam
   return ForgeAuthModule.forFeature({ name, baseUrl: server?.origin ?? '', auth, provideHttpService: true });
 }
 
-const told: Handler = (_request, response) => void response.end('told');
+const answering: Handler = (_request, response) => void response.end('answered');
 
 /** Returns the error that this package threw: the cause, where a face rejects in words of its own. */
 function ownError(error: unknown): unknown {

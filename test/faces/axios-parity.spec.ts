@@ -101,7 +101,7 @@ describe('axiosRef, held against plain axios', () => {
     ['unpacks gzip', (i) => i.get('/gzip')],
     ['unpacks deflate', (i) => i.get('/deflate')],
     ['unpacks brotli', (i) => i.get('/br')],
-    ['leaves packed what it is told to', (i) => i.get('/gzip', { decompress: false, responseType: 'arraybuffer' })],
+    ['leaves packed what it is asked to', (i) => i.get('/gzip', { decompress: false, responseType: 'arraybuffer' })],
     ['writes arrays into the query', (i) => i.get('/echo', { params: { ids: [1, 2], q: 'a b&c', none: null } })],
     ['writes nested objects and dates', (i) => i.get('/echo', { params: { a: { b: [1] }, at: new Date(0) } })],
     ['writes URLSearchParams', (i) => i.get('/echo', { params: new URLSearchParams({ a: '1 2' }) })],
@@ -151,7 +151,7 @@ describe('axiosRef, held against plain axios', () => {
       (i) => i.get('/boom', { responseType: 'stream' }).catch(withCollectedBody),
     ],
     [
-      'resolves the statuses that it is told to',
+      'resolves the statuses that it is asked to',
       (i) => i.get('/teapot', { validateStatus: (status) => status === 418 }),
     ],
     ['resolves every status', (i) => i.get('/boom', { validateStatus: null })],
@@ -163,7 +163,7 @@ describe('axiosRef, held against plain axios', () => {
     ['gives up a body that is too large', (i) => i.get('/large', { maxContentLength: 100 })],
     ['refuses to send a body that is too large', (i) => i.post('/echo', 'x'.repeat(50), { maxBodyLength: 10 })],
     ['gives up after its timeout', (i) => i.get('/hang', { timeout: 40 })],
-    ['words a timeout as it is told to', (i) => i.get('/hang', { timeout: 40, timeoutErrorMessage: 'too slow' })],
+    ['words a timeout as it is asked to', (i) => i.get('/hang', { timeout: 40, timeoutErrorMessage: 'too slow' })],
     [
       'tells a timeout from an abort where asked',
       (i) => i.get('/hang', { timeout: 40, transitional: { clarifyTimeoutError: true } }),

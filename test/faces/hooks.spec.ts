@@ -47,7 +47,7 @@ describe('hooks', () => {
       hooks: {
         beforeRequest: [() => void seen.push('first'), async () => void seen.push('second')],
         afterResponse: (response, { metadata }) =>
-          void seen.push(`answered ${response.status} ${String(metadata['told'])}`),
+          void seen.push(`answered ${response.status} ${String(metadata['reported'])}`),
         onError: () => void seen.push('failed'),
       },
     });
@@ -95,13 +95,13 @@ describe('hooks', () => {
   });
 
   it('hooks read rate limits', async () => {
-    const told: unknown[] = [];
-    const hook = new RateLimitHook({ onLimit: (limit, name) => told.push([name, limit]) });
+    const reported: unknown[] = [];
+    const hook = new RateLimitHook({ onLimit: (limit, name) => reported.push([name, limit]) });
     const client = service.createClient({ hooks: { afterResponse: hook } });
     service.api.answerNext({ headers: { 'X-RateLimit-Remaining': '7', 'X-RateLimit-Reset': '60' }, json: {} });
     await client.get('/orders');
     await client.get('/orders');
-    expect(told).toEqual([['orders', { remaining: 7, reset: 60 }]]);
+    expect(reported).toEqual([['orders', { remaining: 7, reset: 60 }]]);
     expect(hook.latest('orders')).toEqual({ remaining: 7, reset: 60 });
     expect(hook.latest('others')).toBeUndefined();
   });

@@ -64,7 +64,7 @@ describe('logging', () => {
 
   it('shows headers that are known to be harmless, and the values of no others', async () => {
     const client = logging({ logging: { headers: true, sensitiveKeys: ['User-Agent'] } });
-    await client.get('/orders', { headers: { 'x-own': 'mine', 'user-agent': 'told' } });
+    await client.get('/orders', { headers: { 'x-own': 'mine', 'user-agent': 'known' } });
     expect(entries[0]?.[1]).toMatchObject({
       requestHeaders: {
         accept: 'application/json, text/plain, */*',
@@ -129,9 +129,9 @@ describe('logging', () => {
   });
 
   function logging(options: Partial<ForgeServiceOptions>): ReturnType<typeof createForgeClient> {
-    const told = entries;
+    const lines = entries;
     const write = (line: string, ...details: unknown[]): void =>
-      void told.push([line, (details[0] ?? {}) as Record<string, unknown>]);
+      void lines.push([line, (details[0] ?? {}) as Record<string, unknown>]);
     const provider = new ClientCredentialsTokenProvider({ tokenUrl: service.tokens.url, ...CLIENT });
     return createForgeClient(
       { name: 'orders', baseUrl: service.api.origin, auth: { provider }, ...options },

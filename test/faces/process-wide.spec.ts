@@ -95,13 +95,13 @@ function createClient(options: object = {}): ForgeHttpClient {
 
 async function withGlobalDefault<R>(name: string, value: unknown, work: () => Promise<R>): Promise<R> {
   const defaults = axios.defaults as unknown as Record<string, unknown>;
-  const had = Object.hasOwn(defaults, name);
+  const existed = Object.hasOwn(defaults, name);
   const before = defaults[name];
   defaults[name] = value;
   try {
     return await work();
   } finally {
-    if (had) defaults[name] = before;
+    if (existed) defaults[name] = before;
     else delete defaults[name];
   }
 }

@@ -37,10 +37,10 @@ describe('requestMany', () => {
 
   it('answers every result in the order of the requests, failures among them', async () => {
     const results = await client.requestMany<{ number: number }>(numbered(20));
-    const told = results.map((result) =>
+    const outcomes = results.map((result) =>
       result.status === 'fulfilled' ? result.value.data.number : (result.reason as HttpStatusError).status,
     );
-    expect(told).toEqual(Array.from({ length: 20 }, (_, index) => (index % 10 === 3 ? 500 : index)));
+    expect(outcomes).toEqual(Array.from({ length: 20 }, (_, index) => (index % 10 === 3 ? 500 : index)));
     expect(service.tokens.tokenRequests).toBe(1);
   });
 
@@ -65,17 +65,17 @@ describe('requestMany', () => {
   });
 
   it('tells how far it has come', async () => {
-    const told: RequestManyProgress[] = [];
-    await client.requestMany(numbered(5), { onProgress: (progress) => void told.push(progress) });
-    expect(told.map(({ completed, failed, total }) => [completed, failed, total])).toEqual([
+    const reported: RequestManyProgress[] = [];
+    await client.requestMany(numbered(5), { onProgress: (progress) => void reported.push(progress) });
+    expect(reported.map(({ completed, failed, total }) => [completed, failed, total])).toEqual([
       [1, expect.any(Number), 5],
       [2, expect.any(Number), 5],
       [3, expect.any(Number), 5],
       [4, expect.any(Number), 5],
       [5, 1, 5],
     ]);
-    expect(new Set(told.map(({ index }) => index))).toEqual(new Set([0, 1, 2, 3, 4]));
-    expect(told.filter(({ result }) => result.status === 'rejected').map(({ index }) => index)).toEqual([3]);
+    expect(new Set(reported.map(({ index }) => index))).toEqual(new Set([0, 1, 2, 3, 4]));
+    expect(reported.filter(({ result }) => result.status === 'rejected').map(({ index }) => index)).toEqual([3]);
   });
 
   it.each([
@@ -109,15 +109,15 @@ describe('requestMany', () => {
   });
 
   it('waits for a listener that takes its time, and throws what it rejects with', async () => {
-    const told: number[] = [];
+    const reported: number[] = [];
     const listen = async ({ index }: RequestManyProgress): Promise<void> => {
       await new Promise((resolve) => setTimeout(resolve, 5));
-      told.push(index);
+      reported.push(index);
       if (index === 4) throw new Error('the listener broke late');
     };
     const bulk = client.requestMany(numbered(9), { concurrency: 1, onProgress: listen });
     await expect(bulk).rejects.toThrow('the listener broke late');
-    expect(told).toEqual([0, 1, 2, 3, 4]);
+    expect(reported).toEqual([0, 1, 2, 3, 4]);
     expect(service.api.server.count('/n')).toBe(5);
   });
 

@@ -80,14 +80,14 @@ describe.each(faces)('%s', (_name, send) => {
     });
     api = await startServer((request, response) => {
       const answer = JSON.stringify({ token: SECRETS.answer, echoed: request.headers, body: request.text });
-      const told = { 'set-cookie': `sid=${SECRETS.cookie}`, 'x-secret': SECRETS.answer };
+      const secret = { 'set-cookie': `sid=${SECRETS.cookie}`, 'x-secret': SECRETS.answer };
       if (request.path === '/reset') return void response.socket?.resetAndDestroy();
       if (request.path === '/hang') return;
       if (request.path === '/loop')
-        return void response.writeHead(302, { ...told, location: `/loop?q=${SECRETS.query}` }).end();
+        return void response.writeHead(302, { ...secret, location: `/loop?q=${SECRETS.query}` }).end();
       const status = Number(request.path.slice(1)) || 200;
       const body = request.path === '/broken' ? `{"half":"${SECRETS.answer}` : answer.padEnd(2_000);
-      response.writeHead(status, { ...told, 'content-type': 'application/json' }).end(body);
+      response.writeHead(status, { ...secret, 'content-type': 'application/json' }).end(body);
     });
   });
 

@@ -41,12 +41,12 @@ describe('processes on one store, which forgets nothing', () => {
   const notes = (): string[] => [...store.values.keys()].filter((key) => key.endsWith(':backoff'));
 
   it('observes a Retry-After given to one process in all of them, to the millisecond', async () => {
-    const [told, other] = start(2) as [TokenManager, TokenManager];
+    const [first, other] = start(2) as [TokenManager, TokenManager];
     world.endpoint.answerNext(retryAfter(60));
-    expect(await rejection(told.getToken())).toMatchObject({ status: 429 });
-    for (const manager of [other, told, other]) expect(await rejection(manager.getToken())).toMatchObject(heldBack);
+    expect(await rejection(first.getToken())).toMatchObject({ status: 429 });
+    for (const manager of [other, first, other]) expect(await rejection(manager.getToken())).toMatchObject(heldBack);
     await clock.advance(59_999);
-    for (const manager of [other, told]) expect(await rejection(manager.getToken())).toMatchObject(heldBack);
+    for (const manager of [other, first]) expect(await rejection(manager.getToken())).toMatchObject(heldBack);
     expect(world.endpoint.tokenRequests).toBe(1);
     await clock.advance(1);
     await other.getToken();
@@ -75,11 +75,11 @@ describe('processes on one store, which forgets nothing', () => {
   });
 
   it('looks again when a process gets the lease: its last holder may have been given a Retry-After', async () => {
-    const [told] = start(1) as [TokenManager];
+    const [first] = start(1) as [TokenManager];
     world.endpoint.answerNext(retryAfter(60));
     const lock: TokenLock = {
       async acquire(key, options) {
-        await rejection(told.getToken());
+        await rejection(first.getToken());
         return store.lock.acquire(key, options);
       },
     };
@@ -112,8 +112,8 @@ describe('processes on one store, which forgets nothing', () => {
       await world.endpoint.server.received(index + 1);
       await clock.advance(10_000);
       expect(await late).toMatchObject({ code: 'FORGE_AUTH_TOKEN_DEADLINE' });
-      const told = (): string => store.values.get(notes()[0] ?? '') ?? '';
-      await until(() => store.leases === 0 && told().includes(` ${index + 1} `), 'it is over, and told');
+      const noted = (): string => store.values.get(notes()[0] ?? '') ?? '';
+      await until(() => store.leases === 0 && noted().includes(` ${index + 1} `), 'it is over, and noted');
     }
     expect(await rejection(three.getToken())).toMatchObject(heldBack);
     expect(world.endpoint.tokenRequests).toBe(2);
@@ -138,10 +138,10 @@ describe('processes on one store, which forgets nothing', () => {
   });
 
   it.each([-DAY_MS, DAY_MS])('are held back no longer by one whose clock is off by %d ms', async (skewMs) => {
-    const [told] = start(1, { clock: new FakeClock({ now: clock.now() + skewMs }) }) as [TokenManager];
+    const [first] = start(1, { clock: new FakeClock({ now: clock.now() + skewMs }) }) as [TokenManager];
     const [other] = start(1) as [TokenManager];
     world.endpoint.answerNext(retryAfter(60));
-    await rejection(told.getToken());
+    await rejection(first.getToken());
     await other.getToken().catch(() => undefined);
     await clock.advance(60_000);
     await other.getToken();
@@ -149,10 +149,10 @@ describe('processes on one store, which forgets nothing', () => {
   });
 
   it('are held back by one whose clock is ahead, for as long as that one is', async () => {
-    const [told] = start(1, { clock: new FakeClock({ now: clock.now() + DAY_MS }) }) as [TokenManager];
+    const [first] = start(1, { clock: new FakeClock({ now: clock.now() + DAY_MS }) }) as [TokenManager];
     const [other] = start(1) as [TokenManager];
     world.endpoint.answerNext(retryAfter(60));
-    await rejection(told.getToken());
+    await rejection(first.getToken());
     expect(await rejection(other.getToken())).toMatchObject(heldBack);
     await clock.advance(59_999);
     expect(await rejection(other.getToken())).toMatchObject(heldBack);
@@ -165,9 +165,9 @@ describe('processes on one store, which forgets nothing', () => {
   ])('that find a forged note of %s', (_whose, answer) => {
     /** Puts a note in place of one that a process has left. */
     const forge = async (aheadMs: number, failures: number, forMs: number): Promise<TokenManager> => {
-      const [told, other] = start(2) as [TokenManager, TokenManager];
+      const [first, other] = start(2) as [TokenManager, TokenManager];
       world.endpoint.answerNext(answer);
-      await rejection(told.getToken());
+      await rejection(first.getToken());
       const written = notes().filter((key) => store.values.get(key) !== '');
       expect(written).toHaveLength(1);
       store.values.set(written[0] as string, `${clock.now() + aheadMs} ${failures} ${forMs}`);
@@ -201,9 +201,9 @@ describe('processes on one store, which forgets nothing', () => {
   });
 
   it.each(STRANGE)('are not held back by a note that reads as %s', async (_what, text) => {
-    const [told, other] = start(2) as [TokenManager, TokenManager];
+    const [first, other] = start(2) as [TokenManager, TokenManager];
     world.endpoint.answerNext(retryAfter(60));
-    await rejection(told.getToken());
+    await rejection(first.getToken());
     store.values.set(notes()[0] as string, text);
     await other.getToken();
     expect(world.endpoint.tokenRequests).toBe(2);

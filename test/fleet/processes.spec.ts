@@ -87,7 +87,7 @@ it('over 20 expiries of a 5-second token under load there is one renewal each, a
   const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
   expect(gaps.length).toBeGreaterThanOrEqual(20);
   expect(Math.min(...gaps)).toBeGreaterThan(3_900);
-  // Before it ran out, wherever the machine had a moment in its last second.
+  // Before it ran out, wherever the machine was free in its last second.
   expect(gaps.filter((gap) => gap < 5_000).length).toBeGreaterThan(gaps.length / 2);
 }, 300_000);
 
@@ -150,7 +150,7 @@ it('a 429 with Retry-After holds the whole fleet back, and one probe goes first'
   expect(first as number).toBeGreaterThanOrEqual(refused);
 }, 120_000);
 
-it('rotating one-time refresh tokens are redeemed once each by 8 processes', async () => {
+it('rotating one-time refresh tokens are sent once each by 8 processes', async () => {
   endpoint.configure({ expiresIn: 2, refreshTokens: 'rotate' });
   const options = { tokenUrl: endpoint.url, ...CLIENT, ...USER };
   await start(PROCESSES, { provider: { kind: 'PasswordGrantTokenProvider', options } });

@@ -39,7 +39,7 @@ const presented = (): string[] =>
   world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
 
 describe('a refresh token of a fleet on Redis', () => {
-  it('is redeemed by whoever renews, and each only once', async () => {
+  it('is sent by whoever renews, and each only once', async () => {
     const managers = times(3, () => onRedis());
     await managers[0]?.getToken();
     for (let round = 0; round < 6; round += 1) await managers[round % 3]?.forceRefresh();
@@ -48,7 +48,7 @@ describe('a refresh token of a fleet on Redis', () => {
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   });
 
-  it('that is not one-time is redeemed again and again', async () => {
+  it('that is not one-time is sent again and again', async () => {
     world.endpoint.configure({ refreshTokens: true });
     const managers = times(2, () => onRedis());
     await managers[0]?.getToken();
@@ -56,7 +56,7 @@ describe('a refresh token of a fleet on Redis', () => {
     expect(grants()).toEqual(['password', ...times(4, () => 'refresh_token')]);
   });
 
-  it.each([503, 429, 500])('is redeemed later, by another process, too, after a %d of the issuer', async (status) => {
+  it.each([503, 429, 500])('is sent later, by another process, too, after a %d of the issuer', async (status) => {
     const [one, other] = [onRedis(), onRedis()];
     await one.getToken();
     world.endpoint.answerNext({ status });
@@ -66,7 +66,7 @@ describe('a refresh token of a fleet on Redis', () => {
     expect(new Set(presented()).size).toBe(1);
   });
 
-  it('is redeemed later when the issuer could not be reached', async () => {
+  it('is sent later when the issuer could not be reached', async () => {
     let tokenUrl = world.endpoint.url;
     const compliance = { refreshRequest: (request: { url: string }) => void (request.url = tokenUrl) };
     const provider = world.passwordProvider({ retry: new NoRetryStrategy(), compliance });
@@ -142,7 +142,7 @@ it('a refresh token is not sent again after a deadline where no storage is share
   expect(world.endpoint.refreshTokenReuses).toBe(0);
 });
 
-describe('a refresh token that another process may have redeemed', () => {
+describe('a refresh token that another process may have sent', () => {
   const DOWN: readonly [string, (store: OneStore) => void][] = [
     ['while the lock is down', (store) => void (store.down = { lock: true })],
     ['while the storage is down', (store) => void (store.down = { reads: true, writes: true })],

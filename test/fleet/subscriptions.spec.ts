@@ -93,8 +93,8 @@ describe.each<[string, server: () => RedisServer, storage: () => RedisTokenStora
     await Promise.all(listening);
     states.length = 0;
     await server().restart();
-    await until(() => states.includes(false), 'it is told that the connection is lost', PATIENCE_MS);
-    await until(() => states.at(-1) === true, 'it is told that it is up again', PATIENCE_MS);
+    await until(() => states.includes(false), 'it hears that the connection is lost', PATIENCE_MS);
+    await until(() => states.at(-1) === true, 'it hears that it is up again', PATIENCE_MS);
     await publish('afterwards');
     await until(() => heard.includes('afterwards'), 'a message is heard', PATIENCE_MS);
     expect((await Promise.all(listening)).every((count) => count === 1)).toBe(true);

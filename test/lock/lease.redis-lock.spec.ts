@@ -128,7 +128,7 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
     ],
     ['a text without an end', (key) => redis.command('SET', key, 'somebody'), true],
     ["another owner's lease", (key) => redis.command('SET', key, 'somebody', 'PX', 60_000), false],
-  ])('%s in its place: to be had is %p', async (_what, put, free) => {
+  ])('%s in its place: is free: %p', async (_what, put, free) => {
     await put(`${KEY}:lock`);
     const { lock } = await make();
     expect((await lock.acquire('key', TERM)) !== null).toBe(free);

@@ -60,13 +60,13 @@ describe('every error names its step', () => {
       'user',
     ],
   ])('one %s', async (_which, steps, name) => {
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const fetchers = steps();
-    for (const fetcher of fetchers) Object.assign(fetcher, { onFetchError: (error: unknown) => told.push(error) });
+    for (const fetcher of fetchers) Object.assign(fetcher, { onFetchError: (error: unknown) => reported.push(error) });
     issuer.answerNext(name, 'hang');
     const error = await rejection<AuthenticationError>(new TokenFetchPipeline({ steps: fetchers }).execute());
     expect(error).toMatchObject({ code: 'FORGE_AUTH_TOKEN_DEADLINE', step: name });
-    expect(told).toHaveLength(1);
+    expect(reported).toHaveLength(1);
     await until(() => issuer.server.openConnections === 0, 'the connection is closed');
   });
 
@@ -137,9 +137,9 @@ describe('every error names its step', () => {
 
 describe('onFetchError', () => {
   it('calls onFetchError for a flight that failed, once, and not for a refusal that was healed', async () => {
-    const told: [string, unknown][] = [];
+    const reported: [string, unknown][] = [];
     const steps = [issuer.fetcher('app', [], once), issuer.fetcher('user', ['app'], once)].map((fetcher) =>
-      Object.assign(fetcher, { onFetchError: (error: unknown) => void told.push([fetcher.name, error]) }),
+      Object.assign(fetcher, { onFetchError: (error: unknown) => void reported.push([fetcher.name, error]) }),
     );
     const pipeline = new TokenFetchPipeline({ steps });
     await pipeline.execute();
@@ -147,23 +147,23 @@ describe('onFetchError', () => {
     issuer.revoke('app');
     await pipeline.execute();
     expect(issuer.counts).toEqual({ app: 2, user: 3 });
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
 
     await pipeline.invalidateStep('user');
     const refusal = { status: 403, json: { error: 'access_denied' } };
     issuer.answerNext('user', refusal, refusal, refusal);
     const error = await rejection(pipeline.execute());
-    expect(told).toEqual([['user', error]]);
+    expect(reported).toEqual([['user', error]]);
   });
 
   it('does not call onFetchError for a step that was never asked, because one before it failed', async () => {
-    const told: string[] = [];
+    const reported: string[] = [];
     const steps = twoSteps().map((fetcher) =>
-      Object.assign(fetcher, { onFetchError: () => void told.push(fetcher.name) }),
+      Object.assign(fetcher, { onFetchError: () => void reported.push(fetcher.name) }),
     );
     issuer.answerNext('app', { status: 400 });
     await expect(new TokenFetchPipeline({ steps }).execute()).rejects.toMatchObject({ step: 'app' });
-    expect(told).toEqual(['app']);
+    expect(reported).toEqual(['app']);
   });
 });
 
@@ -173,16 +173,16 @@ describe('a TokenManager over a pipeline that no module has', () => {
     const logger = recordingLogger();
     const manager = new TokenManager({ name: 'myapp', provider: new PipelineTokenProvider({ pipeline }), logger });
     later.push(() => manager.close());
-    const told: string[] = [];
-    manager.on('refreshed', ({ token }) => told.push(`refreshed ${token.accessToken}`));
-    manager.on('invalidated', ({ token }) => told.push(`invalidated ${token.accessToken}`));
-    manager.on('failed', () => told.push('failed'));
+    const reported: string[] = [];
+    manager.on('refreshed', ({ token }) => reported.push(`refreshed ${token.accessToken}`));
+    manager.on('invalidated', ({ token }) => reported.push(`invalidated ${token.accessToken}`));
+    manager.on('failed', () => reported.push('failed'));
     const token = await manager.getToken();
     expect((await pipeline.execute()).accessToken).toBe(token.accessToken);
     await pipeline.invalidateStep('user');
     issuer.answerNext('user', { status: 400, json: { error: 'invalid_request' } });
     expect(await rejection(manager.getToken())).toMatchObject({ serviceName: 'myapp', step: 'user' });
-    expect(told).toEqual(['refreshed user-2', 'invalidated user-2', 'failed']);
+    expect(reported).toEqual(['refreshed user-2', 'invalidated user-2', 'failed']);
     expect(logger.warnings).toHaveLength(1);
   });
 

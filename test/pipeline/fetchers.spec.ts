@@ -175,7 +175,7 @@ describe('the token of a body', () => {
     ['is a refusal', { status: 403, body: 'no' }, { code: 'FORGE_AUTH_TOKEN_REFUSED', status: 403 }],
     ['is an error in a 200', { json: { error: 'invalid_grant' } }, { error: 'invalid_grant', status: 200 }],
     ['ends in the middle', 'truncate', { code: 'FORGE_AUTH_TOKEN_REQUEST_FAILED' }],
-  ])('cannot be had from an answer that %s', async (_what, given, expected) => {
+  ])('cannot be read from an answer that %s', async (_what, given, expected) => {
     answer = given;
     const pipeline = new TokenFetchPipeline({ steps: [body({ retry: new NoRetryStrategy() })] });
     const error = await rejection(pipeline.execute());

@@ -212,7 +212,7 @@ describe('wrong configuration', () => {
       () => new BodyTokenFetcher({ name: 'a', baseUrl: 'http://auth.example' }),
       /allowInsecure: true/,
     ],
-  ])('%s is told', (_what, make, message) => {
+  ])('%s is named', (_what, make, message) => {
     expect(make).toThrow(ConfigurationError);
     expect(make).toThrow(message);
   });

@@ -365,10 +365,10 @@ describe('other fetchers of the page', () => {
 
   it('onFetchError is called once per failed fetch, after its retries, and the caller gets the error', async () => {
     server = await startServer((_request, response) => json(response, 503, { error: 'temporarily_unavailable' }));
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     class RobustTokenFetcher extends BodyTokenFetcher {
       override onFetchError(error: unknown): void {
-        told.push(error);
+        reported.push(error);
         throw new Error('the alert failed, too');
       }
     }
@@ -387,7 +387,7 @@ describe('other fetchers of the page', () => {
     );
     expect(new Set(errors).size).toBe(1);
     expect(errors[0]).toMatchObject({ step: 'robust_token', status: 503, attempts: 3 });
-    expect(told).toEqual([errors[0]]);
+    expect(reported).toEqual([errors[0]]);
     expect(server.requests.length).toBe(3);
   });
 

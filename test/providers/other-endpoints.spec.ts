@@ -107,10 +107,10 @@ describe('revocation and introspection', () => {
 
   it.each([[undefined], [['nothing_that_we_know']]])(
     'fall back to the token endpoint’s where it says %j',
-    async (said) => {
+    async (stated) => {
       lists = {
         token_endpoint_auth_methods_supported: ['client_secret_post'],
-        ...(said && { revocation_endpoint_auth_methods_supported: said }),
+        ...(stated && { revocation_endpoint_auth_methods_supported: stated }),
       };
       expect(await shown({ issuer: server.origin, ...SECRET })).toMatchObject({ '/revoke': 'client_secret' });
     },

@@ -303,9 +303,9 @@ for (const [name, make] of Object.entries(CARELESS)) {
           auth: { provider: stage.provider({ compliance: { [hook]: thrower }, retry: new NoRetryStrategy() }) },
         }),
       );
-    const told = stage.client({ auth: { provider: stage.provider({ onToken: thrower }) } });
-    told.tokens?.on('refreshed', thrower);
-    stage.look(await told.get('/'));
+    const observed = stage.client({ auth: { provider: stage.provider({ onToken: thrower }) } });
+    observed.tokens?.on('refreshed', thrower);
+    stage.look(await observed.get('/'));
   };
   modes[`a transport that throws ${name}`] = async (stage) => {
     const transport = { send: async () => thrower() };

@@ -4,7 +4,7 @@ import { FakeClock } from '../support/fake-clock.js';
 
 /** Messages that every process on one store sends and receives, in memory. */
 class Air {
-  readonly said: string[] = [];
+  readonly sent: string[] = [];
   readonly #ears = new Set<(message: string) => void>();
   subscriptions = 0;
   closed = 0;
@@ -15,7 +15,7 @@ class Air {
   signal(): TokenSignal {
     return {
       publish: async (_channel, message) => {
-        this.said.push(message);
+        this.sent.push(message);
         for (const ear of this.#ears) ear(message);
       },
       subscribe: async (_channel, listener, onStateChange = () => undefined) => {
@@ -132,10 +132,10 @@ it('says nothing to a store that is down: messages would pile up; those in this 
   await settled();
   heard.length = 0;
   announcements.announce('a');
-  expect([air.said, heard]).toEqual([[], ['a']]);
+  expect([air.sent, heard]).toEqual([[], ['a']]);
   down = false;
   announcements.announce('a');
-  expect(air.said).toHaveLength(1);
+  expect(air.sent).toHaveLength(1);
 });
 
 it.each(['', 'nonsense', 'somebody', ' a', 'x y z'])(
@@ -169,7 +169,7 @@ describe('closed', () => {
     other.listen('c');
     await settled();
     expect([other.heard, other.announcements.up, air.ears, air.closed]).toEqual([['a'], false, 1, 1]);
-    expect(air.said).toHaveLength(1);
+    expect(air.sent).toHaveLength(1);
     expect(air.subscriptions).toBe(2);
   });
 

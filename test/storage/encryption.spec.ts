@@ -207,7 +207,7 @@ it.each<[string, unknown, string]>([
   ['a key without a name', { keys: [{ key: randomBytes(32) }] }, 'a key has no id'],
   ['a list with a hole', { keys: [undefined] }, 'a key has no id'],
   ['two keys of one name', { keys: [old, { ...next, id: 'old' }] }, 'two keys have the same id'],
-])('%s stops the start, and is told with the cure', async (_what, encryption, problem) => {
+])('%s stops the start, and is named with the cure', async (_what, encryption, problem) => {
   const error = await bootFailure({
     imports: [
       CacheModule.register({ isGlobal: true, stores: [createKeyv(redis.url)] }),

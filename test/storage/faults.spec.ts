@@ -44,7 +44,7 @@ async function join(way: Join, more: Partial<Place> = {}): Promise<Member> {
 }
 
 /** Returns what was logged of the storage. */
-const told = (): { warnings: string[]; back: string[] } => ({
+const logged = (): { warnings: string[]; back: string[] } => ({
   warnings: logger.warnings.filter((line) => line.startsWith('Token ')),
   back: logger.lines.filter((line) => line.startsWith('Token storage is back')),
 });
@@ -59,8 +59,8 @@ async function coldCalls({ client }: Member, from = 0): Promise<void> {
 /** Renews the token until the storage is reported to be back: whoever asks for nothing cannot notice. */
 async function untilBack({ client }: Member): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
-  while (told().back.length === 0) {
-    if (performance.now() > end) throw new Error('The storage was never told to be back.');
+  while (logged().back.length === 0) {
+    if (performance.now() > end) throw new Error('The storage was never logged as back.');
     await client.tokens?.forceRefresh();
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -168,17 +168,17 @@ describe.each(WAYS)('%s', (_way, way) => {
         expect(endpoint.tokenRequests).toBe(1);
         await coldCalls(member);
         expect(endpoint.tokenRequests).toBe(1 + COLD);
-        expect(told()).toEqual({ warnings: [expect.stringMatching(says)], back: [] });
+        expect(logged()).toEqual({ warnings: [expect.stringMatching(says)], back: [] });
       } finally {
         await heal();
       }
       await untilBack(member);
-      expect(told()).toEqual({ warnings: [expect.stringMatching(says)], back: ['Token storage is back.'] });
+      expect(logged()).toEqual({ warnings: [expect.stringMatching(says)], back: ['Token storage is back.'] });
       await member.client.tokens?.forceRefresh();
       const asked = endpoint.tokenRequests;
       await (await join(way)).client.get('/orders');
       expect([endpoint.tokenRequests, api.unauthorized]).toEqual([asked, 0]);
-      expect(told().warnings).toHaveLength(1);
+      expect(logged().warnings).toHaveLength(1);
     }, 60_000);
 
     if (reads) {
@@ -188,7 +188,7 @@ describe.each(WAYS)('%s', (_way, way) => {
         await harm();
         try {
           await (await join(way)).client.get('/orders');
-          expect([endpoint.tokenRequests, told().warnings]).toEqual([1, []]);
+          expect([endpoint.tokenRequests, logged().warnings]).toEqual([1, []]);
           await redis.command('CONFIG', 'RESETSTAT');
           await coldCalls(member);
           // A lease and a write for each token, did nobody remember; one of each, and what the breakers try again.
@@ -231,7 +231,7 @@ describe.each(WAYS)('%s', (_way, way) => {
         await Promise.all(times(20, () => member.client.get('/orders')));
       }
       expect([endpoint.tokenRequests, api.unauthorized]).toEqual([1, 0]);
-      expect(told()).toEqual({ warnings: [], back: [] });
+      expect(logged()).toEqual({ warnings: [], back: [] });
     });
 
     it('beyond the deadline is left alone, and shared again when it is as fast as before', async () => {
@@ -242,14 +242,14 @@ describe.each(WAYS)('%s', (_way, way) => {
       for (let round = 0; round < 4; round += 1) await coldCalls(member, round * COLD);
       expect(endpoint.tokenRequests).toBe(1 + 4 * COLD);
       expect(await commands(...USED)).toBeLessThanOrEqual(COLD);
-      expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
+      expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
       proxy.delayMs = 0;
       await untilBack(member);
       await member.client.tokens?.forceRefresh();
       const asked = endpoint.tokenRequests;
       await (await viaProxy()).client.get('/orders');
       expect(endpoint.tokenRequests).toBe(asked);
-      expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
+      expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
     }, 60_000);
   });
 
@@ -258,14 +258,14 @@ describe.each(WAYS)('%s', (_way, way) => {
     const member = await join(way);
     await coldCalls(member);
     expect(endpoint.tokenRequests).toBe(COLD);
-    expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
+    expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
     await redis.restart();
     await untilBack(member);
     await member.client.tokens?.forceRefresh();
     const asked = endpoint.tokenRequests;
     await (await join(way)).client.get('/orders');
     expect([endpoint.tokenRequests, api.unauthorized]).toEqual([asked, 0]);
-    expect(told()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
+    expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
   }, 60_000);
 
   it('whose Redis allows it no more than the guide asks for works all the same', async () => {
@@ -283,7 +283,7 @@ describe.each(WAYS)('%s', (_way, way) => {
       await one.client.get('/orders');
       await other.client.tokens?.forceRefresh();
     });
-    expect([endpoint.tokenRequests, told()]).toEqual([3, { warnings: [], back: [] }]);
+    expect([endpoint.tokenRequests, logged()]).toEqual([3, { warnings: [], back: [] }]);
     const denied = (await redis.command('ACL', 'LOG')) as unknown[][];
     expect(
       denied.map((entry) => String(entry[entry.indexOf('object') + 1])).filter((name) => USED.includes(name)),
@@ -315,7 +315,7 @@ describe.each(WAYS)('%s', (_way, way) => {
       await Promise.all(calls);
     }
     expect([endpoint.tokenRequests, api.unauthorized]).toEqual([1, 0]);
-    expect(told()).toEqual({ warnings: [], back: [] });
+    expect(logged()).toEqual({ warnings: [], back: [] });
   });
 
   describe('that finds under its key', () => {
@@ -353,7 +353,7 @@ describe.each(WAYS)('%s', (_way, way) => {
       expect(endpoint.tokenRequests).toBe(2);
       await (await join(way)).client.get('/orders');
       expect([endpoint.tokenRequests, api.unauthorized]).toEqual([2, 0]);
-      expect(told()).toEqual({ warnings: [], back: [] });
+      expect(logged()).toEqual({ warnings: [], back: [] });
     });
   });
 });

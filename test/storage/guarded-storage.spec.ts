@@ -211,7 +211,7 @@ it.each([
   ['OOM command not allowed when used memory > maxmemory.', 'OOM'],
   ['NOREPLICAS Not enough good replicas to write.', 'NOREPLICAS'],
   ['MISCONF Redis is configured to save RDB snapshots.', 'MISCONF'],
-])('a refusal of a write is told by its word alone: %s', async (refusal, word) => {
+])('a refusal of a write is logged by its word alone: %s', async (refusal, word) => {
   store.mood = 'read-only';
   store.refusal = refusal;
   await guard().write('key', envelope, HOUR_MS);
@@ -223,7 +223,7 @@ it.each([
   ['LOADING Redis is loading the dataset in memory', 'LOADING'],
   ['READONLYish canary-of-redis', 'ReplyError'],
   ['Get canary-of-redis at redis://user:canary@host', 'ReplyError'],
-])('a refusal of a read is told without what it quotes: %s', async (refusal, why) => {
+])('a refusal of a read is logged without what it quotes: %s', async (refusal, why) => {
   store.mood = 'refusing';
   store.refusal = refusal;
   expect(await guard().read('key')).toBeUndefined();
@@ -266,7 +266,7 @@ describe('a lock of its own', () => {
       ],
     ],
   ])(
-    'that fails with %j while the storage answers is left alone, and what it lacks is told once',
+    'that fails with %j while the storage answers is left alone, and what it lacks is logged once',
     async (message, lines) => {
       const lock = { acquire: () => Promise.reject(new Error(message)) };
       const guarded = guard({}, Object.assign(store, { createLock: () => lock }));

@@ -48,7 +48,7 @@ export class IssuedTokens {
     return this.#record(family, grantType, expiresIn, family.current, params);
   }
 
-  /** Redeems a refresh token. Returns undefined where it is unknown, revoked or spent. */
+  /** Takes a refresh token. Returns undefined where it is unknown, revoked or spent. */
   refresh(
     refreshToken: string,
     expiresIn: unknown,

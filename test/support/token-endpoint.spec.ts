@@ -59,7 +59,7 @@ describe('startTokenEndpoint', () => {
     ['60', { expires_in: '60' }],
     [null, { expires_in: null }],
     [undefined, {}],
-  ])('sends expires_in %p as it is told', async (expiresIn, expected) => {
+  ])('sends expires_in %p as it is asked to', async (expiresIn, expected) => {
     await start({ expiresIn });
     const { access_token: _token, token_type: _type, ...rest } = await token();
     expect(rest).toEqual(expected);

@@ -118,14 +118,14 @@ describe('TestIssuer', () => {
     const code = new URL((await fetch(asked, { redirect: 'manual' })).headers.get('location') ?? '').searchParams.get(
       'code',
     );
-    const redeem = {
+    const exchange = {
       ...machine,
       grant_type: 'authorization_code',
       code: `${code}`,
       redirect_uri: 'http://app.test/',
       code_verifier: 'other',
     };
-    expect(await ask(issuer, redeem)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
+    expect(await ask(issuer, exchange)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
   });
 
   it('knows a client by its signed assertion', async () => {

@@ -118,7 +118,7 @@ describe('against a certified authorization server', () => {
     ],
     ['a wrong password', () => ({ password: 'wrong' }), 'invalid_grant', 400],
     ['a grant that is not for this client', () => ({ ...CLIENTS.public, authMethod: 'none' }), 'invalid_request', 400],
-  ])('%s is told by its own word, after one request', async (_name, options, error, status) => {
+  ])('%s is reported by its own word, after one request', async (_name, options, error, status) => {
     await start();
     const wrong = options();
     const provider = wrong.authMethod === 'none' ? clientCredentials(wrong) : password(wrong);

@@ -163,22 +163,22 @@ describe('events', () => {
   it('tell each new token, each dropped one and each failed flight once', async () => {
     await world.start();
     const manager = world.manager({ provider: world.singleShot() });
-    const told: unknown[] = [];
-    manager.on('refreshed', ({ token, previous }) => told.push(['refreshed', token, previous]));
-    manager.on('invalidated', ({ token }) => told.push(['invalidated', token]));
-    manager.on('failed', ({ error }) => told.push(['failed', error]));
+    const reported: unknown[] = [];
+    manager.on('refreshed', ({ token, previous }) => reported.push(['refreshed', token, previous]));
+    manager.on('invalidated', ({ token }) => reported.push(['invalidated', token]));
+    manager.on('failed', ({ error }) => reported.push(['failed', error]));
     const [first] = await Promise.all(times(10, () => manager.getToken()));
     const second = await manager.forceRefresh();
     await manager.invalidate();
     world.endpoint.answerNext({ status: 500 });
     const errors = await rejections(times(10, () => manager.getToken()));
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['refreshed', first, undefined],
       ['refreshed', second, first],
       ['invalidated', second],
       ['failed', errors[0]],
     ]);
-    expect(inspect(told, { depth: 10, showHidden: true })).not.toContain(first?.accessToken);
+    expect(inspect(reported, { depth: 10, showHidden: true })).not.toContain(first?.accessToken);
   });
 
   it('whose listener throws disturb nobody', async () => {

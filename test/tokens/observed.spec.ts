@@ -32,9 +32,9 @@ async function observed(provider: TokenProvider, storage: object = new InMemoryT
   application.useStorage(storageOf(storage as never, 'test'));
   world.closeLater(application);
   await application.openAll();
-  const told = (...types: ForgeAuthEvent['type'][]): ForgeAuthEvent[] =>
+  const eventsOf = (...types: ForgeAuthEvent['type'][]): ForgeAuthEvent[] =>
     events.filter(({ type }) => types.includes(type));
-  return { tokens: application.tokens('orders'), clock, events, scopes, told };
+  return { tokens: application.tokens('orders'), clock, events, scopes, eventsOf };
 }
 
 const HOUR_MS = 3_600_000;
@@ -53,7 +53,7 @@ it('an observer receives the whole story of a token, in order', async () => {
   let clock = new FakeClock();
   const app = await observed(numbered(() => clock));
   clock = app.clock;
-  const { tokens, told } = app;
+  const { tokens, eventsOf } = app;
   await Promise.all(times(3, () => tokens.getToken()));
   await tokens.getToken();
   await clock.advance(HOUR_MS - 60_000);
@@ -67,7 +67,7 @@ it('an observer receives the whole story of a token, in order', async () => {
   await tokens.invalidate();
   await clock.advance(HOUR_MS);
   await tokens.getToken();
-  const story = told('token_request', 'token_served', 'token_wait', 'token_rejected', 'token_invalidated').map(
+  const story = eventsOf('token_request', 'token_served', 'token_wait', 'token_rejected', 'token_invalidated').map(
     (event) =>
       event.type === 'token_request'
         ? `${event.cause} ${event.outcome}`
@@ -79,7 +79,7 @@ it('an observer receives the whole story of a token, in order', async () => {
     'missing obtained, wait, wait, wait, fresh, due, window obtained, fresh, rejected, rejection obtained, wait, ' +
       'forced obtained, wait, invalidated, rejection obtained, wait',
   );
-  expect(told('token_request')[0]).toEqual({
+  expect(eventsOf('token_request')[0]).toEqual({
     type: 'token_request',
     at: Date.UTC(2026, 0, 1),
     service: 'orders',
@@ -103,7 +103,7 @@ it('an observer receives failures, and learns when requests are held back', asyn
   const app = await observed(world.singleShot());
   world.endpoint.configure({ respond: () => ({ status: 503 }) });
   for (let count = 0; count < 3; count += 1) await rejection(app.tokens.getToken());
-  expect(app.told('token_request', 'backoff')).toMatchObject([
+  expect(app.eventsOf('token_request', 'backoff')).toMatchObject([
     { type: 'token_request', outcome: 'failed', grant: 'client_credentials', code: 'FORGE_AUTH_TOKEN_REQUEST_FAILED' },
     { type: 'backoff', service: 'orders', until: app.clock.now() + 900 },
     { type: 'token_request', outcome: 'failed' },
@@ -118,7 +118,7 @@ it('an observer learns which grant brought a token', async () => {
   await app.tokens.forceRefresh();
   world.endpoint.revokeRefreshTokens();
   await app.tokens.forceRefresh();
-  expect(app.told('token_request').map((event) => 'grant' in event && event.grant)).toEqual([
+  expect(app.eventsOf('token_request').map((event) => 'grant' in event && event.grant)).toEqual([
     'password',
     'refresh_token',
     'password',
@@ -143,14 +143,14 @@ it('an observer learns of storage commands and of storage that goes and comes', 
   await app.clock.advance(11_000);
   await app.tokens.forceRefresh();
   const story = app
-    .told('storage', 'storage_state')
+    .eventsOf('storage', 'storage_state')
     .map((event) =>
       event.type === 'storage' ? `${event.command} ${event.outcome}` : event.type === 'storage_state' && event.state,
     );
   expect(story[0]).toBe('get miss');
   expect(story.at(-1)).toBe('set ok');
   expect(story).toEqual(expect.arrayContaining(['get miss', 'set ok', 'down', 'get failed', 'up', 'get hit']));
-  expect(app.told('lock').length).toBeGreaterThan(0);
+  expect(app.eventsOf('lock').length).toBeGreaterThan(0);
   expect(JSON.stringify(app.events)).not.toContain(app.tokens.peek()?.accessToken);
 });
 
@@ -161,7 +161,7 @@ it('announces a rejection of a pipeline’s token once, while renewal pauses, to
   clock = app.clock;
   const handle = (await app.tokens.ready()).for();
   const renewed = await handle.replace(await handle.get());
-  expect(app.told('token_rejected')).toHaveLength(1);
+  expect(app.eventsOf('token_rejected')).toHaveLength(1);
   expect(await handle.replace(renewed?.token as Token)).toBeUndefined();
-  expect(app.told('token_rejected')).toHaveLength(2);
+  expect(app.eventsOf('token_rejected')).toHaveLength(2);
 });

@@ -26,7 +26,7 @@ const presented = (): string[] =>
   world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
 
 describe('a refresh token', () => {
-  it('is redeemed in place of the grant, and kept when the answer leaves it out', async () => {
+  it('is sent in place of the grant, and kept when the answer leaves it out', async () => {
     const { manager } = await start({ refreshTokens: true });
     const first = await manager.getToken();
     for (let rounds = 0; rounds < 3; rounds += 1) {
@@ -36,7 +36,7 @@ describe('a refresh token', () => {
     expect(presented()).toEqual(times(3, () => first.refreshToken));
   });
 
-  it('is redeemed once for 1,000 calls whose token was rejected', async () => {
+  it('is sent once for 1,000 calls whose token was rejected', async () => {
     const { client } = await start({ refreshTokens: 'rotate' });
     await client.get('/');
     world.endpoint.revokeAll();
@@ -45,7 +45,7 @@ describe('a refresh token', () => {
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   });
 
-  it('that rotates is redeemed once each, over many rounds', async () => {
+  it('that rotates is sent once each, over many rounds', async () => {
     const { client } = await start({ refreshTokens: 'rotate' });
     await client.get('/');
     for (let rounds = 0; rounds < 10; rounds += 1) {
@@ -117,7 +117,7 @@ describe('a refresh token', () => {
     expect(manager.peek()?.refreshToken).not.toBe(old);
   });
 
-  it('is not given up for a failure that the issuer says will pass: no grant, and it is redeemed later', async () => {
+  it('is not given up for a failure that the issuer says will pass: no grant, and it is sent later', async () => {
     const clock = new FakeClock();
     await world.start({ refreshTokens: 'rotate', expiresIn: 600, now: () => clock.now() });
     const provider = world.passwordProvider({ retry: new NoRetryStrategy() });
@@ -160,7 +160,7 @@ describe('a refresh token', () => {
     expect(world.endpoint.grantTypes).toEqual(['password', 'refresh_token', 'password']);
   });
 
-  it('is redeemed for client credentials, too, where an issuer gives one', async () => {
+  it('is sent for client credentials, too, where an issuer gives one', async () => {
     await world.start({ refreshTokens: true });
     const manager = world.manager();
     await manager.getToken();

@@ -117,7 +117,7 @@ describe('a service that rejects every token', () => {
       },
     });
     const call = rejection(client.get('/'));
-    await until(() => world.api.held === 1, 'the token on probation is being judged');
+    await until(() => world.api.held === 1, 'the verdict on the replacement is pending');
     const obtainedAfterRejection = one.peek();
     await clock.advance(1_000);
     await other.forceRefresh();

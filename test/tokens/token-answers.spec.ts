@@ -287,18 +287,18 @@ describe('compliance', () => {
 describe('onToken', () => {
   it('calls onToken with every token before it is used, and with the one before where it was refreshed', async () => {
     await world.start({ refreshTokens: true });
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const provider = world.provider({
       async onToken(token, previous) {
         await new Promise((resolve) => setTimeout(resolve, 20));
-        told.push([token.accessToken, previous?.accessToken]);
+        reported.push([token.accessToken, previous?.accessToken]);
       },
     });
     const manager = world.manager({ provider });
     const first = await manager.getToken();
-    expect(told).toEqual([[first.accessToken, undefined]]);
+    expect(reported).toEqual([[first.accessToken, undefined]]);
     const second = await manager.forceRefresh();
-    expect(told[1]).toEqual([second.accessToken, first.accessToken]);
+    expect(reported[1]).toEqual([second.accessToken, first.accessToken]);
   });
 
   it('logs an onToken that fails, without the secrets in its message, and fails nothing', async () => {

@@ -205,14 +205,14 @@ describe('a sign-in by authorization code', () => {
   });
 
   it('renews the token of each user by itself, and asks a user whose refresh token is refused to sign in', async () => {
-    const told: unknown[] = [];
-    const calendar = await start(new Map(), { onToken: (...args: unknown[]) => told.push(args[2]) });
+    const reported: unknown[] = [];
+    const calendar = await start(new Map(), { onToken: (...args: unknown[]) => reported.push(args[2]) });
     await connect(calendar, 'user-1', 'alice');
     const { token } = await connect(calendar, 'user-2', 'bob');
     await issuer.revokeAll();
     await calendar.client.get('/events', { auth: { subject: 'user-1' } });
     expect(issuer.grantTypes.at(-1)).toBe('refresh_token');
-    expect(told).toEqual([{ subject: 'user-1' }, { subject: 'user-2' }, { subject: 'user-1' }]);
+    expect(reported).toEqual([{ subject: 'user-1' }, { subject: 'user-2' }, { subject: 'user-1' }]);
     await issuer.revoke(token.refreshToken as string);
     const requests = issuer.tokenRequests;
     const error = await rejection(calendar.client.get('/events', { auth: { subject: 'user-2' } }));

@@ -128,7 +128,7 @@ describe('a sign-in whose token is bound to a key', () => {
     expect(announced).toBe(await thumbprintOf(ours));
   });
 
-  it('is redeemed by nobody who has another key', async () => {
+  it('is exchanged by nobody who has another key', async () => {
     const storage = new Map<string, unknown>();
     const [calendar, thief] = [await start({ key: ours }, storage), await start({ key: another }, storage)];
     const { url } = await calendar.signIn.authorizationUrl({ subject: 'user-1' });

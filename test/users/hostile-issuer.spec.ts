@@ -147,7 +147,7 @@ describe('a sign-in at an issuer that answers wrongly', () => {
     expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
   });
 
-  it('is down for a moment when the code is redeemed: the sign-in goes on', async () => {
+  it('is down for a moment when the code is exchanged: the sign-in goes on', async () => {
     const { provider } = await start();
     fails = 2;
     expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
@@ -349,7 +349,7 @@ describe('a logout at the issuer', () => {
       'drops the token and asks again',
       (tokens) => tokens.invalidate().then(() => tokens.getToken({ subject: 'user-1' })),
     ],
-  ])('stands where no lock is, and another process that had the token %s', async (_what, renew) => {
+  ])('stands where no lock is, and another process that holds the token %s', async (_what, renew) => {
     const storage = slowStorage();
     const [first, second] = [await start(storage), await start(storage)];
     await signIn(first.provider);

@@ -143,7 +143,7 @@ it('a token that is invalidated while it is renewed costs its user no refresh to
   await renewal;
   for (const one of [first, second]) expect(await one.call('user-9')).toBe(200);
   expect(issuer.tokenRequests).toBe(requests + 1);
-  // Had one been sent twice, the issuer would have ended all that came of the sign-in.
+  // If one was sent twice, the issuer ended all that came of the sign-in.
   for (const one of [second, first]) await one.refresh('user-9');
   for (const one of [first, second]) expect(await one.call('user-9')).toBe(200);
 }, 60_000);

@@ -36,7 +36,7 @@ async function onceBack({ world, fleet, claims }: FleetScene): Promise<void> {
   while (logged(BACK) < fleet.members.length && Date.now() < end) {
     failures += (await fleet.keepCalling(2, 200, '/orders/7')).failed;
   }
-  claims.exactly(0, failures, 'callers who saw a failure until every process had found it again');
+  claims.exactly(0, failures, 'callers who saw a failure until every process found it again');
   claims.exactly(4, logged(GONE), 'processes that logged once that it is down');
   claims.exactly(4, logged(BACK), 'processes that logged once that it is back');
 
