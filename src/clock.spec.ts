@@ -51,7 +51,7 @@ describe('systemClock', () => {
     expect(ran).toEqual(['in the past']);
   });
 
-  it('does not fire at once when a delay is longer than a timer can hold', async () => {
+  it('systemClock does not fire at once when a delay is longer than a timer can hold', async () => {
     let fired = false;
     const cancel = systemClock.after(1e12, () => {
       fired = true;
@@ -85,7 +85,7 @@ describe('sleep', () => {
     expect(clock.timers.size).toBe(0);
   });
 
-  it('does not begin when the signal has aborted', async () => {
+  it('sleep does not begin when the signal has aborted', async () => {
     const clock = new ManualClock();
     await expect(sleep(clock, 500, AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
     expect(clock.timers.size).toBe(0);

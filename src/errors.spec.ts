@@ -48,7 +48,7 @@ describe('errors', () => {
     expect(isAuthenticationError(error)).toBe(error instanceof AuthenticationError);
   });
 
-  it('are all in the table above', () => {
+  it('errors are all in the table above', () => {
     const classes = Object.values(errors).filter((value) => ForgeAuthError.isPrototypeOf(value)) as { name: string }[];
     expect(classes.map(({ name }) => name).sort()).toEqual(made.map(([name]) => name).sort());
   });
@@ -113,7 +113,7 @@ describe('AuthenticationError', () => {
     });
   });
 
-  it('is no passing failure unless it says so', () => {
+  it('AuthenticationError is no passing failure unless it says so', () => {
     const { transient, retryAfterMs, errorDescription } = new AuthenticationError('x');
     expect([transient, retryAfterMs, errorDescription]).toEqual([false, undefined, undefined]);
   });
@@ -133,7 +133,7 @@ describe('isForgeAuthError', () => {
   });
 
   it.each([[undefined], [null], ['FORGE_AUTH_TIMEOUT'], [{ code: 'FORGE_AUTH_TIMEOUT' }], [new Error('x')]])(
-    'does not take %p for one',
+    'isForgeAuthError does not take %p for one',
     (value) => {
       expect([isForgeAuthError(value), isAuthenticationError(value)]).toEqual([false, false]);
     },

@@ -28,14 +28,14 @@ describe('Lazy', () => {
     expect(begun.map(({ args }) => args)).toEqual([[1]]);
   });
 
-  it('has its value at hand for whoever waited for it', async () => {
+  it('Lazy has its value at hand for whoever waited for it', async () => {
     const lazy = new Lazy(async () => 'value');
     let seen: string | undefined;
     await lazy.open().then(() => (seen = lazy.value));
     expect(seen).toBe('value');
   });
 
-  it('has the value at hand at once where it was known from the beginning', async () => {
+  it('Lazy has the value at hand at once where it was known from the beginning', async () => {
     const lazy = Lazy.of('value');
     expect([lazy.value, await lazy.open()]).toEqual(['value', 'value']);
   });

@@ -48,7 +48,7 @@ describe('the doc comments of public members', () => {
   const expectNone = (isWrong: (member: DocumentedMember) => boolean): void =>
     expect(members.filter(isWrong).map(({ place, comment }) => `${place}: ${comment}`)).toEqual([]);
 
-  it('are read of properties, methods and constructors', () => {
+  it('the doc comments of public members are read of properties, methods and constructors', () => {
     for (const kind of ['property', 'method', 'constructor'])
       expect(members.filter((member) => member.kind === kind).length).toBeGreaterThan(20);
   });

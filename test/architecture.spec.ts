@@ -34,7 +34,7 @@ describe('architecture', () => {
     expect(findBreaches(files, packages)).toEqual([]);
   });
 
-  it('has no spec that imports from outside src, where the compiler looks for none', () => {
+  it('architecture has no spec that imports from outside src, where the compiler looks for none', () => {
     const src = fileURLToPath(new URL('src/', root));
     const leaving = readdirSync(src, { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.spec.ts'))

@@ -92,7 +92,7 @@ describe('documentation', () => {
     facts = new ExportFacts(program, entry);
   }, 120_000);
 
-  it('has snippets, copies and tables to check', () => {
+  it('documentation has snippets, copies and tables to check', () => {
     expect(snippets.length).toBeGreaterThanOrEqual(8);
     expect(copies.length).toBeGreaterThanOrEqual(3);
     expect(tables.length).toBeGreaterThanOrEqual(8);
@@ -167,7 +167,7 @@ describe('documentation', () => {
     expect(broken).toEqual([]);
   });
 
-  it('has no page that no other page links to', () => {
+  it('documentation has no page that no other page links to', () => {
     const linked = new Set(
       [...pages].flatMap(([page, text]) =>
         linksOf(text).map((target) => join(dirname(page), target.split('#')[0] ?? '')),

@@ -105,7 +105,7 @@ describe('CompositeAuth', () => {
     expect(await composite.onResponse(answer(request), request)).toBe(expected);
   });
 
-  it('is as patient as the most patient of its members', () => {
+  it('CompositeAuth is as patient as the most patient of its members', () => {
     const patient = new SimpleAuthRetryStrategy({ maxRetries: 3 });
     const members = [member('a', { retry: new NoAuthRetryStrategy() }), member('b', { retry: patient }), member('c')];
     expect(new CompositeAuth(members).retry).toBe(patient);

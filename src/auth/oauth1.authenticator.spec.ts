@@ -318,7 +318,7 @@ describe('OAuth1Auth', () => {
     }
   });
 
-  it('never uses a nonce twice', async () => {
+  it('OAuth1Auth never uses a nonce twice', async () => {
     const auth = new OAuth1Auth(PRINTER);
     const requests = Array.from({ length: 1_000 }, () => requestTo('https://api.example/'));
     await Promise.all(requests.map((request) => auth.authenticate(request)));

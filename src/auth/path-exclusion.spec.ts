@@ -8,7 +8,7 @@ const excludes = (options: PathExclusionOptions, path: string): boolean | undefi
 const trimmed = (path: string): string => path.replace(/\/$/, '');
 
 describe('createPathExclusion', () => {
-  it('is undefined when nothing is excluded', () => {
+  it('createPathExclusion is undefined when nothing is excluded', () => {
     expect(createPathExclusion({})).toBeUndefined();
     expect(createPathExclusion({ excludedPaths: [], excludedPathPatterns: new Set() })).toBeUndefined();
   });

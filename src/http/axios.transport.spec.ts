@@ -130,7 +130,7 @@ describe('AxiosTransport', () => {
     expect(seen?.headers).not.toHaveProperty('x-shared');
   });
 
-  it('goes through the proxy that the environment names', async () => {
+  it('AxiosTransport goes through the proxy that the environment names', async () => {
     const asked: (string | undefined)[] = [];
     const { origin } = await serve((request, response) => {
       asked.push(request.url);
@@ -146,7 +146,7 @@ describe('AxiosTransport', () => {
     expect(asked).toEqual(['http://nowhere.example/a', '/b']);
   });
 
-  it('goes through the proxy of one request where the environment names none', async () => {
+  it('AxiosTransport goes through the proxy of one request where the environment names none', async () => {
     let asked: string | undefined;
     const { origin } = await serve((request, response) => {
       asked = request.url;
@@ -173,7 +173,7 @@ describe('AxiosTransport', () => {
   });
 
   describe('a stream', () => {
-    it('is handed over when the headers are in', async () => {
+    it('a stream is handed over when the headers are in', async () => {
       const { origin } = await serve((_request, response) => {
         response.write('first');
         setTimeout(() => response.end(' second'), 20);
@@ -221,7 +221,7 @@ describe('AxiosTransport', () => {
       expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
     });
 
-    it('that nobody reads fails without crashing the process', async () => {
+    it('a stream that nobody reads fails without crashing the process', async () => {
       const { origin } = await serve((_request, response) => {
         response.write('first', () => setTimeout(() => response.destroy(), 20));
       });

@@ -58,7 +58,7 @@ describe('a request over Node’s own client', () => {
     ['a POST of an empty text', { method: 'POST', body: '' }],
     ['headers of its own', { headers: { 'user-agent': 'mine', 'accept-encoding': 'identity', 'x-list': ['1', '2'] } }],
     ['a header that was taken off', { headers: { 'x-gone': undefined as unknown as string } }],
-  ])('is on the wire what axios sends: %s', async (_name, more) => {
+  ])('a request over Node’s own client is on the wire what axios sends: %s', async (_name, more) => {
     const { origin, seen } = await serve();
     const adapter = getAdapter('http');
     await transportOf().send(request(origin, more));
@@ -89,7 +89,7 @@ describe('a request over Node’s own client', () => {
     expect(seen[0]?.headers.join()).not.toContain('authorization');
   });
 
-  it('is not sent when it was called off before, and ends when it is called off later', async () => {
+  it('a request over Node’s own client is not sent when it was called off before, and ends when it is called off later', async () => {
     const { origin, seen } = await serve();
     const before = new Cancellation();
     before.abort(new Error('early'));
@@ -117,7 +117,7 @@ describe('what needs axios', () => {
     for (const name of variables) delete process.env[name];
   });
 
-  it('is a client with settings of its adapter, or a proxy in the environment', () => {
+  it('what needs axios is a client with settings of its adapter, or a proxy in the environment', () => {
     expect(isPlain({})).toBe(true);
     expect(isPlain({ httpAgent: new http.Agent(), timeout: 1, headers: {} })).toBe(true);
     for (const settings of [
@@ -142,7 +142,7 @@ describe('what needs axios', () => {
     ['http://user@a.example/', false],
     ['http://a.example/b?c=1&d=%20', true],
     ['https://[::1]:8443/', true],
-  ])('is the URL %s: %s', (url, plain) => {
+  ])('what needs axios is the URL %s: %s', (url, plain) => {
     expect(isPlainRequest(request('', { url }), undefined)).toBe(plain);
   });
 });

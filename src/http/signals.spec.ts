@@ -10,7 +10,7 @@ describe('linkSignals', () => {
     expect(link.signal.reason).toBe('second');
   });
 
-  it('is aborted at once where a parent was', () => {
+  it('linkSignals is aborted at once where a parent was', () => {
     expect(linkSignals(new AbortController().signal, AbortSignal.abort('before')).signal.reason).toBe('before');
   });
 

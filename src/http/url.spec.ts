@@ -154,7 +154,7 @@ describe('resolveUrl', () => {
     );
   });
 
-  it('never leaves the origin of the base by a relative URL', () => {
+  it('resolveUrl never leaves the origin of the base by a relative URL', () => {
     fc.assert(
       fc.property(bases, urls, (baseUrl, url) => {
         fc.pre(!/^https?:\/\//i.test(url));
@@ -219,18 +219,18 @@ describe('pathBelowBase', () => {
     ['https://orders.example:8443/api/health', undefined],
     ['https://orders.example.evil/api/health', undefined],
     ['https://evil.example/https://orders.example/api/health', undefined],
-  ])('of %s is %s', (url, expected) => {
+  ])('pathBelowBase of %s is %s', (url, expected) => {
     expect(pathBelowBase(url, api)).toBe(expected);
   });
 
-  it('ends a base without a path at the end of its host', () => {
+  it('pathBelowBase ends a base without a path at the end of its host', () => {
     const root = base('https://x.example');
     expect(pathBelowBase('https://x.example/health', root)).toBe('/health');
     expect(pathBelowBase('https://x.example:8080/health', root)).toBeUndefined();
     expect(pathBelowBase('https://x.example.evil/health', root)).toBeUndefined();
   });
 
-  it('is the whole path without a base', () => {
+  it('pathBelowBase is the whole path without a base', () => {
     expect(pathBelowBase('https://x.example/a/b?c', undefined)).toBe('/a/b');
   });
 

@@ -9,7 +9,7 @@ const graphOf = (steps: Record<string, string[]>): StepGraph =>
   );
 
 describe('the deadline of a flight', () => {
-  it('has room for its own fetch and those of the slowest step before it, twice', () => {
+  it('the deadline of a flight has room for its own fetch and those of the slowest step before it, twice', () => {
     const graph = graphOf({ device: [], app: [], user: ['device', 'app'], session: ['user', 'app'] });
     const own: Record<string, number> = { device: 1_000, app: 5_000, user: 2_000, session: 3_000 };
     expect(Object.fromEntries(flightDeadlines(graph, (name) => own[name] as number))).toEqual({
@@ -20,7 +20,7 @@ describe('the deadline of a flight', () => {
     });
   });
 
-  it('is reckoned once for each step, however many ways lead to it', () => {
+  it('the deadline of a flight is reckoned once for each step, however many ways lead to it', () => {
     const steps: Record<string, string[]> = { a0: [], b0: [] };
     for (let level = 1; level <= 30; level += 1)
       steps[`a${level}`] = steps[`b${level}`] = [`a${level - 1}`, `b${level - 1}`];

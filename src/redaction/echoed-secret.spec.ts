@@ -18,19 +18,19 @@ describe('a secret in a text', () => {
     ['in percent-encoded Base64', encodeURIComponent(Buffer.from(wrapped).toString('base64'))],
     ['in hexadecimal', Buffer.from(SECRET).toString('hex')],
     ['in hexadecimal, in upper case', Buffer.from(SECRET).toString('hex').toUpperCase()],
-  ])('is found %s', (_how, text) => {
+  ])('a secret in a text is found %s', (_how, text) => {
     expect(isSecret(`before ${text}; after`, ['', 'abc', SECRET])).toBe(true);
     expect(redactHeaders({ server: `x ${text}` }, [], [SECRET])).toEqual({ server: '[redacted]' });
   });
 
   it.each(['gzip, deflate', 'text/html; charset=utf-8', 'Thu, 26 Nov 2026 06:00:00 GMT', 'abc', ''])(
-    'is not found in %p',
+    'a secret in a text is not found in %p',
     (text) => {
       expect(isSecret(text, [SECRET, 'abc'])).toBe(false);
     },
   );
 
-  it('is not shown as the name of a header', () => {
+  it('a secret in a text is not shown as the name of a header', () => {
     expect(redactHeaders({ [SECRET]: 'x', 'x-with-s3cret-TOKEN': 'y' }, [], ['with-s3cret-token'])).toEqual({
       '[redacted]': '[redacted]',
     });

@@ -5,7 +5,7 @@ import { maskSecrets, noteSecret, secretsOf } from './known-secrets.js';
 const secret = (index: number): string => `plain words of secret number ${index} end`;
 
 describe('the known secrets', () => {
-  it('are those used last: one that is used again is not the oldest any more', () => {
+  it('the known secrets are those used last: one that is used again is not the oldest any more', () => {
     noteSecret(secret(0));
     for (let index = 1; index < 1_000; index += 1) noteSecret(secret(index));
     noteSecret(secret(0));
@@ -31,11 +31,11 @@ describe('the secrets of a request', () => {
     'content-type',
     'host',
     'user-agent',
-  ])('do not include its %s, which says nothing', (name) => {
+  ])('the secrets of a request do not include its %s, which says nothing', (name) => {
     expect(secretsOf({ url: 'https://api.example/', headers: { [name]: 'harmless' } })).toEqual([]);
   });
 
-  it('are the values of every other header, with and without a scheme, of its query and of its body', () => {
+  it('the secrets of a request are the values of every other header, with and without a scheme, of its query and of its body', () => {
     const secrets = secretsOf({
       url: 'https://api.example/?page=in+the+query',
       headers: { authorization: 'Basic dXNlcjpwYXNzOndvcmQ=', 'x-any': 'any value' },

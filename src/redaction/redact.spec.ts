@@ -95,7 +95,7 @@ describe('RedactedCause', () => {
     ['an aggregate', new AggregateError([new Error(CANARY)], CANARY)],
     ['an error whose name was changed', Object.assign(new Error('x'), { name: CANARY })],
     ['a URL in the stack', withStack(`Error: ${CANARY}\n    at fetch (https://x/?token=${CANARY})\n    at ${CANARY}`)],
-  ])('does not show %s', (_name, original) => {
+  ])('RedactedCause does not show %s', (_name, original) => {
     const cause = new RedactedCause(original);
     const shown = [inspect(cause, { depth: 10, showHidden: true }), JSON.stringify(cause), cause.stack, String(cause)];
     expect(shown.join('\n')).not.toContain(CANARY);
@@ -107,7 +107,7 @@ describe('RedactedCause', () => {
     ['a text', 'x', 'string'],
     ['an object without prototype', Object.create(null), 'object'],
     ['a thing whose properties throw', hostile(), 'object'],
-  ])('is made of %s, too', (_name, original, name) => {
+  ])('RedactedCause is made of %s, too', (_name, original, name) => {
     expect(new RedactedCause(original).name).toBe(name);
   });
 });

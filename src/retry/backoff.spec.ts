@@ -25,7 +25,7 @@ describe('exponentialDelayMs', () => {
     [5_000, { baseMs: 0 }, 0],
     [0, { maxMs: 0 }, 0],
     [0, { maxMs: 10 }, 10],
-  ])('before retry %i with %j is %i ms', (retry, backoff, expected) => {
+  ])('exponentialDelayMs before retry %i with %j is %i ms', (retry, backoff, expected) => {
     expect(exponentialDelayMs(retry, steady(backoff), never)).toBe(expected);
   });
 
@@ -45,7 +45,7 @@ describe('exponentialDelayMs', () => {
     ]);
   });
 
-  it('stays a number from zero to the maximum, whatever the backoff', () => {
+  it('exponentialDelayMs stays a number from zero to the maximum, whatever the backoff', () => {
     const anyBackoff = fc.record({
       baseMs: fc.double({ min: 0, max: 1e300, noNaN: true }),
       maxMs: fc.double({ min: 0, max: 1e300, noNaN: true }),
@@ -62,7 +62,7 @@ describe('exponentialDelayMs', () => {
     );
   });
 
-  it('never shortens from one retry to the next without jitter', () => {
+  it('exponentialDelayMs never shortens from one retry to the next without jitter', () => {
     fc.assert(
       fc.property(fc.nat({ max: 100 }), fc.double({ min: 1, max: 10, noNaN: true }), (retry, multiplier) => {
         const backoff = steady({ multiplier });

@@ -64,13 +64,13 @@ describe('a closed circuit', () => {
   it.each<[string, RetryOutcome]>([
     ['a credential that is not available', { attempt: 1, error: new AuthenticationError('no token') }],
     ['a certificate that was refused', { attempt: 1, error: new TlsError('certificate') }],
-  ])('does not count %s, for or against', (_name, outcome) => {
+  ])('a closed circuit does not count %s, for or against', (_name, outcome) => {
     const world = new World().attempt(outcome, outcome, outcome, outcome, failure, failure, outcome);
     expect(world.state).toBe('closed');
     expect(world.attempt(failure).state).toBe('open');
   });
 
-  it('does not count an attempt that was released', () => {
+  it('a closed circuit does not count an attempt that was released', () => {
     const world = new World().attempt(failure, failure);
     world.circuit.admit().release();
     expect(world.attempt(failure).state).toBe('open');
@@ -104,11 +104,11 @@ describe('an open circuit', () => {
     expect(() => world.circuit.admit()).not.toThrow();
   });
 
-  it('does not stay open longer because the clock was set back', () => {
+  it('an open circuit does not stay open longer because the clock was set back', () => {
     expect(new World().open().pass(-86_400_000).state).toBe('half-open');
   });
 
-  it('is not closed by an attempt that was under way when it opened, nor kept open', () => {
+  it('an open circuit is not closed by an attempt that was under way when it opened, nor kept open', () => {
     const world = new World();
     const [early, late] = [world.circuit.admit(), world.circuit.admit()];
     world.open();

@@ -58,11 +58,11 @@ describe('SimpleRetryStrategy', () => {
     expect(delaysOf(new SimpleRetryStrategy(), { error })).toEqual([1_000, 1_000, 1_000]);
   });
 
-  it.each(otherErrors)('never tries again after $name', (error) => {
+  it.each(otherErrors)('SimpleRetryStrategy never tries again after $name', (error) => {
     expect(delaysOf(new SimpleRetryStrategy(), { error })).toEqual([]);
   });
 
-  it.each([...transientStatuses, ...otherStatuses])('never tries again after %i', (status) => {
+  it.each([...transientStatuses, ...otherStatuses])('SimpleRetryStrategy never tries again after %i', (status) => {
     expect(delaysOf(new SimpleRetryStrategy(), { status })).toEqual([]);
   });
 

@@ -77,7 +77,7 @@ describe('the least and the most of each option', () => {
       'a breaker of ones',
       () => new CircuitBreakerRetryStrategy({ failureThreshold: 1, halfOpenMaxCalls: 1, recoveryTimeoutMs: 0 }),
     ],
-  ])('are accepted: %s', (_name, construct) => {
+  ])('the least and the most of each option are accepted: %s', (_name, construct) => {
     expect(construct).not.toThrow();
   });
 });

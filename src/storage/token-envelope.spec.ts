@@ -31,7 +31,7 @@ const changed = (change: object): string => JSON.stringify({ v: 1, ...good, ...c
 const withToken = (change: object): string => changed({ token: { ...good.token, ...change } });
 
 describe('an envelope', () => {
-  it('that is decoded is what was encoded, as text and as bytes', () => {
+  it('an envelope that is decoded is what was encoded, as text and as bytes', () => {
     fc.assert(
       fc.property(envelopes, (envelope) => {
         const written = encodeEnvelope(envelope);
@@ -42,13 +42,13 @@ describe('an envelope', () => {
     );
   });
 
-  it('may hold any number of lists and objects beside one another', () => {
+  it('an envelope may hold any number of lists and objects beside one another', () => {
     const many = Array.from({ length: 500 }, () => [{}]);
     const envelope = { ...good, token: { ...good.token, extra: { many } } };
     expect(decodeEnvelope(encodeEnvelope(envelope))).toEqual(envelope);
   });
 
-  it('is what it was when it was written first: another form would orphan the tokens that are stored', () => {
+  it('an envelope is what it was when it was written first: another form would orphan the tokens that are stored', () => {
     const written =
       '{"v":1,"token":{"accessToken":"a","tokenType":"Bearer","expiresAt":9,"refreshToken":"r"},"obtainedAt":1,"generation":2,"rejected":true}';
     const envelope = {

@@ -2,7 +2,7 @@ import { FakeClock } from '../testing/fake-clock.js';
 import { RefusingResources } from './refusing-resources.js';
 
 describe('the resources that refuse a token which others accept', () => {
-  it('are those that have accepted none since', () => {
+  it('the resources that refuse a token which others accept are those that have accepted none since', () => {
     const refusing = new RefusingResources(new FakeClock());
     refusing.refusedFresh('/reports');
     expect([refusing.mayRenew('/reports'), refusing.mayRenew('/orders')]).toEqual([false, true]);
@@ -10,7 +10,7 @@ describe('the resources that refuse a token which others accept', () => {
     expect(refusing.mayRenew('/reports')).toBe(true);
   });
 
-  it('are believed again after 30 s, doubling up to 5 min', async () => {
+  it('the resources that refuse a token which others accept are believed again after 30 s, doubling up to 5 min', async () => {
     const clock = new FakeClock();
     const refusing = new RefusingResources(clock);
     for (const pauseMs of [30_000, 60_000, 120_000, 240_000, 300_000, 300_000]) {

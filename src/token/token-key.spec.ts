@@ -62,13 +62,13 @@ describe('tokenKey', () => {
     expect(key).not.toMatch(/client|p4ssw0rd|scope/);
   });
 
-  it('stays what it is: another one would orphan the tokens that are stored', () => {
+  it('tokenKey stays what it is: another one would orphan the tokens that are stored', () => {
     expect(tokenKey({ prefix: 'p', serviceName: 's', identity: ['a', 'b'], request: '[]' })).toBe(
       'p:s:kOj-m_P3exfOJqdnT9A7SbBcLrhjYve_--MLrMyQhgs',
     );
   });
 
-  it('is never shared by distinct parts', () => {
+  it('tokenKey is never shared by distinct parts', () => {
     fc.assert(
       fc.property(keyParts, keyParts, (a, b) => {
         expect(tokenKey(a) === tokenKey(b)).toBe(same(a, b));
@@ -104,7 +104,7 @@ describe('tokenKey', () => {
 });
 
 describe('fingerprintOf', () => {
-  it('is injective over lists of texts', () => {
+  it('fingerprintOf is injective over lists of texts', () => {
     const list = fc.array(text, { maxLength: 4 });
     fc.assert(
       fc.property(list, list, (a, b) => {
@@ -116,7 +116,7 @@ describe('fingerprintOf', () => {
 });
 
 describe('canonicalRequest', () => {
-  it('is equal for requests that mean the same, and for no others', () => {
+  it('canonicalRequest is equal for requests that mean the same, and for no others', () => {
     fc.assert(
       fc.property(requests, requests, (a, b) => {
         expect(canonicalRequest(a) === canonicalRequest(b)).toBe(same(meaningOf(a), meaningOf(b)));
@@ -125,7 +125,7 @@ describe('canonicalRequest', () => {
     );
   });
 
-  it('does not depend on the order of names, scopes or extra parameters', () => {
+  it('canonicalRequest does not depend on the order of names, scopes or extra parameters', () => {
     fc.assert(
       fc.property(requests, (request) => {
         const { scope, extraParams } = request;

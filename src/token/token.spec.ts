@@ -94,11 +94,11 @@ describe('Token', () => {
     ['MAC', 'MAC a'],
     ['token', 'token a'],
     ['', 'a'],
-  ])('of type %p is sent as %p', (tokenType, expected) => {
+  ])('Token of type %p is sent as %p', (tokenType, expected) => {
     expect(new Token({ accessToken: 'a', tokenType }).authorizationHeader).toBe(expected);
   });
 
-  it('is expired from its expiry on, or within a leeway of it', () => {
+  it('Token is expired from its expiry on, or within a leeway of it', () => {
     expect([until(Date.now() - 1).isExpired(), until(Date.now() + 5_000).isExpired()]).toEqual([true, false]);
     expect(until(Date.now() + 5_000).isExpired(10_000)).toBe(true);
     const later: Clock = { ...systemClock, now: () => Date.now() + 10_000 };
@@ -122,7 +122,7 @@ describe('Token', () => {
     ]);
   });
 
-  it('cannot be changed from outside', () => {
+  it('Token cannot be changed from outside', () => {
     const extra: Record<string, unknown> = { tenant: 'a' };
     const token = new Token({ accessToken: 'a', extra });
     extra['tenant'] = 'b';
@@ -159,7 +159,7 @@ describe('a printed token', () => {
     for (const secret of [ACCESS, REFRESH, ID, EXTRA]) expect(text).not.toContain(secret);
   });
 
-  it('does not show a token that JSON would escape, or a type that came from outside', () => {
+  it('a printed token does not show a token that JSON would escape, or a type that came from outside', () => {
     expect(JSON.stringify(full())).toMatch(/^"\[Token Bearer …[\w-]{8}\]"$/);
   });
 });

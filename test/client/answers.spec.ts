@@ -51,12 +51,12 @@ describe('an answer', () => {
     ['nothing', label('application/json'), undefined],
     ['204', { status: 204 }, undefined],
     ['JSON null', { ...label('application/json'), body: 'null' }, null],
-  ])('of %s is read by its label', async (_name, answer, data) => {
+  ])('an answer of %s is read by its label', async (_name, answer, data) => {
     const response = await wire.client(await answering(answer)).get('/');
     expect(response.data).toEqual(data);
   });
 
-  it('is text where text is asked for, bytes where bytes are', async () => {
+  it('an answer is text where text is asked for, bytes where bytes are', async () => {
     const client = wire.client(await answering({ json: { a: 'ä' } }));
     await expect(client.get('/', { responseType: 'text' })).resolves.toMatchObject({ data: '{"a":"ä"}' });
     await expect(client.get('/', { responseType: 'arraybuffer' })).resolves.toMatchObject({
@@ -64,7 +64,7 @@ describe('an answer', () => {
     });
   });
 
-  it.each(['{"a":', '<html>', ' '])('that is labelled JSON and is %j fails the call', async (body) => {
+  it.each(['{"a":', '<html>', ' '])('an answer that is labelled JSON and is %j fails the call', async (body) => {
     const client = wire.client(await answering({ ...label('application/json'), body }));
     const error = await rejection(client.get('/a?q=1'));
     expect(error).toBeInstanceOf(ResponseParseError);
@@ -72,7 +72,7 @@ describe('an answer', () => {
     await expect(client.get('/', { responseType: 'text' })).resolves.toMatchObject({ data: body });
   });
 
-  it('to a HEAD has no body, whatever its headers say', async () => {
+  it('an answer to a HEAD has no body, whatever its headers say', async () => {
     const server = await wire.server((_request, response) => {
       response.writeHead(200, {
         'content-type': 'application/json',
@@ -92,7 +92,7 @@ describe('an answer', () => {
     ['deflate', deflateSync],
     ['deflate', deflateRawSync],
     ['br', brotliCompressSync],
-  ])('in %s is decompressed', async (encoding, compress) => {
+  ])('an answer in %s is decompressed', async (encoding, compress) => {
     const server = await answering({
       headers: { 'content-type': 'application/json', 'content-encoding': encoding },
       body: compress('{"a":1}'),
@@ -104,17 +104,17 @@ describe('an answer', () => {
     expect(server.requests[0]?.headers['accept-encoding']).toContain(encoding.replace('x-', ''));
   });
 
-  it.each(['gzip', 'br', 'deflate'])('in broken %s fails the call', async (encoding) => {
+  it.each(['gzip', 'br', 'deflate'])('an answer in broken %s fails the call', async (encoding) => {
     const server = await answering({ headers: { 'content-encoding': encoding }, body: 'not compressed at all' });
     await expect(wire.client(server).get('/')).rejects.toBeInstanceOf(ResponseParseError);
   });
 
-  it('that is cut off fails the call as a failure of the network', async () => {
+  it('an answer that is cut off fails the call as a failure of the network', async () => {
     const server = await wire.server((_request, response) => give(response, 'truncate'));
     await expect(wire.client(server).get('/')).rejects.toBeInstanceOf(ConnectionError);
   });
 
-  it('of 20 MB arrives whole, in memory or as a stream', async () => {
+  it('an answer of 20 MB arrives whole, in memory or as a stream', async () => {
     const body = randomBytes(20_000_000);
     const client = wire.client(await answering({ body }));
     const { data } = await client.get<Buffer>('/', { responseType: 'arraybuffer' });
@@ -131,7 +131,7 @@ describe('an answer', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
-  it('as large as maxContentLength is taken', async () => {
+  it('an answer as large as maxContentLength is taken', async () => {
     const client = wire.client(await answering({ body: 'x'.repeat(100) }), { maxContentLength: 100 });
     await expect(client.get('/')).resolves.toMatchObject({ data: 'x'.repeat(100) });
   });
@@ -183,7 +183,7 @@ describe('a response', () => {
 });
 
 describe('a status', () => {
-  it.each([199 + 101, 304, 400, 404, 500, 599])('of %d fails the call by default', async (status) => {
+  it.each([199 + 101, 304, 400, 404, 500, 599])('a status of %d fails the call by default', async (status) => {
     const client = wire.client(await answering({ status }));
     const error = await rejection<HttpStatusError>(client.get('/a?q=1'));
     expect(error).toBeInstanceOf(HttpStatusError);
@@ -191,7 +191,7 @@ describe('a status', () => {
     expect(error.message).toMatch(new RegExp(`^GET http://127\\.0\\.0\\.1:\\d+/a answered ${status} `));
   });
 
-  it('is judged by the service, or by the call', async () => {
+  it('a status is judged by the service, or by the call', async () => {
     const client = wire.client(await answering({ status: 404, json: { a: 1 } }), { validateStatus: (s) => s === 404 });
     await expect(client.get('/')).resolves.toMatchObject({ status: 404, isClientError: true, data: { a: 1 } });
     await expect(client.get('/', { validateStatus: null })).resolves.toMatchObject({ status: 404 });
@@ -235,7 +235,7 @@ describe('a status', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
-  it('that a failing test is to judge fails the call, and frees the socket', async () => {
+  it('a status that a failing test is to judge fails the call, and frees the socket', async () => {
     const server = await wire.server((_request, response) => give(response, 'endless'));
     const client = wire.client(server);
     const validateStatus = (): never => {

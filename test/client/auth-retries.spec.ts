@@ -106,7 +106,7 @@ describe('a rejected token', () => {
     ['SimpleAuthRetryStrategy', new SimpleAuthRetryStrategy()],
     ['ExponentialAuthRetryStrategy', new ExponentialAuthRetryStrategy(quick)],
     ['ConditionalAuthRetryStrategy', new ConditionalAuthRetryStrategy({ shouldRetry: ({ status }) => status === 401 })],
-  ])('is replaced once, and the call sent again: %s', async (_name, retry) => {
+  ])('a rejected token is replaced once, and the call sent again: %s', async (_name, retry) => {
     const client = clientWith(retry);
     await client.get('/');
     endpoint.revokeAll();
@@ -116,13 +116,16 @@ describe('a rejected token', () => {
     expect(endpoint.tokenRequests).toBe(2);
   });
 
-  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('is replaced for a %s', async (method) => {
-    const client = clientWith();
-    await client.get('/');
-    endpoint.revokeAll();
-    await expect(client.request({ method, url: '/' })).resolves.toMatchObject({ status: 200 });
-    expect(endpoint.tokenRequests).toBe(2);
-  });
+  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])(
+    'a rejected token is replaced for a %s',
+    async (method) => {
+      const client = clientWith();
+      await client.get('/');
+      endpoint.revokeAll();
+      await expect(client.request({ method, url: '/' })).resolves.toMatchObject({ status: 200 });
+      expect(endpoint.tokenRequests).toBe(2);
+    },
+  );
 
   it.each<[string, AuthRetryStrategy, number]>([
     ['SimpleAuthRetryStrategy', new SimpleAuthRetryStrategy(), 2],
@@ -132,17 +135,20 @@ describe('a rejected token', () => {
     ['ExponentialAuthRetryStrategy of four', new ExponentialAuthRetryStrategy({ ...quick, maxRetries: 4 }), 5],
     ['ConditionalAuthRetryStrategy', new ConditionalAuthRetryStrategy({ maxRetries: 2, shouldRetry: () => true }), 3],
     ['NoAuthRetryStrategy', new NoAuthRetryStrategy(), 1],
-  ])('is renewed at most once per call, later replays carry the same token: %s', async (_name, retry, sent) => {
-    alwaysRejects();
-    const error = await rejection<HttpStatusError>(clientWith(retry).get('/'));
-    expect(error).toBeInstanceOf(HttpStatusError);
-    expect(error).toMatchObject({ status: 401, data: { error: 'unauthorized' } });
-    expect(server.count()).toBe(sent);
-    expect(endpoint.tokenRequests).toBe(Math.min(sent, 2));
-    expect(tokensSent()).toEqual([1, 2, 2, 2, 2].slice(0, sent));
-  });
+  ])(
+    'a rejected token is renewed at most once per call, later replays carry the same token: %s',
+    async (_name, retry, sent) => {
+      alwaysRejects();
+      const error = await rejection<HttpStatusError>(clientWith(retry).get('/'));
+      expect(error).toBeInstanceOf(HttpStatusError);
+      expect(error).toMatchObject({ status: 401, data: { error: 'unauthorized' } });
+      expect(server.count()).toBe(sent);
+      expect(endpoint.tokenRequests).toBe(Math.min(sent, 2));
+      expect(tokensSent()).toEqual([1, 2, 2, 2, 2].slice(0, sent));
+    },
+  );
 
-  it('is not replayed where no replay is allowed, but the next call has a new one', async () => {
+  it('a rejected token is not replayed where no replay is allowed, but the next call has a new one', async () => {
     const client = clientWith(new SimpleAuthRetryStrategy({ maxRetries: 0 }));
     await client.get('/');
     endpoint.revokeAll();
@@ -155,13 +161,16 @@ describe('a rejected token', () => {
     ['NoAuthRetryStrategy', new NoAuthRetryStrategy()],
     ['ConditionalAuthRetryStrategy', new ConditionalAuthRetryStrategy({ shouldRetry: () => false })],
     ['statuses without 401', new SimpleAuthRetryStrategy({ statuses: [403] })],
-  ])('is none where the strategy says so: the token of a 401 stays in use: %s', async (_name, retry) => {
-    const client = clientWith(retry);
-    alwaysRejects();
-    await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
-    await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
-    expect(tokensSent()).toEqual([1, 1]);
-  });
+  ])(
+    'a rejected token is none where the strategy says so: the token of a 401 stays in use: %s',
+    async (_name, retry) => {
+      const client = clientWith(retry);
+      alwaysRejects();
+      await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
+      await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
+      expect(tokensSent()).toEqual([1, 1]);
+    },
+  );
 
   it('recognises a rejection by statuses of the strategy’s own', async () => {
     server.handler = (_request, response) => give(response, server.count() === 1 ? { status: 403 } : { json: {} });
@@ -204,7 +213,7 @@ describe('a rejected token', () => {
     expect(server.count()).toBe(1);
   });
 
-  it('that a strategy cannot judge fails the call, and frees the socket', async () => {
+  it('a rejected token that a strategy cannot judge fails the call, and frees the socket', async () => {
     const retry = new ConditionalAuthRetryStrategy({
       shouldRetry: () => {
         throw new RangeError('no idea');
@@ -227,7 +236,7 @@ describe('a rejected token', () => {
     expect(urls).toEqual([`${server.origin}/a?b=c`]);
   });
 
-  it('that cannot be replaced fails the call as unauthenticated, and frees the socket', async () => {
+  it('a rejected token that cannot be replaced fails the call as unauthenticated, and frees the socket', async () => {
     const client = clientWith();
     await client.get('/');
     endpoint.revokeAll();
@@ -238,21 +247,21 @@ describe('a rejected token', () => {
     await until(() => server.openConnections === 0, 'connections are closed');
   });
 
-  it('that is rejected by all is not renewed by every call', async () => {
+  it('a rejected token that is rejected by all is not renewed by every call', async () => {
     alwaysRejects();
     const client = clientWith();
     for (let call = 0; call < 20; call += 1) await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
     expect(endpoint.tokenRequests).toBe(2);
   });
 
-  it('is the end of the matter where nobody can renew', async () => {
+  it('a rejected token is the end of the matter where nobody can renew', async () => {
     alwaysRejects();
     const client = wire.client(server, { auth: new BearerAuth('t') });
     await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
     expect(server.count()).toBe(1);
   });
 
-  it('is replaced for calls that allow any status, too', async () => {
+  it('a rejected token is replaced for calls that allow any status, too', async () => {
     const client = clientWith();
     await client.get('/');
     endpoint.revokeAll();
@@ -263,7 +272,7 @@ describe('a rejected token', () => {
 });
 
 describe('the body of a rejected call', () => {
-  it('that is a stream is not sent again; the next call has a new token', async () => {
+  it('the body of a rejected call that is a stream is not sent again; the next call has a new token', async () => {
     const client = clientWith();
     await client.get('/');
     endpoint.revokeAll();
@@ -273,7 +282,7 @@ describe('the body of a rejected call', () => {
     expect(tokensSent()).toEqual([1, 1, 2]);
   });
 
-  it('that a function makes is made again', async () => {
+  it('the body of a rejected call that a function makes is made again', async () => {
     const client = clientWith();
     await client.get('/');
     endpoint.revokeAll();
@@ -282,7 +291,7 @@ describe('the body of a rejected call', () => {
     expect(server.requests.map(({ text }) => text)).toEqual(['', 'body 1', 'body 2']);
   });
 
-  it('that is FormData is sent again', async () => {
+  it('the body of a rejected call that is FormData is sent again', async () => {
     const client = clientWith();
     await client.get('/');
     endpoint.revokeAll();

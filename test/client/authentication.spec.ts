@@ -84,12 +84,12 @@ describe('a service', () => {
       () => ({ authenticate: (request) => void (request.headers['x-api-key'] = 'own') }) as Authenticator,
       { key: 'own' },
     ],
-  ])('is called with %s', async (_name, auth, expected) => {
+  ])('a service is called with %s', async (_name, auth, expected) => {
     await wire.client(server, { auth: auth() }).get('/a?b=%FF');
     expect(seen()).toMatchObject(expected);
   });
 
-  it('is called with a token in the form', async () => {
+  it('a service is called with a token in the form', async () => {
     const client = wire.client(server, { auth: { provider: provider(), placement: 'body' } });
     await client.post('/', new URLSearchParams({ a: 'b c' }));
     const form = server.requests[0]?.form();
@@ -101,7 +101,7 @@ describe('a service', () => {
     expect(server.count()).toBe(1);
   });
 
-  it('is asked for its credential by each call', async () => {
+  it('a service is asked for its credential by each call', async () => {
     let asked = 0;
     const client = wire.client(server, { auth: new BearerAuth(async () => `t${(asked += 1)}`) });
     for (let call = 0; call < 3; call += 1) await client.get('/');
@@ -172,7 +172,7 @@ describe('a service', () => {
           { strategy: 'all' },
         ),
     ],
-  ])('is not called at all with %s', async (_name, auth) => {
+  ])('a service is not called at all with %s', async (_name, auth) => {
     const client = wire.client(server, { auth: auth() }, { revealCauses: false });
     const error = await rejection(client.get('/'));
     expect(error).toBeInstanceOf(AuthenticationError);
@@ -188,7 +188,7 @@ describe('a service', () => {
     ['a manager and a provider', () => ({ provider: provider(), tokenManager: 'other' })],
     ['a provider that is none', () => ({ provider: {} })],
     ['a function that makes nothing', () => () => undefined],
-  ])('with %s for auth is refused', async (_name, auth) => {
+  ])('a service with %s for auth is refused', async (_name, auth) => {
     const client = wire.client(server, { auth: auth() as AuthOption });
     const error = await rejection(client.get('/'));
     expect(error).toBeInstanceOf(ConfigurationError);
@@ -255,7 +255,7 @@ describe('a composite', () => {
     expect([server.count(), endpoint.tokenRequests]).toEqual([3, 2]);
   });
 
-  it('of token options is refused where it was given to a call', async () => {
+  it('a composite of token options is refused where it was given to a call', async () => {
     const client = wire.client(server, { auth: new BearerAuth('t') });
     const auth = new CompositeAuth([{ provider: provider() }]) as unknown as Authenticator;
     await expect(client.get('/', { auth })).rejects.toBeInstanceOf(ConfigurationError);
@@ -264,7 +264,7 @@ describe('a composite', () => {
 });
 
 describe('a call', () => {
-  it('goes out bare with auth: false, and its 401 renews nothing', async () => {
+  it('a call goes out bare with auth: false, and its 401 renews nothing', async () => {
     const client = wire.client(server, { auth: { provider: provider() } });
     await client.get('/');
     server.handler = (_request, response) => give(response, { status: 401 });
@@ -273,7 +273,7 @@ describe('a call', () => {
     expect([server.count(), endpoint.tokenRequests]).toEqual([2, 1]);
   });
 
-  it('may go elsewhere with auth: false only', async () => {
+  it('a call may go elsewhere with auth: false only', async () => {
     const other = await wire.server();
     const client = wire.client(server, { auth: new BearerAuth(SECRET), headers: { 'x-tenant-key': SECRET } });
     await expect(client.get(`${other.origin}/a`)).rejects.toBeInstanceOf(OriginNotAllowedError);
@@ -282,21 +282,21 @@ describe('a call', () => {
     expect(JSON.stringify(other.requests[0]?.rawHeaders)).not.toContain(SECRET);
   });
 
-  it('may bring an authenticator of its own', async () => {
+  it('a call may bring an authenticator of its own', async () => {
     const client = wire.client(server, { auth: { provider: provider() } });
     await client.get('/', { auth: new BasicAuth('alice', 'p') });
     expect(seen().authorization).toBe(basic('alice:p'));
     expect(endpoint.tokenRequests).toBe(0);
   });
 
-  it('may bring a token of another manager', async () => {
+  it('a call may bring a token of another manager', async () => {
     const manager = wire.closeLater(new TokenManager({ provider: provider() }));
     const client = wire.client(server, { auth: new BearerAuth('t') });
     await client.get('/', { auth: new TokenAuth(manager, { scheme: 'Token' }) });
     expect(seen().authorization).toBe(`Token ${endpoint.issued[0]?.accessToken}`);
   });
 
-  it('may ask for a token of other parameters: one request for each, and never another one’s token', async () => {
+  it('a call may ask for a token of other parameters: one request for each, and never another one’s token', async () => {
     const client = wire.client(server, { auth: { provider: provider() } });
     const kinds = [
       undefined,
@@ -328,7 +328,7 @@ describe('a call', () => {
     expect(asked.map((form) => form.get('resource'))).toEqual([null, null, null, null, null, 'read', null]);
   });
 
-  it('that is rejected renews the token of its own parameters only', async () => {
+  it('a call that is rejected renews the token of its own parameters only', async () => {
     server.handler = ({ headers }, response) => {
       const token = headers.authorization?.replace('Bearer ', '') ?? '';
       give(response, endpoint.isValid(token) ? { json: {} } : { status: 401 });
@@ -342,7 +342,7 @@ describe('a call', () => {
     expect(endpoint.server.requests.map((request) => request.form().get('scope'))).toEqual(['a', 'b', 'a']);
   });
 
-  it('cannot ask for a token where the service has none', async () => {
+  it('a call cannot ask for a token where the service has none', async () => {
     const client = wire.client(server, { auth: new BearerAuth('t') });
     await expect(client.get('/', { auth: { scope: 'a' } })).rejects.toBeInstanceOf(InvalidRequestError);
     expect(server.connections).toBe(0);

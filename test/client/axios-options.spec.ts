@@ -104,31 +104,34 @@ describe('the axios option', () => {
   it.each([
     ['an HttpService', (config: AxiosRequestConfig) => new HttpService(create(config))],
     ['a config', (config: AxiosRequestConfig) => config],
-  ])('may be %s: what it says of every request stands below the options beside it', async (_name, given) => {
-    const server = await wire.server(({ path }, response) => {
-      if (path === '/away') response.writeHead(302, { location: '/there' });
-      response.end('x'.repeat(path === '/large' ? 1_000 : 10));
-    });
-    const httpAgent = new http.Agent({ keepAlive: true });
-    const axios = given({
-      httpAgent,
-      maxContentLength: 100,
-      headers: { 'X-Theirs': '1', 'X-Both': 'theirs' },
-      params: { version: 2 },
-      maxRedirects: 0,
-      validateStatus: (status) => status === 302,
-      timeout: 60_000,
-    });
-    const client = wire.client({ origin: server.origin }, { axios, headers: { 'x-both': 'own' } });
-    expect((await client.get('/away')).status).toBe(302);
-    await expect(client.get('/large')).rejects.toMatchObject({ code: 'FORGE_AUTH_RESPONSE_TOO_LARGE' });
-    expect(server.requests.map(({ url }) => url)).toEqual(['/away?version=2', '/large?version=2']);
-    expect(server.requests[0]?.headers).toMatchObject({ 'x-theirs': '1', 'x-both': 'own' });
+  ])(
+    'the axios option may be %s: what it says of every request stands below the options beside it',
+    async (_name, given) => {
+      const server = await wire.server(({ path }, response) => {
+        if (path === '/away') response.writeHead(302, { location: '/there' });
+        response.end('x'.repeat(path === '/large' ? 1_000 : 10));
+      });
+      const httpAgent = new http.Agent({ keepAlive: true });
+      const axios = given({
+        httpAgent,
+        maxContentLength: 100,
+        headers: { 'X-Theirs': '1', 'X-Both': 'theirs' },
+        params: { version: 2 },
+        maxRedirects: 0,
+        validateStatus: (status) => status === 302,
+        timeout: 60_000,
+      });
+      const client = wire.client({ origin: server.origin }, { axios, headers: { 'x-both': 'own' } });
+      expect((await client.get('/away')).status).toBe(302);
+      await expect(client.get('/large')).rejects.toMatchObject({ code: 'FORGE_AUTH_RESPONSE_TOO_LARGE' });
+      expect(server.requests.map(({ url }) => url)).toEqual(['/away?version=2', '/large?version=2']);
+      expect(server.requests[0]?.headers).toMatchObject({ 'x-theirs': '1', 'x-both': 'own' });
 
-    const firm = wire.client({ origin: server.origin }, { axios, maxRedirects: 1, validateStatus: () => true });
-    expect((await firm.get('/away')).url).toBe(`${server.origin}/there`);
-    httpAgent.destroy();
-  });
+      const firm = wire.client({ origin: server.origin }, { axios, maxRedirects: 1, validateStatus: () => true });
+      expect((await firm.get('/away')).url).toBe(`${server.origin}/there`);
+      httpAgent.destroy();
+    },
+  );
 
   it('gives the timeout where the service has none', async () => {
     const server = await wire.server(() => undefined);
@@ -167,7 +170,7 @@ describe('the axios option', () => {
       { headers: { Authorization: SECRET } },
       'headers sets authorization, which auth writes',
     ],
-  ])('is refused with %s', async (_name, axios, words) => {
+  ])('the axios option is refused with %s', async (_name, axios, words) => {
     const server = await wire.server();
     const error = await rejection(wire.client(server, { auth: new BearerAuth('t'), axios }).get('/'));
     expect(error).toBeInstanceOf(ConfigurationError);
@@ -183,7 +186,7 @@ describe('the axios option', () => {
     expect(server.requests[0]?.url).toBe('/api/a');
   });
 
-  it('may hold an adapter, as tests of apps do', async () => {
+  it('the axios option may hold an adapter, as tests of apps do', async () => {
     const seen: string[] = [];
     const client = wire.client(
       { origin: 'http://nowhere.example' },
@@ -263,7 +266,7 @@ describe('the transport option', () => {
     inner.close();
   });
 
-  it('may be an AxiosTransport that several services share', async () => {
+  it('the transport option may be an AxiosTransport that several services share', async () => {
     const server = await wire.server();
     const transport = new AxiosTransport();
     await wire.client(server, { transport }).get('/a');

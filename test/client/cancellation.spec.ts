@@ -33,7 +33,7 @@ async function endpointAndProvider(): Promise<{ endpoint: TokenEndpoint; provide
 }
 
 describe('a signal', () => {
-  it('that was aborted before sends nothing, and asks for no token and no body', async () => {
+  it('a signal that was aborted before sends nothing, and asks for no token and no body', async () => {
     const { endpoint, provider } = await endpointAndProvider();
     const server = await wire.server();
     let asked = 0;
@@ -46,7 +46,7 @@ describe('a signal', () => {
     expect([endpoint.tokenRequests, server.connections, asked]).toEqual([0, 0, 0]);
   });
 
-  it('ends the wait for a token; the flight goes on for others', async () => {
+  it('a signal ends the wait for a token; the flight goes on for others', async () => {
     const { endpoint, provider } = await endpointAndProvider();
     const server = await wire.server();
     const client = wire.client(server, { auth: { provider } });
@@ -62,7 +62,7 @@ describe('a signal', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/patient']);
   });
 
-  it('ends the wait for a token, and the token request nobody else waits for', async () => {
+  it('a signal ends the wait for a token, and the token request nobody else waits for', async () => {
     const { endpoint, provider } = await endpointAndProvider();
     const server = await wire.server();
     const client = wire.client(server, { auth: { provider } });
@@ -76,16 +76,19 @@ describe('a signal', () => {
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
   });
 
-  it.each(['hang', 'dribble'] as const)('ends an answer that does %s, and frees the socket', async (mishap) => {
-    const server = await wire.server((_request, response) => give(response, mishap));
-    const leaving = rejection(wire.client(server).get('/', { signal: caller.signal }));
-    await server.received(1);
-    caller.abort(reason);
-    expect(await leaving).toBe(reason);
-    await until(() => server.openConnections === 0, 'the connection is closed');
-  });
+  it.each(['hang', 'dribble'] as const)(
+    'a signal ends an answer that does %s, and frees the socket',
+    async (mishap) => {
+      const server = await wire.server((_request, response) => give(response, mishap));
+      const leaving = rejection(wire.client(server).get('/', { signal: caller.signal }));
+      await server.received(1);
+      caller.abort(reason);
+      expect(await leaving).toBe(reason);
+      await until(() => server.openConnections === 0, 'the connection is closed');
+    },
+  );
 
-  it('ends the wait between two attempts', async () => {
+  it('a signal ends the wait between two attempts', async () => {
     const server = await wire.server((_request, response) => give(response, { status: 503 }));
     const retry = new ExponentialBackoffRetryStrategy({ baseDelayMs: 20_000 });
     const leaving = rejection(wire.client(server, { retry }).get('/', { signal: caller.signal }));
@@ -96,7 +99,7 @@ describe('a signal', () => {
     expect(server.count()).toBe(1);
   });
 
-  it('ends the wait before a replay, and frees the socket of the answer', async () => {
+  it('a signal ends the wait before a replay, and frees the socket of the answer', async () => {
     const { endpoint, provider } = await endpointAndProvider();
     const server = await wire.server((_request, response) => {
       response.writeHead(401).write('unread');
@@ -112,7 +115,7 @@ describe('a signal', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
-  it('ends a stream amid its body, and frees the socket', async () => {
+  it('a signal ends a stream amid its body, and frees the socket', async () => {
     const server = await wire.server((_request, response) => give(response, 'dribble'));
     const { data } = await wire.client(server).get<Readable>('/', { responseType: 'stream', signal: caller.signal });
     const leaving = rejection(data.toArray());
@@ -121,7 +124,7 @@ describe('a signal', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
-  it('ends the body of a stream that is refused, with its reason', async () => {
+  it('a signal ends the body of a stream that is refused, with its reason', async () => {
     const server = await wire.server((_request, response) => {
       response.writeHead(500).write('x');
     });
@@ -133,7 +136,7 @@ describe('a signal', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
-  it('ends a redirect loop', async () => {
+  it('a signal ends a redirect loop', async () => {
     const server = await wire.server((_request, response) => {
       if (server.count() === 3) caller.abort(reason);
       give(response, { status: 302, headers: { location: '/again' } });
@@ -149,7 +152,7 @@ describe('a signal', () => {
     await expect(leaving).rejects.toMatchObject({ name: 'TimeoutError', message: expect.stringContaining('aborted') });
   });
 
-  it('is let go of when the call is over', async () => {
+  it('a signal is let go of when the call is over', async () => {
     const server = await wire.server();
     const client = wire.client(server);
     for (let call = 0; call < 20; call += 1) await client.get('/', { signal: caller.signal });
@@ -186,7 +189,7 @@ describe('close()', () => {
     await until(() => server.openConnections === 0, 'connections are closed');
   });
 
-  it('ends streams that are still read', async () => {
+  it('close() ends streams that are still read', async () => {
     const server = await wire.server((_request, response) => give(response, 'dribble'));
     const client = wire.client(server);
     const { data } = await client.get<Readable>('/', { responseType: 'stream' });
@@ -239,14 +242,14 @@ describe('close()', () => {
     await expect(client.tokens?.getToken()).rejects.toBeInstanceOf(ClientClosedError);
   });
 
-  it('may be called twice, and before any call', async () => {
+  it('close() may be called twice, and before any call', async () => {
     const client = wire.client(await wire.server());
     await client.close();
     await client.close();
     await expect(client.get('/')).rejects.toBeInstanceOf(ClientClosedError);
   });
 
-  it('is called at the end of the block by await using', async () => {
+  it('close() is called at the end of the block by await using', async () => {
     const server = await wire.server();
     let kept: ForgeHttpClient;
     {

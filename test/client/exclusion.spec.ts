@@ -70,7 +70,7 @@ describe('a path', () => {
     // Case.
     ['/health', '/Health', '/api/Health', false],
     ['/Health', '/health', '/api/health', false],
-  ])('that excludes %s, called as %s, arrives as %s: bare %s', async (entry, called, arrived, bare) => {
+  ])('a path that excludes %s, called as %s, arrives as %s: bare %s', async (entry, called, arrived, bare) => {
     await expect(sent(called, { excludedPaths: [entry] })).resolves.toEqual([arrived, bare]);
   });
 });
@@ -99,7 +99,7 @@ describe('a pattern', () => {
     ['/v[12]/status', '/v3/status', '/api/v3/status', false],
     ['{health,ready}', '/ready', '/api/ready', true],
     ['/.well-known/*', '/.well-known/jwks.json', '/api/.well-known/jwks.json', true],
-  ])('that excludes %s, called as %s, arrives as %s: bare %s', async (pattern, called, arrived, bare) => {
+  ])('a pattern that excludes %s, called as %s, arrives as %s: bare %s', async (pattern, called, arrived, bare) => {
     await expect(sent(called, { excludedPathPatterns: [pattern] })).resolves.toEqual([arrived, bare]);
   });
 });
@@ -233,7 +233,7 @@ describe('a 401 of an excluded path', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('is the same for lists in the token options, which add to those of the service', async () => {
+  it('a 401 of an excluded path is the same for lists in the token options, which add to those of the service', async () => {
     const auth = { provider: world.provider(), excludedPaths: ['/a'], excludedPathPatterns: ['/b/*'] };
     const both = world.client({ auth, excludedPaths: ['/c'] });
     for (const path of ['/a', '/b/x', '/c'])

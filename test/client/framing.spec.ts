@@ -97,19 +97,22 @@ describe('an answer that waits to be read when the process moves again', () => {
   it.each<[string, object]>([
     ['timeoutMs', { timeoutMs: 300 }],
     ['totalTimeoutMs', { totalTimeoutMs: 300 }],
-  ])('is read, though %s is over', async (_name, config) => {
-    const slow = await wire.server((_request, response) => void setTimeout(() => response.end('late'), 20));
-    const patient = wire.client(slow);
-    await patient.get('/warm');
-    const answering = patient.get('/here', config);
-    // Until the request is out: the answer then comes while nobody listens. In this process nobody can answer, either.
-    await slow.received(2);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    stand(600);
-    expect((await answering).data).toBe('late');
-  });
+  ])(
+    'an answer that waits to be read when the process moves again is read, though %s is over',
+    async (_name, config) => {
+      const slow = await wire.server((_request, response) => void setTimeout(() => response.end('late'), 20));
+      const patient = wire.client(slow);
+      await patient.get('/warm');
+      const answering = patient.get('/here', config);
+      // Until the request is out: the answer then comes while nobody listens. In this process nobody can answer, either.
+      await slow.received(2);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      stand(600);
+      expect((await answering).data).toBe('late');
+    },
+  );
 
-  it('is not waited for when there is none', async () => {
+  it('an answer that waits to be read when the process moves again is not waited for when there is none', async () => {
     const silent = await wire.server(() => undefined);
     const answering = failure(wire.client(silent).get('/here', { timeoutMs: 200 }));
     await silent.received(1);
@@ -124,12 +127,12 @@ describe('a body that unpacks to more than it should', () => {
     ['get of bytes', (bounded) => bounded.get('/packed', { responseType: 'arraybuffer' })],
     ['axiosRef', (bounded) => bounded.axiosRef.get('/packed')],
     ['fetch', async (bounded) => (await bounded.fetch('/packed')).arrayBuffer()],
-  ])("is given up at the service's limit by %s", async (_name, read) => {
+  ])("a body that unpacks to more than it should is given up at the service's limit by %s", async (_name, read) => {
     const bounded = wire.client(server, { maxContentLength: 299_999 });
     expect((await failure(read(bounded))).code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
   });
 
-  it('is given up at the limit of a call, which may be higher, too', async () => {
+  it('a body that unpacks to more than it should is given up at the limit of a call, which may be higher, too', async () => {
     const bounded = wire.client(server, { maxContentLength: 100 });
     const tooLarge = await failure(client.get('/packed', { maxContentLength: 1_000 }));
     expect(tooLarge.code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
@@ -139,13 +142,13 @@ describe('a body that unpacks to more than it should', () => {
     expect((await failure(unread.text())).code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
   });
 
-  it('is given up at 100 MB unless anybody says otherwise', async () => {
+  it('a body that unpacks to more than it should is given up at 100 MB unless anybody says otherwise', async () => {
     expect((await failure(client.get('/bomb'))).code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
     expect((await failure(client.axiosRef.get('/bomb'))).code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
     expect((await failure((await client.fetch('/bomb')).text())).code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
   });
 
-  it('has no limit as a stream, which need not be in memory', async () => {
+  it('a body that unpacks to more than it should has no limit as a stream, which need not be in memory', async () => {
     const { data } = await client.get<Readable>('/bomb', { responseType: 'stream' });
     let bytes = 0;
     for await (const chunk of data) bytes += (chunk as Buffer).length;

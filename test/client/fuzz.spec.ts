@@ -96,7 +96,7 @@ const withHosts = (text: string): string =>
   text.replaceAll('OWN', new URL(own.origin).host).replaceAll('OTHER', new URL(other.origin).host);
 
 describe('any URL', () => {
-  it('is called at the service’s own origin, or refused; no credential goes anywhere else', async () => {
+  it('any URL is called at the service’s own origin, or refused; no credential goes anywhere else', async () => {
     await fc.assert(
       fc.asyncProperty(anyClient, hostile, async (which, text) => {
         const [client, url] = [clients[which] as ForgeHttpClient, withHosts(text)];
@@ -111,7 +111,7 @@ describe('any URL', () => {
     expect(other.count()).toBe(0);
   });
 
-  it('without a credential may go elsewhere, and takes none along', async () => {
+  it('any URL without a credential may go elsewhere, and takes none along', async () => {
     await fc.assert(
       fc.asyncProperty(anyClient, hostile, async (which, text) => {
         const client = clients[which] as ForgeHttpClient;
@@ -122,7 +122,7 @@ describe('any URL', () => {
     expectNothingElsewhere();
   });
 
-  it('that a service redirects to takes no credential along', async () => {
+  it('any URL that a service redirects to takes no credential along', async () => {
     own.handler = ({ query, path }, response) => {
       const location = Buffer.from(query.get('to') ?? '', 'base64').toString('latin1');
       const header = location.replace(/[^\t\x20-\x7e\x80-\xff]/g, '');
@@ -169,7 +169,7 @@ describe('any parameters', () => {
     );
   });
 
-  it('of any kind arrive, or are refused', async () => {
+  it('any parameters of any kind arrive, or are refused', async () => {
     await fc.assert(
       fc.asyncProperty(anyClient, fc.anything({ maxDepth: 3, withDate: true, withBigInt: true }), async (which, a) => {
         const params = { a };

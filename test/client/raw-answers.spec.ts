@@ -89,24 +89,27 @@ describe('answers with oddities', () => {
       200,
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\n{}\r\n0\r\nx-sum: 1\r\n\r\n',
     ],
-  ])('ends, and leaves the connection for the next: %s', async (_name, method, status, answer) => {
-    const server = await startRaw((socket) => socket.write(answer));
-    const client = clientOf(server);
-    const answered = async (): Promise<number> => {
-      const response = await client.fetch('/a', { method });
-      await response.text();
-      return response.status;
-    };
-    await expect(answered()).resolves.toBe(status);
-    await expect(answered()).resolves.toBe(status);
-    expect(server.heads).toHaveLength(2);
-    expect(server.connections).toHaveLength(1);
-  });
+  ])(
+    'answers with oddities ends, and leaves the connection for the next: %s',
+    async (_name, method, status, answer) => {
+      const server = await startRaw((socket) => socket.write(answer));
+      const client = clientOf(server);
+      const answered = async (): Promise<number> => {
+        const response = await client.fetch('/a', { method });
+        await response.text();
+        return response.status;
+      };
+      await expect(answered()).resolves.toBe(status);
+      await expect(answered()).resolves.toBe(status);
+      expect(server.heads).toHaveLength(2);
+      expect(server.connections).toHaveLength(1);
+    },
+  );
 
   it.each([
     ['wrapped', deflateSync('{"ok":true}')],
     ['bare', deflateRawSync('{"ok":true}')],
-  ])('ends a stream of a deflated body with bytes behind it: %s', async (_name, body) => {
+  ])('answers with oddities ends a stream of a deflated body with bytes behind it: %s', async (_name, body) => {
     const whole = Buffer.concat([body, Buffer.from('\r\n\r\n')]);
     const server = await startRaw((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: ${whole.length}\r\n\r\n`);
@@ -139,13 +142,16 @@ describe('a request that Node refuses as it is written', () => {
 });
 
 describe('an unusual method', () => {
-  it.each(['PROPFIND', 'QUERY', 'M-SEARCH', 'VERSION-CONTROL', 'FOO'])('goes out as it is: %s', async (method) => {
-    const server = await startRaw((socket) => socket.write(EMPTY));
-    await expect(clientOf(server).request({ method, url: '/a' })).resolves.toMatchObject({ status: 200 });
-    expect(server.heads[0]).toMatch(`${method} /a HTTP/1.1\r\n`);
-  });
+  it.each(['PROPFIND', 'QUERY', 'M-SEARCH', 'VERSION-CONTROL', 'FOO'])(
+    'an unusual method goes out as it is: %s',
+    async (method) => {
+      const server = await startRaw((socket) => socket.write(EMPTY));
+      await expect(clientOf(server).request({ method, url: '/a' })).resolves.toMatchObject({ status: 200 });
+      expect(server.heads[0]).toMatch(`${method} /a HTTP/1.1\r\n`);
+    },
+  );
 
-  it.each(['', 'A B', '-', 'A-', 'GET\r\n'])('is refused where it is none: %j', async (method) => {
+  it.each(['', 'A B', '-', 'A-', 'GET\r\n'])('an unusual method is refused where it is none: %j', async (method) => {
     const server = await startRaw((socket) => socket.write(EMPTY));
     await expect(clientOf(server).request({ method, url: '/a' })).rejects.toMatchObject({
       code: 'FORGE_AUTH_INVALID_REQUEST',
@@ -191,7 +197,7 @@ describe('an answer that breaks off', () => {
   });
 
   it.each(['arraybuffer', 'stream'] as const)(
-    'is called off in the middle, and leaves nothing behind: %s',
+    'an answer that breaks off is called off in the middle, and leaves nothing behind: %s',
     async (responseType) => {
       const server = await startRaw((socket, head) =>
         socket.write(head.includes(' /a ') ? 'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"half":' : EMPTY),
@@ -273,7 +279,7 @@ describe('addresses that are not normalised', () => {
     ['/a\\b', '/a/b'],
     ['/a?b="<>', '/a?b=%22%3C%3E'],
     ['/{a}', '/%7Ba%7D'],
-  ])('go out as a URL writes them: %s', async (asked, sent) => {
+  ])('addresses that are not normalised go out as a URL writes them: %s', async (asked, sent) => {
     const server = await startRaw((socket) => socket.write(EMPTY));
     const transport = wire.closeLater(new AxiosTransport());
     await transport.send({ method: 'GET', url: server.origin + asked, headers: {}, responseType: 'json' });

@@ -43,7 +43,7 @@ describe('a redirect', () => {
     [303, 'PUT', 'GET', false],
     [303, 'DELETE', 'GET', false],
     [307, 'DELETE', 'DELETE', true],
-  ])('of %d turns %s into %s; the body goes along: %s', async (status, method, after, keepsBody) => {
+  ])('a redirect of %d turns %s into %s; the body goes along: %s', async (status, method, after, keepsBody) => {
     const server = await redirecting(status);
     const hasBody = method !== 'GET' && method !== 'HEAD';
     const response = await wire.client(server).request({
@@ -63,7 +63,7 @@ describe('a redirect', () => {
     expect(last?.headers['content-language']).toBe(method === after ? 'en' : undefined);
   });
 
-  it.each([300, 304, 305, 306])('of %d is followed by nobody', async (status) => {
+  it.each([300, 304, 305, 306])('a redirect of %d is followed by nobody', async (status) => {
     const server = await redirecting(status);
     await expect(wire.client(server).get('/from')).rejects.toMatchObject({ status });
     expect(server.count()).toBe(1);
@@ -76,7 +76,7 @@ describe('a redirect', () => {
     ['?x=1', '/dir/from?x=1'],
     ['./to?x=1#fragment', '/dir/to?x=1'],
     ['/t%C3%B6?q=%FF', '/t%C3%B6?q=%FF'],
-  ])('to %s is resolved against the URL that it came from', async (location, expected) => {
+  ])('a redirect to %s is resolved against the URL that it came from', async (location, expected) => {
     const server = await wire.server(({ url }, response) =>
       give(response, url === '/dir/from' ? { status: 302, headers: { location } } : { json: {} }),
     );
@@ -85,7 +85,7 @@ describe('a redirect', () => {
     expect(server.requests[1]?.url).toBe(expected);
   });
 
-  it('is resolved against each hop anew', async () => {
+  it('a redirect is resolved against each hop anew', async () => {
     const server = await wire.server(({ path }, response) => {
       const next = { '/a/1': 'b/2', '/a/b/2': '../3' }[path];
       give(response, next === undefined ? { json: {} } : { status: 307, headers: { location: next } });
@@ -94,7 +94,7 @@ describe('a redirect', () => {
   });
 
   it.each(['http://', 'ftp://files.example/', 'javascript:alert(1)', 'mailto:a@b', 'file:///etc/passwd'])(
-    'to %s is answered as it is',
+    'a redirect to %s is answered as it is',
     async (location) => {
       const server = await redirecting(302, location);
       await expect(wire.client(server).get('/from')).rejects.toMatchObject({ status: 302 });
@@ -102,7 +102,7 @@ describe('a redirect', () => {
     },
   );
 
-  it('without a Location is answered as it is', async () => {
+  it('a redirect without a Location is answered as it is', async () => {
     const server = await wire.server((_request, response) => give(response, { status: 302 }));
     await expect(wire.client(server).get('/')).rejects.toMatchObject({ status: 302 });
   });
@@ -110,14 +110,14 @@ describe('a redirect', () => {
   it.each<[string, object, object]>([
     ['the service', { maxRedirects: 0 }, {}],
     ['the call', {}, { maxRedirects: 0 }],
-  ])('is answered as it is where %s follows none', async (_who, service, config) => {
+  ])('a redirect is answered as it is where %s follows none', async (_who, service, config) => {
     const server = await redirecting(302);
     const response = await wire.client(server, service).get('/from', { ...config, validateStatus: null });
     expect(response).toMatchObject({ status: 302, data: 'moved', headers: { location: '/to' } });
     expect(server.count()).toBe(1);
   });
 
-  it.each([1, 3])('is followed %d times, and no more', async (maxRedirects) => {
+  it.each([1, 3])('a redirect is followed %d times, and no more', async (maxRedirects) => {
     const server = await wire.server(({ path }, response) => {
       const hop = Number(path.slice(1));
       give(response, hop < maxRedirects ? { status: 302, headers: { location: `/${hop + 1}` } } : { json: hop });
@@ -132,7 +132,7 @@ describe('a redirect', () => {
     expect(server.count()).toBe(maxRedirects + 1);
   });
 
-  it.each([307, 308])('of %d does not send a stream again: it is answered as it is', async (status) => {
+  it.each([307, 308])('a redirect of %d does not send a stream again: it is answered as it is', async (status) => {
     const server = await redirecting(status);
     const validateStatus = null;
     const response = await wire.client(server).post('/from', Readable.from(['once']), { validateStatus });
@@ -140,14 +140,14 @@ describe('a redirect', () => {
     expect(server.requests.map(({ text }) => text)).toEqual(['once']);
   });
 
-  it('of 307 asks a function for the body again', async () => {
+  it('a redirect of 307 asks a function for the body again', async () => {
     const server = await redirecting(307);
     let asked = 0;
     await wire.client(server).post('/from', () => Readable.from([`body ${(asked += 1)}`]));
     expect(server.requests.map(({ text }) => text)).toEqual(['body 1', 'body 2']);
   });
 
-  it('of 303 leaves a stream behind', async () => {
+  it('a redirect of 303 leaves a stream behind', async () => {
     const server = await redirecting(303);
     const response: ForgeResponse = await wire.client(server).post('/from', Readable.from(['once']));
     expect(response.status).toBe(200);
@@ -170,7 +170,7 @@ describe('a redirect', () => {
 
 describe('a redirect to another origin', () => {
   it.each([301, 302, 303, 307, 308])(
-    'of %d carries no credential, cookie or header of unknown meaning',
+    'a redirect to another origin of %d carries no credential, cookie or header of unknown meaning',
     async (status) => {
       const { own, other } = await twoServers(status);
       const client = wire.client(own, { auth: new BearerAuth(SECRET), headers: { 'x-tenant-key': SECRET } });
@@ -199,7 +199,7 @@ describe('a redirect to another origin', () => {
     expect(other.requests[0]?.url).toBe('/to?page=2');
   });
 
-  it('that leads back carries the credential again', async () => {
+  it('a redirect to another origin that leads back carries the credential again', async () => {
     const own = await wire.server();
     const other = await wire.server((_request, response) =>
       give(response, { status: 302, headers: { location: `${own.origin}/home` } }),
@@ -217,7 +217,7 @@ describe('a redirect to another origin', () => {
     expect(other.requests[0]?.headers.authorization).toBe(`Bearer ${SECRET}`);
   });
 
-  it('does not take user info along', async () => {
+  it('a redirect to another origin does not take user info along', async () => {
     const other = await wire.server();
     const own = await redirecting(302, `${other.origin.replace('//', '//user:pass@')}/to`);
     const response = await wire.client(own).get('/from');
@@ -225,7 +225,7 @@ describe('a redirect to another origin', () => {
     expect(other.requests[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  it('that answers 401 causes no renewal: it says nothing about the token', async () => {
+  it('a redirect to another origin that answers 401 causes no renewal: it says nothing about the token', async () => {
     const { own, other } = await twoServers(302);
     other.handler = (_request, response) => give(response, { status: 401 });
     let fetched = 0;

@@ -47,7 +47,7 @@ const statusOf = async (call: Promise<{ status: number }>): Promise<number> =>
   );
 
 describe('a token that was accepted', () => {
-  it('is renewed at once when it is revoked, though a resource refused a fresh one a moment ago', async () => {
+  it('a token that was accepted is renewed at once when it is revoked, though a resource refused a fresh one a moment ago', async () => {
     const orders = client();
     expect(await statusOf(orders.get('/unsubscribed'))).toBe(401);
     expect(endpoint.tokenRequests).toBe(2);
@@ -106,7 +106,7 @@ describe('a token that was accepted', () => {
     expect(endpoint.tokenRequests).toBe(3);
   });
 
-  it('is renewed for a resource that refused it once, and has accepted it since', async () => {
+  it('a token that was accepted is renewed for a resource that refused it once, and has accepted it since', async () => {
     const orders = client();
     expect(await statusOf(orders.get('/unsubscribed'))).toBe(401);
     refusing.clear();
@@ -123,15 +123,18 @@ describe('a token in place of a rejected one', () => {
     [404, 'has been accepted', 200],
     [429, 'may be no better', 401],
     [503, 'may be no better', 401],
-  ])('that meets a %i %s: its own rejection ends in %i', async (status, _what, then) => {
-    const orders = client();
-    await orders.get('/ok');
-    endpoint.revokeAll();
-    expect(await statusOf(orders.get(`/answers/${status}`))).toBe(status);
-    endpoint.revokeAll();
-    expect(await statusOf(orders.get('/ok'))).toBe(then);
-    expect(endpoint.tokenRequests).toBe(then === 200 ? 3 : 2);
-  });
+  ])(
+    'a token in place of a rejected one that meets a %i %s: its own rejection ends in %i',
+    async (status, _what, then) => {
+      const orders = client();
+      await orders.get('/ok');
+      endpoint.revokeAll();
+      expect(await statusOf(orders.get(`/answers/${status}`))).toBe(status);
+      endpoint.revokeAll();
+      expect(await statusOf(orders.get('/ok'))).toBe(then);
+      expect(endpoint.tokenRequests).toBe(then === 200 ? 3 : 2);
+    },
+  );
 });
 
 describe('a call whose credential never went out', () => {
@@ -152,7 +155,7 @@ describe('a call whose credential never went out', () => {
     ],
   ];
 
-  it.each(ways)('is as one without authentication: %s', async (_name, call) => {
+  it.each(ways)('a call whose credential never went out is as one without authentication: %s', async (_name, call) => {
     const orders = client();
     expect(await statusOf(orders.get('/ok'))).toBe(200);
     expect(await statusOf(call(orders))).toBe(401);
@@ -162,7 +165,7 @@ describe('a call whose credential never went out', () => {
     expect(endpoint.tokenRequests).toBe(1);
   });
 
-  it('is so for a header of any name', async () => {
+  it('a call whose credential never went out is so for a header of any name', async () => {
     const provider = new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
     const orders = client({ auth: { provider, headerName: 'X-Auth', scheme: '' } });
     expect(await statusOf(orders.axiosRef.get('/ok', { headers: { 'X-AUTH': false } }))).toBe(401);
@@ -176,7 +179,7 @@ describe('a call whose credential never went out', () => {
       'an authenticator that names no header',
       { authenticate: ({ headers }) => void (headers['authorization'] = 'service') },
     ],
-  ])('is so for %s', async (_name, auth) => {
+  ])('a call whose credential never went out is so for %s', async (_name, auth) => {
     const orders = client({ auth });
     expect(await statusOf(orders.axiosRef.get('/ok', { headers: { Authorization: false } }))).toBe(401);
     expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
@@ -188,16 +191,19 @@ describe('a call whose credential never went out', () => {
     ['tabs', '\t \t'],
     ['a list of none', []],
     ['a list of empty ones', ['', ' ']],
-  ])('is refused where the call gives one that is %s', async (_name, authorization) => {
-    const orders = client();
-    await expect(orders.get('/ok', { headers: { authorization } as never })).rejects.toThrow(InvalidRequestError);
-    await expect(orders.axiosRef.get('/ok', { headers: { authorization } as never })).rejects.toMatchObject({
-      cause: expect.any(InvalidRequestError) as unknown,
-    });
-    expect(server.count()).toBe(0);
-    await orders.get('/ok', { auth: false, headers: { authorization } as never, validateStatus: null });
-    expect(server.count()).toBe(1);
-  });
+  ])(
+    'a call whose credential never went out is refused where the call gives one that is %s',
+    async (_name, authorization) => {
+      const orders = client();
+      await expect(orders.get('/ok', { headers: { authorization } as never })).rejects.toThrow(InvalidRequestError);
+      await expect(orders.axiosRef.get('/ok', { headers: { authorization } as never })).rejects.toMatchObject({
+        cause: expect.any(InvalidRequestError) as unknown,
+      });
+      expect(server.count()).toBe(0);
+      await orders.get('/ok', { auth: false, headers: { authorization } as never, validateStatus: null });
+      expect(server.count()).toBe(1);
+    },
+  );
 });
 
 describe('a credential of the call that a redirect elsewhere and back has dropped', () => {

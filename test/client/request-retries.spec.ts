@@ -227,27 +227,27 @@ describe('a strategy of one’s own', () => {
 });
 
 describe('Retry-After', () => {
-  it('is waited for, even where the strategy would come back sooner', async () => {
+  it('Retry-After is waited for, even where the strategy would come back sooner', async () => {
     const server = await answering({ status: 503, headers: { 'retry-after': '1' } });
     await wire.client(server, { retry: backoff }).get('/');
     const [first, second] = server.requests;
     expect((second?.startedAt ?? 0) - (first?.startedAt ?? 0)).toBeGreaterThanOrEqual(990);
   });
 
-  it('that asks for more than a minute is left to the caller', async () => {
+  it('Retry-After that asks for more than a minute is left to the caller', async () => {
     const server = await answering({ status: 429, headers: { 'retry-after': '120' } });
     const error = await rejection(wire.client(server, { retry: backoff }).get('/'));
     expect(error).toMatchObject({ status: 429, attempts: 1, headers: { 'retry-after': '120' } });
     expect(server.count()).toBe(1);
   });
 
-  it('that asks for more than the call has left is left to the caller', async () => {
+  it('Retry-After that asks for more than the call has left is left to the caller', async () => {
     const server = await answering({ status: 429, headers: { 'retry-after': '30' } });
     const client = wire.client(server, { retry: backoff, totalTimeoutMs: 10_000 });
     await expect(client.get('/')).rejects.toMatchObject({ status: 429, attempts: 1 });
   });
 
-  it('that is no time is ignored', async () => {
+  it('Retry-After that is no time is ignored', async () => {
     const server = await answering({ status: 503, headers: { 'retry-after': 'soon' } });
     await expect(wire.client(server, { retry: backoff }).get('/')).resolves.toMatchObject({ attempts: 2 });
   });
@@ -282,7 +282,7 @@ describe('each attempt', () => {
     ]);
   });
 
-  it('may replace a rejected token, but the call renews one only once', async () => {
+  it('each attempt may replace a rejected token, but the call renews one only once', async () => {
     const endpoint = wire.closeLater(await startTokenEndpoint());
     const statuses = [401, 503, 401, 200];
     const server = await wire.server((_request, response) =>
@@ -294,7 +294,7 @@ describe('each attempt', () => {
     expect([server.count(), endpoint.tokenRequests]).toEqual([4, 2]);
   });
 
-  it('goes through its redirects anew', async () => {
+  it('each attempt goes through its redirects anew', async () => {
     const server = await wire.server(({ path }, response) => {
       if (path === '/from') return give(response, { status: 302, headers: { location: '/to' } });
       give(response, server.count('/to') < 3 ? { status: 503 } : { json: {} });

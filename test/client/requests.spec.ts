@@ -37,7 +37,7 @@ describe('a request', () => {
     ['DELETE', 'delete'],
     ['HEAD', 'head'],
     ['OPTIONS', 'options'],
-  ])('is a %s without a body', async (method, name) => {
+  ])('a request is a %s without a body', async (method, name) => {
     await wire.client(server)[name]('/a/b');
     expect(last()).toMatchObject({ method, url: '/a/b', text: '' });
     expect(last().headers).not.toHaveProperty('content-type');
@@ -47,13 +47,13 @@ describe('a request', () => {
     ['POST', 'post'],
     ['PUT', 'put'],
     ['PATCH', 'patch'],
-  ])('is a %s with a body', async (method, name) => {
+  ])('a request is a %s with a body', async (method, name) => {
     await wire.client(server)[name]('/a', { b: 1 });
     expect(last()).toMatchObject({ method, url: '/a', text: '{"b":1}' });
     expect(last().headers).toMatchObject({ 'content-type': 'application/json', 'content-length': '7' });
   });
 
-  it('goes below the path of the base URL', async () => {
+  it('a request goes below the path of the base URL', async () => {
     const client = wire.client({ origin: `${server.origin}/api/` });
     await client.get('/a');
     await client.get('b');
@@ -85,7 +85,7 @@ describe('a request', () => {
     ]);
   });
 
-  it('may have any parts', async () => {
+  it('a request may have any parts', async () => {
     await wire.client(server).request({ method: 'report', url: '/a', data: 'x', headers: { 'X-A': 1 } });
     expect(last()).toMatchObject({ method: 'REPORT', text: 'x' });
     expect(last().headers).toMatchObject({ 'x-a': '1' });
@@ -93,7 +93,7 @@ describe('a request', () => {
 });
 
 describe('headers', () => {
-  it('of the call are merged over those of the service; null leaves one out', async () => {
+  it('headers of the call are merged over those of the service; null leaves one out', async () => {
     const client = wire.client(server, { headers: { 'X-Tenant': 'a', 'X-Trace': 'b', 'X-List': ['1', '2'] } });
     await client.get('/', { headers: { 'x-tenant': 'c', 'X-TRACE': null, 'x-other': true } });
     expect(last().headers).toMatchObject({ 'x-tenant': 'c', 'x-other': 'true', 'x-list': '1, 2' });
@@ -109,7 +109,7 @@ describe('headers', () => {
     ['a value', { 'x-a': 'a\r\nx-injected: 1' }],
     ['a value after a bare line feed', { 'x-a': 'a\nx-injected: 1' }],
     ['a name', { 'x-a: 1\r\nx-injected': '1' }],
-  ])('cannot be injected by %s', async (_name, headers) => {
+  ])('headers cannot be injected by %s', async (_name, headers) => {
     await expect(wire.client(server).get('/', { headers })).rejects.toBeInstanceOf(InvalidRequestError);
     expect(server.requests).toHaveLength(0);
   });
@@ -118,7 +118,7 @@ describe('headers', () => {
     ['a line break', { 'x-a': 'canary-header-value\n' }],
     ['a character beyond Latin-1', { 'x-a': 'canary-header-value日本' }],
     ['a name that is none', { 'x a': 'canary-header-value' }],
-  ])('of the service with %s are refused at once', async (_name, headers) => {
+  ])('headers of the service with %s are refused at once', async (_name, headers) => {
     const error = await rejection(wire.client(server, { headers }).get('/'));
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error.message).toMatch(/^Service "orders": headers\.(?:x-a|\[invalid name\]) has/);
@@ -138,14 +138,14 @@ describe('headers', () => {
       { 'content-length': '6', 'transfer-encoding': 'chunked' },
       () => Readable.from('a body'),
     ],
-  ])('cannot smuggle a second request behind %s', async (_name, headers, data) => {
+  ])('headers cannot smuggle a second request behind %s', async (_name, headers, data) => {
     const attempt = wire.client(server).post('/', data, { headers });
     await expect(attempt).rejects.toBeInstanceOf(InvalidRequestError);
     await expect(attempt).rejects.toThrow('does not fit the body: leave both out');
     expect(server.connections).toBe(0);
   });
 
-  it('may state the length of the body', async () => {
+  it('headers may state the length of the body', async () => {
     const client = wire.client(server);
     await client.post('/', 'ä', { headers: { 'Content-Length': 2 } });
     await client.post('/', Readable.from(['abc']), { headers: { 'Content-Length': '3' } });
@@ -157,7 +157,7 @@ describe('headers', () => {
     ]);
   });
 
-  it('cannot be injected by a path, a method or a parameter', async () => {
+  it('headers cannot be injected by a path, a method or a parameter', async () => {
     const client = wire.client(server);
     await expect(client.get('/a HTTP/1.1\r\nx-injected: 1')).rejects.toBeInstanceOf(InvalidRequestError);
     await expect(client.request({ method: 'GET / HTTP/1.1\r\n' })).rejects.toBeInstanceOf(InvalidRequestError);
@@ -191,25 +191,25 @@ describe('a body', () => {
     ['a function that makes one', () => () => bytes, bytes, undefined],
     ['an asynchronous function', () => async () => ({ a: 1 }), '{"a":1}', 'application/json'],
     ['a function that opens a stream', () => () => Readable.from([bytes]), bytes, undefined],
-  ])('of %s arrives as it is', async (_name, make, expected, contentType) => {
+  ])('a body of %s arrives as it is', async (_name, make, expected, contentType) => {
     await wire.client(server).post('/', make());
     expect(last().body).toEqual(Buffer.from(expected));
     expect(last().headers['content-type']).toBe(contentType);
   });
 
-  it('is labelled as the call says', async () => {
+  it('a body is labelled as the call says', async () => {
     await wire.client(server).post('/', bytes, { headers: { 'Content-Type': 'application/octet-stream' } });
     expect(last().headers['content-type']).toBe('application/octet-stream');
   });
 
-  it('of an object is a form where the content type says so', async () => {
+  it('a body of an object is a form where the content type says so', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     await wire.client(server).post('/', { a: 'b c', list: [1, 2] }, { headers });
     expect(last().text).toBe('a=b+c&list=1&list=2');
   });
 
   it.each([undefined, 'multipart/form-data', 'application/json'])(
-    'of FormData is multipart, with the boundary that it has, beside a content type of %s',
+    'a body of FormData is multipart, with the boundary that it has, beside a content type of %s',
     async (contentType) => {
       const form = new FormData();
       form.append('text', 'ä');
@@ -224,7 +224,7 @@ describe('a body', () => {
     },
   );
 
-  it('of the form-data package is multipart, streams in it included', async () => {
+  it('a body of the form-data package is multipart, streams in it included', async () => {
     const form = new FormDataStream();
     form.append('text', 'ä');
     form.append('file', Readable.from([bytes]), { filename: 'a.bin', contentType: 'image/png' });
@@ -237,7 +237,7 @@ describe('a body', () => {
   it.each<[string, (content: Buffer) => unknown]>([
     ['in memory', (content) => content],
     ['as a stream', (content) => Readable.from([content.subarray(0, 7), content.subarray(7)])],
-  ])('of 20 MB arrives whole %s', async (_name, make) => {
+  ])('a body of 20 MB arrives whole %s', async (_name, make) => {
     const content = randomBytes(20_000_000);
     await wire.client(server).put('/', make(content));
     expect(last().body).toHaveLength(content.length);
@@ -260,7 +260,7 @@ describe('a body', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('that fails on its way fails the call', async () => {
+  it('a body that fails on its way fails the call', async () => {
     const stream = Readable.from(
       (async function* () {
         yield bytes;

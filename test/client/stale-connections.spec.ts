@@ -113,35 +113,44 @@ describe('a connection that closes without an answer', () => {
   it.each<[string, () => Partial<ForgeServiceOptions>]>([
     ['axios', () => ({})],
     ['undici', () => ({ transport: undici() })],
-  ])('is a failed call where it was a fresh one, over %s', async (_name, options) => {
-    const server = await wire.server((_request, response) => void response.socket?.destroy());
-    await expect(wire.client(server, options()).get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
-    expect(server.count()).toBe(1);
-  });
+  ])(
+    'a connection that closes without an answer is a failed call where it was a fresh one, over %s',
+    async (_name, options) => {
+      const server = await wire.server((_request, response) => void response.socket?.destroy());
+      await expect(wire.client(server, options()).get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+      expect(server.count()).toBe(1);
+    },
+  );
 
   it.each<[string, () => Partial<ForgeServiceOptions>]>([
     ['axios', () => ({})],
     ['undici', () => ({ transport: undici() })],
-  ])('is no more than one more request where the fresh one closes, too, over %s', async (_name, options) => {
-    const server = await wire.server((_request, response) =>
-      server.count() === 1 ? void response.end('{}') : void response.socket?.destroy(),
-    );
-    const client = wire.client(server, options());
-    await client.get('/first');
-    await rest();
-    await expect(client.get('/second')).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
-    expect(server.count('/second')).toBe(2);
-  });
+  ])(
+    'a connection that closes without an answer is no more than one more request where the fresh one closes, too, over %s',
+    async (_name, options) => {
+      const server = await wire.server((_request, response) =>
+        server.count() === 1 ? void response.end('{}') : void response.socket?.destroy(),
+      );
+      const client = wire.client(server, options());
+      await client.get('/first');
+      await rest();
+      await expect(client.get('/second')).rejects.toMatchObject({ code: 'FORGE_AUTH_CONNECTION' });
+      expect(server.count('/second')).toBe(2);
+    },
+  );
 
   it.each<[string, () => Partial<ForgeServiceOptions>]>([
     ['axios', () => ({})],
     ['undici', () => ({ transport: undici() })],
-  ])('is distinguished from one that is reset, which is the same, over %s', async (_name, options) => {
-    const server = await startForgetful('reset');
-    const client = wire.client(server, options());
-    await client.get('/first');
-    await rest();
-    await expect(client.get('/second')).resolves.toMatchObject({ status: 200 });
-    expect(server.count('/second')).toBe(2);
-  });
+  ])(
+    'a connection that closes without an answer is distinguished from one that is reset, which is the same, over %s',
+    async (_name, options) => {
+      const server = await startForgetful('reset');
+      const client = wire.client(server, options());
+      await client.get('/first');
+      await rest();
+      await expect(client.get('/second')).resolves.toMatchObject({ status: 200 });
+      expect(server.count('/second')).toBe(2);
+    },
+  );
 });

@@ -16,7 +16,7 @@ afterEach(() => wire.close());
 
 describe('timeoutMs', () => {
   it.each(['hang', 'dribble'] as const)(
-    'ends an attempt whose answer does %s, and frees the socket',
+    'timeoutMs ends an attempt whose answer does %s, and frees the socket',
     async (mishap) => {
       const server = await wire.server((_request, response) => give(response, mishap));
       const error = await rejection(wire.client(server, { timeoutMs: 120 }).get('/a?q=secret'));
@@ -30,12 +30,12 @@ describe('timeoutMs', () => {
     },
   );
 
-  it('of the call wins over that of the service', async () => {
+  it('timeoutMs of the call wins over that of the service', async () => {
     const server = await wire.server((_request, response) => give(response, 'hang'));
     await expect(wire.client(server).get('/', { timeoutMs: 100 })).rejects.toThrow('within 100 ms');
   });
 
-  it('is for each attempt', async () => {
+  it('timeoutMs is for each attempt', async () => {
     const server = await wire.server((_request, response) => give(response, 'hang'));
     const retry = new ExponentialBackoffRetryStrategy({ maxRetries: 2, baseDelayMs: 1 });
     const error = await rejection(wire.client(server, { timeoutMs: 100, retry }).get('/'));
@@ -44,7 +44,7 @@ describe('timeoutMs', () => {
     expect(server.count()).toBe(3);
   });
 
-  it('is for each hop', async () => {
+  it('timeoutMs is for each hop', async () => {
     const server = await wire.server(async ({ path }, response) => {
       await new Promise((resolve) => setTimeout(resolve, 120));
       give(
@@ -55,7 +55,7 @@ describe('timeoutMs', () => {
     await expect(wire.client(server, { timeoutMs: 300 }).get('/a')).resolves.toMatchObject({ status: 200 });
   });
 
-  it('of a stream ends when its headers are in', async () => {
+  it('timeoutMs of a stream ends when its headers are in', async () => {
     const server = await wire.server(async (_request, response) => {
       response.write('first');
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -67,13 +67,13 @@ describe('timeoutMs', () => {
     expect(chunks.join('')).toBe('first last');
   });
 
-  it('of a stream ends the wait for its headers', async () => {
+  it('timeoutMs of a stream ends the wait for its headers', async () => {
     const server = await wire.server((_request, response) => give(response, 'hang'));
     const client = wire.client(server, { timeoutMs: 100 });
     await expect(client.get('/', { responseType: 'stream' })).rejects.toBeInstanceOf(TimeoutError);
   });
 
-  it('does not run while a token is waited for', async () => {
+  it('timeoutMs does not run while a token is waited for', async () => {
     const server = await wire.server();
     const slowly = new BearerAuth(async () => {
       await new Promise((resolve) => setTimeout(resolve, 250));
@@ -86,7 +86,7 @@ describe('timeoutMs', () => {
 });
 
 describe('totalTimeoutMs', () => {
-  it('ends a call that hangs, and frees the socket', async () => {
+  it('totalTimeoutMs ends a call that hangs, and frees the socket', async () => {
     const server = await wire.server((_request, response) => give(response, 'hang'));
     const error = await rejection(wire.client(server, { totalTimeoutMs: 100 }).get('/a?q=secret'));
     expect(error).toBeInstanceOf(TimeoutError);
@@ -97,7 +97,7 @@ describe('totalTimeoutMs', () => {
     await until(() => server.openConnections === 0, 'the connection is closed');
   });
 
-  it('ends the wait for a token; other callers wait on', async () => {
+  it('totalTimeoutMs ends the wait for a token; other callers wait on', async () => {
     const endpoint = wire.closeLater(await startTokenEndpoint());
     const server = await wire.server();
     const provider = new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
@@ -111,14 +111,14 @@ describe('totalTimeoutMs', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/patient']);
   });
 
-  it('ends the wait for a credential that never comes', async () => {
+  it('totalTimeoutMs ends the wait for a credential that never comes', async () => {
     const server = await wire.server();
     const auth = new BearerAuth(() => new Promise<string>(() => undefined));
     await expect(wire.client(server, { auth, totalTimeoutMs: 100 }).get('/')).rejects.toBeInstanceOf(TimeoutError);
     expect(server.count()).toBe(0);
   });
 
-  it('ends the wait between attempts', async () => {
+  it('totalTimeoutMs ends the wait between attempts', async () => {
     const server = await wire.server((_request, response) => give(response, { status: 503 }));
     const retry = new ExponentialBackoffRetryStrategy({
       baseDelayMs: 50,
@@ -133,7 +133,7 @@ describe('totalTimeoutMs', () => {
     expect(server.count()).toBeLessThanOrEqual(4);
   });
 
-  it('is not slept away: a retry that would come too late is not waited for', async () => {
+  it('totalTimeoutMs is not slept away: a retry that would come too late is not waited for', async () => {
     const server = await wire.server((_request, response) => give(response, { status: 503 }));
     const retry = new ExponentialBackoffRetryStrategy({ baseDelayMs: 20_000 });
     const error = await rejection(wire.client(server, { retry, totalTimeoutMs: 10_000 }).get('/'));

@@ -72,7 +72,7 @@ describe('a transport that an app has made', () => {
     transport.close();
   });
 
-  it('has its tls from the app: beside it, tls is refused', async () => {
+  it('a transport that an app has made has its tls from the app: beside it, tls is refused', async () => {
     const transport = new AxiosTransport();
     const tls = { rejectUnauthorized: true };
     await expect(wire.client(NOWHERE, { transport, tls }).get('/')).rejects.toThrow(/"orders".*tls.*transport/);
@@ -102,18 +102,21 @@ describe('a transport that an app has made', () => {
     ['a body that is a text', { status: 200, headers: {}, body: SECRET }, /body/],
     ['a body of fetch', { status: 200, headers: {}, body: new ReadableStream() }, /body/],
     ['a Response', new Response(SECRET), /headers|body/],
-  ])('is named where what it answers is no response: %s', async (_name, answered, problem) => {
-    const transport: Transport = { send: async () => answered as HttpResponse };
-    const client = wire.client(NOWHERE, { transport, auth: new BearerAuth(SECRET) });
-    for (const call of [client.get('/'), client.get('/', { responseType: 'stream' })]) {
-      const error = await call.catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(ResponseParseError);
-      expect(error).toMatchObject({ serviceName: 'orders', message: expect.stringMatching(problem) as string });
-      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
-    }
-  });
+  ])(
+    'a transport that an app has made is named where what it answers is no response: %s',
+    async (_name, answered, problem) => {
+      const transport: Transport = { send: async () => answered as HttpResponse };
+      const client = wire.client(NOWHERE, { transport, auth: new BearerAuth(SECRET) });
+      for (const call of [client.get('/'), client.get('/', { responseType: 'stream' })]) {
+        const error = await call.catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(ResponseParseError);
+        expect(error).toMatchObject({ serviceName: 'orders', message: expect.stringMatching(problem) as string });
+        expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
+      }
+    },
+  );
 
-  it('may answer a stream', async () => {
+  it('a transport that an app has made may answer a stream', async () => {
     const transport: Transport = {
       send: async ({ url }) => ({ status: 200, headers: {}, body: Readable.from(['a']), url }),
     };
@@ -121,7 +124,7 @@ describe('a transport that an app has made', () => {
     expect((await data.toArray()).map(String)).toEqual(['a']);
   });
 
-  it('is given a signal that it may hand on in a copy of the request', async () => {
+  it('a transport that an app has made is given a signal that it may hand on in a copy of the request', async () => {
     const copies: HttpRequest[] = [];
     const transport: Transport = {
       send: (request) => {

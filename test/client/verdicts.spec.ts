@@ -46,7 +46,7 @@ const clientOf = (auth: Authenticator): ForgeHttpClient => wire.client(server, {
 const numbers = (): unknown[] => server.requests.map(({ headers }) => headers['x-number']);
 
 describe('the verdict of an authenticator', () => {
-  it('is asked about every answer, whatever its status', async () => {
+  it('the verdict of an authenticator is asked about every answer, whatever its status', async () => {
     const judge = new Judge(['accepted']);
     const client = clientOf(judge);
     for (const status of [200, 404, 500]) {
@@ -103,7 +103,7 @@ describe('the verdict of an authenticator', () => {
     expect(numbers()).toEqual(['1', '2']);
   });
 
-  it('is not asked where the call brings one of the headers itself', async () => {
+  it('the verdict of an authenticator is not asked where the call brings one of the headers itself', async () => {
     const judge = new Judge(['resend']);
     await clientOf(judge).get('/', { headers: { 'X-Number': 'own' } });
     expect(numbers()).toEqual(['own']);

@@ -170,7 +170,7 @@ describe('httpService', () => {
     await service.close();
   });
 
-  it('is made once, over the same axios instance', async () => {
+  it('httpService is made once, over the same axios instance', async () => {
     const service = await startProtectedApi();
     const { client } = service;
     expect(client.httpService).toBeInstanceOf(HttpService);
@@ -262,7 +262,7 @@ describe('attachForgeAuth', () => {
     expect(authorizations).toEqual([expect.stringMatching(/^Bearer /)]);
   });
 
-  it('stays detached, whoever brings its adapter back, and for instances that were made of it', async () => {
+  it('attachForgeAuth stays detached, whoever brings its adapter back, and for instances that were made of it', async () => {
     const { api, client } = service;
     const detach = attachForgeAuth(existing, client);
     const derived = existing.create();

@@ -209,7 +209,7 @@ describe('axiosRef, held against plain axios', () => {
     },
   );
 
-  it('can send the config of an error again', async () => {
+  it('axiosRef, held against plain axios can send the config of an error again', async () => {
     const error: unknown = await client.axiosRef.post('/boom', { a: 1 }, { params: { p: 1 } }).catch((e: unknown) => e);
     const { config } = error as { config: Parameters<AxiosInstance['request']>[0] };
     config.url = '/echo';

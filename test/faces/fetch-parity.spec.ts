@@ -191,7 +191,7 @@ describe('client.fetch, held against fetch', () => {
     expect(observed).toEqual(expected);
   });
 
-  it('is a function that needs no object, always the same', async () => {
+  it('client.fetch, held against fetch is a function that needs no object, always the same', async () => {
     const { fetch } = client;
     expect(client.fetch).toBe(fetch);
     expect((await fetch('/json')).ok).toBe(true);

@@ -53,7 +53,7 @@ describe('code that was not written for this package', () => {
       expect(service.api.server.requests[0]?.url).toBe('/pet/findByStatus?status=sold&status=new');
     });
 
-    it('may name the base path itself', async () => {
+    it('a client of OpenAPI Generator, typescript-axios may name the base path itself', async () => {
       const configuration = new AxiosConfiguration({ basePath: service.api.origin });
       const { data } = await new PetApi(configuration, undefined, service.client.axiosRef).getPet(7);
       expect((data as unknown as Echo).url).toBe('/pet/7');

@@ -73,7 +73,7 @@ describe('any request', () => {
   it.each([
     ['axiosRef', (c: ForgeHttpClient) => c.axiosRef.request.bind(c.axiosRef)],
     ['httpService', (c: ForgeHttpClient) => (config: object) => firstValueFrom(c.httpService.request(config))],
-  ])('goes over the wire through %s as axios would send it, or fails typed', async (_name, face) => {
+  ])('any request goes over the wire through %s as axios would send it, or fails typed', async (_name, face) => {
     const request = face(client);
     await assert(
       asyncProperty(record({ params, data, headers }), async (parts) => {

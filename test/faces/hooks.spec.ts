@@ -106,7 +106,7 @@ describe('hooks', () => {
     expect(hook.latest('others')).toBeUndefined();
   });
 
-  it('may bring a credential, which then wins', async () => {
+  it('hooks may bring a credential, which then wins', async () => {
     const client = service.createClient({
       hooks: { beforeRequest: ({ headers }) => void (headers['authorization'] = 'Custom own') },
     });
@@ -195,7 +195,7 @@ describe('hooks', () => {
     await expect(client.get('/orders')).rejects.toMatchObject({ code: 'FORGE_AUTH_HTTP_STATUS', status: 500 });
   });
 
-  it('may replace an error by a typed one', async () => {
+  it('hooks may replace an error by a typed one', async () => {
     const client = service.createClient({
       hooks: {
         onError: () => {
@@ -223,7 +223,7 @@ describe('hooks', () => {
     await expect(service.createClient({ hooks: hooks as never }).get('/')).rejects.toThrow(message);
   });
 
-  it('are injectable, created once, and those of defaults run first', async () => {
+  it('hooks are injectable, created once, and those of defaults run first', async () => {
     const seen: string[] = [];
 
     @Injectable()

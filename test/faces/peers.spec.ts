@@ -123,17 +123,17 @@ describe('fetch', () => {
     ['Host', { headers: { Host: 'other.example' } }],
     ['a cache mode that there is not', { cache: 'xyz' } as object],
     ['a referrer that is no URL', { referrer: '/rel' }],
-  ])('is refused with %s', async (_what, init) => {
+  ])('fetch is refused with %s', async (_what, init) => {
     await expect(client.fetch('/here', init)).rejects.toThrow(TypeError);
     expect(server.requests).toEqual([]);
   });
 
-  it('is refused without a URL', async () => {
+  it('fetch is refused without a URL', async () => {
     await expect((client.fetch as (...nothing: unknown[]) => Promise<Response>)()).rejects.toThrow(TypeError);
     expect(server.requests).toEqual([]);
   });
 
-  it('is refused with a redirect mode that there is not', async () => {
+  it('fetch is refused with a redirect mode that there is not', async () => {
     await expect(client.fetch('/here', { redirect: 'xyz' as never })).rejects.toThrow(TypeError);
     expect(server.requests).toEqual([]);
   });

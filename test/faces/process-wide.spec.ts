@@ -77,7 +77,7 @@ describe('the defaults of the global axios instance', () => {
     }
   });
 
-  it('are not taken for those of an HttpService that a service is given', async () => {
+  it('the defaults of the global axios instance are not taken for those of an HttpService that a service is given', async () => {
     const given = await withGlobalDefault('headers', foreign()['headers'], async () => {
       return create({ headers: { 'X-Chosen': 'yes' } });
     });

@@ -48,7 +48,7 @@ describe('requestMany', () => {
     [undefined, 5],
     [2, 2],
     [50, 20],
-  ])('has no more under way than a concurrency of %s allows', async (concurrency, most) => {
+  ])('requestMany has no more under way than a concurrency of %s allows', async (concurrency, most) => {
     await client.get('/n/0');
     await client.requestMany(numbered(20), concurrency === undefined ? {} : { concurrency });
     const underWay = service.api.server.maxConcurrent('/n');
@@ -136,7 +136,7 @@ describe('requestMany', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
   });
 
-  it('is aborted by its signal', async () => {
+  it('requestMany is aborted by its signal', async () => {
     service.api.configure({ respond: () => 'hang' });
     const controller = new AbortController();
     const bulk = client.requestMany(numbered(10), { signal: controller.signal });

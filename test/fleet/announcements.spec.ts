@@ -54,7 +54,7 @@ describe('a process that is refused the lease', () => {
     });
   }
 
-  it('does not wait for an announcement that came before the refusal did', async () => {
+  it('a process that is refused the lease does not wait for an announcement that came before the refusal did', async () => {
     const holder = manager(granting);
     const refused = manager({
       acquire: async () => {

@@ -137,18 +137,21 @@ describe('processes on one store, which forgets nothing', () => {
     expect(world.endpoint.tokenRequests).toBe(5);
   });
 
-  it.each([-DAY_MS, DAY_MS])('are held back no longer by one whose clock is off by %d ms', async (skewMs) => {
-    const [first] = start(1, { clock: new FakeClock({ now: clock.now() + skewMs }) }) as [TokenManager];
-    const [other] = start(1) as [TokenManager];
-    world.endpoint.answerNext(retryAfter(60));
-    await rejection(first.getToken());
-    await other.getToken().catch(() => undefined);
-    await clock.advance(60_000);
-    await other.getToken();
-    expect(world.endpoint.tokenRequests).toBe(2);
-  });
+  it.each([-DAY_MS, DAY_MS])(
+    'processes on one store, which forgets nothing are held back no longer by one whose clock is off by %d ms',
+    async (skewMs) => {
+      const [first] = start(1, { clock: new FakeClock({ now: clock.now() + skewMs }) }) as [TokenManager];
+      const [other] = start(1) as [TokenManager];
+      world.endpoint.answerNext(retryAfter(60));
+      await rejection(first.getToken());
+      await other.getToken().catch(() => undefined);
+      await clock.advance(60_000);
+      await other.getToken();
+      expect(world.endpoint.tokenRequests).toBe(2);
+    },
+  );
 
-  it('are held back by one whose clock is ahead, for as long as that one is', async () => {
+  it('processes on one store, which forgets nothing are held back by one whose clock is ahead, for as long as that one is', async () => {
     const [first] = start(1, { clock: new FakeClock({ now: clock.now() + DAY_MS }) }) as [TokenManager];
     const [other] = start(1) as [TokenManager];
     world.endpoint.answerNext(retryAfter(60));
@@ -200,14 +203,17 @@ describe('processes on one store, which forgets nothing', () => {
     });
   });
 
-  it.each(STRANGE)('are not held back by a note that reads as %s', async (_what, text) => {
-    const [first, other] = start(2) as [TokenManager, TokenManager];
-    world.endpoint.answerNext(retryAfter(60));
-    await rejection(first.getToken());
-    store.values.set(notes()[0] as string, text);
-    await other.getToken();
-    expect(world.endpoint.tokenRequests).toBe(2);
-  });
+  it.each(STRANGE)(
+    'processes on one store, which forgets nothing are not held back by a note that reads as %s',
+    async (_what, text) => {
+      const [first, other] = start(2) as [TokenManager, TokenManager];
+      world.endpoint.answerNext(retryAfter(60));
+      await rejection(first.getToken());
+      store.values.set(notes()[0] as string, text);
+      await other.getToken();
+      expect(world.endpoint.tokenRequests).toBe(2);
+    },
+  );
 });
 
 /** Each with a connection of its own, and patience with a busy machine. */

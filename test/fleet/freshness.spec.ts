@@ -162,7 +162,7 @@ describe('a change that is announced while storage is being looked at', () => {
     await one.getToken();
   });
 
-  it('is looked at again: what was read may be older', async () => {
+  it('a change that is announced while storage is being looked at is looked at again: what was read may be older', async () => {
     await other.getToken();
     const [key] = [...store.values.keys()] as [string];
     const signal = store.announcing.createSignal?.();
@@ -176,7 +176,7 @@ describe('a change that is announced while storage is being looked at', () => {
     await until(() => other.peek() === undefined, 'the tombstone is found');
   });
 
-  it('is looked at once the token is in use, where there was none before', async () => {
+  it('a change that is announced while storage is being looked at is looked at once the token is in use, where there was none before', async () => {
     store.reads.hold();
     const cold = other.getToken();
     await until(() => store.reads.waiting === 1, 'it is being looked at');

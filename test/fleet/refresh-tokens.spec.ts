@@ -39,7 +39,7 @@ const presented = (): string[] =>
   world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
 
 describe('a refresh token of a fleet on Redis', () => {
-  it('is sent by whoever renews, and each only once', async () => {
+  it('a refresh token of a fleet on Redis is sent by whoever renews, and each only once', async () => {
     const managers = times(3, () => onRedis());
     await managers[0]?.getToken();
     for (let round = 0; round < 6; round += 1) await managers[round % 3]?.forceRefresh();
@@ -48,7 +48,7 @@ describe('a refresh token of a fleet on Redis', () => {
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   });
 
-  it('that is not one-time is sent again and again', async () => {
+  it('a refresh token of a fleet on Redis that is not one-time is sent again and again', async () => {
     world.endpoint.configure({ refreshTokens: true });
     const managers = times(2, () => onRedis());
     await managers[0]?.getToken();
@@ -56,17 +56,20 @@ describe('a refresh token of a fleet on Redis', () => {
     expect(grants()).toEqual(['password', ...times(4, () => 'refresh_token')]);
   });
 
-  it.each([503, 429, 500])('is sent later, by another process, too, after a %d of the issuer', async (status) => {
-    const [one, other] = [onRedis(), onRedis()];
-    await one.getToken();
-    world.endpoint.answerNext({ status });
-    expect(await rejection(one.forceRefresh())).toMatchObject({ name: 'AuthenticationError', status });
-    await other.forceRefresh();
-    expect(grants()).toEqual(['password', 'refresh_token', 'refresh_token']);
-    expect(new Set(presented()).size).toBe(1);
-  });
+  it.each([503, 429, 500])(
+    'a refresh token of a fleet on Redis is sent later, by another process, too, after a %d of the issuer',
+    async (status) => {
+      const [one, other] = [onRedis(), onRedis()];
+      await one.getToken();
+      world.endpoint.answerNext({ status });
+      expect(await rejection(one.forceRefresh())).toMatchObject({ name: 'AuthenticationError', status });
+      await other.forceRefresh();
+      expect(grants()).toEqual(['password', 'refresh_token', 'refresh_token']);
+      expect(new Set(presented()).size).toBe(1);
+    },
+  );
 
-  it('is sent later when the issuer could not be reached', async () => {
+  it('a refresh token of a fleet on Redis is sent later when the issuer could not be reached', async () => {
     let tokenUrl = world.endpoint.url;
     const compliance = { refreshRequest: (request: { url: string }) => void (request.url = tokenUrl) };
     const provider = world.passwordProvider({ retry: new NoRetryStrategy(), compliance });
@@ -80,7 +83,7 @@ describe('a refresh token of a fleet on Redis', () => {
   });
 
   it.each([502, 504])(
-    'is not sent again after the %d of a gateway: the grant is run, in the same flight',
+    'a refresh token of a fleet on Redis is not sent again after the %d of a gateway: the grant is run, in the same flight',
     async (status) => {
       const [one, other] = [onRedis(), onRedis()];
       await one.getToken();
@@ -92,7 +95,7 @@ describe('a refresh token of a fleet on Redis', () => {
     },
   );
 
-  it('is not sent again by anybody when the deadline came before the answer: the grant is run', async () => {
+  it('a refresh token of a fleet on Redis is not sent again by anybody when the deadline came before the answer: the grant is run', async () => {
     const clock = new FakeClock();
     const [one, other] = [onRedis({ clock }), onRedis({ clock })];
     await one.getToken();
@@ -109,7 +112,7 @@ describe('a refresh token of a fleet on Redis', () => {
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   });
 
-  it('is not sent again by a process that starts after the one that sent it has ended: the grant is run', async () => {
+  it('a refresh token of a fleet on Redis is not sent again by a process that starts after the one that sent it has ended: the grant is run', async () => {
     const one = onRedis();
     await one.getToken();
     world.endpoint.hold();
@@ -150,18 +153,21 @@ describe('a refresh token that another process may have sent', () => {
     ['when the storage was flushed', (store) => store.values.clear()],
   ];
 
-  it.each(DOWN)('is left alone %s: the grant is run', async (_name, fail) => {
-    const store = new OneStore();
-    const options = { storage: store.storage, lock: store.lock, nearCacheTtlMs: 3_600_000 };
-    const [one, other] = [member(options), member(options)];
-    await one.getToken();
-    await other.getToken();
-    await one.forceRefresh();
-    fail(store);
-    await other.forceRefresh();
-    expect(grants()).toEqual(['password', 'refresh_token', 'password']);
-    expect(world.endpoint.refreshTokenReuses).toBe(0);
-  });
+  it.each(DOWN)(
+    'a refresh token that another process may have sent is left alone %s: the grant is run',
+    async (_name, fail) => {
+      const store = new OneStore();
+      const options = { storage: store.storage, lock: store.lock, nearCacheTtlMs: 3_600_000 };
+      const [one, other] = [member(options), member(options)];
+      await one.getToken();
+      await other.getToken();
+      await one.forceRefresh();
+      fail(store);
+      await other.forceRefresh();
+      expect(grants()).toEqual(['password', 'refresh_token', 'password']);
+      expect(world.endpoint.refreshTokenReuses).toBe(0);
+    },
+  );
 });
 
 it('a refresh token is not sent before the storage has taken a note of it', async () => {

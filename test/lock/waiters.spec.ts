@@ -79,7 +79,7 @@ function waiter(storage: TokenStorage): { manager: TokenManager; clock: FakeCloc
 }
 
 describe('who waits for a lease that somebody else has', () => {
-  it('is woken by the announcement of the token', async () => {
+  it('who waits for a lease that somebody else has is woken by the announcement of the token', async () => {
     const holder = world.manager({ storage: new RedisTokenStorage(ioredis()) });
     const { manager } = waiter(new RedisTokenStorage(ioredis()));
     world.endpoint.hold();
@@ -92,7 +92,7 @@ describe('who waits for a lease that somebody else has', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('is woken when the holder is refused, and asks in its place', async () => {
+  it('who waits for a lease that somebody else has is woken when the holder is refused, and asks in its place', async () => {
     const holder = world.manager({ storage: new RedisTokenStorage(ioredis()) });
     const { manager } = waiter(new RedisTokenStorage(ioredis()));
     world.endpoint.answerNext({ status: 400, json: { error: 'unauthorized_client' } });
@@ -156,21 +156,21 @@ it('two namespaces of one Redis never share a lock, nor a token', async () => {
 });
 
 describe('a lock that is given apart from the storage', () => {
-  it('over memories that are not shared lets each process ask for its own token, one after the other', async () => {
+  it('a lock that is given apart from the storage over memories that are not shared lets each process ask for its own token, one after the other', async () => {
     const clients = times(4, () => world.client({}, { lock: new RedisTokenLock(ioredis()) }));
     await Promise.all(clients.flatMap((client) => times(5, () => client.get('/'))));
     expect([world.endpoint.tokenRequests, world.endpoint.server.maxConcurrent()]).toEqual([4, 1]);
     expect(world.api.unauthorized).toBe(0);
   });
 
-  it('over a store that cannot lock makes one process of many ask', async () => {
+  it('a lock that is given apart from the storage over a store that cannot lock makes one process of many ask', async () => {
     const shared = new Map<string, string>();
     const clients = times(4, () => world.client({}, { storage: shared, lock: new RedisTokenLock(ioredis()) }));
     await Promise.all(clients.flatMap((client) => times(5, () => client.get('/'))));
     expect([world.endpoint.tokenRequests, new Set(world.api.tokens).size]).toEqual([1, 1]);
   });
 
-  it('of one service of an app serves that service alone, over the storage of all', async () => {
+  it('a lock that is given apart from the storage of one service of an app serves that service alone, over the storage of all', async () => {
     const clients: ForgeHttpClient[] = [];
     for (let app = 0; app < 2; app += 1) {
       const provider = world.provider();

@@ -56,7 +56,7 @@ describe('two apps in one process', () => {
     expect(clientOf(one).tokens?.peek()).not.toBe(clientOf(two).tokens?.peek());
   });
 
-  it('do not invalidate, renew or hold back for each other', async () => {
+  it('two apps in one process do not invalidate, renew or hold back for each other', async () => {
     const root = ForgeAuthModule.forRoot({ services: [orders()] });
     const [one, two] = [await start(root), await start(root)];
     await clientOf(one).get('/');
@@ -73,7 +73,7 @@ describe('two apps in one process', () => {
     await expect(clientOf(two).get('/')).resolves.toMatchObject({ status: 200 });
   });
 
-  it('have a circuit each, though they share the strategy', async () => {
+  it('two apps in one process have a circuit each, though they share the strategy', async () => {
     const retry = new CircuitBreakerRetryStrategy({ failureThreshold: 1, maxRetries: 0 });
     const root = ForgeAuthModule.forRoot({ services: [orders({ retry })] });
     const [one, two] = [await start(root), await start(root)];
@@ -92,7 +92,7 @@ describe('two apps in one process', () => {
     expect(api.server.count('/.well-known/')).toBe(2);
   });
 
-  it('go on when the other one is closed', async () => {
+  it('two apps in one process go on when the other one is closed', async () => {
     const root = ForgeAuthModule.forRoot({ services: [orders()] });
     const [one, two] = [await boot({ imports: [root] }), await start(root)];
     await clientOf(one).get('/');
@@ -109,7 +109,7 @@ describe('two apps in one process', () => {
     expect(endpoint.tokenRequests).toBe(1);
   });
 
-  it('do not share it there under key prefixes of their own', async () => {
+  it('two apps in one process do not share it there under key prefixes of their own', async () => {
     const storage = new Map<string, string>();
     const root = (keyPrefix: string): ForgeAuthRootOptions => ({ services: [orders()], storage, keyPrefix });
     for (const prefix of ['shop', 'office'])
@@ -158,7 +158,7 @@ describe('an app that is closed', () => {
     expect(endpoint.tokenRequests).toBe(1);
   });
 
-  it('can be closed twice', async () => {
+  it('an app that is closed can be closed twice', async () => {
     const app = await boot({ imports: [ForgeAuthModule.forRoot({ services: [orders()] })] });
     await clientOf(app).get('/');
     await app.close();

@@ -112,14 +112,14 @@ describe('a class', () => {
     expect(await credentialIn({ imports: [root] })).toBe(credential);
   });
 
-  it('is created with what it injects, where that is global', async () => {
+  it('a class is created with what it injects, where that is global', async () => {
     const root = ForgeAuthModule.forRoot({ services: [service({ provider: VaultProvider })] });
     const vault = { module: VaultModule, global: true };
     expect(await credentialIn({ imports: [root, vault] })).toBe('Bearer from-the-vault-for-orders');
     expect(made).toBe(1);
   });
 
-  it('of an app that two services name is one instance, with a token for each', async () => {
+  it('a class of an app that two services name is one instance, with a token for each', async () => {
     const services = ['orders', 'customers'].map((name) => service({ provider: VaultProvider }, name));
     const metadata = { imports: [VaultModule, ForgeAuthModule.forRoot({ services })], providers: [VaultProvider] };
     expect(await credentialIn(metadata, 'customers')).toBe('Bearer from-the-vault-for-customers');
@@ -127,7 +127,7 @@ describe('a class', () => {
     expect(made).toBe(2);
   });
 
-  it('that injects what nobody provides stops the start, which says what to do', async () => {
+  it('a class that injects what nobody provides stops the start, which says what to do', async () => {
     for (const [auth, name, option] of [
       [{ provider: VaultProvider }, 'VaultProvider', 'auth.provider'],
       [VaultAuth, 'VaultAuth', 'auth'],
@@ -145,7 +145,7 @@ describe('a class', () => {
     ['transient', Scope.TRANSIENT],
   ];
 
-  it.each(scopes)('that says it is %s stops the start, registered or not', async (_name, scope) => {
+  it.each(scopes)('a class that says it is %s stops the start, registered or not', async (_name, scope) => {
     @Injectable({ scope })
     class ScopedProvider extends PlainProvider {}
     @Injectable({ scope })
@@ -164,7 +164,7 @@ describe('a class', () => {
     }
   });
 
-  it.each(scopes)('that is registered as %s stops the start', async (_name, scope) => {
+  it.each(scopes)('a class that is registered as %s stops the start', async (_name, scope) => {
     const root = ForgeAuthModule.forRoot({ services: [service({ provider: PlainProvider })] });
     const providers = [{ provide: PlainProvider, useClass: PlainProvider, scope }];
     const error = await bootFailure({ imports: [root], providers });
@@ -172,7 +172,7 @@ describe('a class', () => {
     expect(error.message).toContain('PlainProvider is request-scoped or transient');
   });
 
-  it('that injects something request-scoped stops the start, registered or not', async () => {
+  it('a class that injects something request-scoped stops the start, registered or not', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Tenant {}
     @Injectable()
@@ -192,14 +192,14 @@ describe('a class', () => {
     }
   });
 
-  it('in a composite is refused, which says what to give', async () => {
+  it('a class in a composite is refused, which says what to give', async () => {
     const auth = new CompositeAuth([VaultAuth as never]);
     const error = await bootFailure({ imports: [ForgeAuthModule.forRoot({ services: [service(auth)] })] });
     expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
     expect(error.message).toContain('auth must be an authenticator');
   });
 
-  it('is created without an injector outside Nest, where it needs none', async () => {
+  it('a class is created without an injector outside Nest, where it needs none', async () => {
     const client = createForgeClient(service({ provider: PlainProvider }));
     await client.get('/');
     expect(api.requests[0]?.headers.authorization).toBe('Bearer plain');
@@ -211,7 +211,7 @@ describe('a class', () => {
 });
 
 describe('a function as auth', () => {
-  it('is called once, when the app starts', async () => {
+  it('a function as auth is called once, when the app starts', async () => {
     let calls = 0;
     const auth = (): Authenticator => {
       calls += 1;

@@ -355,46 +355,58 @@ function shownAs(value: unknown): string {
 }
 
 describe('a start is refused', () => {
-  it.each(rowsOf(OF_A_SERVICE))('for the wrong %s of a service: %s', async (option, _shown, value) => {
-    expectToName(await failureOf(() => ({ ...base, [option]: value })), option);
-  });
+  it.each(rowsOf(OF_A_SERVICE))(
+    'a start is refused for the wrong %s of a service: %s',
+    async (option, _shown, value) => {
+      expectToName(await failureOf(() => ({ ...base, [option]: value })), option);
+    },
+  );
 
   it.each(
     rowsOf(
       Object.fromEntries(Object.entries(OF_A_SERVICE).filter(([option]) => !['baseUrl', 'auth'].includes(option))),
     ),
-  )('for the wrong %s of defaults: %s', async (option, _shown, value) => {
+  )('a start is refused for the wrong %s of defaults: %s', async (option, _shown, value) => {
     const defaults = { [option]: value } as Careless;
     const root = ForgeAuthModule.forRoot({ services: [base], defaults });
     expectToName(await bootFailure({ imports: [root] }), option);
   });
 
-  it.each(rowsOf(OF_TOKEN_AUTH))('for the wrong %s of token auth: %s', async (option, _shown, value) => {
-    const source = ['tokenManager', 'pipeline'].includes(option)
-      ? {}
-      : { provider: new StaticTokenProvider('a-token') };
-    expectToName(await failureOf(() => ({ ...base, auth: { ...source, [option]: value } })), option);
-  });
+  it.each(rowsOf(OF_TOKEN_AUTH))(
+    'a start is refused for the wrong %s of token auth: %s',
+    async (option, _shown, value) => {
+      const source = ['tokenManager', 'pipeline'].includes(option)
+        ? {}
+        : { provider: new StaticTokenProvider('a-token') };
+      expectToName(await failureOf(() => ({ ...base, auth: { ...source, [option]: value } })), option);
+    },
+  );
 
-  it.each(rowsOf(OF_TOKEN_AUTH))('for the wrong %s of token auth in a composite: %s', async (option, _shown, value) => {
-    const source = ['tokenManager', 'pipeline'].includes(option)
-      ? {}
-      : { provider: new StaticTokenProvider('a-token') };
-    const auth = (): unknown => new CompositeAuth([new ApiKeyAuth('key'), { ...source, [option]: value } as never]);
-    expectToName(await failureOf(() => ({ ...base, auth: auth() })), option);
-  });
+  it.each(rowsOf(OF_TOKEN_AUTH))(
+    'a start is refused for the wrong %s of token auth in a composite: %s',
+    async (option, _shown, value) => {
+      const source = ['tokenManager', 'pipeline'].includes(option)
+        ? {}
+        : { provider: new StaticTokenProvider('a-token') };
+      const auth = (): unknown => new CompositeAuth([new ApiKeyAuth('key'), { ...source, [option]: value } as never]);
+      expectToName(await failureOf(() => ({ ...base, auth: auth() })), option);
+    },
+  );
 
-  it.each(rowsOf(OF_A_GRANT))('for the wrong %s of a provider: %s', async (option, _shown, value) => {
-    const make = (): unknown => new ClientCredentialsTokenProvider({ ...GRANT, [option]: value } as never);
-    expectToName(
-      await failureOf(() => ({ ...base, auth: { provider: make() } })),
-      'ClientCredentialsTokenProvider',
-      option,
-    );
-  });
+  it.each(rowsOf(OF_A_GRANT))(
+    'a start is refused for the wrong %s of a provider: %s',
+    async (option, _shown, value) => {
+      const make = (): unknown => new ClientCredentialsTokenProvider({ ...GRANT, [option]: value } as never);
+      expectToName(
+        await failureOf(() => ({ ...base, auth: { provider: make() } })),
+        'ClientCredentialsTokenProvider',
+        option,
+      );
+    },
+  );
 
   it.each(rowsOf({ username: [undefined, null, 7, ''], password: [undefined, null, 7, ''] }))(
-    'for the wrong %s of a password grant: %s',
+    'a start is refused for the wrong %s of a password grant: %s',
     async (option, _shown, value) => {
       const make = (): unknown => new PasswordGrantTokenProvider({ ...USER, [option]: value } as never);
       expectToName(
@@ -427,7 +439,7 @@ describe('a start is refused', () => {
     ],
     ['no options', () => undefined, []],
   ];
-  it.each(incomplete)('for a provider with %s', async (_name, options, names) => {
+  it.each(incomplete)('a start is refused for a provider with %s', async (_name, options, names) => {
     const make = (): unknown => new ClientCredentialsTokenProvider(options() as never);
     expectToName(
       await failureOf(() => ({ ...base, auth: { provider: make() } })),
@@ -444,7 +456,7 @@ describe('a start is refused', () => {
     ].flatMap(([name, makes, slot]) =>
       makes.map((make, index): [string, number, () => unknown, string] => [name, index + 1, make, slot]),
     ),
-  )('for a wrong %s (%i)', async (name, _index, make, slot) => {
+  )('a start is refused for a wrong %s (%i)', async (name, _index, make, slot) => {
     expectToName(await failureOf(() => ({ ...base, [slot]: make() })), name === 'CompositeAuth' ? 'auth' : name);
   });
 
@@ -452,31 +464,34 @@ describe('a start is refused', () => {
     Object.entries(AUTH_STRATEGIES).flatMap(([name, makes]) =>
       makes.map((make, index): [string, number, () => unknown] => [name, index + 1, make]),
     ),
-  )('for a wrong %s (%i)', async (name, _index, make) => {
+  )('a start is refused for a wrong %s (%i)', async (name, _index, make) => {
     const auth = (): unknown => ({ provider: new StaticTokenProvider('a'), retry: make() });
     expectToName(await failureOf(() => ({ ...base, auth: auth() })), name);
   });
 
-  it.each(rowsOf(OF_THE_ROOT))('for the wrong %s of the module: %s', async (option, _shown, value) => {
-    const options = { services: [base], [option]: value } as ForgeAuthRootOptions;
-    const factory = { services: ['orders'], useFactory: () => options as ForgeAuthOptions };
-    const starts = [() => ForgeAuthModule.forRoot(options)];
-    // What must be known at once is not the factory's to answer.
-    if (option !== 'isGlobal') starts.push(() => ForgeAuthModule.forRootAsync(factory));
-    for (const start of starts) {
-      const error = await bootFailure({ imports: [(async () => start())()] });
-      expect(error).toBeInstanceOf(ConfigurationError);
-      expect(error.message).toContain(option === 'services' ? 'service' : option);
-      expect(error.message).toMatch(CURE);
-    }
-  });
+  it.each(rowsOf(OF_THE_ROOT))(
+    'a start is refused for the wrong %s of the module: %s',
+    async (option, _shown, value) => {
+      const options = { services: [base], [option]: value } as ForgeAuthRootOptions;
+      const factory = { services: ['orders'], useFactory: () => options as ForgeAuthOptions };
+      const starts = [() => ForgeAuthModule.forRoot(options)];
+      // What must be known at once is not the factory's to answer.
+      if (option !== 'isGlobal') starts.push(() => ForgeAuthModule.forRootAsync(factory));
+      for (const start of starts) {
+        const error = await bootFailure({ imports: [(async () => start())()] });
+        expect(error).toBeInstanceOf(ConfigurationError);
+        expect(error.message).toContain(option === 'services' ? 'service' : option);
+        expect(error.message).toMatch(CURE);
+      }
+    },
+  );
 
-  it("for agents and a pool, which would be nobody's", async () => {
+  it("a start is refused for agents and a pool, which would be nobody's", async () => {
     const error = await failureOf(() => ({ ...base, pool: { maxSockets: 4 }, axios: { httpAgent: new Agent() } }));
     expectToName(error, 'pool', 'axios');
   });
 
-  it('for two services that name each other as the keeper of their tokens', async () => {
+  it('a start is refused for two services that name each other as the keeper of their tokens', async () => {
     const services = ['orders', 'customers'].map((name, index, names) => ({
       name,
       auth: { tokenManager: names[1 - index] as string },

@@ -80,14 +80,14 @@ it('configures a service from ConfigService', async () => {
 });
 
 describe('a variable that is not set', () => {
-  it('is named, with its service, where getOrThrow asks for it', async () => {
+  it('a variable that is not set is named, with its service, where getOrThrow asks for it', async () => {
     const error = await failureOf((config) => ({ baseUrl: config.getOrThrow<string>('ORDERS_URL') }));
     expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
     expect(error.message).toContain('Service "orders"');
     expect(error.message).toContain('variable ORDERS_URL is not set');
   });
 
-  it('is named, with all services of the factory, where a root asks for it', async () => {
+  it('a variable that is not set is named, with all services of the factory, where a root asks for it', async () => {
     const root = ForgeAuthModule.forRootAsync({
       services: ['orders', 'customers'],
       imports: [(await configOf({})) as never],
@@ -153,7 +153,7 @@ describe('a variable that is not set', () => {
     expect(error.message).toContain(option);
   });
 
-  it('is no matter for an option with a default', async () => {
+  it('a variable that is not set is no matter for an option with a default', async () => {
     const config = await configOf({});
     const feature = ForgeAuthModule.forFeatureAsync({
       name: 'orders',

@@ -84,7 +84,7 @@ describe('a process exits by itself', () => {
   it.each([
     ['the API', false],
     ['the API, with tokens in Redis', true],
-  ])('after app.close() while calls wait for %s: they are aborted', async (_name, shared) => {
+  ])('a process exits by itself after app.close() while calls wait for %s: they are aborted', async (_name, shared) => {
     api.holdResponses();
     const child = run('in flight', { shared });
     await api.server.received(5);
@@ -98,23 +98,26 @@ describe('a process exits by itself', () => {
   it.each([
     ['the token endpoint', false],
     ['the token endpoint, with tokens in Redis', true],
-  ])('after app.close() while calls wait for %s: the flight is aborted', async (_name, shared) => {
-    endpoint.hold();
-    const child = run('in flight', { shared });
-    await endpoint.server.received(1);
-    await until(() => child.lines.includes('waiting'), 'it waits');
-    child.child.stdin?.write('close\n');
-    const { code, lines, complaints } = await child.exit();
-    expect([code, complaints]).toEqual([0, '']);
-    expect(lines.at(-1)).toBe('["FORGE_AUTH_CLIENT_CLOSED"]');
-    await until(() => endpoint.server.openConnections === 0, 'connections are closed');
-    expect([endpoint.tokenRequests, api.server.count()]).toEqual([1, 0]);
-  });
+  ])(
+    'a process exits by itself after app.close() while calls wait for %s: the flight is aborted',
+    async (_name, shared) => {
+      endpoint.hold();
+      const child = run('in flight', { shared });
+      await endpoint.server.received(1);
+      await until(() => child.lines.includes('waiting'), 'it waits');
+      child.child.stdin?.write('close\n');
+      const { code, lines, complaints } = await child.exit();
+      expect([code, complaints]).toEqual([0, '']);
+      expect(lines.at(-1)).toBe('["FORGE_AUTH_CLIENT_CLOSED"]');
+      await until(() => endpoint.server.openConnections === 0, 'connections are closed');
+      expect([endpoint.tokenRequests, api.server.count()]).toEqual([1, 0]);
+    },
+  );
 
   it.each<[string, () => unknown, () => unknown]>([
     ['is killed', () => redis.kill(), () => redis.restart()],
     ['freezes', () => redis.freeze(), () => redis.thaw()],
-  ])('after app.close() when its Redis %s while it runs', async (_what, harm, heal) => {
+  ])('a process exits by itself after app.close() when its Redis %s while it runs', async (_what, harm, heal) => {
     const child = run('outlives its Redis', { shared: true });
     await until(() => child.lines.includes('waiting'), 'it has started', PATIENCE_MS);
     await harm();
@@ -128,7 +131,7 @@ describe('a process exits by itself', () => {
     }
   });
 
-  it('after SIGTERM, with shutdown hooks', async () => {
+  it('a process exits by itself after SIGTERM, with shutdown hooks', async () => {
     const child = run('by signal', { shared: true });
     await until(() => child.lines.includes('done'), 'it has started', PATIENCE_MS);
     child.child.kill('SIGTERM');
@@ -138,13 +141,13 @@ describe('a process exits by itself', () => {
     await until(() => api.server.openConnections === 0, 'connections are closed');
   });
 
-  it('and leaves its token to the next one', async () => {
+  it('a process exits by itself and leaves its token to the next one', async () => {
     await run('barely used', { shared: true }).exit();
     await run('barely used', { shared: true }).exit();
     expect(endpoint.tokenRequests).toBe(1);
   });
 
-  it('and leaves no lease behind, though Nest closes the cache before its calls are aborted', async () => {
+  it('a process exits by itself and leaves no lease behind, though Nest closes the cache before its calls are aborted', async () => {
     endpoint.hold();
     const child = run('in flight', { shared: true });
     await endpoint.server.received(1);

@@ -67,7 +67,7 @@ describe('a standalone application that closes', () => {
     expect(await call).toMatchObject({ code: 'FORGE_AUTH_CLIENT_CLOSED' });
   });
 
-  it('is closed at once where nothing is under way', async () => {
+  it('a standalone application that closes is closed at once where nothing is under way', async () => {
     const app = await start(3_600_000);
     release();
     await app.get(ForgeAuthService).client('orders').get('/');

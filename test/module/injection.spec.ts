@@ -90,7 +90,7 @@ describe('the decorators', () => {
     expect([api.tokens, endpoint.tokenRequests]).toEqual([[token.accessToken], 1]);
   });
 
-  it('have tokens for useFactory and for tests', async () => {
+  it('the decorators have tokens for useFactory and for tests', async () => {
     const app = await start({
       imports: [rootOf(service('orders'))],
       providers: [
@@ -162,7 +162,7 @@ describe('ForgeAuthService', () => {
     expect(services.tokens('orders')).toBe(app.get(getTokenManagerToken('orders'), { strict: false }));
   });
 
-  it('is injectable in every module, without an import', async () => {
+  it('ForgeAuthService is injectable in every module, without an import', async () => {
     @Injectable()
     class Report {
       constructor(@Inject(ForgeAuthService) readonly services: ForgeAuthService) {}
@@ -184,7 +184,7 @@ describe('ForgeAuthService', () => {
 });
 
 describe('a manager', () => {
-  it('that is given as an instance serves several services with one token', async () => {
+  it('a manager that is given as an instance serves several services with one token', async () => {
     const tokenManager = new TokenManager({ name: 'shared', provider: provider() });
     const app = await start({
       imports: [rootOf(service('orders', { tokenManager }), service('customers', { tokenManager }))],
@@ -200,7 +200,7 @@ describe('a manager', () => {
     await tokenManager.close();
   });
 
-  it('that is given by the name of its service serves several, in whatever order they stand', async () => {
+  it('a manager that is given by the name of its service serves several, in whatever order they stand', async () => {
     const owner = service('owner');
     const shared = ['first', 'second'].map((name) => service(name, { tokenManager: 'owner' }));
     for (const services of [
@@ -214,7 +214,7 @@ describe('a manager', () => {
     }
   });
 
-  it('that is shared renews once for all of them', async () => {
+  it('a manager that is shared renews once for all of them', async () => {
     const app = await start({ imports: [rootOf(service('owner'), service('second', { tokenManager: 'owner' }))] });
     const [owner, second] = ['owner', 'second'].map((name) => app.get(ForgeAuthService).client(name));
     await owner?.get('/a');
@@ -223,7 +223,7 @@ describe('a manager', () => {
     expect(endpoint.tokenRequests).toBe(2);
   });
 
-  it('that is shared over several services leads to its owner', async () => {
+  it('a manager that is shared over several services leads to its owner', async () => {
     const chain = ['a', 'b', 'c'].map((name, index, names) =>
       service(name, { tokenManager: names[index + 1] ?? 'owner' }),
     );
@@ -248,7 +248,7 @@ describe('a manager', () => {
       [['a', 'b']],
       /Service "a": auth\.tokenManager names service "b", which is not there\./,
     ],
-  ])('of %s is refused at the start', async (_name, pairs, problem) => {
+  ])('a manager of %s is refused at the start', async (_name, pairs, problem) => {
     const services = pairs.map(([name, tokenManager]) => service(name, { tokenManager }));
     const error = await bootFailure({ imports: [rootOf(...services)] });
     expect(error).toBeInstanceOf(ConfigurationError);
@@ -256,7 +256,7 @@ describe('a manager', () => {
     expect(error.message).toMatch(problem);
   });
 
-  it('of a service without tokens throws when it is used, not before', async () => {
+  it('a manager of a service without tokens throws when it is used, not before', async () => {
     const app = await start({
       imports: [rootOf({ name: 'bare', baseUrl: api.origin }, service('keyed', new ApiKeyAuth('a-key')))],
     });
@@ -282,7 +282,7 @@ describe('a manager', () => {
     }
   });
 
-  it('of a service without a base URL gives tokens, and its client calls allowed origins', async () => {
+  it('a manager of a service without a base URL gives tokens, and its client calls allowed origins', async () => {
     const app = await start({
       imports: [rootOf({ name: 'tokens', auth: { provider: provider() }, allowedOrigins: [api.origin] })],
     });
@@ -296,13 +296,13 @@ describe('a manager', () => {
     expect(error.message).toContain('has no base URL. Set its baseUrl.');
   });
 
-  it('that warms up has its token before the first call', async () => {
+  it('a manager that warms up has its token before the first call', async () => {
     const app = await start({ imports: [rootOf(service('orders', { provider: provider(), warmUp: true }))] });
     expect(endpoint.tokenRequests).toBe(1);
     expect(app.get(ForgeAuthService).tokens('orders').peek()?.accessToken).toBe(endpoint.issued[0]?.accessToken);
   });
 
-  it('that cannot warm up does not stop the start, and says so', async () => {
+  it('a manager that cannot warm up does not stop the start, and says so', async () => {
     endpoint.configure({ clients: {} });
     const logger = recordingLogger();
     const app = await start({ imports: [rootOf(service('orders', { provider: provider(), warmUp: true }))] }, logger);
@@ -357,7 +357,7 @@ describe('a class', () => {
       'is the instance of the module that imports the root',
       () => ({ providers: [VaultProvider, TenantAuth, settings] }),
     ],
-  ])('as provider and as authenticator, with what it injects, %s', async (_name, metadata) => {
+  ])('a class as provider and as authenticator, with what it injects, %s', async (_name, metadata) => {
     const { imports = [], providers = [] } = metadata();
     const app = await start({
       imports: [...imports, rootOf(service('orders', { provider: VaultProvider }), service('files', TenantAuth))],
@@ -371,7 +371,7 @@ describe('a class', () => {
     expect([VaultProvider.made, TenantAuth.made]).toEqual([1, 1]);
   });
 
-  it('that is not registered is made, once a service, with what is injectable everywhere', async () => {
+  it('a class that is not registered is made, once a service, with what is injectable everywhere', async () => {
     const global = moduleOf({ providers: [settings], exports: [SETTINGS] });
     Global()(global);
     const app = await start({
@@ -382,7 +382,7 @@ describe('a class', () => {
     expect(VaultProvider.made).toBe(2);
   });
 
-  it('without dependencies needs no registration', async () => {
+  it('a class without dependencies needs no registration', async () => {
     class Plain implements TokenProvider {
       async fetchToken(): Promise<Token> {
         return new Token({ accessToken: 'a-plain-token' });
@@ -396,7 +396,7 @@ describe('a class', () => {
   it.each<[string, ForgeServiceOptions['auth'], string]>([
     ['provider', { provider: VaultProvider }, 'Service "orders": auth.provider: VaultProvider cannot be created.'],
     ['authenticator', TenantAuth, 'Service "orders": auth: TenantAuth cannot be created.'],
-  ])('as %s whose dependencies are not there stops the start', async (_name, auth, problem) => {
+  ])('a class as %s whose dependencies are not there stops the start', async (_name, auth, problem) => {
     const error = await bootFailure({ imports: [rootOf(service('orders', auth))] });
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error).toMatchObject({ serviceName: 'orders' });
@@ -406,7 +406,7 @@ describe('a class', () => {
   it.each([
     ['request-scoped', Scope.REQUEST],
     ['transient', Scope.TRANSIENT],
-  ])('that is %s stops the start, registered or not', async (_name, scope) => {
+  ])('a class that is %s stops the start, registered or not', async (_name, scope) => {
     @Injectable({ scope })
     class Scoped implements TokenProvider, Authenticator {
       async fetchToken(): Promise<Token> {
@@ -426,7 +426,7 @@ describe('a class', () => {
       }
   });
 
-  it('that is request-scoped because of what it injects stops the start', async () => {
+  it('a class that is request-scoped because of what it injects stops the start', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class PerRequest {}
     @Injectable()
@@ -446,7 +446,7 @@ describe('a class', () => {
     expect(error.message).toContain('Service "orders": auth.provider: Scoped ');
   });
 
-  it('that is given as a provider stays one definition: its state is of each service', async () => {
+  it('a class that is given as a provider stays one definition: its state is of each service', async () => {
     const shared = new StaticTokenProvider('a-token');
     const app = await start({
       imports: [rootOf(service('a', { provider: shared }), service('b', { provider: shared }))],

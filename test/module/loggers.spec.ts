@@ -32,7 +32,7 @@ describe("an attempt's entry in the app's logger", () => {
     await service.close();
   });
 
-  it("is a line with fields beside it in Nest's JSON", async () => {
+  it("an attempt's entry in the app's logger is a line with fields beside it in Nest's JSON", async () => {
     const [entry, ...more] = (await entriesOfNest({ json: true })).map(parse);
     expect(more).toEqual([]);
     expect(entry).toMatchObject({
@@ -42,7 +42,7 @@ describe("an attempt's entry in the app's logger", () => {
     });
   });
 
-  it("is one object in Nest's JSON where fields beside a line make a second entry, as in Nest 11", async () => {
+  it("an attempt's entry in the app's logger is one object in Nest's JSON where fields beside a line make a second entry, as in Nest 11", async () => {
     const [entry, ...more] = (await entriesOfNest({ json: true, structuredParams: false })).map(parse);
     expect(more).toEqual([]);
     expect(entry).toMatchObject({
@@ -51,13 +51,18 @@ describe("an attempt's entry in the app's logger", () => {
     });
   });
 
-  it.each([true, false])("is one line of Nest's text, with structuredParams %s", async (structuredParams) => {
-    const [entry, ...more] = await entriesOfNest({ colors: false, structuredParams });
-    expect(more).toEqual([]);
-    expect(entry).toMatch(/\[ForgeAuth\] GET http:\S+ 200 in .*\) \{ service: 'orders', .*'application\/json'.*\}\n$/);
-  });
+  it.each([true, false])(
+    "an attempt's entry in the app's logger is one line of Nest's text, with structuredParams %s",
+    async (structuredParams) => {
+      const [entry, ...more] = await entriesOfNest({ colors: false, structuredParams });
+      expect(more).toEqual([]);
+      expect(entry).toMatch(
+        /\[ForgeAuth\] GET http:\S+ 200 in .*\) \{ service: 'orders', .*'application\/json'.*\}\n$/,
+      );
+    },
+  );
 
-  it('is one object for a logger that drops what follows a text', async () => {
+  it("an attempt's entry in the app's logger is one object for a logger that drops what follows a text", async () => {
     const entries: unknown[] = [];
     const write = (message: unknown): void => void entries.push(JSON.parse(JSON.stringify(message)));
     await callWith({ log: write, warn: write, error: write }, { asObject: true });

@@ -191,15 +191,18 @@ describe('an option that does not exist stops the start', () => {
     ['http', { rejectUnauthorized: false }, 'http: { tls: { rejectUnauthorized'],
     ['http', { header: {} }, 'http.headers'],
     ['compliance', { onTokenRequest: () => undefined }, 'compliance.tokenRequest'],
-  ])('in %s of a grant: %j', async (part, options, meant) => {
+  ])('an option that does not exist stops the start in %s of a grant: %j', async (part, options, meant) => {
     const provider = new ClientCredentialsTokenProvider({ ...GRANT, [part]: options } as never);
     const error = await failureOf({ ...base, auth: { provider } });
     expectToOffer(error, `${part}.${Object.keys(options)[0]}`, meant);
   });
 
-  it.each(OF_PARTS)('in %s of a service: %j', async (part, options, meant) => {
-    expectToOffer(await failureOf({ ...base, [part]: options }), `${part}.${Object.keys(options)[0]}`, meant);
-  });
+  it.each(OF_PARTS)(
+    'an option that does not exist stops the start in %s of a service: %j',
+    async (part, options, meant) => {
+      expectToOffer(await failureOf({ ...base, [part]: options }), `${part}.${Object.keys(options)[0]}`, meant);
+    },
+  );
 
   it.each(OF_THE_MODULE)('%s of forRoot: it is %s', (written, meant) => {
     const forRoot = (): unknown => ForgeAuthModule.forRoot({ [written]: SECRET } as ForgeAuthRootOptions);
@@ -387,7 +390,7 @@ describe('an option that a class does not know', () => {
     expect(make).toThrow(`${owner}there is`);
   });
 
-  it('is let pass where a class of the app has it, and warned of where it resembles one of ours', async () => {
+  it('an option that a class does not know is let pass where a class of the app has it, and warned of where it resembles one of ours', async () => {
     class TenantFetcher extends BodyTokenFetcher {
       constructor(options: BodyTokenFetcherOptions & { tenant: string; ttl?: number }) {
         super({ ...options, name: 'app' });

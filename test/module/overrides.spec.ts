@@ -185,7 +185,7 @@ describe('a service without tokens', () => {
       true,
     ],
     ['a composite without', () => ({ auth: new CompositeAuth([new ApiKeyAuth('key')]) }), false],
-  ])('of %s says the same before and after the first call', async (_what, auth, has) => {
+  ])('a service without tokens of %s says the same before and after the first call', async (_what, auth, has) => {
     const client = createForgeClient({ name: 'orders', baseUrl: api.origin, ...auth() });
     closing.push({ close: () => client.close() });
     expect(client.tokens !== undefined).toBe(has);

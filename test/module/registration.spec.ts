@@ -124,7 +124,7 @@ describe('forRoot', () => {
     ]);
   });
 
-  it('is global: clients and managers can be injected into any module', async () => {
+  it('forRoot is global: clients and managers can be injected into any module', async () => {
     @Module({ providers: [Orders], exports: [Orders] })
     class Inner {}
     const app = await start({ imports: [ForgeAuthModule.forRoot({ services: [service('orders')] }), Inner] });
@@ -135,7 +135,7 @@ describe('forRoot', () => {
     expect(tokens.peek()?.accessToken).toBe('token-of-orders');
   });
 
-  it('with isGlobal: false stays where it is imported', async () => {
+  it('forRoot with isGlobal: false stays where it is imported', async () => {
     @Module({ providers: [Orders] })
     class Inner {}
     const root = ForgeAuthModule.forRoot({ isGlobal: false, services: [service('orders')] });
@@ -393,7 +393,7 @@ describe('a token manager', () => {
     await tokenManager.close();
   });
 
-  it('of another service is shared by its name, whichever is registered first', async () => {
+  it('a token manager of another service is shared by its name, whichever is registered first', async () => {
     const borrower = service('borrower', { auth: { tokenManager: 'owner' } });
     for (const services of [
       [borrower, service('owner')],
@@ -407,7 +407,7 @@ describe('a token manager', () => {
     }
   });
 
-  it('of a service that is not there stops the start, which lists those that are', async () => {
+  it('a token manager of a service that is not there stops the start, which lists those that are', async () => {
     const services = [service('orders', { auth: { tokenManager: 'odrers' } }), service('customers')];
     const error = await bootFailure({ imports: [ForgeAuthModule.forRoot({ services })] });
     expect(error.message).toBe(
@@ -415,7 +415,7 @@ describe('a token manager', () => {
     );
   });
 
-  it('of a service without tokens can be injected, and throws when it is used', async () => {
+  it('a token manager of a service without tokens can be injected, and throws when it is used', async () => {
     const services = [service('orders', { auth: new BearerAuth('fixed') }), { name: 'public', baseUrl: api.origin }];
     const app = await start({ imports: [ForgeAuthModule.forRoot({ services })], providers: [Orders] });
     const { tokens, client } = app.get(Orders);
@@ -437,7 +437,7 @@ describe('a token manager', () => {
     expect(await credentialOf(app.get(ForgeAuthService).client('public'))).toBeUndefined();
   });
 
-  it('of a service without a base URL gives its tokens, and calls need an absolute URL of an allowed origin', async () => {
+  it('a token manager of a service without a base URL gives its tokens, and calls need an absolute URL of an allowed origin', async () => {
     const { auth } = service('orders');
     const services = [{ name: 'orders', ...(auth === undefined ? {} : { auth }), allowedOrigins: [api.origin] }];
     const app = await start({ imports: [ForgeAuthModule.forRoot({ services })], providers: [Orders] });

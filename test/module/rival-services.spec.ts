@@ -51,7 +51,7 @@ class OwnProvider implements TokenProvider {
 }
 
 describe('services that ask for the same token, each for itself', () => {
-  it('are named in one line at the start, with the cure', async () => {
+  it('services that ask for the same token, each for itself are named in one line at the start, with the cure', async () => {
     const shared = provider();
     expect(await warningsOf({ provider: shared }, { provider: shared }, { provider: shared })).toEqual([
       expect.stringMatching(/^Services "a", "b", "c" .* give "b", "c" auth: \{ tokenManager: 'a' \}\.$/),
@@ -103,7 +103,7 @@ describe('services that ask for the same token, each for itself', () => {
         return [{ pipeline }, { pipeline }];
       },
     ],
-  ])('are named: %s', async (_what, auths) => {
+  ])('services that ask for the same token, each for itself are named: %s', async (_what, auths) => {
     expect(await warningsOf(...auths())).toEqual([expect.stringContaining('Services "a", "b" ')]);
   });
 
@@ -134,7 +134,7 @@ describe('services that ask for the same token, each for itself', () => {
       'a secret that cannot be read yet',
       () => [{ provider: provider({ clientSecret: sealed }) }, { provider: provider({ clientSecret: sealed }) }],
     ],
-  ])('are not named: %s', async (_what, auths) => {
+  ])('services that ask for the same token, each for itself are not named: %s', async (_what, auths) => {
     expect(await warningsOf(...auths())).toEqual([]);
   });
 

@@ -371,7 +371,7 @@ describe('a second cache for one service', () => {
     expect([endpoint.tokenRequests, api.tokens.length]).toEqual([3, 6]);
   });
 
-  it('may be another CacheModule, where each is named', async () => {
+  it('a second cache for one service may be another CacheModule, where each is named', async () => {
     const root = {
       storage: 'main',
       services: [service(), service({ name: 'partners', storage: 'partners' })],

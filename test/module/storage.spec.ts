@@ -128,7 +128,7 @@ describe("the app's CACHE_MANAGER", () => {
     expect([endpoint.tokenRequests, new Set(api.tokens).size, api.tokens.length]).toEqual([1, 1, 3]);
   });
 
-  it('is the one instance that several modules import', async () => {
+  it("the app's CACHE_MANAGER is the one instance that several modules import", async () => {
     const cache = redisCache(false);
     const services = await start([moduleOf({ imports: [cache] }), moduleOf({ imports: [cache] }), rootOf()]);
     await services.client('orders').get('/orders');
@@ -153,7 +153,7 @@ describe("the app's CACHE_MANAGER", () => {
     expect(storageLine()).toBe("Tokens are kept in the app's CACHE_MANAGER, encrypted: one request per fleet.");
   });
 
-  it('is its last store: a memory layer above it keeps no token', async () => {
+  it("the app's CACHE_MANAGER is its last store: a memory layer above it keeps no token", async () => {
     const memory = new Map<string, unknown>();
     const stores = [new Keyv({ store: memory }), createKeyv(redis.url, { namespace: 'app' })];
     const services = await start([CacheModule.register({ isGlobal: true, stores }), rootOf()]);
@@ -168,13 +168,16 @@ describe("the app's CACHE_MANAGER", () => {
     ['a Keyv without a store', { stores: [new Keyv()] }],
     ['a Keyv 6 without a store', { stores: [new Keyv6()] as unknown as Keyv[] }],
     ['a Cacheable over a plain Map', { stores: new Cacheable({ secondary: new Keyv() }) }],
-  ])('that stands on a plain Map counts as none, and the line says so: %s', async (_name, options) => {
-    const services = await start([CacheModule.register({ isGlobal: true, ...options }), rootOf()]);
-    await services.client('orders').get('/orders');
-    expect(storageLine()).toBe('Tokens are kept in memory: the CACHE_MANAGER has no shared store.');
-  });
+  ])(
+    "the app's CACHE_MANAGER that stands on a plain Map counts as none, and the line says so: %s",
+    async (_name, options) => {
+      const services = await start([CacheModule.register({ isGlobal: true, ...options }), rootOf()]);
+      await services.client('orders').get('/orders');
+      expect(storageLine()).toBe('Tokens are kept in memory: the CACHE_MANAGER has no shared store.');
+    },
+  );
 
-  it('that is not there leaves the tokens in memory, and the line says so', async () => {
+  it("the app's CACHE_MANAGER that is not there leaves the tokens in memory, and the line says so", async () => {
     const services = await start([rootOf()]);
     await services.client('orders').get('/orders');
     await services.client('orders').get('/orders');
@@ -182,7 +185,7 @@ describe("the app's CACHE_MANAGER", () => {
     expect(storageLine()).toBe('Tokens are kept in memory: there is no CACHE_MANAGER.');
   });
 
-  it('whose Redis is not there costs a token request, not a call', async () => {
+  it("the app's CACHE_MANAGER whose Redis is not there costs a token request, not a call", async () => {
     const dead = CacheModule.register({
       isGlobal: true,
       stores: [
@@ -210,7 +213,7 @@ describe('several CACHE_MANAGERs', () => {
     expect(await keys()).toEqual([]);
   });
 
-  it('are fine where storage names one', async () => {
+  it('several CACHE_MANAGERs are fine where storage names one', async () => {
     const store = createKeyv(redis.url, { namespace: 'mine' });
     const storage = new CacheManagerTokenStorage(createCache({ stores: [store] }));
     const services = await start([...twoCaches(), rootOf({ storage })]);
@@ -225,7 +228,7 @@ describe('several CACHE_MANAGERs', () => {
 describe('the storage option', () => {
   const TOKENS = 'TOKENS';
 
-  it('may be an injection token, of a cache or of a storage', async () => {
+  it('the storage option may be an injection token, of a cache or of a storage', async () => {
     const store = createKeyv(redis.url, { namespace: 'mine' });
     for (const provided of [
       createCache({ stores: [store] }),
@@ -240,19 +243,19 @@ describe('the storage option', () => {
     await store.disconnect();
   });
 
-  it('may be CACHE_MANAGER itself', async () => {
+  it('the storage option may be CACHE_MANAGER itself', async () => {
     const services = await start([redisCache(true), rootOf({ storage: CACHE_MANAGER })]);
     await services.client('orders').get('/orders');
     expect(await keys()).not.toEqual([]);
   });
 
-  it('that names nothing stops the start', async () => {
+  it('the storage option that names nothing stops the start', async () => {
     const error = await bootFailure({ imports: [rootOf({ storage: TOKENS })] });
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error.message).toContain('ForgeAuthModule: storage names an injection token that no module provides.');
   });
 
-  it('of one service keeps that service apart from the others', async () => {
+  it('the storage option of one service keeps that service apart from the others', async () => {
     const own = new Map<string, unknown>();
     const services = await start([
       redisCache(true),
@@ -266,7 +269,7 @@ describe('the storage option', () => {
     expect((await keys()).some((key) => key.includes(':customers:'))).toBe(true);
   });
 
-  it('of defaults serves those that name none', async () => {
+  it('the storage option of defaults serves those that name none', async () => {
     const [common, own] = [new Map<string, unknown>(), new Map<string, unknown>()];
     const services = await start([
       rootOf({ defaults: { storage: common }, services: [orders({ storage: own }), orders({ name: 'customers' })] }),
@@ -278,7 +281,7 @@ describe('the storage option', () => {
     expect([...common.keys()].some((key) => key.includes(':orders:'))).toBe(false);
   });
 
-  it('is found before the first call: a client used in onModuleInit finds the token of another process', async () => {
+  it('the storage option is found before the first call: a client used in onModuleInit finds the token of another process', async () => {
     const first = await start([redisCache(true), rootOf()]);
     await first.client('orders').get('/orders');
     const early = {
@@ -295,7 +298,7 @@ describe('the storage option', () => {
   it.each<[string, () => TokenStorage | Map<string, unknown>]>([
     ['a Map', () => new Map<string, unknown>()],
     ['memory', () => new InMemoryTokenStorage()],
-  ])('may be shared by two apps on purpose: %s', async (_name, make) => {
+  ])('the storage option may be shared by two apps on purpose: %s', async (_name, make) => {
     const storage = make();
     for (let app = 0; app < 2; app += 1) {
       const services = await start([rootOf({ storage })]);

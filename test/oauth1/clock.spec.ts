@@ -38,17 +38,20 @@ const failure = async (call: Promise<unknown>): Promise<HttpStatusError> => {
 };
 
 describe('a clock that is off', () => {
-  it.each([3_600, -86_400, 301])("by %d s is corrected by the service's Date, once for all calls", async (aheadS) => {
-    api.aheadS = aheadS;
-    const client = clientWith();
-    await client.get('/photos');
-    expect(api.requests).toHaveLength(2);
-    await client.post('/photos', new URLSearchParams('a=b'));
-    expect(api.requests).toHaveLength(3);
-    expect(api.verified).toHaveLength(2);
-  });
+  it.each([3_600, -86_400, 301])(
+    "a clock that is off by %d s is corrected by the service's Date, once for all calls",
+    async (aheadS) => {
+      api.aheadS = aheadS;
+      const client = clientWith();
+      await client.get('/photos');
+      expect(api.requests).toHaveLength(2);
+      await client.post('/photos', new URLSearchParams('a=b'));
+      expect(api.requests).toHaveLength(3);
+      expect(api.verified).toHaveLength(2);
+    },
+  );
 
-  it('is corrected for each of the calls that are under way, each sent twice at most', async () => {
+  it('a clock that is off is corrected for each of the calls that are under way, each sent twice at most', async () => {
     api.aheadS = 7_200;
     const client = clientWith();
     await Promise.all(Array.from({ length: 20 }, () => client.get('/photos')));
@@ -56,12 +59,12 @@ describe('a clock that is off', () => {
     expect(api.verified).toHaveLength(20);
   });
 
-  it('is corrected where it is a timestamp() of the app', async () => {
+  it('a clock that is off is corrected where it is a timestamp() of the app', async () => {
     await clientWith({ timestamp: () => Math.floor(Date.now() / 1_000) - 5_000 }).get('/photos');
     expect(api.requests).toHaveLength(2);
   });
 
-  it('is corrected where the service says so with a 400 and in its body', async () => {
+  it('a clock that is off is corrected where the service says so with a 400 and in its body', async () => {
     api.aheadS = 3_600;
     api.before = (request, response) => {
       const timestamp = Number(/oauth_timestamp="(\d+)"/.exec(request.headers.authorization ?? '')?.[1]);
@@ -90,7 +93,7 @@ describe('a clock that is off', () => {
     expect(api.requests).toHaveLength(2);
   });
 
-  it('is not believed in where a correction did not help: the next call starts from the own time', async () => {
+  it('a clock that is off is not believed in where a correction did not help: the next call starts from the own time', async () => {
     let refuse = true;
     api.before = (_request, response) => {
       if (!refuse) return false;
@@ -106,7 +109,7 @@ describe('a clock that is off', () => {
     expect(api.verified).toHaveLength(1);
   });
 
-  it('is corrected for the calls that follow, where the body of this one can be sent only once', async () => {
+  it('a clock that is off is corrected for the calls that follow, where the body of this one can be sent only once', async () => {
     api.aheadS = 3_600;
     const client = clientWith();
     const error = await failure(client.post('/photos', Readable.from('bytes')));
@@ -115,7 +118,7 @@ describe('a clock that is off', () => {
     expect(api.requests).toHaveLength(2);
   });
 
-  it('stays off where the service tells no time', async () => {
+  it('a clock that is off stays off where the service tells no time', async () => {
     api.aheadS = 3_600;
     api.tellsDate = false;
     const error = await failure(clientWith().get('/photos'));
@@ -125,7 +128,7 @@ describe('a clock that is off', () => {
 });
 
 describe('a rejection', () => {
-  it('is named as the service names it, and sent once', async () => {
+  it('a rejection is named as the service names it, and sent once', async () => {
     const error = await failure(clientWith({ tokenSecret: 'wrong' }).get('/photos'));
     expect(error.message).toMatch(/answered 401 \(service "photos"\): OAuth 1\.0a: signature_invalid\.$/);
     expect(error.headers['www-authenticate']).toContain('signature_invalid');
@@ -149,7 +152,7 @@ describe('a rejection', () => {
     expect((await failure(clientWith().get('/photos'))).message).not.toContain('canary');
   });
 
-  it('is the cause of what axios throws, and the answer of fetch', async () => {
+  it('a rejection is the cause of what axios throws, and the answer of fetch', async () => {
     const client = clientWith({ tokenSecret: 'wrong' });
     await expect(client.axiosRef.get('/photos')).rejects.toMatchObject({
       message: 'Request failed with status code 401',
@@ -158,7 +161,7 @@ describe('a rejection', () => {
     expect((await client.fetch('/photos')).status).toBe(401);
   });
 
-  it('is that of the last answer: an error that follows an accepted attempt says nothing of it', async () => {
+  it('a rejection is that of the last answer: an error that follows an accepted attempt says nothing of it', async () => {
     api.before = (_request, response) => {
       json(response, 404, {});
       return true;

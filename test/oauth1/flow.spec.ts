@@ -62,7 +62,7 @@ const PLACEMENTS = ['header', 'query', 'body'] as const;
 
 describe('the three legs', () => {
   it.each(METHODS.flatMap((method) => PLACEMENTS.map((placement) => [method, placement] as const)))(
-    'go with %s in the %s',
+    'the three legs go with %s in the %s',
     async (signatureMethod, placement) => {
       const signing = { signatureMethod, placement, clientKey: privateKey } satisfies Partial<OAuth1AuthOptions>;
       const flow = flowWith(signing);
@@ -84,7 +84,7 @@ describe('the three legs', () => {
     },
   );
 
-  it('go out of band, token and verifier by hand', async () => {
+  it('the three legs go out of band, token and verifier by hand', async () => {
     const flow = flowWith({ callbackUrl: 'oob' });
     await flow.requestToken();
     const verifier = server.consent(flow.authorizationUrl());
@@ -92,7 +92,7 @@ describe('the three legs', () => {
     expect(server.verified[0]?.found.oauth).toMatchObject({ oauth_callback: 'oob' });
   });
 
-  it('are finished by an instance that is given the request token and its secret', async () => {
+  it('the three legs are finished by an instance that is given the request token and its secret', async () => {
     const begun = flowWith();
     const { token, tokenSecret } = await begun.requestToken({ callbackUrl: 'https://other.example/back' });
     const verifier = new URL(server.consent(begun.authorizationUrl(token))).searchParams.get('oauth_verifier') ?? '';
@@ -171,7 +171,7 @@ describe('the secret of a request token', () => {
     expectNoSecrets(JSON.stringify([...storage]), [token, tokenSecret]);
   });
 
-  it('is taken by one of two callbacks that come at once', async () => {
+  it('the secret of a request token is taken by one of two callbacks that come at once', async () => {
     const flow = flowWith();
     const callback = server.consent(flow.authorizationUrl(await flow.requestToken()));
     const outcomes = await Promise.allSettled([flow.handleCallback(callback), flow.handleCallback(callback)]);
@@ -179,7 +179,7 @@ describe('the secret of a request token', () => {
     expect(server.count('/token')).toBe(1);
   });
 
-  it('is taken by one of two processes on one Redis', async () => {
+  it('the secret of a request token is taken by one of two processes on one Redis', async () => {
     const redis = await sharedRedis();
     const connections = [new Redis(redis.url), new Redis(redis.url)];
     try {
@@ -201,7 +201,7 @@ describe('the secret of a request token', () => {
     }
   });
 
-  it('is forgotten after ten minutes', async () => {
+  it('the secret of a request token is forgotten after ten minutes', async () => {
     const clock = new FakeClock({ now: Date.now() });
     const flow = flowWith({ clock, storage: new Map<string, string>() });
     const callback = server.consent(flow.authorizationUrl(await flow.requestToken()));
@@ -219,7 +219,7 @@ describe('the secret of a request token', () => {
     await flow.handleCallback(server.consent(flow.authorizationUrl(await flow.requestToken())));
   });
 
-  it('is there again where the server could not be reached, or was out of order', async () => {
+  it('the secret of a request token is there again where the server could not be reached, or was out of order', async () => {
     const flow = flowWith();
     const callback = server.consent(flow.authorizationUrl(await flow.requestToken()));
     const failures: ((response: Parameters<OAuth1Server['handler']>[1]) => void)[] = [

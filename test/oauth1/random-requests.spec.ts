@@ -167,7 +167,7 @@ describe('5,000 random requests', () => {
     return response?.status === 200 ? undefined : response?.data;
   }
 
-  it('are verified by a server that knows the RFC alone', async () => {
+  it('5,000 random requests are verified by a server that knows the RFC alone', async () => {
     let made = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(exchange, { minLength: BATCH, maxLength: BATCH }), async (batch) => {

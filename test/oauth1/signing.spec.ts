@@ -177,7 +177,7 @@ describe('OAuth 1.0a among other layers', () => {
     expect(api.verified).toHaveLength(1);
   });
 
-  it('is signed where an instance of axios is attached, and where a builder made the service', async () => {
+  it('OAuth 1.0a among other layers is signed where an instance of axios is attached, and where a builder made the service', async () => {
     const instance = create({ baseURL: api.origin });
     const detach = attachForgeAuth(instance, clientWith(oauth1({ placement: 'query' })));
     await instance.post('/photos', new URLSearchParams('a=b'), { params: { c: 'd e' } });

@@ -52,7 +52,7 @@ async function connect(flow: OAuth1Flow, subject: string): Promise<string> {
 }
 
 describe('the tokens of users', () => {
-  it('are put on the calls that name them, each on its own', async () => {
+  it('the tokens of users are put on the calls that name them, each on its own', async () => {
     const flow = flowWith();
     const client = clientWith(flow);
     const [alice, bob] = [await connect(flow, 'alice'), await connect(flow, 'bob')];
@@ -64,7 +64,7 @@ describe('the tokens of users', () => {
     expect(viaAxios.data).toEqual({ token: bob });
   });
 
-  it('are put on by a member of a composite, too', async () => {
+  it('the tokens of users are put on by a member of a composite, too', async () => {
     const flow = flowWith();
     const client = clientWith(flow, (auth) => new CompositeAuth([auth]));
     const token = await connect(flow, 'alice');
@@ -82,7 +82,7 @@ describe('the tokens of users', () => {
     expect(answer.data).toEqual({ token });
   });
 
-  it('can be set, asked for and forgotten, and other processes see it within seconds', async () => {
+  it('the tokens of users can be set, asked for and forgotten, and other processes see it within seconds', async () => {
     const storage = new Map<string, string>();
     const clock = new FakeClock({ now: Date.now() });
     const [one, other] = [flowWith({ storage, clock }), flowWith({ storage, clock })];
@@ -98,7 +98,7 @@ describe('the tokens of users', () => {
     await expect(there.getToken()).rejects.toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
   });
 
-  it('are there while the storage is down, and are stored when it is back', async () => {
+  it('the tokens of users are there while the storage is down, and are stored when it is back', async () => {
     const kept = new Map<string, string>();
     let down = true;
     const check = (): void => {
@@ -118,7 +118,7 @@ describe('the tokens of users', () => {
     expect([...kept.keys()].filter((key) => key.includes(':token:'))).toHaveLength(1);
   });
 
-  it('come from a store of the app', async () => {
+  it('the tokens of users come from a store of the app', async () => {
     const flow = flowWith();
     const token = await connect(flow, 'alice');
     const found = await flow.forSubject('alice').getToken();
@@ -141,7 +141,7 @@ describe('a call', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  it('can name no user where the service has one token for all', async () => {
+  it('a call can name no user where the service has one token for all', async () => {
     const auth = new OAuth1Auth({ ...CLIENT, token: 't', tokenSecret: 's' });
     const client = createForgeClient({ name: 'photos', baseUrl: server.origin, auth });
     open.push(client);

@@ -119,7 +119,7 @@ describe('metrics', () => {
     expect(points('forge_auth.storage.command.duration').length).toBeGreaterThan(0);
   });
 
-  it('have the names and units, and no other attributes, than their reference says', async () => {
+  it('metrics have the names and units, and no other attributes, than their reference says', async () => {
     const client = (
       await boot(
         orders({ retry: new CircuitBreakerRetryStrategy({ failureThreshold: 2, maxRetries: 1, baseDelayMs: 1 }) }),
@@ -148,7 +148,7 @@ describe('metrics', () => {
     expect(metrics.get('forge_auth.call.retries')?.points[0]?.value).toBe(1);
   });
 
-  it('are silent when the application has closed', async () => {
+  it('metrics are silent when the application has closed', async () => {
     await (await boot()).client('orders').get('/');
     await app?.close();
     app = undefined;
@@ -169,7 +169,7 @@ describe('served tokens', () => {
     expect(await served()).toEqual(freshly(7));
   });
 
-  it('stay counted when their application has closed before they were collected', async () => {
+  it('served tokens stay counted when their application has closed before they were collected', async () => {
     const closed = standalone();
     for (let call = 0; call < 4; call += 1) await closed.get('/');
     await closed.close();
@@ -181,7 +181,7 @@ describe('served tokens', () => {
 });
 
 describe('durations of calls', () => {
-  it('are each recorded once, whenever they are collected, and when their application closes', async () => {
+  it('durations of calls are each recorded once, whenever they are collected, and when their application closes', async () => {
     const client = standalone();
     let made = 0;
     for (const upTo of [1, 2, 300, 300]) {
@@ -211,7 +211,7 @@ describe('spans', () => {
     expect(named('forge_auth.token_request').map(({ events }) => events.length)).toEqual([1, 1]);
   });
 
-  it('of two telemetries of one application do not take each other’s events', async () => {
+  it('spans of two telemetries of one application do not take each other’s events', async () => {
     const other = new OtelWorld();
     app = await Test.createTestingModule({
       imports: [
@@ -234,7 +234,7 @@ describe('spans', () => {
     await other.close();
   });
 
-  it('are one for a call, named by its method, and one for the flight that it waited for, linked', async () => {
+  it('spans are one for a call, named by its method, and one for the flight that it waited for, linked', async () => {
     const client = (await boot()).client('orders');
     await Promise.all([client.get('/orders/7?key=value'), client.get('/orders/8')]);
     const [flight] = named('forge_auth.token_request');
@@ -299,7 +299,7 @@ describe('spans', () => {
     expect(call?.events.map(({ name }) => name)).toEqual(['retry', 'retry']);
   });
 
-  it('of a background refresh do not keep the span of the call open that started it', async () => {
+  it('spans of a background refresh do not keep the span of the call open that started it', async () => {
     const clock = new FakeClock();
     issuer.expireIn(600_000);
     const client = (await boot(orders(), clock)).client('orders');
@@ -317,7 +317,7 @@ describe('spans', () => {
     expect(call?.links).toEqual([]);
   });
 
-  it('are made by the global provider, set before the application started or after', async () => {
+  it('spans are made by the global provider, set before the application started or after', async () => {
     await using early = createForgeClient(orders(), { telemetry: new ForgeTelemetry() });
     await early.get('/');
     expect(named('GET')).toEqual([]);

@@ -117,7 +117,7 @@ describe('every error names its step', () => {
     expect(error).toMatchObject({ step: 'user', serviceName: 'orders', cause: { name: 'ConnectionError' } });
   });
 
-  it('and a branch that fails leaves no rejection unhandled, whatever the others do', async () => {
+  it('every error names its step and a branch that fails leaves no rejection unhandled, whatever the others do', async () => {
     const steps = [
       issuer.fetcher('a', [], { ...once, identity: ['a'] }),
       issuer.fetcher('b', [], { ...once, identity: ['b'] }),
@@ -269,7 +269,7 @@ describe('client.pipeline', () => {
     expect(issuer.counts).toEqual({ app: 1, user: 1 });
   });
 
-  it('can be drawn before the first call, where its steps are instances', () => {
+  it('client.pipeline can be drawn before the first call, where its steps are instances', () => {
     const client = createForgeClient({
       name: 'orders',
       baseUrl: api.origin,
@@ -280,7 +280,7 @@ describe('client.pipeline', () => {
     expect(client.pipeline?.describe()).toHaveLength(2);
   });
 
-  it('is not there where tokens come from elsewhere', async () => {
+  it('client.pipeline is not there where tokens come from elsewhere', async () => {
     const client = closing(createForgeClient({ name: 'open', baseUrl: api.origin }));
     await expect(client.get('/health')).resolves.toMatchObject({ status: 200 });
     expect(client.pipeline).toBeUndefined();

@@ -47,7 +47,7 @@ function onlyRequest(): RecordedRequest {
 describe('the request', () => {
   const data = { user: 'me & you', age: 7, admin: true, nothing: undefined, tags: ['a', 'b'] };
 
-  it('is a form by default', async () => {
+  it('the request is a form by default', async () => {
     await body({ requestData: data }).fetch();
     expect(onlyRequest()).toMatchObject({ method: 'POST', path: '/token' });
     expect(onlyRequest().headers['content-type']).toMatch(/^application\/x-www-form-urlencoded/);
@@ -77,7 +77,7 @@ describe('the request', () => {
     });
   });
 
-  it('has no body and no type where there is no data', async () => {
+  it('the request has no body and no type where there is no data', async () => {
     answer = { headers: { authorization: 'Bearer abc' } };
     await header().fetch();
     expect(onlyRequest().headers['content-type']).toBeUndefined();
@@ -95,7 +95,7 @@ describe('the request', () => {
     expect(onlyRequest().path).toBe(path);
   });
 
-  it('is built by functions of the context, or by overriding, each time anew', async () => {
+  it('the request is built by functions of the context, or by overriding, each time anew', async () => {
     let serial = 0;
     class Counting extends BodyTokenFetcher {
       protected override buildRequestData(context: FetchContext): Record<string, unknown> {
@@ -114,7 +114,7 @@ describe('the request', () => {
     expect(server.requests.map(({ text }) => text)).toEqual(['alone=true&more=of+it', 'alone=true&more=of+it']);
   });
 
-  it('goes over TLS of the step', async () => {
+  it('the request goes over TLS of the step', async () => {
     const secure = await startServer((_request, response) => give(response, { json: { access_token: 'tls' } }), {
       tls: true,
     });
@@ -158,7 +158,7 @@ describe('the token of a body', () => {
     ['ttlMs says, which is earlier than the issuer', { expires_in: 90 }, { ttlMs: 60_000 }, 60_000],
     ['ttlMs says, where the issuer is silent', {}, { ttlMs: 60_000 }, 60_000],
     ['another field says', { data: { ttl: 60 } }, { expiresInField: 'data.ttl' }, 60_000],
-  ])('ends when %s', async (_who, json, options, lifetimeMs) => {
+  ])('the token of a body ends when %s', async (_who, json, options, lifetimeMs) => {
     answer = { json: { access_token: 'abc', ...(json as object) } };
     const before = Date.now();
     const { expiresAt } = await body(options).fetch();
@@ -175,7 +175,7 @@ describe('the token of a body', () => {
     ['is a refusal', { status: 403, body: 'no' }, { code: 'FORGE_AUTH_TOKEN_REFUSED', status: 403 }],
     ['is an error in a 200', { json: { error: 'invalid_grant' } }, { error: 'invalid_grant', status: 200 }],
     ['ends in the middle', 'truncate', { code: 'FORGE_AUTH_TOKEN_REQUEST_FAILED' }],
-  ])('cannot be read from an answer that %s', async (_what, given, expected) => {
+  ])('the token of a body cannot be read from an answer that %s', async (_what, given, expected) => {
     answer = given;
     const pipeline = new TokenFetchPipeline({ steps: [body({ retry: new NoRetryStrategy() })] });
     const error = await rejection(pipeline.execute());
@@ -199,7 +199,7 @@ describe('the token of a header', () => {
   it.each<[string, Answer]>([
     ['is missing', {}],
     ['is empty', { headers: { authorization: ' ' } }],
-  ])('that %s is an error', async (_what, given) => {
+  ])('the token of a header that %s is an error', async (_what, given) => {
     answer = given;
     const error = await rejection(header().fetch());
     expect(error).toMatchObject({ code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID', step: 'step', status: 200 });
@@ -212,7 +212,7 @@ describe('the token of a header', () => {
     expect((await header({ ttlMs: 60_000 }).fetch()).isExpired()).toBe(false);
   });
 
-  it('is not taken from a refusal', async () => {
+  it('the token of a header is not taken from a refusal', async () => {
     answer = { status: 401, headers: { authorization: 'Bearer abc' } };
     expect(await rejection(header().fetch())).toMatchObject({ code: 'FORGE_AUTH_TOKEN_REFUSED', status: 401 });
   });
@@ -248,7 +248,7 @@ describe('a fetcher of its own', () => {
     expect(onlyRequest().headers['x-base']).toBe(`${server.origin}/own`);
   });
 
-  it('is tried again after a failure that may pass, and not after one that will not', async () => {
+  it('a fetcher of its own is tried again after a failure that may pass, and not after one that will not', async () => {
     const own = new Own({ name: 'own', baseUrl: server.origin });
     answer = () => (server.requests.length < 3 ? { status: 503 } : { body: 'abc' });
     await expect(new TokenFetchPipeline({ steps: [own] }).execute()).resolves.toMatchObject({ accessToken: 'abc' });

@@ -69,7 +69,7 @@ describe('a step of its own kind', () => {
     expect(await share([new Own(one)], [new Own(other)])).toBe(shared);
   });
 
-  it('is known by what it is given, and not by what was injected into it', async () => {
+  it('a step of its own kind is known by what it is given, and not by what was injected into it', async () => {
     class Service {
       counter = (serial += 1);
       self = this;
@@ -94,12 +94,12 @@ function oneStep(options: Partial<BodyTokenFetcherOptions>): BodyTokenFetcher[] 
 }
 
 describe('a fetcher', () => {
-  it('never shares the token of another one upstream', async () => {
+  it('a fetcher never shares the token of another one upstream', async () => {
     expect(await share(chain('alice'), chain('alice'))).toBe(true);
     expect(await share(chain('alice'), chain('bob'))).toBe(false);
   });
 
-  it('never shares the token of another certificate, method, format or field', async () => {
+  it('a fetcher never shares the token of another certificate, method, format or field', async () => {
     const { cert, key } = await createCertificate();
     const other = await createCertificate();
     const tls = { cert, key };
@@ -110,7 +110,7 @@ describe('a fetcher', () => {
     expect(await share(oneStep({}), oneStep({ refreshTokenField: 'other' }))).toBe(false);
   });
 
-  it('with agents or a transport of its own shares its token with those of the same identity alone', async () => {
+  it('a fetcher with agents or a transport of its own shares its token with those of the same identity alone', async () => {
     const axios = { httpAgent: new Agent() };
     expect(await share(oneStep({ axios }), oneStep({ axios }))).toBe(false);
     expect(await share(oneStep({ axios, identity: 'acme' }), oneStep({ axios, identity: ['acme'] }))).toBe(true);
@@ -118,7 +118,7 @@ describe('a fetcher', () => {
     expect(await share(oneStep({ axios: { proxy: false } }), oneStep({ axios: { proxy: false } }))).toBe(true);
   });
 
-  it('of another class is another one', async () => {
+  it('a fetcher of another class is another one', async () => {
     const options = { name: 'app', baseUrl: issuer.server.origin, endpoint: 'app' };
     class Other extends BodyTokenFetcher {}
     expect(await share([new BodyTokenFetcher(options)], [new Other(options)])).toBe(false);

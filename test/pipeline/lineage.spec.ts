@@ -39,7 +39,7 @@ function client(refreshFromStep?: string, options: Partial<TokenFetchPipelineOpt
 }
 
 describe('invalidation', () => {
-  it('of a step reaches the tokens that another process has made of it since', async () => {
+  it('invalidation of a step reaches the tokens that another process has made of it since', async () => {
     const storage = new InMemoryTokenStorage();
     const [here, there] = [new TokenFetchPipeline(chain({ storage })), new TokenFetchPipeline(chain({ storage }))];
     await here.execute();
@@ -54,7 +54,7 @@ describe('invalidation', () => {
     expect(issuer.isValid('user', token.accessToken)).toBe(true);
   });
 
-  it('of a token by its manager is seen in storage by another process', async () => {
+  it('invalidation of a token by its manager is seen in storage by another process', async () => {
     const storage = new InMemoryTokenStorage();
     const [here, there] = [client('user', { storage }), client('user', { storage })];
     await here.get('/');
@@ -73,7 +73,7 @@ describe('invalidation', () => {
     expect(issuer.counts).toEqual({ device: 2, app: 2, user: 2 });
   });
 
-  it('while a step is being fetched with the invalidated token makes it fetched again', async () => {
+  it('invalidation while a step is being fetched with the invalidated token makes it fetched again', async () => {
     const pipeline = new TokenFetchPipeline(chain());
     issuer.hold('user');
     const executed = pipeline.execute();
@@ -137,7 +137,7 @@ describe('a refusal', () => {
     expect(issuer.counts).toEqual({ app: 2, orders: 2, reports: 3 });
   });
 
-  it('that stays one names the step and the chain that was tried, after one renewal of each', async () => {
+  it('a refusal that stays one names the step and the chain that was tried, after one renewal of each', async () => {
     const orders = client('user');
     await orders.get('/');
     issuer.revoke('user');
@@ -149,7 +149,7 @@ describe('a refusal', () => {
     expect(issuer.counts).toEqual({ device: 1, app: 2, user: 3 });
   });
 
-  it('at the root of a chain names the root, and the whole chain', async () => {
+  it('a refusal at the root of a chain names the root, and the whole chain', async () => {
     const orders = client('user');
     await orders.get('/');
     issuer.revoke('device', 'app', 'user');
@@ -164,7 +164,7 @@ describe('a refusal', () => {
     expect(issuer.counts).toEqual({ device: 2, app: 2, user: 2 });
   });
 
-  it('of a fresh parent renews nothing', async () => {
+  it('a refusal of a fresh parent renews nothing', async () => {
     issuer.answerNext('app', { status: 401, json: { error: 'invalid_token' } });
     await expect(new TokenFetchPipeline(chain()).execute()).rejects.toMatchObject({ step: 'app', status: 401 });
     expect(issuer.counts).toEqual({ device: 1, app: 1 });
@@ -177,16 +177,19 @@ describe('a rejection by the service', () => {
     ['app', { device: 1, app: 2, user: 2 }],
     ['device', { device: 2, app: 2, user: 2 }],
     [undefined, { device: 2, app: 2, user: 2 }],
-  ] as const)('from step %s on renews it and its dependents, once for a hundred calls', async (from, counts) => {
-    const orders = client(from);
-    await orders.get('/');
-    issuer.revoke('user');
-    const responses = await Promise.all(times(100, () => orders.get('/')));
-    expect(responses.every(({ status }) => status === 200)).toBe(true);
-    expect(issuer.counts).toEqual(counts);
-  });
+  ] as const)(
+    'a rejection by the service from step %s on renews it and its dependents, once for a hundred calls',
+    async (from, counts) => {
+      const orders = client(from);
+      await orders.get('/');
+      issuer.revoke('user');
+      const responses = await Promise.all(times(100, () => orders.get('/')));
+      expect(responses.every(({ status }) => status === 200)).toBe(true);
+      expect(issuer.counts).toEqual(counts);
+    },
+  );
 
-  it('of calls that cannot be sent again leaves nothing of the rejected lineage to the next call', async () => {
+  it('a rejection by the service of calls that cannot be sent again leaves nothing of the rejected lineage to the next call', async () => {
     const orders = client();
     await orders.get('/');
     issuer.revoke('user');
@@ -196,7 +199,7 @@ describe('a rejection by the service', () => {
     expect(issuer.counts).toEqual({ device: 2, app: 2, user: 2 });
   });
 
-  it('that another process has dealt with already costs nothing', async () => {
+  it('a rejection by the service that another process has dealt with already costs nothing', async () => {
     const storage = new InMemoryTokenStorage();
     const [here, there] = [client(undefined, { storage }), client(undefined, { storage })];
     await here.get('/');
@@ -207,7 +210,7 @@ describe('a rejection by the service', () => {
     expect(issuer.counts).toEqual({ device: 2, app: 2, user: 2 });
   });
 
-  it('of every token, new ones too, pauses renewal instead of minting on', async () => {
+  it('a rejection by the service of every token, new ones too, pauses renewal instead of minting on', async () => {
     const orders = client('user');
     await orders.get('/');
     api.configure({ respond: () => ({ status: 401 }) });
@@ -215,7 +218,7 @@ describe('a rejection by the service', () => {
     expect(issuer.counts).toEqual({ device: 1, app: 1, user: 2 });
   });
 
-  it('while renewal pauses leaves what the rejected token was made from as it is', async () => {
+  it('a rejection by the service while renewal pauses leaves what the rejected token was made from as it is', async () => {
     const orders = client();
     await orders.get('/');
     api.configure({ respond: () => ({ status: 401 }) });

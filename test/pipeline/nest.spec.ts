@@ -161,7 +161,7 @@ describe('a grant as a step', () => {
   });
   afterEach(() => endpoint.close());
 
-  it("comes first, and a call of one's own uses its token", async () => {
+  it("a grant as a step comes first, and a call of one's own uses its token", async () => {
     const provider = new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
     const module = await start({
       name: 'orders',

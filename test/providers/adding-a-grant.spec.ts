@@ -67,7 +67,7 @@ describe('a grant of one’s own', () => {
     expect(request?.headers.authorization).toMatch(/^Basic /);
   });
 
-  it('may ask several times, and reads each refusal by its code', async () => {
+  it('a grant of one’s own may ask several times, and reads each refusal by its code', async () => {
     await world.start();
     world.endpoint.answerNext({ status: 400, json: { error: 'authorization_pending' } });
     const refusals: unknown[] = [];

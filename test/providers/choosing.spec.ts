@@ -141,7 +141,7 @@ describe('under discovery', () => {
 });
 
 describe('a nonce that the token endpoint wants', () => {
-  it('is answered with a fresh proof and a fresh assertion', async () => {
+  it('a nonce that the token endpoint wants is answered with a fresh proof and a fresh assertion', async () => {
     listed = ['private_key_jwt'];
     refusals = [{ status: 400, error: 'use_dpop_nonce', headers: { 'dpop-nonce': 'n-1' } }];
     await managerOf({ clientKey: KEY, dpop: true }).getToken();
@@ -157,7 +157,7 @@ describe('a nonce that the token endpoint wants', () => {
 });
 
 describe('the key of a token', () => {
-  it('has the certificate in it that the token may be bound to', async () => {
+  it('the key of a token has the certificate in it that the token may be bound to', async () => {
     const [first, second] = [await createCertificate(), await createCertificate()];
     const storage = new Map<string, unknown>();
     const token = async (tls: object): Promise<string> =>

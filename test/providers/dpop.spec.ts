@@ -165,7 +165,7 @@ const scopesAsked = (): (string | null)[] =>
   world.endpoint.server.requests.map((request) => request.form().get('scope'));
 
 describe('challenges of a service', () => {
-  it('are parsed on the error', async () => {
+  it('challenges of a service are parsed on the error', async () => {
     await world.start();
     world.api.answerNext(forbidden('admin'));
     const error = await rejection<HttpStatusError>(world.client().get('/'));
@@ -191,7 +191,7 @@ describe('challenges of a service', () => {
     expect(world.api.server.requests).toHaveLength(5);
   });
 
-  it('may ask for claims, which the next call asks its token for', async () => {
+  it('challenges of a service may ask for claims, which the next call asks its token for', async () => {
     await world.start();
     const claims = JSON.stringify({ access_token: { acrs: { essential: true, value: 'c1' } } });
     const challenge = `Bearer error="insufficient_claims", claims="${Buffer.from(claims).toString('base64')}"`;

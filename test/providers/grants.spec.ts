@@ -95,7 +95,7 @@ describe('RefreshTokenProvider', () => {
     expect(sent()).toEqual(['configured', 'r1', 'r1']);
   });
 
-  it('never sends the configured one again when it was used up, or refused', async () => {
+  it('RefreshTokenProvider never sends the configured one again when it was used up, or refused', async () => {
     await serve(['r1']);
     const manager = world.manager({ provider: refreshProvider() });
     await manager.getToken();
@@ -232,7 +232,7 @@ describe('TokenExchangeProvider', () => {
     expect(form()['subject_token']).toBe('own');
   });
 
-  it('without a subject fails closed, or gets the app’s own token where that is allowed', async () => {
+  it('TokenExchangeProvider without a subject fails closed, or gets the app’s own token where that is allowed', async () => {
     await start();
 
     const error = await rejection<AuthenticationError>(

@@ -233,7 +233,7 @@ const runs = cells.flatMap(({ grant, way, snippet }) =>
 );
 
 describe('grants × client authentications, at a certified server', () => {
-  it('has a cell for each pair that applies', () => {
+  it('grants × client authentications, at a certified server has a cell for each pair that applies', () => {
     const grants = [...new Set(cells.map(({ grant }) => grant))];
     const pairs = grants.flatMap((grant) => Object.keys(CLIENTS_BY_WAY).map((way) => `${grant} ${way}`));
     expect(grants).toHaveLength(6);
@@ -309,24 +309,27 @@ describe('grants × client authentications, at a certified server', () => {
       forge.JwtBearerTokenProvider,
       { assertion: { iss: 'robot', key: ACCOUNT.privateKey } },
     ],
-  ] as const)('is refused by the server when a %s comes twice', async (parameter, error, Provider, own) => {
-    let copy: string | undefined;
-    const provider = new Provider({
-      tokenUrl: server.tokenEndpoint,
-      clientId: 'ec',
-      clientKey: P256.privateKey,
-      ...own,
-      compliance: {
-        tokenRequest: ({ body }: forge.ComplianceRequest) => {
-          copy ??= String(body.get(parameter));
-          body.set(parameter, copy);
+  ] as const)(
+    'grants × client authentications, at a certified server is refused by the server when a %s comes twice',
+    async (parameter, error, Provider, own) => {
+      let copy: string | undefined;
+      const provider = new Provider({
+        tokenUrl: server.tokenEndpoint,
+        clientId: 'ec',
+        clientKey: P256.privateKey,
+        ...own,
+        compliance: {
+          tokenRequest: ({ body }: forge.ComplianceRequest) => {
+            copy ??= String(body.get(parameter));
+            body.set(parameter, copy);
+          },
         },
-      },
-    } as never);
-    const manager = world.closeLater(new TokenManager({ name: 'orders', provider }));
-    await manager.getToken();
-    expect(await rejection(manager.forceRefresh())).toMatchObject({ error });
-  });
+      } as never);
+      const manager = world.closeLater(new TokenManager({ name: 'orders', provider }));
+      await manager.getToken();
+      expect(await rejection(manager.forceRefresh())).toMatchObject({ error });
+    },
+  );
 
   it('refuses what a client cannot show: another’s certificate, and none', async () => {
     const tokenUrl = `${tls.origin}/token`;

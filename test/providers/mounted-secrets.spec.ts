@@ -88,12 +88,12 @@ const managed = (clientKey: KeySource) => {
 describe('a passphrase that ends in a line break', () => {
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   const pem = key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: SECRET }) as string;
-  it('is cut where a function answers it', async () => {
+  it('a passphrase that ends in a line break is cut where a function answers it', async () => {
     world.endpoint.configure({ respond: () => ({ json: { access_token: 'a' } }) });
     await expect(managed(() => ({ key: pem, passphrase: `${SECRET}\n` }))).resolves.toMatchObject({ accessToken: 'a' });
   });
 
-  it('is refused as a literal', async () => {
+  it('a passphrase that ends in a line break is refused as a literal', async () => {
     const managing = async () => managed({ key: pem, passphrase: `${SECRET}\n` });
     await expect(managing()).rejects.toThrow(/clientKey: the passphrase ends in a line break/);
     const tls = { key: pem, cert: 'x', passphrase: `${SECRET}\n` };

@@ -131,7 +131,7 @@ describe('a method that the issuer does not list', () => {
   const listed = { token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', '<canary-4711>'] };
 
   it.each(['client_secret_basic', 'header'] as const)(
-    'is used where it is the one that is named (%s), and one line says what is listed',
+    'a method that the issuer does not list is used where it is the one that is named (%s), and one line says what is listed',
     async (authMethod) => {
       lists = listed;
       const logger = recordingLogger();
@@ -151,7 +151,7 @@ describe('a method that the issuer does not list', () => {
   it.each<[string, Record<string, unknown>]>([
     ['it is listed', { token_endpoint_auth_methods_supported: ['client_secret_post'] }],
     ['the issuer lists nothing', {}],
-  ])('is not spoken of where %s', async (_when, document) => {
+  ])('a method that the issuer does not list is not spoken of where %s', async (_when, document) => {
     lists = document;
     const logger = recordingLogger();
     const provider = new ClientCredentialsTokenProvider({
@@ -163,7 +163,7 @@ describe('a method that the issuer does not list', () => {
     expect(logger.warnings).toEqual([]);
   });
 
-  it('is an error that says what is listed, where the issuer is to choose', async () => {
+  it('a method that the issuer does not list is an error that says what is listed, where the issuer is to choose', async () => {
     lists = listed;
     const options = { issuer: server.origin, ...SECRET, authMethod: ['client_secret_basic'] } as const;
     const error = await rejection(managerOf(new ClientCredentialsTokenProvider(options)).getToken());
@@ -178,7 +178,7 @@ describe('somebody else’s assertion under discovery', () => {
   const clientAssertion = { token: () => 'jwt.of.the-platform' };
 
   it.each([[undefined], [['client_secret_basic']], [['client_secret_post', 'private_key_jwt']]])(
-    'is sent without authMethod where the issuer lists %j',
+    'somebody else’s assertion under discovery is sent without authMethod where the issuer lists %j',
     async (listed) => {
       lists = listed === undefined ? {} : { token_endpoint_auth_methods_supported: listed };
       expect(await shown({ issuer: server.origin, clientId: 'machine', clientAssertion })).toEqual({
@@ -231,7 +231,7 @@ describe('mtls_endpoint_aliases', () => {
     expect(secure.requests).toEqual([]);
   });
 
-  it('are no place for secrets in the clear', async () => {
+  it('mtls_endpoint_aliases are no place for secrets in the clear', async () => {
     const certificate = await createCertificate();
     lists = {
       token_endpoint_auth_methods_supported: ['tls_client_auth'],

@@ -100,7 +100,7 @@ describe('revokeOnClose', () => {
     expect(revoked()).toEqual(['access_token access']);
   });
 
-  it('is off unless asked for', async () => {
+  it('revokeOnClose is off unless asked for', async () => {
     const { revokeOnClose: _, ...options } = optionsWith();
     const manager = managerOf(new ClientCredentialsTokenProvider(options));
     await manager.getToken();
@@ -108,7 +108,7 @@ describe('revokeOnClose', () => {
     expect(revoked()).toEqual([]);
   });
 
-  it('has nothing to revoke where no token was asked for, or the last one has run out or was revoked', async () => {
+  it('revokeOnClose has nothing to revoke where no token was asked for, or the last one has run out or was revoked', async () => {
     await managerOf(new ClientCredentialsTokenProvider(optionsWith())).close();
     const manager = managerOf(new ClientCredentialsTokenProvider(optionsWith()));
     await manager.getToken();
@@ -232,7 +232,7 @@ describe('revokeOnClose', () => {
     });
   });
 
-  it('is believed by a certified server', async () => {
+  it('revokeOnClose is believed by a certified server', async () => {
     const certified: AuthorizationServer = world.closeLater(await startAuthorizationServer());
     const provider = new ClientCredentialsTokenProvider({
       issuer: certified.issuer,

@@ -205,7 +205,7 @@ describe('a secret that was rotated without notice', () => {
     ['a bare 401', 401, undefined],
     ['a bare 403', 403, undefined],
   ];
-  it.each(refusals)('is read again on %s', async (_what, status, body) => {
+  it.each(refusals)('a secret that was rotated without notice is read again on %s', async (_what, status, body) => {
     let current = 'old';
     const server = world.closeLater(
       await startServer((request, res) => {
@@ -223,7 +223,7 @@ describe('a secret that was rotated without notice', () => {
     expect(server.requests.map((request) => request.form().get('client_secret'))).toEqual(['old', 'new']);
   });
 
-  it('is read again where it is a password', async () => {
+  it('a secret that was rotated without notice is read again where it is a password', async () => {
     let current = 'old';
     const server = world.closeLater(
       await startServer((request, res) => {

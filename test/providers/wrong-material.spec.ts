@@ -106,13 +106,13 @@ describe('a certificate that is no good', () => {
     expectNoSecret(error);
   });
 
-  it('has expired at the server: the error says whose it is', async () => {
+  it('a certificate that is no good has expired at the server: the error says whose it is', async () => {
     const error = await failureOf(() => grant(trusting(machine), outdated.origin));
     expect(error.message).toMatch(/CERT_HAS_EXPIRED.*certificate of the server has expired/);
     expectNoSecret(error);
   });
 
-  it('has expired at a service, and in a step of a pipeline', async () => {
+  it('a certificate that is no good has expired at a service, and in a step of a pipeline', async () => {
     const client = world.closeLater(
       createForgeClient({ name: 'orders', baseUrl: endpoint.origin, tls: trusting(expired) as object }),
     );
@@ -189,7 +189,7 @@ describe('a key that is no good', () => {
 });
 
 describe('tls as a function', () => {
-  it('is read for each token request of a pipeline’s step', async () => {
+  it('tls as a function is read for each token request of a pipeline’s step', async () => {
     let certificate = machine;
     const fetcher = new BodyTokenFetcher({
       name: 'app',

@@ -614,14 +614,14 @@ describe('no secret comes out', () => {
     return stage;
   }
 
-  it.each(Object.keys(modes))('of %s', async (name) => {
+  it.each(Object.keys(modes))('no secret comes out of %s', async (name) => {
     const stage = stageOf();
     await modes[name]?.(stage);
     expectNoSecrets([capture.text(), ...shown].join('\n'), SECRETS);
     expectNoSecrets([...stage.storage.keys()].join('\n'), SECRETS);
   });
 
-  it('of a Nest app whose Redis asks for a password, and goes away', async () => {
+  it('no secret comes out of a Nest app whose Redis asks for a password, and goes away', async () => {
     const redis = await startRedis({ password: CANARY.storagePassword });
     closing.push(() => redis.stop());
     const stage = stageOf();

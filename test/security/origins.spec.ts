@@ -105,7 +105,7 @@ describe('a URL that leads elsewhere', () => {
     ['one without a host', () => 'http:///orders'],
   ];
 
-  it.each(hostile)('is refused, nothing is sent: %s', async (_name, url) => {
+  it.each(hostile)('a URL that leads elsewhere is refused, nothing is sent: %s', async (_name, url) => {
     const client = clientOf();
     for (const call of [client.get(url()), client.post(url(), { a: 1 }), client.request({ url: url() })]) {
       expect(await rejection(call)).toMatchObject({
@@ -128,21 +128,24 @@ describe('a URL that leads elsewhere', () => {
     ['an absolute URL as a path', () => `/http://127.0.0.1:${other.port}/x`, '/http://127'],
   ];
 
-  it.each(disguised)('is a path of the own origin when it is written with %s', async (_name, url, path) => {
-    await clientOf().get(url());
-    expect(own.requests).toHaveLength(1);
-    expect(own.requests[0]?.url.startsWith(path)).toBe(true);
-    expect(own.requests[0]?.headers.authorization).toBe(`Bearer ${TOKEN}`);
-    expect(other.connections).toBe(0);
-  });
+  it.each(disguised)(
+    'a URL that leads elsewhere is a path of the own origin when it is written with %s',
+    async (_name, url, path) => {
+      await clientOf().get(url());
+      expect(own.requests).toHaveLength(1);
+      expect(own.requests[0]?.url.startsWith(path)).toBe(true);
+      expect(own.requests[0]?.headers.authorization).toBe(`Bearer ${TOKEN}`);
+      expect(other.connections).toBe(0);
+    },
+  );
 
-  it('is called without a credential, and without the headers and parameters of the service, with auth: false', async () => {
+  it('a URL that leads elsewhere is called without a credential, and without the headers and parameters of the service, with auth: false', async () => {
     const client = clientOf({ headers: { 'X-Tenant': HEADER, cookie: COOKIE }, params: { secret: QUERY } });
     await client.get(`${other.origin}/orders`, { auth: false });
     expectNothingToldTo(other, 1, SECRETS);
   });
 
-  it('is shown nothing with auth: false by a service without a base URL, either', async () => {
+  it('a URL that leads elsewhere is shown nothing with auth: false by a service without a base URL, either', async () => {
     const client = createForgeClient({
       name: 'orders',
       auth: new BearerAuth(TOKEN),
@@ -157,21 +160,21 @@ describe('a URL that leads elsewhere', () => {
     expect(own.requests[0]?.headers).toMatchObject({ 'x-tenant': HEADER, cookie: COOKIE });
   });
 
-  it('is shown the headers of a service that has neither a base URL nor a credential: they are for all', async () => {
+  it('a URL that leads elsewhere is shown the headers of a service that has neither a base URL nor a credential: they are for all', async () => {
     const client = createForgeClient({ name: 'orders', headers: { 'X-Tenant': 'a' }, params: { page: 1 } });
     clients.push(client);
     await client.get(`${other.origin}/orders`);
     expect(other.requests[0]).toMatchObject({ url: '/orders?page=1', headers: { 'x-tenant': 'a' } });
   });
 
-  it('is called with the credential when its origin is allowed, and with no other port of that host', async () => {
+  it('a URL that leads elsewhere is called with the credential when its origin is allowed, and with no other port of that host', async () => {
     const client = clientOf({ allowedOrigins: [other.origin] });
     await client.get(`${other.origin}/files`);
     expect(other.requests[0]?.headers.authorization).toBe(`Bearer ${TOKEN}`);
     await expect(client.get(`http://127.0.0.1:${other.port + 1}/files`)).rejects.toBeInstanceOf(OriginNotAllowedError);
   });
 
-  it('is refused for an authenticator of the call, too', async () => {
+  it('a URL that leads elsewhere is refused for an authenticator of the call, too', async () => {
     const call = clientOf().get(`${other.origin}/orders`, { auth: new ApiKeyAuth(KEY) });
     await expect(call).rejects.toBeInstanceOf(OriginNotAllowedError);
     expect(other.connections).toBe(0);
@@ -294,7 +297,7 @@ describe('a redirect to another origin', () => {
   });
 
   it.each(['ftp://127.0.0.1/x', 'file:///etc/passwd', 'javascript:alert(1)', 'http://', 'http://[::1'])(
-    'is not followed to %s',
+    'a redirect to another origin is not followed to %s',
     async (location) => {
       own.handler = redirectTo(location);
       await expect(clientOf().get('/orders')).rejects.toMatchObject({ code: 'FORGE_AUTH_HTTP_STATUS', status: 302 });
@@ -316,7 +319,7 @@ describe('a redirect to another origin', () => {
     ]);
   });
 
-  it('is followed through a chain of strangers, none of whom is shown anything', async () => {
+  it('a redirect to another origin is followed through a chain of strangers, none of whom is shown anything', async () => {
     const third = await startServer(welcome);
     other.handler = redirectTo(`${third.origin}/third`, 307);
     own.handler = redirectTo(`${other.origin}/second`, 308);
@@ -334,7 +337,7 @@ describe('a redirect to another origin', () => {
     expect(other.requests[0]?.headers.cookie).toBeUndefined();
   });
 
-  it('is followed with nothing of TLS left when it leads from https to http', async () => {
+  it('a redirect to another origin is followed with nothing of TLS left when it leads from https to http', async () => {
     const secure = await startServer(redirectTo(`http://127.0.0.1:${other.port}/plain`), { tls: true });
     for (const way of Object.keys(WAYS)) {
       const client = clientOf({
@@ -348,7 +351,7 @@ describe('a redirect to another origin', () => {
     await secure.close();
   });
 
-  it('that leads to plain http on the own host and port is another origin', async () => {
+  it('a redirect to another origin that leads to plain http on the own host and port is another origin', async () => {
     own.handler = redirectTo(() => `http://localhost:${own.port}/same-machine`);
     const seen: (string | undefined)[] = [];
     own.handler = ({ path, headers }, response) => {
@@ -360,7 +363,7 @@ describe('a redirect to another origin', () => {
     expect(seen).toEqual([`Bearer ${TOKEN}`, undefined]);
   });
 
-  it('is given up after maxRedirects, and the error names the first URL without its query', async () => {
+  it('a redirect to another origin is given up after maxRedirects, and the error names the first URL without its query', async () => {
     own.handler = redirectTo(({ length }) => `/loop/${length}?key=${KEY}`);
     const error = await rejection(clientOf({ maxRedirects: 3 }).get(`/orders?secret=${QUERY}`));
     expect(error).toMatchObject({ code: 'FORGE_AUTH_TOO_MANY_REDIRECTS', serviceName: 'orders' });
@@ -368,7 +371,7 @@ describe('a redirect to another origin', () => {
     expect(own.requests).toHaveLength(4);
   });
 
-  it('is answered as it is with maxRedirects: 0', async () => {
+  it('a redirect to another origin is answered as it is with maxRedirects: 0', async () => {
     own.handler = redirectTo(`${other.origin}/elsewhere`);
     await expect(clientOf().get('/orders', { maxRedirects: 0 })).rejects.toMatchObject({ status: 302 });
     expect(other.connections).toBe(0);
@@ -385,7 +388,7 @@ describe('a credential that the call brings', () => {
     expect(provider.asked).toBe(0);
   });
 
-  it('is dropped by a redirect elsewhere, and not replaced by the one of the service on the way back', async () => {
+  it('a credential that the call brings is dropped by a redirect elsewhere, and not replaced by the one of the service on the way back', async () => {
     const provider = countingProvider();
     own.handler = ({ path }, response) => {
       if (path === '/orders') response.writeHead(302, { location: `${other.origin}/bounce` }).end();
@@ -398,7 +401,7 @@ describe('a credential that the call brings', () => {
     expect(provider.asked).toBe(0);
   });
 
-  it('is kept by a redirect at home', async () => {
+  it('a credential that the call brings is kept by a redirect at home', async () => {
     own.handler = ({ path }, response) => {
       if (path === '/orders') response.writeHead(302, { location: '/moved' }).end();
       else welcome({} as never, response);
@@ -418,21 +421,21 @@ describe('a credential that the call brings', () => {
     expect(provider.asked).toBe(0);
   });
 
-  it('as an authenticator takes the place of the one of the service', async () => {
+  it('a credential that the call brings as an authenticator takes the place of the one of the service', async () => {
     const provider = countingProvider();
     await clientOf({ auth: { provider } }).get('/orders', { auth: new BasicAuth('alice', PASSWORD) });
     expect(own.requests[0]?.headers.authorization).toBe(`Basic ${Buffer.from(`alice:${PASSWORD}`).toString('base64')}`);
     expect(provider.asked).toBe(0);
   });
 
-  it('as an authenticator goes to no stranger by redirect', async () => {
+  it('a credential that the call brings as an authenticator goes to no stranger by redirect', async () => {
     own.handler = redirectTo(`${other.origin}/elsewhere`);
     await clientOf().get('/orders', { auth: new ApiKeyAuth(KEY) });
     expect(own.requests[0]?.headers).toMatchObject({ 'x-api-key': KEY });
     expectNothingToldTo(other, 1, SECRETS);
   });
 
-  it('is none with auth: false: the call goes out bare, and its 401 renews nothing', async () => {
+  it('a credential that the call brings is none with auth: false: the call goes out bare, and its 401 renews nothing', async () => {
     const provider = countingProvider();
     own.handler = (_request, response) => void response.writeHead(401).end();
     await expect(clientOf({ auth: { provider } }).get('/orders', { auth: false })).rejects.toMatchObject({
@@ -464,7 +467,7 @@ describe('a token endpoint', () => {
     'http://128.0.0.1/token',
     'http://0.0.0.0/token',
     'HTTP://ISSUER.EXAMPLE/token',
-  ])('in the clear is refused, and the error prints the line to add: %s', async (tokenUrl) => {
+  ])('a token endpoint in the clear is refused, and the error prints the line to add: %s', async (tokenUrl) => {
     const error = await rejection(callWith({ tokenUrl }));
     const { origin, pathname } = new URL(tokenUrl);
     expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
@@ -473,13 +476,13 @@ describe('a token endpoint', () => {
     );
   });
 
-  it('in the clear is refused as an issuer, too', async () => {
+  it('a token endpoint in the clear is refused as an issuer, too', async () => {
     const error = await rejection(callWith({ issuer: 'http://issuer.example' }));
     expect(error.message).toContain('issuer http://issuer.example/ is plain http');
     expect(error.message).toContain('\n  allowInsecure: true,\n');
   });
 
-  it('in the clear is asked with allowInsecure', async () => {
+  it('a token endpoint in the clear is asked with allowInsecure', async () => {
     other.handler = (_request, response) =>
       void response.writeHead(200, { 'content-type': 'application/json' }).end(`{"access_token":"${TOKEN}"}`);
     const tokenUrl = `http://issuer.example:${other.port}/token`;
@@ -488,7 +491,7 @@ describe('a token endpoint', () => {
     expect(own.requests[0]?.headers.authorization).toBe(`Bearer ${TOKEN}`);
   });
 
-  it.each(['127.0.0.1', 'localhost'])('on this machine may be in the clear: %s', async (host) => {
+  it.each(['127.0.0.1', 'localhost'])('a token endpoint on this machine may be in the clear: %s', async (host) => {
     other.handler = (_request, response) =>
       void response.writeHead(200, { 'content-type': 'application/json' }).end(`{"access_token":"${TOKEN}"}`);
     await callWith({ tokenUrl: `http://${host}:${other.port}/token` });
@@ -496,7 +499,7 @@ describe('a token endpoint', () => {
   });
 
   it.each([301, 302, 303, 307, 308])(
-    'that redirects is not followed: the secret goes nowhere else (%i)',
+    'a token endpoint that redirects is not followed: the secret goes nowhere else (%i)',
     async (status) => {
       const endpoint = await startServer(redirectTo(`${other.origin}/token`, status));
       const error = await rejection(callWith({ tokenUrl: `${endpoint.origin}/token` }));
@@ -511,7 +514,7 @@ describe('a token endpoint', () => {
     ['plain http', 'http://issuer.example/token', 'is plain http'],
     ['another scheme', 'ftp://issuer.example/token', 'must be an https URL'],
     ['user info', `https://user:${PASSWORD}@issuer.example/token`, 'must not hold a user name or password'],
-  ])('that is discovered is refused when its URL has %s', async (_name, endpoint, problem) => {
+  ])('a token endpoint that is discovered is refused when its URL has %s', async (_name, endpoint, problem) => {
     const issuer = await startServer((_request, response) => {
       const document = { issuer: issuer.origin, token_endpoint: endpoint };
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
@@ -525,7 +528,7 @@ describe('a token endpoint', () => {
     await issuer.close();
   });
 
-  it('of a document that speaks for another issuer is not asked', async () => {
+  it('a token endpoint of a document that speaks for another issuer is not asked', async () => {
     const issuer = await startServer((_request, response) => {
       const document = { issuer: 'https://another.example', token_endpoint: `${other.origin}/token` };
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
@@ -536,7 +539,7 @@ describe('a token endpoint', () => {
     await issuer.close();
   });
 
-  it('of a discovery that redirects is not asked', async () => {
+  it('a token endpoint of a discovery that redirects is not asked', async () => {
     const issuer = await startServer(redirectTo(`${other.origin}/.well-known/openid-configuration`));
     await expect(callWith({ issuer: issuer.origin })).rejects.toMatchObject({ serviceName: 'orders' });
     expect(other.connections).toBe(0);

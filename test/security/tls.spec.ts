@@ -70,12 +70,12 @@ function open(service: Partial<ForgeServiceOptions>): ForgeHttpClient {
 const trustOf = ({ ca }: RecordingServer): TlsOptions => ({ ca: ca as string });
 
 describe('the TLS options of a service and of its provider', () => {
-  it('are trusted where they belong', async () => {
+  it('the TLS options of a service and of its provider are trusted where they belong', async () => {
     await expect(clientOf(trustApi, trustEndpoint).get('/')).resolves.toMatchObject({ status: 200 });
     expect(logger.warnings).toEqual([]);
   });
 
-  it('are not inherited by the provider: the token is not asked for', async () => {
+  it('the TLS options of a service and of its provider are not inherited by the provider: the token is not asked for', async () => {
     const error = await rejection(clientOf(trustBoth, undefined).get('/'));
     expect(error).toMatchObject({ code: 'FORGE_AUTH_TOKEN_REQUEST_FAILED', serviceName: 'orders' });
     expect(error.cause).toBeInstanceOf(TlsError);
@@ -83,7 +83,7 @@ describe('the TLS options of a service and of its provider', () => {
     expect(api.requests).toHaveLength(0);
   });
 
-  it('are not inherited by the service: the token is not sent', async () => {
+  it('the TLS options of a service and of its provider are not inherited by the service: the token is not sent', async () => {
     const client = clientOf(undefined, trustBoth);
     await expect(client.get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_TLS', serviceName: 'orders' });
     expect(endpoint.tokenRequests).toBe(1);
@@ -102,7 +102,7 @@ describe('the TLS options of a service and of its provider', () => {
     expect(api.requests[0]?.clientCertificate).toBeUndefined();
   });
 
-  it('are used for discovery, too', async () => {
+  it('the TLS options of a service and of its provider are used for discovery, too', async () => {
     const issuer = await startServer(
       ({ path }, response) => {
         const document = { issuer: issuer.origin, token_endpoint: `${issuer.origin}/token` };
@@ -122,7 +122,7 @@ describe('the TLS options of a service and of its provider', () => {
 });
 
 describe('certificates that are not checked', () => {
-  it('are warned of for a service, and its provider goes on checking', async () => {
+  it('certificates that are not checked are warned of for a service, and its provider goes on checking', async () => {
     const error = await rejection(clientOf({ rejectUnauthorized: false }, undefined).get('/'));
     expect(error.cause).toBeInstanceOf(TlsError);
     expect(logger.warnings[0]).toBe(
@@ -131,7 +131,7 @@ describe('certificates that are not checked', () => {
     expect(api.requests).toHaveLength(0);
   });
 
-  it('are warned of for a provider, and its service goes on checking', async () => {
+  it('certificates that are not checked are warned of for a provider, and its service goes on checking', async () => {
     const client = clientOf(undefined, { rejectUnauthorized: false });
     await expect(client.get('/')).rejects.toMatchObject({ code: 'FORGE_AUTH_TLS' });
     expect(endpoint.tokenRequests).toBe(1);
@@ -146,7 +146,7 @@ describe('certificates that are not checked', () => {
     expect(logger.warnings).toHaveLength(1);
   });
 
-  it('are checked for the name of the host where they are checked', async () => {
+  it('certificates that are not checked are checked for the name of the host where they are checked', async () => {
     const certificate = await createCertificate({ hosts: ['another.example'] });
     const stranger = await startServer(welcome, { tls: { ...certificate } });
     const call = open({ baseUrl: stranger.origin, auth: new BearerAuth('a-token'), tls: { ca: certificate.cert } }).get(

@@ -96,7 +96,7 @@ describe('alf: "How does it work?"', () => {
     expect(world.api.unauthorized).toBe(0);
   });
 
-  it('on 401 a new token is retrieved and the request is retried, only once', async () => {
+  it('alf: "How does it work?" on 401 a new token is retrieved and the request is retried, only once', async () => {
     const client = alf();
     await client.get(resource());
     world.endpoint.revokeAll();
@@ -127,7 +127,7 @@ describe('alf: "Token Retrying"', () => {
 });
 
 describe('alf: "Troubleshooting"', () => {
-  it('in case of an error retrieving a token, the real request won’t happen, and the error tells of the response', async () => {
+  it('alf: "Troubleshooting" in case of an error retrieving a token, the real request won’t happen, and the error tells of the response', async () => {
     world.endpoint.configure({ clients: {} });
     const failure = alf().get(resource());
     await expect(failure).rejects.toMatchObject({ name: 'AuthenticationError', error: 'invalid_client', status: 401 });

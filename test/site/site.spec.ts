@@ -33,14 +33,14 @@ describe('the documentation as a site', () => {
     expect(status).toBe(0);
   }, 240_000);
 
-  it('has API pages of every entry', () => {
+  it('the documentation as a site has API pages of every entry', () => {
     const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };
     const entries = Object.keys(exports).filter((entry) => entry !== './package.json');
     for (const entry of entries)
       expect(existsSync(join(root, 'docs/reference/api/nestjs-forge-auth', entry, 'index.md'))).toBe(true);
   });
 
-  it('is built without a warning or a broken link, with every page and a search index', () => {
+  it('the documentation as a site is built without a warning or a broken link, with every page and a search index', () => {
     const { status, output } = run('node_modules/vitepress/bin/vitepress.js', 'build', 'docs');
     expect(output).not.toMatch(/warn|dead link|error/i);
     expect(status).toBe(0);

@@ -157,7 +157,7 @@ it("a message that cannot be sent is nobody's failure", async () => {
 });
 
 describe('closed', () => {
-  it('ends its subscription, and hears and says nothing any more', async () => {
+  it('closed ends its subscription, and hears and says nothing any more', async () => {
     const [one, other] = [member(), member()];
     for (const { listen } of [one, other]) listen('a');
     await settled();
@@ -173,7 +173,7 @@ describe('closed', () => {
     expect(air.subscriptions).toBe(2);
   });
 
-  it('while it waits to try again, does not try again', async () => {
+  it('closed while it waits to try again, does not try again', async () => {
     air.deaf = 1;
     const { announcements, listen } = member();
     listen('a');
@@ -183,7 +183,7 @@ describe('closed', () => {
     expect([air.subscriptions, clock.pending]).toEqual([1, 0]);
   });
 
-  it('while it subscribes, ends the subscription when it stands', async () => {
+  it('closed while it subscribes, ends the subscription when it stands', async () => {
     const { announcements, listen } = member();
     listen('a');
     await announcements.close();

@@ -174,7 +174,7 @@ describe('asks once, and says nothing, where what is stored', () => {
     expect([endpoint.tokenRequests, api.unauthorized, troubles()]).toEqual([2, 0, []]);
   });
 
-  it('was sealed with a key of the same name and other bytes', async () => {
+  it('asks once, and says nothing, where what is stored was sealed with a key of the same name and other bytes', async () => {
     await (await start([{ id: 'old', key: randomBytes(32) }])).client.get('/orders');
     await (await start([old])).client.get('/orders');
     expect([endpoint.tokenRequests, troubles()]).toEqual([2, []]);
@@ -189,7 +189,7 @@ describe('asks once, and says nothing, where what is stored', () => {
     expect([endpoint.tokenRequests, api.unauthorized, troubles()]).toEqual([2, 0, []]);
   });
 
-  it('is the token of another prefix, moved', async () => {
+  it('asks once, and says nothing, where what is stored is the token of another prefix, moved', async () => {
     await (await start([old], { keyPrefix: 'other' })).client.get('/orders');
     const [moved = ''] = ((await redis.command('KEYS', 'app::other:orders:*')) as string[]).toSorted();
     await redis.command('RENAME', moved, moved.replace('app::other:', 'app::forge-auth:'));

@@ -225,7 +225,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     const viaProxy = (more: Partial<Place> = {}): Promise<Member> =>
       join(way, { redisUrl: `redis://127.0.0.1:${proxy.port}`, ...more });
 
-    it('but answers within the deadline shares its tokens, and says nothing', async () => {
+    it('whose Redis is slow but answers within the deadline shares its tokens, and says nothing', async () => {
       proxy.delayMs = 300;
       for (const member of [await viaProxy({ deadlineMs: 15_000 }), await viaProxy({ deadlineMs: 15_000 })]) {
         await Promise.all(times(20, () => member.client.get('/orders')));

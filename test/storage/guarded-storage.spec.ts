@@ -114,7 +114,7 @@ describe('a storage that is silent', () => {
     ['read', (guarded) => guarded.read('key')],
     ['write', (guarded) => guarded.write('key', envelope, HOUR_MS)],
     ['lease', (guarded) => guarded.acquire('key', ACQUIRE)],
-  ])('is left alone in everything after a %s that was not answered', async (_what, first) => {
+  ])('a storage that is silent is left alone in everything after a %s that was not answered', async (_what, first) => {
     const guarded = guard();
     await afterDeadline(first(guarded));
     const before = { ...store.calls };
@@ -156,7 +156,7 @@ describe('a storage that is silent', () => {
     expect([logger.warnings.length, logger.lines]).toEqual([2, [BACK]]);
   });
 
-  it('has the deadline that it asks for', async () => {
+  it('a storage that is silent has the deadline that it asks for', async () => {
     const reading = guard({}, Object.assign(store, { deadlineMs: 1_000 })).read('key');
     await clock.advance(999);
     expect(logger.warnings).toEqual([]);
@@ -172,7 +172,7 @@ describe('a storage that refuses writes', () => {
     store.values.set('other', JSON.stringify({ v: 1, ...envelope }));
   });
 
-  it('is read all the same, and not written to for a while', async () => {
+  it('a storage that refuses writes is read all the same, and not written to for a while', async () => {
     const guarded = guard();
     for (let call = 0; call < 5; call += 1) {
       expect(await guarded.write('key', envelope, HOUR_MS)).toBe('failed');
@@ -184,7 +184,7 @@ describe('a storage that refuses writes', () => {
     expect(guarded.failing).toBe(false);
   });
 
-  it('is back when it takes a write, not when it is read', async () => {
+  it('a storage that refuses writes is back when it takes a write, not when it is read', async () => {
     const guarded = guard();
     await guarded.write('key', envelope, HOUR_MS);
     store.mood = 'well';
@@ -195,7 +195,7 @@ describe('a storage that refuses writes', () => {
     expect(logger.lines).toEqual([BACK]);
   });
 
-  it('and then all else is back when it answers: nobody knows of writes any more', async () => {
+  it('a storage that refuses writes and then all else is back when it answers: nobody knows of writes any more', async () => {
     const guarded = guard();
     await guarded.write('key', envelope, HOUR_MS);
     store.mood = 'silent';
@@ -266,7 +266,7 @@ describe('a lock of its own', () => {
       ],
     ],
   ])(
-    'that fails with %j while the storage answers is left alone, and what it lacks is logged once',
+    'a lock of its own that fails with %j while the storage answers is left alone, and what it lacks is logged once',
     async (message, lines) => {
       const lock = { acquire: () => Promise.reject(new Error(message)) };
       const guarded = guard({}, Object.assign(store, { createLock: () => lock }));
@@ -277,7 +277,7 @@ describe('a lock of its own', () => {
     },
   );
 
-  it('that grants after its time is given the lease back', async () => {
+  it('a lock of its own that grants after its time is given the lease back', async () => {
     let grant!: (lease: Lease) => void;
     let released = 0;
     const granting = new Promise<Lease>((resolve) => (grant = resolve));
@@ -322,7 +322,7 @@ describe('a lock apart from the storage', () => {
     expect([logger.lines, store.calls.acquire]).toEqual([['Token lock is back.'], 0]);
   });
 
-  it('does not report a lock back for a caller that leaves before it is answered', async () => {
+  it('a lock apart from the storage does not report a lock back for a caller that leaves before it is answered', async () => {
     const guarded = guard({ lock });
     await guarded.acquire('key', ACQUIRE);
     await clock.advance(500);
@@ -332,7 +332,7 @@ describe('a lock apart from the storage', () => {
     expect([await guarded.acquire('key', ACQUIRE), asked, logger.lines]).toEqual(['down', 3, []]);
   });
 
-  it('is not asked while the storage is down: there is nothing to share', async () => {
+  it('a lock apart from the storage is not asked while the storage is down: there is nothing to share', async () => {
     down = false;
     store.mood = 'silent';
     const guarded = guard({ lock });

@@ -132,7 +132,7 @@ describe('startAuthorizationServer', () => {
     expect((await held)['status']).toBe('200');
   });
 
-  it('is found by discovery', async () => {
+  it('startAuthorizationServer is found by discovery', async () => {
     server = await startAuthorizationServer();
     const metadata = (await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json()) as Answer;
     expect(metadata).toMatchObject({

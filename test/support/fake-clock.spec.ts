@@ -35,7 +35,7 @@ describe('FakeClock', () => {
     expect(clock.nextIn).toBe(1);
   });
 
-  it('does not fire what was cancelled', async () => {
+  it('FakeClock does not fire what was cancelled', async () => {
     const clock = new FakeClock();
     const cancel = clock.after(10, () => {
       throw new Error('fired');

@@ -122,7 +122,7 @@ describe('startServer', () => {
 });
 
 describe('startServer over TLS', () => {
-  it('is trusted by those who trust its certificate, and by nobody else', async () => {
+  it('startServer over TLS is trusted by those who trust its certificate, and by nobody else', async () => {
     server = await startServer((_request, res) => send(res, 200, 'secure'), { tls: true });
 
     expect(await overTls(server.origin, { ca: server.ca })).toBe('secure');

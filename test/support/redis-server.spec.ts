@@ -54,7 +54,7 @@ describe('startRedis', () => {
     await guarded.stop();
   });
 
-  it('can be stopped while frozen, and twice', async () => {
+  it('startRedis can be stopped while frozen, and twice', async () => {
     const other = await startRedis();
     other.freeze();
     await other.stop();

@@ -105,7 +105,7 @@ describe('ForgeAuthHealthIndicator', () => {
     return { http: answer.status, ...(JSON.parse(text) as { status: string; details: Record<string, unknown> }) };
   }
 
-  it('is up before any token was asked for, and asks for none', async () => {
+  it('ForgeAuthHealthIndicator is up before any token was asked for, and asks for none', async () => {
     expect(await ask()).toMatchObject({
       http: 200,
       status: 'ok',
@@ -124,7 +124,7 @@ describe('ForgeAuthHealthIndicator', () => {
     expect(issuer.tokenRequests).toBe(1);
   });
 
-  it('is down, with a reason, when a token cannot be obtained', async () => {
+  it('ForgeAuthHealthIndicator is down, with a reason, when a token cannot be obtained', async () => {
     issuer.failNext(9, 'invalid_client');
     expect(await ask('/ready')).toMatchObject({
       http: 503,
@@ -150,7 +150,7 @@ describe('ForgeAuthHealthIndicator', () => {
     });
   });
 
-  it('is degraded while the token still works but cannot be renewed, and up when it can again', async () => {
+  it('ForgeAuthHealthIndicator is degraded while the token still works but cannot be renewed, and up when it can again', async () => {
     const tokens = app.get(ForgeAuthService).tokens('orders');
     await tokens.getToken();
     issuer.failNext(9, 'invalid_client');
@@ -176,7 +176,7 @@ describe('ForgeAuthHealthIndicator', () => {
     expect(await ask()).toMatchObject({ status: 'ok' });
   });
 
-  it('is degraded while the storage does not answer', async () => {
+  it('ForgeAuthHealthIndicator is degraded while the storage does not answer', async () => {
     storage.down = true;
     await app.get(ForgeAuthService).tokens('orders').getToken();
     expect(await ask()).toMatchObject({
@@ -186,7 +186,7 @@ describe('ForgeAuthHealthIndicator', () => {
     });
   });
 
-  it('is degraded while the storage takes no writes', async () => {
+  it('ForgeAuthHealthIndicator is degraded while the storage takes no writes', async () => {
     storage.readOnly = true;
     const services = app.get(ForgeAuthService);
     await services.tokens('orders').getToken();
@@ -198,7 +198,7 @@ describe('ForgeAuthHealthIndicator', () => {
     expect(services.describe().storages[0]).toMatchObject({ state: 'up', writeState: 'down' });
   });
 
-  it('is down while a circuit is open', async () => {
+  it('ForgeAuthHealthIndicator is down while a circuit is open', async () => {
     await app
       .get(ForgeAuthService)
       .client('prices')

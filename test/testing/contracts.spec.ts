@@ -28,7 +28,7 @@ class StorageOfMap implements TokenStorage {
 }
 
 describe('tokenStorageContract', () => {
-  it('is kept by a Map, and by a memory that drops what is over', async () => {
+  it('tokenStorageContract is kept by a Map, and by a memory that drops what is over', async () => {
     expect(await failuresOf(tokenStorageContract, () => new StorageOfMap())).toEqual([]);
     expect(await failuresOf(tokenStorageContract, new InMemoryTokenStorage())).toEqual([]);
     expect(await failuresOf(expiringTokenStorageContract, new InMemoryTokenStorage())).toEqual([]);
@@ -69,7 +69,7 @@ describe('tokenStorageContract', () => {
       })(),
       'gives a text in many scripts back as it was',
     ],
-  ])('is broken by one that %s', async (_name, storage, check) => {
+  ])('tokenStorageContract is broken by one that %s', async (_name, storage, check) => {
     expect(await failuresOf(tokenStorageContract, storage)).toContain(check);
   });
 
@@ -86,7 +86,7 @@ describe('tokenStorageContract', () => {
 });
 
 describe('tokenLockContract', () => {
-  it('is broken by a lock that lets everybody in', async () => {
+  it('tokenLockContract is broken by a lock that lets everybody in', async () => {
     const lease: Lease = { generation: 1, extend: async () => true, release: async () => undefined };
     const open: TokenLock = { acquire: async () => lease };
     expect(await failuresOf(tokenLockContract, open)).toEqual([

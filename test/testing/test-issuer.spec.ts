@@ -61,7 +61,7 @@ describe('TestIssuer', () => {
     });
   });
 
-  it('is discovered, and speaks the code flow with PKCE and a signed ID token to a certified client', async () => {
+  it('TestIssuer is discovered, and speaks the code flow with PKCE and a signed ID token to a certified client', async () => {
     const issuer = await start({
       clients: { web: 'web-secret' },
       claims: (subject) => ({ email: `${subject}@example.org` }),

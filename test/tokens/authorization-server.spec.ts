@@ -181,7 +181,7 @@ describe('discovery by issuer', () => {
     expect([discoveries(), server.tokenRequests]).toEqual([1, 4]);
   });
 
-  it('is tried again by the next flight when it failed', async () => {
+  it('discovery by issuer is tried again by the next flight when it failed', async () => {
     await start();
     const answer = server.server.handler;
     server.server.handler = (_request, res) => void res.writeHead(500).end();

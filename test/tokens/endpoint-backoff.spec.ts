@@ -49,7 +49,7 @@ describe('an endpoint that answered Retry-After: 60', () => {
     expect(world.endpoint.tokenRequests).toBe(1 + 2 * 20);
   });
 
-  it('is asked for other clients, and another endpoint is asked for the same', async () => {
+  it('an endpoint that answered Retry-After: 60 is asked for other clients, and another endpoint is asked for the same', async () => {
     world.endpoint.configure({ clients: { [CLIENT.clientId]: CLIENT.clientSecret, other: 'other-secret' } });
     const [one, other] = [
       world.client({ name: 'one', auth: { provider: world.singleShot() } }),
@@ -64,7 +64,7 @@ describe('an endpoint that answered Retry-After: 60', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('goes on having valid tokens served', async () => {
+  it('an endpoint that answered Retry-After: 60 goes on having valid tokens served', async () => {
     const manager = world.manager({ provider: world.singleShot() });
     const token = await manager.getToken();
     world.endpoint.answerNext(tooMany);
@@ -74,7 +74,7 @@ describe('an endpoint that answered Retry-After: 60', () => {
 });
 
 describe('an endpoint that is down', () => {
-  it('is asked by one of 500 subjects first, who wait for what becomes of it, when it may be back', async () => {
+  it('an endpoint that is down is asked by one of 500 subjects first, who wait for what becomes of it, when it may be back', async () => {
     const clock = new FakeClock();
     const manager = world.manager({ clock, provider: world.singleShot() });
     world.endpoint.configure({ respond: () => ({ status: 503 }) });
@@ -105,7 +105,7 @@ describe('a refusal of what one request asked for', () => {
     expect(world.endpoint.tokenRequests).toBe(4);
   });
 
-  it('by a provider of one\u2019s own holds back nobody else', async () => {
+  it('a refusal of what one request asked for by a provider of one’s own holds back nobody else', async () => {
     const provider: TokenProvider = {
       fetchToken: async (context) => {
         if (context?.request.subject === 'nobody') throw new Error('nobody is not known');
@@ -117,7 +117,7 @@ describe('a refusal of what one request asked for', () => {
     await expect(manager.getToken({ subject: 'alice' })).resolves.toMatchObject({ accessToken: 'of-alice' });
   });
 
-  it('of the client holds back all its requests', async () => {
+  it('a refusal of what one request asked for of the client holds back all its requests', async () => {
     const manager = world.manager({ provider: world.singleShot({ clientSecret: 'wrong' }) });
     for (let index = 0; index < 2; index += 1)
       expect(await rejection<AuthenticationError>(manager.getToken(subjectOf(index)))).toMatchObject({

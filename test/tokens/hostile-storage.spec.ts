@@ -74,7 +74,7 @@ describe('a storage that was away', () => {
 });
 
 describe('one-time refresh tokens', () => {
-  it('stay in their process on a cache without a lock, and survive a rejection there', async () => {
+  it('one-time refresh tokens stay in their process on a cache without a lock, and survive a rejection there', async () => {
     await world.start({ refreshTokens: 'rotate' });
     const clock = new FakeClock();
     const storage = new Shared();
@@ -128,22 +128,25 @@ describe('one-time refresh tokens of two managers on one storage of the app', ()
     ['a Map', () => twice(new Map<string, string>()), true],
     ['memory', () => twice(new InMemoryTokenStorage()), true],
     ['raw ioredis clients', () => [raw(), raw()], true],
-  ])('are sent once each on %s', async (_what, storages, shared) => {
-    await world.start({ refreshTokens: 'rotate' });
-    const [one, other] = storages().map((storage) => world.manager({ storage, provider: world.passwordProvider() }));
-    const both = [one, other].filter((manager) => manager !== undefined);
-    for (let turn = 0; turn < 5; turn += 1) {
-      await Promise.all(both.map((manager) => manager.getToken()));
-      world.endpoint.revokeAll();
-      await Promise.all(both.map((manager) => manager.forceRefresh()));
-      await both[turn % 2]?.invalidate();
-    }
-    expect(world.endpoint.refreshTokenReuses).toBe(0);
-    expect(world.endpoint.grantTypes).toContain('refresh_token');
-    // Two processes that share a refresh token sign in once.
-    const signIns = world.endpoint.grantTypes.filter((grant) => grant === 'password').length;
-    expect(signIns === 1).toBe(shared);
-  });
+  ])(
+    'one-time refresh tokens of two managers on one storage of the app are sent once each on %s',
+    async (_what, storages, shared) => {
+      await world.start({ refreshTokens: 'rotate' });
+      const [one, other] = storages().map((storage) => world.manager({ storage, provider: world.passwordProvider() }));
+      const both = [one, other].filter((manager) => manager !== undefined);
+      for (let turn = 0; turn < 5; turn += 1) {
+        await Promise.all(both.map((manager) => manager.getToken()));
+        world.endpoint.revokeAll();
+        await Promise.all(both.map((manager) => manager.forceRefresh()));
+        await both[turn % 2]?.invalidate();
+      }
+      expect(world.endpoint.refreshTokenReuses).toBe(0);
+      expect(world.endpoint.grantTypes).toContain('refresh_token');
+      // Two processes that share a refresh token sign in once.
+      const signIns = world.endpoint.grantTypes.filter((grant) => grant === 'password').length;
+      expect(signIns === 1).toBe(shared);
+    },
+  );
 });
 
 const cacheOver = (values: Map<string, string>) => {
@@ -164,31 +167,34 @@ describe('a person whose token two applications of a process keep in one store',
     ['a TokenStorage', () => twice(new Shared())],
     ['a cache', () => twice(cacheOver(new Map()) as never)],
     ['a CacheManagerTokenStorage', () => twice(new CacheManagerTokenStorage(cacheOver(new Map())))],
-  ])('has each one-time refresh token sent once, on %s without a lock', async (_what, storages) => {
-    await world.start({ refreshTokens: 'rotate' });
-    const { url } = world.endpoint;
-    const redirectUri = 'https://app.example/callback';
-    const options = { ...CLIENT, tokenUrl: url, authorizationUrl: url, redirectUri };
-    const managers = storages().map((storage) =>
-      world.manager({ storage, provider: new AuthorizationCodeTokenProvider(options) }),
-    );
-    const body = new URLSearchParams({
-      grant_type: 'password',
-      ...USER,
-      client_id: CLIENT.clientId,
-      client_secret: CLIENT.clientSecret,
-    });
-    const consent = await (await fetch(url, { method: 'POST', body })).json();
-    await managers[0]?.forSubject('alice').setToken(Token.fromResponse(consent as never));
-    const request = { subject: 'alice' };
-    for (let turn = 0; turn < 5; turn += 1) {
-      await Promise.all(managers.map((manager) => manager.getToken(request)));
-      world.endpoint.revokeAll();
-      await Promise.all(managers.map((manager) => manager.forceRefresh(request)));
-    }
-    expect(world.endpoint.refreshTokenReuses).toBe(0);
-    expect(world.endpoint.grantTypes).toContain('refresh_token');
-  });
+  ])(
+    'a person whose token two applications of a process keep in one store has each one-time refresh token sent once, on %s without a lock',
+    async (_what, storages) => {
+      await world.start({ refreshTokens: 'rotate' });
+      const { url } = world.endpoint;
+      const redirectUri = 'https://app.example/callback';
+      const options = { ...CLIENT, tokenUrl: url, authorizationUrl: url, redirectUri };
+      const managers = storages().map((storage) =>
+        world.manager({ storage, provider: new AuthorizationCodeTokenProvider(options) }),
+      );
+      const body = new URLSearchParams({
+        grant_type: 'password',
+        ...USER,
+        client_id: CLIENT.clientId,
+        client_secret: CLIENT.clientSecret,
+      });
+      const consent = await (await fetch(url, { method: 'POST', body })).json();
+      await managers[0]?.forSubject('alice').setToken(Token.fromResponse(consent as never));
+      const request = { subject: 'alice' };
+      for (let turn = 0; turn < 5; turn += 1) {
+        await Promise.all(managers.map((manager) => manager.getToken(request)));
+        world.endpoint.revokeAll();
+        await Promise.all(managers.map((manager) => manager.forceRefresh(request)));
+      }
+      expect(world.endpoint.refreshTokenReuses).toBe(0);
+      expect(world.endpoint.grantTypes).toContain('refresh_token');
+    },
+  );
 });
 
 describe('what a storage refuses or holds', () => {
@@ -324,7 +330,7 @@ describe('an issuer that hands out the same token until it runs out', () => {
 });
 
 describe('a pipeline step', () => {
-  it('that is missing names itself and what may be wrong', () => {
+  it('a pipeline step that is missing names itself and what may be wrong', () => {
     expect(() => new TokenFetchPipeline({ steps: [undefined as never] })).toThrow(
       'TokenFetchPipeline: step 1 is undefined. Is its file part of a circular import?',
     );
@@ -333,7 +339,7 @@ describe('a pipeline step', () => {
   it.each<[string, string]>([
     ['without a token', '{"token_type":"Bearer"}'],
     ['with one that cannot be used', '{"access_token":"a\\u0000b"}'],
-  ])('is asked once when it answers 200 %s', async (_what, body) => {
+  ])('a pipeline step is asked once when it answers 200 %s', async (_what, body) => {
     await world.start();
     world.endpoint.configure({
       respond: () => ({ status: 200, headers: { 'content-type': 'application/json' }, body }),

@@ -111,17 +111,20 @@ describe.each([1, 5, 29, 30, 31, 60, 3_600])('tokens of %d s', (seconds) => {
 });
 
 describe('tokens without a lifetime', () => {
-  it.each([undefined, null])('are used until they are rejected, where expires_in is %p', async (expiresIn) => {
-    const { clock, client } = await start({ expiresIn });
-    for (let days = 0; days < 40; days += 1) {
-      await client.get('/');
-      await clock.advance(24 * 3_600_000);
-    }
-    expect(world.endpoint.tokenRequests).toBe(1);
-    world.endpoint.revokeAll();
-    await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
-    expect(world.endpoint.tokenRequests).toBe(2);
-  });
+  it.each([undefined, null])(
+    'tokens without a lifetime are used until they are rejected, where expires_in is %p',
+    async (expiresIn) => {
+      const { clock, client } = await start({ expiresIn });
+      for (let days = 0; days < 40; days += 1) {
+        await client.get('/');
+        await clock.advance(24 * 3_600_000);
+      }
+      expect(world.endpoint.tokenRequests).toBe(1);
+      world.endpoint.revokeAll();
+      await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
+      expect(world.endpoint.tokenRequests).toBe(2);
+    },
+  );
 
   it('get the lifetime of defaultTtlMs', async () => {
     const { clock, manager } = await start({ expiresIn: undefined }, { defaultTtlMs: 60_000 });
@@ -136,7 +139,7 @@ describe('tokens without a lifetime', () => {
 
 describe('tokens that are expired when they arrive', () => {
   it.each([0, -1, -3_600, '-5'])(
-    'are asked for again within the flight, and then a typed error, gated and never sent, where expires_in is %p',
+    'tokens that are expired when they arrive are asked for again within the flight, and then a typed error, gated and never sent, where expires_in is %p',
     async (expiresIn) => {
       const { clock, client } = await start({ expiresIn });
       const codes: string[] = [];
@@ -154,7 +157,7 @@ describe('tokens that are expired when they arrive', () => {
     },
   );
 
-  it('are asked for again by what each has left, counted from its own request', async () => {
+  it('tokens that are expired when they arrive are asked for again by what each has left, counted from its own request', async () => {
     await world.start();
     const clock = new FakeClock();
     const lifetimes = [500, 900, 5_000];
@@ -244,7 +247,7 @@ describe('a background refresh against a dead endpoint', () => {
     expect(logger.lines).toEqual(['Tokens for "orders" are available again.']);
   });
 
-  it('is not waited for by calls, even when it hangs', async () => {
+  it('a background refresh against a dead endpoint is not waited for by calls, even when it hangs', async () => {
     const { clock, client } = await start({ expiresIn: 600 });
     await client.get('/');
     world.endpoint.configure({ respond: () => 'hang' });
@@ -287,7 +290,7 @@ describe('Retry-After', () => {
     [429, '2'],
     [503, '2'],
     [503, 'Thu, 01 Jan 2026 00:00:02 GMT'],
-  ])('of a %d is waited for inside the flight when it is short: %s', async (status, retryAfter) => {
+  ])('Retry-After of a %d is waited for inside the flight when it is short: %s', async (status, retryAfter) => {
     const clock = new FakeClock();
     await world.start({ now: () => clock.now() });
     const manager = world.manager({ clock });

@@ -22,7 +22,7 @@ describe('forceRefresh', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('does not take the token of a flight that started before', async () => {
+  it('forceRefresh does not take the token of a flight that started before', async () => {
     await world.start();
     const manager = world.manager();
     world.endpoint.hold();
@@ -34,7 +34,7 @@ describe('forceRefresh', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('goes on when the flight before it fails', async () => {
+  it('forceRefresh goes on when the flight before it fails', async () => {
     await world.start();
     const manager = world.manager({ provider: world.singleShot() });
     world.endpoint.answerNext({ status: 500 });
@@ -76,7 +76,7 @@ describe('setToken', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('is for the parameters it was given for', async () => {
+  it('setToken is for the parameters it was given for', async () => {
     await world.start();
     const manager = world.manager();
     const token = new Token({ accessToken: 'for-admins' });
@@ -119,7 +119,7 @@ describe('invalidate', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('does nothing for a token that is not the current one', async () => {
+  it('invalidate does nothing for a token that is not the current one', async () => {
     await world.start();
     const manager = world.manager();
     const token = await manager.getToken();
@@ -136,7 +136,7 @@ describe('invalidate', () => {
     expect(await manager.getToken({ scope: 'admin' })).not.toBe(admin);
   });
 
-  it('without a token forgets those of all parameters', async () => {
+  it('invalidate without a token forgets those of all parameters', async () => {
     await world.start();
     const manager = world.manager();
     await manager.getToken();
@@ -181,7 +181,7 @@ describe('events', () => {
     expect(inspect(reported, { depth: 10, showHidden: true })).not.toContain(first?.accessToken);
   });
 
-  it('whose listener throws disturb nobody', async () => {
+  it('events whose listener throws disturb nobody', async () => {
     await world.start();
     const logger = recordingLogger();
     const manager = world.manager({ provider: world.singleShot(), logger });
@@ -209,7 +209,7 @@ describe('close', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('may be called twice, and before anything was asked', async () => {
+  it('close may be called twice, and before anything was asked', async () => {
     await world.start();
     const manager = world.manager();
     await manager.close();
@@ -229,7 +229,7 @@ describe('a manager', () => {
     }
   });
 
-  it('whose provider tells no identity, and that has no name, shares its tokens with nobody', async () => {
+  it('a manager whose provider tells no identity, and that has no name, shares its tokens with nobody', async () => {
     const storage = new Map<string, string>();
     const make = (accessToken: string): TokenManager =>
       world.closeLater(new TokenManager({ provider: { fetchToken: async () => new Token({ accessToken }) }, storage }));
@@ -261,7 +261,7 @@ describe('a manager', () => {
     expect([...storage.keys()].join()).not.toMatch(/test-client|alice|wonderland/);
   });
 
-  it('over a static token never renews it: a rejection stands', async () => {
+  it('a manager over a static token never renews it: a rejection stands', async () => {
     await world.start();
     const client = world.client({ auth: { provider: new StaticTokenProvider('not-known-here') } });
     await expect(client.get('/')).rejects.toMatchObject({ status: 401 });

@@ -26,7 +26,7 @@ const presented = (): string[] =>
   world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
 
 describe('a refresh token', () => {
-  it('is sent in place of the grant, and kept when the answer leaves it out', async () => {
+  it('a refresh token is sent in place of the grant, and kept when the answer leaves it out', async () => {
     const { manager } = await start({ refreshTokens: true });
     const first = await manager.getToken();
     for (let rounds = 0; rounds < 3; rounds += 1) {
@@ -36,7 +36,7 @@ describe('a refresh token', () => {
     expect(presented()).toEqual(times(3, () => first.refreshToken));
   });
 
-  it('is sent once for 1,000 calls whose token was rejected', async () => {
+  it('a refresh token is sent once for 1,000 calls whose token was rejected', async () => {
     const { client } = await start({ refreshTokens: 'rotate' });
     await client.get('/');
     world.endpoint.revokeAll();
@@ -45,7 +45,7 @@ describe('a refresh token', () => {
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   });
 
-  it('that rotates is sent once each, over many rounds', async () => {
+  it('a refresh token that rotates is sent once each, over many rounds', async () => {
     const { client } = await start({ refreshTokens: 'rotate' });
     await client.get('/');
     for (let rounds = 0; rounds < 10; rounds += 1) {
@@ -57,7 +57,7 @@ describe('a refresh token', () => {
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   });
 
-  it('that was rotated is written down before the new access token is used', async () => {
+  it('a refresh token that was rotated is written down before the new access token is used', async () => {
     await world.start({ refreshTokens: 'rotate' });
     const written = new Map<string, string>();
     const slow: GetSet = {
@@ -106,7 +106,7 @@ describe('a refresh token', () => {
     expect(world.endpoint.grantTypes).toEqual(['password', 'refresh_token']);
   });
 
-  it('that is refused falls back to the grant, in the same flight', async () => {
+  it('a refresh token that is refused falls back to the grant, in the same flight', async () => {
     const { client, manager } = await start({ refreshTokens: true });
     await client.get('/');
     const old = manager.peek()?.refreshToken;
@@ -117,7 +117,7 @@ describe('a refresh token', () => {
     expect(manager.peek()?.refreshToken).not.toBe(old);
   });
 
-  it('is not given up for a failure that the issuer says will pass: no grant, and it is sent later', async () => {
+  it('a refresh token is not given up for a failure that the issuer says will pass: no grant, and it is sent later', async () => {
     const clock = new FakeClock();
     await world.start({ refreshTokens: 'rotate', expiresIn: 600, now: () => clock.now() });
     const provider = world.passwordProvider({ retry: new NoRetryStrategy() });
@@ -136,7 +136,7 @@ describe('a refresh token', () => {
   });
 
   it.each(['reset', 'truncate'] as const)(
-    'that may have been spent by a request without an answer (%s) is not sent again: the grant is run',
+    'a refresh token that may have been spent by a request without an answer (%s) is not sent again: the grant is run',
     async (mishap) => {
       const { client } = await start({ refreshTokens: 'rotate' });
       await client.get('/');
@@ -160,7 +160,7 @@ describe('a refresh token', () => {
     expect(world.endpoint.grantTypes).toEqual(['password', 'refresh_token', 'password']);
   });
 
-  it('is sent for client credentials, too, where an issuer gives one', async () => {
+  it('a refresh token is sent for client credentials, too, where an issuer gives one', async () => {
     await world.start({ refreshTokens: true });
     const manager = world.manager();
     await manager.getToken();
@@ -168,7 +168,7 @@ describe('a refresh token', () => {
     expect(world.endpoint.grantTypes).toEqual(['client_credentials', 'refresh_token']);
   });
 
-  it('of one set of parameters is not used for another', async () => {
+  it('a refresh token of one set of parameters is not used for another', async () => {
     const { manager } = await start({ refreshTokens: 'rotate' });
     await manager.getToken({ scope: 'read' });
     await manager.getToken({ scope: 'write' });
@@ -201,7 +201,7 @@ describe('a provider of one method', () => {
     expect((await manager.forceRefresh()).accessToken).toBe('token-2');
   });
 
-  it('that answers no Token is a typed error', async () => {
+  it('a provider of one method that answers no Token is a typed error', async () => {
     await world.start();
     const manager = world.manager({ provider: { fetchToken: async () => ({ accessToken: 'a' }) as unknown as Token } });
     expect(await rejection(manager.getToken())).toMatchObject({ code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID' });
@@ -217,13 +217,16 @@ describe('a provider of one method', () => {
     ],
     ['rejects with a text', async () => Promise.reject('canary-4711-secret')],
     ['rejects with nothing', async () => Promise.reject(undefined)],
-  ])('that %s is an AuthenticationError that shows nothing of it', async (_name, fetchToken) => {
-    await world.start();
-    const client = world.client({ auth: { provider: { fetchToken } } });
-    const error = await rejection<AuthenticationError>(client.get('/'));
-    expect(error).toBeInstanceOf(AuthenticationError);
-    expect(error.serviceName).toBe('orders');
-    expect(error.message).not.toContain('canary');
-    expect(world.api.server.count()).toBe(0);
-  });
+  ])(
+    'a provider of one method that %s is an AuthenticationError that shows nothing of it',
+    async (_name, fetchToken) => {
+      await world.start();
+      const client = world.client({ auth: { provider: { fetchToken } } });
+      const error = await rejection<AuthenticationError>(client.get('/'));
+      expect(error).toBeInstanceOf(AuthenticationError);
+      expect(error.serviceName).toBe('orders');
+      expect(error.message).not.toContain('canary');
+      expect(world.api.server.count()).toBe(0);
+    },
+  );
 });

@@ -17,7 +17,7 @@ afterEach(() => world.close());
 const unauthorized = { status: 401 } as const;
 
 describe('a rejected token', () => {
-  it('is replaced once for 1,000 calls in flight, and none fails', async () => {
+  it('a rejected token is replaced once for 1,000 calls in flight, and none fails', async () => {
     await world.start();
     const client = world.client();
     await client.get('/warm');
@@ -33,7 +33,7 @@ describe('a rejected token', () => {
     expect(world.api.server.count('/orders')).toBe(2_000);
   });
 
-  it('is replaced once although some of its 401s come late, when the new token is long in use', async () => {
+  it('a rejected token is replaced once although some of its 401s come late, when the new token is long in use', async () => {
     await world.start();
     const client = world.client();
     await client.get('/warm');
@@ -51,7 +51,7 @@ describe('a rejected token', () => {
     expect(new Set(world.api.tokens).size).toBe(2);
   });
 
-  it('never takes the token away that came after it', async () => {
+  it('a rejected token never takes the token away that came after it', async () => {
     await world.start();
     const client = world.client();
     const manager = client.tokens as TokenManager;
@@ -64,7 +64,7 @@ describe('a rejected token', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('is replaced by the next call when this one may not be sent again', async () => {
+  it('a rejected token is replaced by the next call when this one may not be sent again', async () => {
     await world.start();
     const client = world.client();
     await client.get('/');
@@ -86,7 +86,7 @@ describe('a rejected token', () => {
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
   });
 
-  it('is replaced at most once per call, however many replays the strategy allows', async () => {
+  it('a rejected token is replaced at most once per call, however many replays the strategy allows', async () => {
     await world.start({}, { respond: () => unauthorized });
     const retry = new ExponentialAuthRetryStrategy({ maxRetries: 4, baseDelayMs: 1, jitter: false });
     const client = world.client({ auth: { provider: world.provider(), retry } });
@@ -98,7 +98,7 @@ describe('a rejected token', () => {
     expect(first).toBe(world.endpoint.issued[0]?.accessToken);
   });
 
-  it('whose replacement is the same token again is not replayed, and renewal pauses', async () => {
+  it('a rejected token whose replacement is the same token again is not replayed, and renewal pauses', async () => {
     await world.start({ extra: { access_token: 'always-the-same' } }, { respond: () => unauthorized });
     const client = world.client();
     for (let calls = 0; calls < 5; calls += 1) await expect(client.get('/')).rejects.toMatchObject({ status: 401 });
@@ -195,7 +195,7 @@ describe.each(CALLS)('a service that rejects even fresh tokens, under %s,', (_na
 });
 
 describe('renewal', () => {
-  it('does not pause when each new token is accepted and revoked soon after', async () => {
+  it('renewal does not pause when each new token is accepted and revoked soon after', async () => {
     await world.start();
     const client = world.client();
     for (let rounds = 0; rounds < 10; rounds += 1) {
@@ -222,7 +222,7 @@ describe('renewal', () => {
     expect(world.endpoint.tokenRequests).toBe(4);
   });
 
-  it('that fails while the service rejects leaves one failed flight for all who wait', async () => {
+  it('renewal that fails while the service rejects leaves one failed flight for all who wait', async () => {
     await world.start();
     const client = world.client({ auth: { provider: world.singleShot() } });
     await client.get('/');

@@ -31,7 +31,7 @@ async function isActive(manager: TokenManager, request?: TokenRequest): Promise<
 const READ: TokenRequest = { scope: 'openid offline_access read' };
 
 describe('a token of a call\u2019s own parameters', () => {
-  it('is revoked at the issuer and forgotten, and the usual token stays', async () => {
+  it('a token of a call’s own parameters is revoked at the issuer and forgotten, and the usual token stays', async () => {
     const manager = await managerAt();
     const [usual, own] = [await manager.getToken(), await manager.getToken(READ)];
     await manager.revoke(READ);
@@ -42,7 +42,7 @@ describe('a token of a call\u2019s own parameters', () => {
     expect(server.grantTypes).toEqual(['password', 'password', 'password']);
   });
 
-  it('is the one that the issuer is asked about', async () => {
+  it('a token of a call’s own parameters is the one that the issuer is asked about', async () => {
     const manager = await managerAt();
     await manager.getToken();
     expect(await manager.introspect(READ)).toMatchObject({ active: true, scope: expect.stringContaining('read') });
@@ -69,7 +69,7 @@ describe('a token of a call\u2019s own parameters', () => {
     expect(revocation?.body.toString()).toContain('token_type_hint=access_token');
   });
 
-  it('that has no refresh token is not taken to have one revoked', async () => {
+  it('a token of a call’s own parameters that has no refresh token is not taken to have one revoked', async () => {
     const provider: TokenProvider & { revokeToken(): Promise<void> } = {
       fetchToken: async () => new Token({ accessToken: 'a' }),
       revokeToken: async () => undefined,
@@ -82,7 +82,7 @@ describe('a token of a call\u2019s own parameters', () => {
     expect(manager.peek()?.accessToken).toBe('a');
   });
 
-  it('is not changed by a list that the caller changes later', async () => {
+  it('a token of a call’s own parameters is not changed by a list that the caller changes later', async () => {
     await world.start();
     const manager = world.manager();
     const scope = ['read'];
@@ -94,7 +94,7 @@ describe('a token of a call\u2019s own parameters', () => {
   });
 
   it.each<TokenRequest>([{ subject: 'alice@example.org' }, { claims: { id_token: { acr: { value: 'gold' } } } }])(
-    'is another one where %j is asked for, by a client\u2019s call too',
+    'a token of a call’s own parameters is another one where %j is asked for, by a client’s call too',
     async (auth) => {
       await world.start();
       const client = world.client();
@@ -116,7 +116,7 @@ describe('a token of a call\u2019s own parameters', () => {
     for (const key of keys) expect(key).not.toMatch(/alice|subject-token/);
   });
 
-  it('is refused by a pipeline, whose steps build their own requests', async () => {
+  it('a token of a call’s own parameters is refused by a pipeline, whose steps build their own requests', async () => {
     const step = { name: 'only', provider: { fetchToken: async () => new Token({ accessToken: 'a' }) } };
     const provider = new PipelineTokenProvider({ pipeline: new TokenFetchPipeline({ steps: [step] }) });
     const manager = world.closeLater(new TokenManager({ name: 'orders', provider }));

@@ -92,7 +92,7 @@ describe('a token of another process that was revoked together with the one it t
 });
 
 describe('a service that rejects every token', () => {
-  it('is asked twice by a call whose replacement was got for it', async () => {
+  it('a service that rejects every token is asked twice by a call whose replacement was got for it', async () => {
     await world.start({}, { respond: () => ({ status: 401 }) });
     const client = world.client();
     for (const requests of [2, 3, 4]) {

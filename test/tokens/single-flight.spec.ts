@@ -39,7 +39,7 @@ describe('concurrent cold callers', () => {
     expect(world.api.unauthorized).toBe(0);
   });
 
-  it('have one flight for each set of token parameters', async () => {
+  it('concurrent cold callers have one flight for each set of token parameters', async () => {
     await world.start();
     const manager = world.manager();
     const scopes = ['read', 'write', 'write read', ['read', 'write']];
@@ -64,7 +64,7 @@ describe('a failed flight', () => {
     expect(world.api.server.count()).toBe(1);
   });
 
-  it('is never replayed, not even to a caller that comes in the tick it ended', async () => {
+  it('a failed flight is never replayed, not even to a caller that comes in the tick it ended', async () => {
     await world.start({ respond: () => ({ status: 500 }) });
     const manager = world.manager({ provider: world.singleShot() });
     const next = manager.getToken().catch(() => {
@@ -75,7 +75,7 @@ describe('a failed flight', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('ends at its deadline for all, however the endpoint hangs, and lets its connection go', async () => {
+  it('a failed flight ends at its deadline for all, however the endpoint hangs, and lets its connection go', async () => {
     await world.start({ respond: () => 'hang' });
     const manager = world.manager({ provider: world.singleShot(), deadlineMs: 100 });
     const errors = await rejections(times(1_000, () => manager.getToken()));
@@ -115,7 +115,7 @@ describe('a failed flight', () => {
     expect(await codeOf()).toBe('FORGE_AUTH_TOKEN_REQUEST_FAILED');
   });
 
-  it('is tried three times when the failure may pass, and once when it is a refusal', async () => {
+  it('a failed flight is tried three times when the failure may pass, and once when it is a refusal', async () => {
     await world.start({ respond: () => ({ status: 503 }) });
     const client = world.client();
     expect(await rejection(client.get('/'))).toMatchObject({ status: 503, serviceName: SERVICE });
@@ -199,7 +199,7 @@ describe('a cancelled caller', () => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('does not count as a failure of the endpoint', async () => {
+  it('a cancelled caller does not count as a failure of the endpoint', async () => {
     await world.start({ respond: () => 'hang' });
     const client = world.client({ auth: { provider: world.singleShot() } });
     for (let round = 1; round <= 4; round += 1) {
@@ -211,7 +211,7 @@ describe('a cancelled caller', () => {
     }
   });
 
-  it('that runs out of its total timeout leaves the flight to the others', async () => {
+  it('a cancelled caller that runs out of its total timeout leaves the flight to the others', async () => {
     await world.start({ delayMs: 150 });
     const client = world.client();
     const hasty = rejection(client.get('/hasty', { totalTimeoutMs: 40 }));
@@ -222,7 +222,7 @@ describe('a cancelled caller', () => {
     expect(world.api.server.count('/hasty')).toBe(0);
   });
 
-  it('that was cancelled before it called causes no request', async () => {
+  it('a cancelled caller that was cancelled before it called causes no request', async () => {
     await world.start();
     const client = world.client();
     await expect(client.get('/', { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');

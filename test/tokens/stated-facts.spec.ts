@@ -79,7 +79,7 @@ describe('revocation', () => {
     issued = 0;
   });
 
-  it('is of the token that another process has renewed since', async () => {
+  it('revocation is of the token that another process has renewed since', async () => {
     const [one, other] = [revoking(), revoking()];
     await one.getToken();
     await other.forceRefresh();
@@ -87,7 +87,7 @@ describe('revocation', () => {
     expect(revoked).toEqual(['access-2']);
   });
 
-  it('is of the token in hand where the store is behind', async () => {
+  it('revocation is of the token in hand where the store is behind', async () => {
     const one = revoking();
     await one.getToken();
     const before = [...store.values];
@@ -97,7 +97,7 @@ describe('revocation', () => {
     expect(revoked).toEqual(['access-2']);
   });
 
-  it('is of the token in hand where the store has forgotten it', async () => {
+  it('revocation is of the token in hand where the store has forgotten it', async () => {
     const one = revoking();
     await one.getToken();
     store.values.clear();
@@ -105,7 +105,7 @@ describe('revocation', () => {
     expect(revoked).toEqual(['access-1']);
   });
 
-  it('is of the stored token in a process that holds none, and of none where there is none', async () => {
+  it('revocation is of the stored token in a process that holds none, and of none where there is none', async () => {
     await revoking().revoke();
     expect(revoked).toEqual([]);
     await revoking().getToken();
@@ -174,7 +174,7 @@ const managerOf = (pipeline: TokenFetchPipeline): TokenManager =>
   world.manager({ provider: new PipelineTokenProvider({ pipeline }) });
 
 describe('a pipeline step', () => {
-  it('whose answer has no token names the field, and is not asked again', async () => {
+  it('a pipeline step whose answer has no token names the field, and is not asked again', async () => {
     const server = world.closeLater(await startServer((_request, response) => give(response, { json: { other: 1 } })));
     const step = new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, tokenField: 'data.token' });
     const error = await rejection<AuthenticationError>(managerOf(new TokenFetchPipeline({ steps: [step] })).getToken());
@@ -182,14 +182,14 @@ describe('a pipeline step', () => {
     expect([error.step, error.transient, server.requests.length]).toEqual(['app', false, 1]);
   });
 
-  it('that misses its own deadline may be asked again: its failure is transient', async () => {
+  it('a pipeline step that misses its own deadline may be asked again: its failure is transient', async () => {
     const server = world.closeLater(await startServer(() => undefined));
     const step = new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, deadlineMs: 100 });
     const error = await rejection<AuthenticationError>(managerOf(new TokenFetchPipeline({ steps: [step] })).getToken());
     expect([error.code, error.step, error.transient]).toEqual(['FORGE_AUTH_TOKEN_DEADLINE', 'app', true]);
   });
 
-  it('that is neither a fetcher nor a provider is refused by what it lacks, and by its service', async () => {
+  it('a pipeline step that is neither a fetcher nor a provider is refused by what it lacks, and by its service', async () => {
     const pipeline = new TokenFetchPipeline({ steps: [{ name: 'app' } as never] });
     const client = world.client({ auth: { pipeline } });
     const error = await rejection(client.get('/'));
@@ -198,7 +198,7 @@ describe('a pipeline step', () => {
     );
   });
 
-  it('is described before it was ever used', () => {
+  it('a pipeline step is described before it was ever used', () => {
     const app = new BodyTokenFetcher({ name: 'app', baseUrl: 'https://issuer.example' });
     const user = new BodyTokenFetcher({ name: 'user', baseUrl: 'https://issuer.example', dependsOn: ['app'] });
     expect(new TokenFetchPipeline({ steps: [app, user] }).describe()).toEqual([

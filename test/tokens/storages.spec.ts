@@ -210,7 +210,7 @@ describe('a storage', () => {
   it.each([
     ['down for all', () => true],
     ['read-only at first, and down then', (writing: boolean, calls: number) => writing || calls > 2],
-  ])('that is %s is back as soon as it answers, though nothing is written to it', async (_how, isDown) => {
+  ])('a storage that is %s is back as soon as it answers, though nothing is written to it', async (_how, isDown) => {
     await world.start();
     let calls = 0;
     let over = false;
@@ -234,14 +234,14 @@ describe('a storage', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('of a service takes the place of that of the client', async () => {
+  it('a storage of a service takes the place of that of the client', async () => {
     await world.start();
     const [own, shared] = [new Map<string, string>(), new Map<string, string>()];
     await world.client({ storage: own }, { storage: shared }).get('/');
     expect([own.size, shared.size]).toEqual([1, 0]);
   });
 
-  it('that was shared by other means answers a token to a process that never fetched', async () => {
+  it('a storage that was shared by other means answers a token to a process that never fetched', async () => {
     await world.start();
     const storage = new InMemoryTokenStorage();
     await world.client({}, { storage }).get('/');
@@ -249,7 +249,7 @@ describe('a storage', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('is asked once for any number of cold callers, and never by warm ones', async () => {
+  it('a storage is asked once for any number of cold callers, and never by warm ones', async () => {
     await world.start();
     let [reads, writes] = [0, 0];
     const values = new Map<string, string>();

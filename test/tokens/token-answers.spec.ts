@@ -242,7 +242,7 @@ describe('compliance', () => {
     expect(token.accessToken).toBe('adjusted');
   });
 
-  it('has hooks of its own for refreshing', async () => {
+  it('compliance has hooks of its own for refreshing', async () => {
     await world.start({ refreshTokens: true });
     const seen: string[] = [];
     const record = (name: string) => (): void => void seen.push(name);
@@ -267,14 +267,14 @@ describe('compliance', () => {
       },
     ],
     ['tokenResponse', { tokenResponse: async () => Promise.reject(new TypeError(CANARY)) }],
-  ])('that throws in %s is a typed error that shows nothing of it', async (_name, compliance) => {
+  ])('compliance that throws in %s is a typed error that shows nothing of it', async (_name, compliance) => {
     await world.start();
     const error = await rejection<AuthenticationError>(adjusted(compliance).getToken());
     expect(error).toBeInstanceOf(AuthenticationError);
     expectNoSecrets(renderError(error), [CANARY]);
   });
 
-  it('cannot send secrets in the clear to another machine', async () => {
+  it('compliance cannot send secrets in the clear to another machine', async () => {
     await world.start();
     const elsewhere: Compliance = {
       tokenRequest: (request) => ({ ...request, url: 'http://elsewhere.example/token' }),
@@ -312,7 +312,7 @@ describe('onToken', () => {
 });
 
 describe('secrets', () => {
-  it('that are functions are read once, and again when the issuer no longer knows them', async () => {
+  it('secrets that are functions are read once, and again when the issuer no longer knows them', async () => {
     await world.start();
     const reads: string[] = [];
     let secret: string = CLIENT.clientSecret;
@@ -330,7 +330,7 @@ describe('secrets', () => {
     expect(world.endpoint.tokenRequests).toBe(3);
   });
 
-  it('that did not change are not sent again', async () => {
+  it('secrets that did not change are not sent again', async () => {
     await world.start({ clients: {} });
     const manager = world.manager({ provider: world.provider({ clientSecret: () => CLIENT.clientSecret }) });
     await expect(manager.getToken()).rejects.toMatchObject({ error: 'invalid_client' });
@@ -347,7 +347,7 @@ describe('secrets', () => {
     ['answers nothing', () => undefined as never],
     ['answers an empty text', () => '' as never],
     ['answers a number', () => 4711 as never],
-  ])('whose function %s are a typed error', async (_name, clientSecret) => {
+  ])('secrets whose function %s are a typed error', async (_name, clientSecret) => {
     await world.start();
     const error = await rejection<AuthenticationError>(
       world.manager({ provider: world.provider({ clientSecret }) }).getToken(),
@@ -359,7 +359,7 @@ describe('secrets', () => {
     expect(world.endpoint.tokenRequests).toBe(0);
   });
 
-  it('whose function hangs once are read again by the next flight', async () => {
+  it('secrets whose function hangs once are read again by the next flight', async () => {
     await world.start();
     let reads = 0;
     const clientSecret = (): Promise<string> => {

@@ -69,7 +69,7 @@ describe('a warm token', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('is one promise for all who ask', async () => {
+  it('a warm token is one promise for all who ask', async () => {
     await world.start();
     const manager = world.manager({ clock: new FakeClock() });
     await manager.getToken();

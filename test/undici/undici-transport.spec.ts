@@ -92,7 +92,7 @@ describe('UndiciTransport', () => {
     expect(answered.headers['x-city']).toBe('Zürich');
   });
 
-  it('ends a call in time, and by its signal, waiting for a connection included', async () => {
+  it('UndiciTransport ends a call in time, and by its signal, waiting for a connection included', async () => {
     const server = await wire.server(() => undefined);
     const client = wire.client(server, { transport: transportOf({ connections: 1 }), timeoutMs: 100 });
     const calls = [client.get('/1'), client.get('/2')];
@@ -103,7 +103,7 @@ describe('UndiciTransport', () => {
     });
   });
 
-  it('is mocked by a MockAgent', async () => {
+  it('UndiciTransport is mocked by a MockAgent', async () => {
     const agent = new MockAgent();
     agent.disableNetConnect();
     agent
@@ -206,7 +206,7 @@ describe('a proxy', () => {
     }
   });
 
-  it('of the environment is used, for the scheme that it is for, and not where NO_PROXY says so', async () => {
+  it('a proxy of the environment is used, for the scheme that it is for, and not where NO_PROXY says so', async () => {
     const { url, seen } = await startProxy();
     const [plain, secure] = [await wire.server(), await wire.server(undefined, { tls: true })];
     process.env['HTTP_PROXY'] = url;
@@ -226,7 +226,7 @@ describe('a proxy', () => {
     expect([plain.count(), secure.count()]).toEqual([1, 2]);
   });
 
-  it('is the one that is given, or none', async () => {
+  it('a proxy is the one that is given, or none', async () => {
     const { url, seen } = await startProxy();
     const server = await wire.server();
     await wire.client(server, { transport: transportOf({ proxy: url }) }).get('/a');

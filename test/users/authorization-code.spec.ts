@@ -74,7 +74,7 @@ async function connect(
 }
 
 describe('a sign-in by authorization code', () => {
-  it('ends with a token that the calls of its user carry', async () => {
+  it('a sign-in by authorization code ends with a token that the calls of its user carry', async () => {
     const calendar = await start();
     const started = await calendar.signIn.authorizationUrl({ subject: 'user-1', loginHint: 'alice', redirectTo: '/x' });
     const parameters = new URL(started.url).searchParams;
@@ -138,7 +138,7 @@ describe('a sign-in by authorization code', () => {
     expect(await calendar.signIn.handleCallback(posted)).toMatchObject({ subject: 'user-1', claims: { sub: 'alice' } });
   });
 
-  it('is needed: a user without a token gets a typed error, again and again, and nothing is sent', async () => {
+  it('a sign-in by authorization code is needed: a user without a token gets a typed error, again and again, and nothing is sent', async () => {
     const calendar = await start();
     for (let tries = 0; tries < 5; tries += 1) {
       const error = await rejection(calendar.client.get('/events', { auth: { subject: 'user-1' } }));
@@ -150,7 +150,7 @@ describe('a sign-in by authorization code', () => {
     expect(await calendar.tokens.forSubject('user-1').has()).toBe(false);
   });
 
-  it('may end in another process than it started in, once', async () => {
+  it('a sign-in by authorization code may end in another process than it started in, once', async () => {
     const storage = new Map<string, unknown>();
     const [first, second] = [await start(storage), await start(storage)];
     const { url, state, codeVerifier } = await first.signIn.authorizationUrl({ subject: 'user-1' });
@@ -230,7 +230,7 @@ describe('a sign-in by authorization code', () => {
     await calendar.client.get('/events', { auth: { subject: 'user-2' } });
   });
 
-  it('is undone by revoking, at the issuer and in every process', async () => {
+  it('a sign-in by authorization code is undone by revoking, at the issuer and in every process', async () => {
     const storage = new Map<string, unknown>();
     const [first, second] = [await start(storage), await start(storage)];
     const { token } = await connect(first, 'user-1', 'alice');
@@ -245,29 +245,32 @@ describe('a sign-in by authorization code', () => {
     ['forgotten', 'another', 1],
     ['revoked', 'the same', 0],
     ['revoked', 'another', 1],
-  ] as const)('is undone for good when it is %s in %s process while it is renewed', async (how, _which, index) => {
-    const storage = new Map<string, unknown>();
-    const calendars = [await start(storage), await start(storage)] as const;
-    const [renewing] = calendars;
-    await connect(renewing, 'user-1', 'alice');
-    issuer.hold();
-    const renewal = rejection(renewing.tokens.forceRefresh({ subject: 'user-1' }));
-    await until(() => issuer.held === 1, 'the refresh');
-    const tokens = calendars[index].tokens.forSubject('user-1');
-    await (how === 'revoked' ? tokens.revoke() : tokens.forget());
-    issuer.release();
-    // The issuer refuses what was revoked; what it does not know of is dropped here.
-    const error = await renewal;
-    expect(isSignInRequired(error)).toBe(true);
-    expect(error).toMatchObject({ serviceName: 'calendar', subject: expect.stringMatching(/^[\w-]{8,}$/) });
-    for (const calendar of calendars) expect(await calendar.tokens.forSubject('user-1').has()).toBe(false);
-    expect(await rejection(renewing.client.get('/events', { auth: { subject: 'user-1' } }))).toMatchObject({
-      code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
-    });
-    // Signing in again works as ever.
-    await connect(renewing, 'user-1', 'alice');
-    for (const calendar of calendars) await calendar.client.get('/events', { auth: { subject: 'user-1' } });
-  });
+  ] as const)(
+    'a sign-in by authorization code is undone for good when it is %s in %s process while it is renewed',
+    async (how, _which, index) => {
+      const storage = new Map<string, unknown>();
+      const calendars = [await start(storage), await start(storage)] as const;
+      const [renewing] = calendars;
+      await connect(renewing, 'user-1', 'alice');
+      issuer.hold();
+      const renewal = rejection(renewing.tokens.forceRefresh({ subject: 'user-1' }));
+      await until(() => issuer.held === 1, 'the refresh');
+      const tokens = calendars[index].tokens.forSubject('user-1');
+      await (how === 'revoked' ? tokens.revoke() : tokens.forget());
+      issuer.release();
+      // The issuer refuses what was revoked; what it does not know of is dropped here.
+      const error = await renewal;
+      expect(isSignInRequired(error)).toBe(true);
+      expect(error).toMatchObject({ serviceName: 'calendar', subject: expect.stringMatching(/^[\w-]{8,}$/) });
+      for (const calendar of calendars) expect(await calendar.tokens.forSubject('user-1').has()).toBe(false);
+      expect(await rejection(renewing.client.get('/events', { auth: { subject: 'user-1' } }))).toMatchObject({
+        code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+      });
+      // Signing in again works as ever.
+      await connect(renewing, 'user-1', 'alice');
+      for (const calendar of calendars) await calendar.client.get('/events', { auth: { subject: 'user-1' } });
+    },
+  );
 
   it('takes a token that was obtained elsewhere', async () => {
     const calendar = await start();
@@ -321,7 +324,7 @@ describe('a callback that is none of ours', () => {
     ['the iss of another server', (url) => url.searchParams.set('iss', 'https://evil.example')],
     ['no iss, though the issuer names itself', (url) => url.searchParams.delete('iss')],
     ['an error', (url) => url.searchParams.set('error', 'access_denied')],
-  ])('with %s is refused', async (_what, change) => {
+  ])('a callback that is none of ours with %s is refused', async (_what, change) => {
     const [error] = await refusedWith(change);
     expect(error).toMatchObject(FAILED);
     expect(issuer.tokenRequests).toBe(0);
@@ -334,7 +337,7 @@ describe('a callback that is none of ours', () => {
     expect(JSON.stringify(other)).not.toContain('the_secret_code');
   });
 
-  it('with the code of another user is refused by the issuer', async () => {
+  it('a callback that is none of ours with the code of another user is refused by the issuer', async () => {
     const [error] = await refusedWith(async (url, calendar) => {
       const other = await calendar.signIn.authorizationUrl({ subject: 'user-2', loginHint: 'bob' });
       url.searchParams.set('code', new URL(await issuer.visit(other.url)).searchParams.get('code') ?? '');
@@ -342,7 +345,7 @@ describe('a callback that is none of ours', () => {
     expect(error).toMatchObject({ name: 'AuthenticationError', error: 'invalid_grant' });
   });
 
-  it('of a sign-in that was started for another user is refused', async () => {
+  it('a callback that is none of ours of a sign-in that was started for another user is refused', async () => {
     const calendar = await start();
     const { url } = await calendar.signIn.authorizationUrl({ subject: 'mallory', loginHint: 'alice' });
     const callback = await issuer.visit(url);
@@ -350,7 +353,7 @@ describe('a callback that is none of ours', () => {
     expect(await calendar.tokens.forSubject('mallory').has()).toBe(false);
   });
 
-  it('of another app on the same storage is refused', async () => {
+  it('a callback that is none of ours of another app on the same storage is refused', async () => {
     const storage = new Map<string, unknown>();
     const [calendar, other] = [await start(storage), await start(storage, { clientId: 'another-app' })];
     const { url } = await other.signIn.authorizationUrl({ subject: 'user-1' });

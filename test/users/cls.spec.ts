@@ -11,20 +11,23 @@ describe('the request context beside nestjs-cls', () => {
     ['express', 'after'],
     ['fastify', 'before'],
     ['fastify', 'after'],
-  ])('is kept in its context, too, on %s, imported %s the module', async (platform, place) => {
-    const env = {
-      ...process.env,
-      NODE_OPTIONS: '',
-      WITH_CLS: JSON.stringify({ entry: await builtPackage(), platform, place }),
-    };
-    const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT], { env });
-    expect(JSON.parse(stdout)).toEqual({
-      token: 'inbound',
-      carried: 'carried',
-      nested: 'inner',
-      after: 'carried',
-      leaked: false,
-      closed: null,
-    });
-  });
+  ])(
+    'the request context beside nestjs-cls is kept in its context, too, on %s, imported %s the module',
+    async (platform, place) => {
+      const env = {
+        ...process.env,
+        NODE_OPTIONS: '',
+        WITH_CLS: JSON.stringify({ entry: await builtPackage(), platform, place }),
+      };
+      const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT], { env });
+      expect(JSON.parse(stdout)).toEqual({
+        token: 'inbound',
+        carried: 'carried',
+        nested: 'inner',
+        after: 'carried',
+        leaked: false,
+        closed: null,
+      });
+    },
+  );
 });

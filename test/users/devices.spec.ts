@@ -48,7 +48,7 @@ describe('signing in on another device at a certified server', () => {
     manager = new TokenManager({ name: 'tv', provider, clock });
   });
 
-  it('ends with a token for all who wait, which is renewed without the person', async () => {
+  it('signing in on another device at a certified server ends with a token for all who wait, which is renewed without the person', async () => {
     const tokens = manager.forSubject('user-1');
     const waiting = Promise.all(times(20, () => tokens.getToken()));
     await until(() => codes.length === 1, 'a code');
@@ -66,7 +66,7 @@ describe('signing in on another device at a certified server', () => {
     expect(issuer.grantTypes.slice(2)).toEqual(['refresh_token']);
   });
 
-  it('ends with a typed error when the person refuses; the next call shows a new code', async () => {
+  it('signing in on another device at a certified server ends with a typed error when the person refuses; the next call shows a new code', async () => {
     const failure = rejection(manager.getToken());
     await until(() => codes.length === 1, 'a code');
     const [code] = codes as [UserCode];
@@ -96,7 +96,7 @@ describe('asking the person on their own device at a certified server', () => {
     manager = new TokenManager({ name: 'bank', provider, clock });
   });
 
-  it('ends with a token for all who wait', async () => {
+  it('asking the person on their own device at a certified server ends with a token for all who wait', async () => {
     const waiting = Promise.all(times(20, () => manager.forSubject('alice').getToken()));
     await until(() => issuer.asked.length === 1, 'the question');
     expect(issuer.asked).toEqual(['alice@app.example']);
@@ -109,7 +109,7 @@ describe('asking the person on their own device at a certified server', () => {
     expect(issuer.server.count(BACKCHANNEL_PATH)).toBe(1);
   });
 
-  it('ends with a typed error when the person refuses', async () => {
+  it('asking the person on their own device at a certified server ends with a typed error when the person refuses', async () => {
     const failure = rejection(manager.forSubject('alice').getToken());
     await until(() => issuer.asked.length === 1, 'the question');
     await issuer.answer('alice@app.example', false);

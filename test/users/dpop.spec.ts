@@ -96,25 +96,28 @@ async function provenBy(token: Token): Promise<string> {
 }
 
 describe('a sign-in whose token is bound to a key', () => {
-  it.each([[false], [true]])('is renewed and shown by that key alone; a nonce is asked for: %s', async (nonces) => {
-    needsNonce = nonces;
-    const thumbprint = await thumbprintOf(ours);
-    const storage = new Map<string, unknown>();
-    const [calendar, elsewhere] = [await start({ key: ours }, storage), await start({ key: ours }, storage)];
-    const token = await connect(calendar);
-    expect(token.tokenType.toLowerCase()).toBe('dpop');
-    expect(await calendar.signIn.userInfo(token)).toMatchObject({ sub: 'alice' });
-    await calendar.call();
-    expect(await provenBy(token)).toBe(thumbprint);
-    // Another process with the same key carries on, with the refresh token that is bound to it.
-    const stored = await issuer.provider.RefreshToken.find(token.refreshToken as string);
-    expect(stored).toMatchObject({ jkt: thumbprint });
-    await issuer.revokeAll();
-    await elsewhere.call();
-    expect(issuer.grantTypes.at(-1)).toBe('refresh_token');
-    expect(await provenBy(await elsewhere.tokens.forSubject('user-1').getToken())).toBe(thumbprint);
-    expect(calendar.warnings.join()).not.toContain('dpop');
-  });
+  it.each([[false], [true]])(
+    'a sign-in whose token is bound to a key is renewed and shown by that key alone; a nonce is asked for: %s',
+    async (nonces) => {
+      needsNonce = nonces;
+      const thumbprint = await thumbprintOf(ours);
+      const storage = new Map<string, unknown>();
+      const [calendar, elsewhere] = [await start({ key: ours }, storage), await start({ key: ours }, storage)];
+      const token = await connect(calendar);
+      expect(token.tokenType.toLowerCase()).toBe('dpop');
+      expect(await calendar.signIn.userInfo(token)).toMatchObject({ sub: 'alice' });
+      await calendar.call();
+      expect(await provenBy(token)).toBe(thumbprint);
+      // Another process with the same key carries on, with the refresh token that is bound to it.
+      const stored = await issuer.provider.RefreshToken.find(token.refreshToken as string);
+      expect(stored).toMatchObject({ jkt: thumbprint });
+      await issuer.revokeAll();
+      await elsewhere.call();
+      expect(issuer.grantTypes.at(-1)).toBe('refresh_token');
+      expect(await provenBy(await elsewhere.tokens.forSubject('user-1').getToken())).toBe(thumbprint);
+      expect(calendar.warnings.join()).not.toContain('dpop');
+    },
+  );
 
   it.each([[true], [false]])('announces the key, pushed: %s', async (pushAuthorizationRequest) => {
     const calendar = await start({ key: ours }, new Map(), { pushAuthorizationRequest });
@@ -128,7 +131,7 @@ describe('a sign-in whose token is bound to a key', () => {
     expect(announced).toBe(await thumbprintOf(ours));
   });
 
-  it('is exchanged by nobody who has another key', async () => {
+  it('a sign-in whose token is bound to a key is exchanged by nobody who has another key', async () => {
     const storage = new Map<string, unknown>();
     const [calendar, thief] = [await start({ key: ours }, storage), await start({ key: another }, storage)];
     const { url } = await calendar.signIn.authorizationUrl({ subject: 'user-1' });

@@ -105,7 +105,7 @@ describe('token exchange through one singleton client', () => {
     expect(issuer.requests).toHaveLength(1_000);
   }, 120_000);
 
-  it('does so while 50 users come with new tokens and 3 of the exchanged ones are revoked', async () => {
+  it('token exchange through one singleton client does so while 50 users come with new tokens and 3 of the exchanged ones are revoked', async () => {
     await callAll();
     const versions = new Map<string, number>();
     const versionOf = (user: string): number => versions.get(user) ?? 0;

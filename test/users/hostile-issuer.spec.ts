@@ -129,25 +129,28 @@ describe('a sign-in at an issuer that answers wrongly', () => {
     ['the at_hash of another token', (of) => sign(key, claims({ nonce: of, at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' }))],
     ['1 MB of claims', (of) => sign(key, claims({ nonce: of, padding: 'x'.repeat(1_000_000) }))],
     ['300 KB of claims', (of) => sign(key, claims({ nonce: of, padding: 'x'.repeat(300_000) }))],
-  ])('is refused with a typed error, and stores nothing: %s', async (_what, make) => {
-    idToken = make;
-    const storage = new Map<string, unknown>();
-    const { provider, tokens } = await start(storage);
-    const error = await rejection(signIn(provider));
-    expect(error).toMatchObject({
-      name: 'AuthenticationError',
-      serviceName: 'calendar',
-      code: expect.stringMatching(/^FORGE_AUTH_(ID_TOKEN_INVALID|TOKEN_REQUEST_FAILED)$/),
-    });
-    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/access-1|refresh-1|eyJ/);
-    expect(await tokens.forSubject('user-1').has()).toBe(false);
-    expect(JSON.stringify([...storage])).not.toMatch(/access-1|refresh-1/);
-    // The person can start again.
-    idToken = (of) => sign(key, claims({ nonce: of }));
-    expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
-  });
+  ])(
+    'a sign-in at an issuer that answers wrongly is refused with a typed error, and stores nothing: %s',
+    async (_what, make) => {
+      idToken = make;
+      const storage = new Map<string, unknown>();
+      const { provider, tokens } = await start(storage);
+      const error = await rejection(signIn(provider));
+      expect(error).toMatchObject({
+        name: 'AuthenticationError',
+        serviceName: 'calendar',
+        code: expect.stringMatching(/^FORGE_AUTH_(ID_TOKEN_INVALID|TOKEN_REQUEST_FAILED)$/),
+      });
+      expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/access-1|refresh-1|eyJ/);
+      expect(await tokens.forSubject('user-1').has()).toBe(false);
+      expect(JSON.stringify([...storage])).not.toMatch(/access-1|refresh-1/);
+      // The person can start again.
+      idToken = (of) => sign(key, claims({ nonce: of }));
+      expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
+    },
+  );
 
-  it('is down for a moment when the code is exchanged: the sign-in goes on', async () => {
+  it('a sign-in at an issuer that answers wrongly is down for a moment when the code is exchanged: the sign-in goes on', async () => {
     const { provider } = await start();
     fails = 2;
     expect((await signIn(provider)).claims).toMatchObject({ sub: 'alice' });
@@ -173,7 +176,7 @@ describe('a sign-in at an issuer that answers wrongly', () => {
     });
   });
 
-  it('does not cost a user their renewed token when the keys cannot be obtained', async () => {
+  it('a sign-in at an issuer that answers wrongly does not cost a user their renewed token when the keys cannot be obtained', async () => {
     const storage = new Map<string, unknown>();
     await signIn((await start(storage)).provider);
     keysAreDown = true;
@@ -288,7 +291,7 @@ describe('a logout at the issuer', () => {
     });
   });
 
-  it('is no logout while the storage does not answer: the issuer delivers it again', async () => {
+  it('a logout at the issuer is no logout while the storage does not answer: the issuer delivers it again', async () => {
     const kept = new Map<string, unknown>();
     let down = false;
     const whileUp = async <T>(work: () => T): Promise<T> => {
@@ -318,7 +321,7 @@ describe('a logout at the issuer', () => {
     expect(await tokens.forSubject('user-1').has()).toBe(false);
   });
 
-  it('is no logout while the storage takes no writes: another process would go on with the token', async () => {
+  it('a logout at the issuer is no logout while the storage takes no writes: another process would go on with the token', async () => {
     const kept = new Map<string, unknown>();
     let full = false;
     let reads = 0;
@@ -387,7 +390,7 @@ describe('a logout at the issuer', () => {
     for (const { tokens } of [first, second]) expect(await tokens.forSubject('user-1').has()).toBe(false);
   });
 
-  it('ends the session that is named, and not a later one of the same person', async () => {
+  it('a logout at the issuer ends the session that is named, and not a later one of the same person', async () => {
     const { provider, tokens } = await start();
     for (const sid of ['laptop', 'phone']) {
       idToken = (of) => sign(key, claims({ nonce: of, sid }));
@@ -401,7 +404,7 @@ describe('a logout at the issuer', () => {
     expect(await tokens.forSubject('user-1').has()).toBe(false);
   });
 
-  it('ends a session of a person whose token tells of none', async () => {
+  it('a logout at the issuer ends a session of a person whose token tells of none', async () => {
     const { provider } = await start();
     await signIn(provider);
     expect(await provider.handleLogoutToken(await logoutToken({ sid: 'laptop' }))).toEqual({ subjects: ['user-1'] });
@@ -426,7 +429,7 @@ describe('a logout at the issuer', () => {
     ['no session', (of: string) => `?iss=${of}`],
     ['two sessions', (of: string) => `?iss=${of}&sid=s1&sid=s2`],
     ['an issuer that differs in a slash', (of: string) => `?iss=${of}%2F&sid=s1`],
-  ])('in the browser with %s ends nothing', async (_what, query) => {
+  ])('a logout at the issuer in the browser with %s ends nothing', async (_what, query) => {
     const { provider, tokens } = await start();
     idToken = (of) => sign(key, claims({ nonce: of, sid: 's1' }));
     await signIn(provider);
@@ -439,7 +442,7 @@ describe('a logout at the issuer', () => {
     expect(await tokens.forSubject('user-1').has()).toBe(false);
   });
 
-  it('ends nothing when it is delivered again, or is not valid', async () => {
+  it('a logout at the issuer ends nothing when it is delivered again, or is not valid', async () => {
     const { provider, tokens } = await start();
     await signIn(provider);
     const jwt = await logoutToken();

@@ -81,7 +81,7 @@ describe('an id_token', () => {
     ['an old sign-in', () => claims({ auth_time: seconds(-181) }), { maxAge: 60 }, /longer ago/],
     ['the hash of another access token', () => claims({ at_hash: 'AAAA' }), { accessToken: 'at' }, /at_hash/],
     ['a hash that is a number', () => claims({ at_hash: 7 }), { accessToken: 'at' }, /at_hash/],
-  ])('with %s is refused', async (_what, make, changes, message) => {
+  ])('an id_token with %s is refused', async (_what, make, changes, message) => {
     const error = await rejection(validateIdToken(await sign(key, make()), expected(changes)));
     expect(error).toMatchObject({ name: 'AuthenticationError', code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
     expect((error as Error).message).toMatch(message);
@@ -92,7 +92,7 @@ describe('an id_token', () => {
     ['several audiences and our azp', () => claims({ aud: ['other', CLIENT_ID], azp: CLIENT_ID }), {}],
     ['a recent sign-in', () => claims({ auth_time: seconds(-30) }), { maxAge: 60 }],
     ['the hash of its access token', () => claims({ at_hash: '77QmUPtjPfzWtF2AnpK9RQ' }), { accessToken: ACCESS }],
-  ])('with %s is accepted', async (_what, make, changes) => {
+  ])('an id_token with %s is accepted', async (_what, make, changes) => {
     expect(await validateIdToken(await sign(key, make()), expected(changes))).toMatchObject({ iss: ISSUER });
   });
 
@@ -192,7 +192,7 @@ describe('a logout token', () => {
   it.each([
     ['a subject', {}, { subject: 'alice' }],
     ['a session', { sub: undefined as never, sid: 's1' }, { sessionId: 's1' }],
-  ])('of %s is accepted', async (_what, changes, found) => {
+  ])('a logout token of %s is accepted', async (_what, changes, found) => {
     const jwt = await sign(key, logout(changes), { typ: 'logout+jwt' });
     expect(await validateLogoutToken(jwt, expected())).toMatchObject({ id: 'one', ...found });
   });
@@ -206,7 +206,7 @@ describe('a logout token', () => {
     ['the type of an access token', () => logout(), { typ: 'at+jwt' }],
     ['another audience', () => logout({ aud: 'other' }), {}],
     ['an exp in the past', () => logout({ exp: seconds(-600) }), {}],
-  ])('with %s is refused', async (_what, make, header) => {
+  ])('a logout token with %s is refused', async (_what, make, header) => {
     const error = await rejection(validateLogoutToken(await sign(key, make(), header), expected()));
     expect(error).toMatchObject({ code: 'FORGE_AUTH_ID_TOKEN_INVALID' });
   });

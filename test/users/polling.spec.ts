@@ -79,7 +79,7 @@ describe('signing in on another device', () => {
   it.each([
     ['access_denied', 'access_denied'],
     ['expired_token', 'expired_token'],
-  ])('ends when the issuer says %s', async (error, code) => {
+  ])('signing in on another device ends when the issuer says %s', async (error, code) => {
     answers = [{ error }];
     const manager = managerOf('device');
     const failure = rejection(manager.getToken());
@@ -93,7 +93,7 @@ describe('signing in on another device', () => {
     await manager.close();
   });
 
-  it('ends when the code is too old, beyond the deadline of other token requests', async () => {
+  it('signing in on another device ends when the code is too old, beyond the deadline of other token requests', async () => {
     lifetime = 60;
     const manager = managerOf('device');
     const failure = rejection(manager.getToken());

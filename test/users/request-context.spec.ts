@@ -253,7 +253,7 @@ describe('the request context', () => {
     expect(() => ForgeRequestContext.run(caller, () => 0)).toThrow(/ForgeRequestContext\.run/);
   });
 
-  it('is an option that is checked', () => {
+  it('the request context is an option that is checked', () => {
     expect(() => ForgeAuthModule.forRoot({ requestContext: 'yes' as never })).toThrow(/requestContext must be true/);
   });
 });
@@ -294,7 +294,7 @@ describe('CallerTokenAuth', () => {
     expect(inspect(error, { depth: 9 })).not.toContain('expired');
   });
 
-  it('goes without a credential where it is optional', async () => {
+  it('CallerTokenAuth goes without a credential where it is optional', async () => {
     const auth = new CallerTokenAuth({ optional: true });
     const { app } = await start('express', {}, { services: [{ name: 'orders', baseUrl: api.origin, auth }] });
     await app.get(Orders).client.get('/public/x');

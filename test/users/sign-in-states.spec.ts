@@ -12,7 +12,7 @@ function statesOn(storage: Map<string, unknown>, clock: FakeClock, owner = ['iss
 const never = AbortSignal.timeout(60_000);
 
 describe('what belongs to a sign-in', () => {
-  it('is good once, for ten minutes, in any process', async () => {
+  it('what belongs to a sign-in is good once, for ten minutes, in any process', async () => {
     const [storage, clock] = [new Map<string, unknown>(), new FakeClock()];
     const [first, second] = [statesOn(storage, clock), statesOn(storage, clock)];
     await first.put('one', VALUE);
@@ -25,7 +25,7 @@ describe('what belongs to a sign-in', () => {
     expect(await second.take('three', never)).toBeUndefined();
   });
 
-  it('is unreadable for whoever reads the storage, and for another app on it', async () => {
+  it('what belongs to a sign-in is unreadable for whoever reads the storage, and for another app on it', async () => {
     const [storage, clock] = [new Map<string, unknown>(), new FakeClock()];
     await statesOn(storage, clock).put('the-state', VALUE);
     expect(JSON.stringify([...storage])).not.toMatch(/the-state|the-verifier|the-nonce|the-subject/);
@@ -33,7 +33,7 @@ describe('what belongs to a sign-in', () => {
     expect(await statesOn(storage, clock).take('the-state', never)).toMatchObject(VALUE);
   });
 
-  it('is refused where the storage holds what nobody of ours has written', async () => {
+  it('what belongs to a sign-in is refused where the storage holds what nobody of ours has written', async () => {
     const [storage, clock] = [new Map<string, unknown>(), new FakeClock()];
     const states = statesOn(storage, clock);
     await states.put('one', VALUE);
@@ -41,7 +41,7 @@ describe('what belongs to a sign-in', () => {
     expect(await states.take('one', never)).toBeUndefined();
   });
 
-  it('is kept in this process where the storage takes nothing', async () => {
+  it('what belongs to a sign-in is kept in this process where the storage takes nothing', async () => {
     const clock = new FakeClock();
     const broken = { get: () => undefined, set: () => Promise.reject(new Error('read only')) };
     const states = new SignInStates(standaloneScope({ storage: broken, clock }, 'test', 'calendar'), ['issuer']);

@@ -14,7 +14,7 @@ const tokensOn = (storage: GuardedStorage, clock = new FakeClock()): RequestToke
   new RequestTokens({ storage, clock, keyPrefix: 'forge-auth', owner: ['x-api'] });
 
 describe('request tokens that cannot be stored', () => {
-  it('are taken once by the process that asked for them, within ten minutes', async () => {
+  it('request tokens that cannot be stored are taken once by the process that asked for them, within ten minutes', async () => {
     const clock = new FakeClock();
     const tokens = tokensOn(down, clock);
     await tokens.put('one', { tokenSecret: 'its secret' });
@@ -25,7 +25,7 @@ describe('request tokens that cannot be stored', () => {
     expect(await tokens.take('late', signal)).toBeUndefined();
   });
 
-  it('are the latest 10,000', async () => {
+  it('request tokens that cannot be stored are the latest 10,000', async () => {
     const tokens = tokensOn(down);
     for (let index = 0; index <= 10_000; index += 1) await tokens.put(`t${index}`, { tokenSecret: `s${index}` });
     expect(await tokens.take('t0', signal)).toBeUndefined();

@@ -20,7 +20,7 @@ describe('CallScope', () => {
     expect(reported).toEqual(['over']);
   });
 
-  it('does not tell a listener that was taken back', () => {
+  it('CallScope does not tell a listener that was taken back', () => {
     const scope = new CallScope();
     const reported: unknown[] = [];
     scope.onAbort((reason) => reported.push(reason))();
@@ -53,7 +53,7 @@ describe('CallScope', () => {
     expect(reported).toEqual(['over', 'first', 'second']);
   });
 
-  it('is a signal for those who need one, made before or after the abort', () => {
+  it('CallScope is a signal for those who need one, made before or after the abort', () => {
     const [before, after] = [new CallScope(), new CallScope()];
     const { signal } = before;
     expect(signal.aborted).toBe(false);

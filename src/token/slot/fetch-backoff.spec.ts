@@ -32,7 +32,7 @@ class World {
 const failure = new AuthenticationError('HTTP 500');
 
 describe('FetchBackoff', () => {
-  it('is open at first, and after one failure', () => {
+  it('FetchBackoff is open at first, and after one failure', () => {
     const world = new World();
     expect(world.refusal()).toBeUndefined();
     world.backoff.failed(failure);
@@ -134,14 +134,14 @@ describe('a note to the other processes', () => {
     expect(reader.heldBackForMs).toBe(1_000);
   });
 
-  it('is worth keeping for 30 s beyond its pause', () => {
+  it('a note to the other processes is worth keeping for 30 s beyond its pause', () => {
     expect(noteAfter(1).ttlMs).toBe(30_000);
     expect(noteAfter(3).ttlMs).toBe(32_000);
     expect(noteAfter(1, { retryAfterMs: 60_000 }).ttlMs).toBe(90_000);
   });
 
   it.each([1, 60_000, 86_400_000])(
-    'from a clock that is %p ms ahead holds back for as long as it did there, and once',
+    'a note to the other processes from a clock that is %p ms ahead holds back for as long as it did there, and once',
     (skewMs) => {
       const reader = new World();
       const { text } = noteAfter(3, { skewMs });
@@ -153,11 +153,14 @@ describe('a note to the other processes', () => {
     },
   );
 
-  it.each([-1_000, -60_000, -86_400_000])('from a clock that is %p ms behind holds back for no longer', (skewMs) => {
-    const reader = new World();
-    reader.backoff.adopt(noteAfter(3, { skewMs }).text);
-    expect(reader.heldBackForMs).toBeLessThanOrEqual(1_000);
-  });
+  it.each([-1_000, -60_000, -86_400_000])(
+    'a note to the other processes from a clock that is %p ms behind holds back for no longer',
+    (skewMs) => {
+      const reader = new World();
+      reader.backoff.adopt(noteAfter(3, { skewMs }).text);
+      expect(reader.heldBackForMs).toBeLessThanOrEqual(1_000);
+    },
+  );
 
   it('holds back for an hour at most', () => {
     const reader = new World();
@@ -165,14 +168,14 @@ describe('a note to the other processes', () => {
     expect(reader.heldBackForMs).toBe(3_600_000);
   });
 
-  it('does not open what is closed for longer', () => {
+  it('a note to the other processes does not open what is closed for longer', () => {
     const reader = new World();
     reader.backoff.failed(new AuthenticationError('HTTP 429', { retryAfterMs: 60_000 }));
     reader.backoff.adopt(noteAfter(3).text);
     expect(reader.heldBackForMs).toBe(60_000);
   });
 
-  it('that a store did not forget in time says nothing any more', () => {
+  it('a note to the other processes that a store did not forget in time says nothing any more', () => {
     const reader = new World();
     const { text, ttlMs } = noteAfter(5);
     reader.now += ttlMs;
@@ -192,7 +195,7 @@ describe('a note to the other processes', () => {
     '1003000 1e9 1000',
     '{"until":1003000}',
     ' 1003000 3 1000',
-  ])('that reads %p is none', (text) => {
+  ])('a note to the other processes that reads %p is none', (text) => {
     const reader = new World();
     reader.backoff.adopt(text);
     expect([reader.refusal(), reader.backoff.failures]).toEqual([undefined, 0]);
@@ -210,7 +213,7 @@ describe('a token that another process has got', () => {
     expect(world.refusal()).toBeUndefined();
   });
 
-  it('before the last failure says nothing', () => {
+  it('a token that another process has got before the last failure says nothing', () => {
     const world = new World();
     for (let failures = 0; failures < 5; failures += 1) world.backoff.failed(failure);
     world.backoff.succeededElsewhere(world.now - 1);
@@ -219,7 +222,7 @@ describe('a token that another process has got', () => {
     expect(world.backoff.failures).toBe(5);
   });
 
-  it('does not open what Retry-After has closed', () => {
+  it('a token that another process has got does not open what Retry-After has closed', () => {
     const world = new World();
     world.backoff.failed(new AuthenticationError('HTTP 429', { retryAfterMs: 60_000 }));
     world.now += 10_000;
@@ -256,7 +259,7 @@ it('a note that holds back for longer than any Retry-After is none', () => {
 });
 
 describe('fetches that are under way together', () => {
-  it('are one failure, however many fail', () => {
+  it('fetches that are under way together are one failure, however many fail', () => {
     const world = new World();
     const attempts = Array.from({ length: 100 }, () => world.backoff.begin());
     for (const attempt of attempts) attempt.failed(failure);
@@ -271,7 +274,7 @@ describe('fetches that are under way together', () => {
     expect([world.heldBackForMs, world.backoff.failures]).toEqual([60_000, 1]);
   });
 
-  it('do not end a wait by a success that started before it', () => {
+  it('fetches that are under way together do not end a wait by a success that started before it', () => {
     const world = new World();
     const [first, second] = [world.backoff.begin(), world.backoff.begin()];
     first.failed(new AuthenticationError('HTTP 429', { retryAfterMs: 60_000 }));

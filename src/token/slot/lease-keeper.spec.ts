@@ -57,7 +57,7 @@ function start(extend: () => Promise<boolean> = async () => true) {
 }
 
 describe('a lease that is kept alive', () => {
-  it('is extended at each third of its term', async () => {
+  it('a lease that is kept alive is extended at each third of its term', async () => {
     const { clock, calls } = start();
     await clock.advance(999);
     expect(calls).toEqual([]);
@@ -65,11 +65,11 @@ describe('a lease that is kept alive', () => {
     expect(calls).toEqual(['extend at 1000', 'extend at 2000', 'extend at 3000']);
   });
 
-  it('has the generation that it was granted with', () => {
+  it('a lease that is kept alive has the generation that it was granted with', () => {
     expect(start().kept.generation).toBe(7);
   });
 
-  it('is not extended when it is released, and leaves no timer behind', async () => {
+  it('a lease that is kept alive is not extended when it is released, and leaves no timer behind', async () => {
     const { clock, calls, kept } = start();
     await kept.release();
     expect(clock.pending).toBe(0);
@@ -77,7 +77,7 @@ describe('a lease that is kept alive', () => {
     expect(calls).toEqual(['release']);
   });
 
-  it('is not extended any more when its work has been aborted: a holder that is wedged loses it', async () => {
+  it('a lease that is kept alive is not extended any more when its work has been aborted: a holder that is wedged loses it', async () => {
     const { clock, calls, work } = start();
     await clock.advance(1_000);
     work.abort();
@@ -86,7 +86,7 @@ describe('a lease that is kept alive', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('is known to be lost when somebody else has it, and is not extended any more', async () => {
+  it('a lease that is kept alive is known to be lost when somebody else has it, and is not extended any more', async () => {
     const answers = [true, false];
     const { clock, calls, kept } = start(async () => answers.shift() ?? true);
     await clock.advance(1_000);
@@ -96,14 +96,14 @@ describe('a lease that is kept alive', () => {
     expect(calls).toEqual(['extend at 1000', 'extend at 2000']);
   });
 
-  it('is extended again when an extension failed: the lock store may be back before its term is over', async () => {
+  it('a lease that is kept alive is extended again when an extension failed: the lock store may be back before its term is over', async () => {
     const { clock, calls, kept } = start(async () => Promise.reject(new Error('down')));
     await clock.advance(2_000);
     expect(calls).toEqual(['extend at 1000', 'extend at 2000']);
     expect(kept.lost).toBe(false);
   });
 
-  it('that is released during an extension is not scheduled again', async () => {
+  it('a lease that is kept alive that is released during an extension is not scheduled again', async () => {
     const answers: ((extended: boolean) => void)[] = [];
     const { clock, kept } = start(() => new Promise((resolve) => void answers.push(resolve)));
     await clock.advance(1_000);

@@ -24,7 +24,7 @@ describe('agesOf', () => {
     [600, 480, 570],
     [3_600, 3_480, 3_570],
     [86_400, 86_280, 86_370],
-  ])('of a token of %d s: due after %d s, in the leeway after %d s', (lifetime, due, leeway) => {
+  ])('agesOf of a token of %d s: due after %d s, in the leeway after %d s', (lifetime, due, leeway) => {
     const ages = agesOf(AT, AT + lifetime * 1_000, WINDOWS, 0);
     expect((ages.dueAt - AT) / 1_000).toBeCloseTo(due, 6);
     expect((ages.leewayAt - AT) / 1_000).toBeCloseTo(leeway, 6);

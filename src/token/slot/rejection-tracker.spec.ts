@@ -25,20 +25,20 @@ class World implements Clock {
 }
 
 describe('RejectionTracker', () => {
-  it('is for the token that was got in place of a rejected one', () => {
+  it('RejectionTracker is for the token that was got in place of a rejected one', () => {
     const world = new World();
     const { first, second } = world.replaced();
     expect([world.tracker.includes(first.token), world.tracker.includes(second.token)]).toEqual([false, true]);
   });
 
-  it('is not for one that was got before the rejection', () => {
+  it('RejectionTracker is not for one that was got before the rejection', () => {
     const world = new World();
     const { second } = world.replaced(world.time + 99_999);
     expect(world.tracker.includes(second.token)).toBe(false);
     expect(world.tracker.reject(second)).toBe(true);
   });
 
-  it('is not for the first token, nor for one that takes the place of another than the rejected', () => {
+  it('RejectionTracker is not for the first token, nor for one that takes the place of another than the rejected', () => {
     const world = new World();
     world.tracker.begin(world.token('first'), undefined);
     expect(world.tracker.includes(world.token('first').token)).toBe(false);
@@ -47,7 +47,7 @@ describe('RejectionTracker', () => {
     expect(world.tracker.includes(world.token('third').token)).toBe(false);
   });
 
-  it('ends in a pause when its token is rejected, too, by a call of its own or one that was sent again', () => {
+  it('RejectionTracker ends in a pause when its token is rejected, too, by a call of its own or one that was sent again', () => {
     for (const rejectSecond of [
       ({ tracker }: World, second: DatedToken) => void tracker.reject(second),
       ({ tracker }: World, second: DatedToken) => tracker.recordOutcome(second.token, false, second),
@@ -62,7 +62,7 @@ describe('RejectionTracker', () => {
     }
   });
 
-  it('ends without a pause when its token is accepted', () => {
+  it('RejectionTracker ends without a pause when its token is accepted', () => {
     const world = new World();
     const { second } = world.replaced();
     world.tracker.recordOutcome(second.token, true, second);
@@ -70,7 +70,7 @@ describe('RejectionTracker', () => {
     expect(world.tracker.reject(second)).toBe(true);
   });
 
-  it('is over after 30 s: a token may be rejected then', () => {
+  it('RejectionTracker is over after 30 s: a token may be rejected then', () => {
     const world = new World();
     const { second } = world.replaced();
     world.time += 30_000;
@@ -86,7 +86,7 @@ describe('RejectionTracker', () => {
     expect(world.tracker.reject(world.token('third'))).toBe(true);
   });
 
-  it('is followed by a pause when the issuer answers the rejected token again', () => {
+  it('RejectionTracker is followed by a pause when the issuer answers the rejected token again', () => {
     const world = new World();
     const { second } = world.replaced();
     world.tracker.answeredAgain();

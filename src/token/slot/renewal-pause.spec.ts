@@ -8,7 +8,7 @@ function start() {
 }
 
 describe('RenewalPause', () => {
-  it('is not active before a fresh token was rejected', () => {
+  it('RenewalPause is not active before a fresh token was rejected', () => {
     expect(start().pause.active).toBe(false);
   });
 
@@ -32,7 +32,7 @@ describe('RenewalPause', () => {
     expect(pause.active).toBe(false);
   });
 
-  it('ends when a fresh token is accepted, and starts from 30 s the next time', () => {
+  it('RenewalPause ends when a fresh token is accepted, and starts from 30 s the next time', () => {
     const { time, pause } = start();
     pause.freshTokenRejected();
     time.now += 30_000;

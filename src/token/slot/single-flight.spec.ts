@@ -84,13 +84,13 @@ describe('Flight', () => {
     expect(await Promise.all(waits)).toEqual(['first', 'second']);
   });
 
-  it('is left at once by a caller that comes cancelled', async () => {
+  it('Flight is left at once by a caller that comes cancelled', async () => {
     const { flight, signal } = startFlight();
     await expect(flight.join(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
     expect(signal.aborted).toBe(true);
   });
 
-  it('is not aborted by callers that are cancelled after it has landed', async () => {
+  it('Flight is not aborted by callers that are cancelled after it has landed', async () => {
     const { flight, land, signal } = startFlight();
     const caller = new AbortController();
     const waiting = flight.join(caller.signal);

@@ -108,7 +108,7 @@ describe('TokenStore', () => {
     expect((await tokenStore.read())?.token.refreshToken).toBeUndefined();
   });
 
-  it('has nothing without a storage, and writes nothing', async () => {
+  it('TokenStore has nothing without a storage, and writes nothing', async () => {
     const tokenStore = new TokenStore(
       () => undefined,
       () => 'key',
@@ -189,7 +189,7 @@ describe('TokenStore', () => {
       ['a newer token', stored('newer')],
       ['what is rejected already', stored('a', { rejected: true })],
       ['nothing', undefined],
-    ])('not %s', async (_name, before) => {
+    ])('marks as rejected not %s', async (_name, before) => {
       const { tokenStore, store } = start();
       if (before !== undefined) await tokenStore.put(before);
       const values = [...store.values];
@@ -199,7 +199,7 @@ describe('TokenStore', () => {
   });
 
   describe('hears of changes', () => {
-    it('that others announce, under its own key only', async () => {
+    it('hears of changes that others announce, under its own key only', async () => {
       const { tokenStore, store, heard } = start();
       const other = start(store);
       await tokenStore.read();
@@ -211,7 +211,7 @@ describe('TokenStore', () => {
       expect(heard.times).toBe(1);
     });
 
-    it('and need not look again while every change is announced', async () => {
+    it('hears of changes and need not look again while every change is announced', async () => {
       const { tokenStore } = start();
       expect(tokenStore.nextLook(5_000)).toBe(NOW + 5_000);
       await tokenStore.read();
@@ -219,7 +219,7 @@ describe('TokenStore', () => {
       expect(tokenStore.nextLook(5_000)).toBe(Infinity);
     });
 
-    it('and waits no longer for one that came before it began to wait', async () => {
+    it('hears of changes and waits no longer for one that came before it began to wait', async () => {
       const { tokenStore, store } = start();
       await tokenStore.read();
       await settle();
@@ -233,7 +233,7 @@ describe('TokenStore', () => {
       await expect(waiting).resolves.toBeUndefined();
     });
 
-    it('and gives up waiting when its caller does', async () => {
+    it('hears of changes and gives up waiting when its caller does', async () => {
       const { tokenStore } = start();
       const caller = new AbortController();
       const waiting = tokenStore.changed(tokenStore.changes, 1_000, caller.signal);

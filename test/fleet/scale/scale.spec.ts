@@ -11,12 +11,12 @@ describe('one Redis', () => {
     large = await loadsOf(200);
   });
 
-  it('is asked nothing while a token is good', () => {
+  it('one Redis is asked nothing while a token is good', () => {
     expect(large['steady']).toMatchObject({ commands: 0, tokenRequests: 0 });
   });
 
   it.each(['rotation', 'revocation', 'restart'])(
-    'is asked no more by each process of a larger fleet at a %s',
+    'one Redis is asked no more by each process of a larger fleet at a %s',
     (what) => {
       const each = (loads: Record<string, Load>, processes: number): number => (loads[what]?.commands ?? 0) / processes;
       expect(each(large, 200)).toBeGreaterThan(0);

@@ -8,7 +8,7 @@ import {
 } from 'nestjs-forge-auth/testing';
 
 describe('the testing kit', () => {
-  it('has an issuer, which a client gets its token from', async () => {
+  it('the testing kit has an issuer, which a client gets its token from', async () => {
     const issuer = await TestIssuer.start();
     const client = createForgeClient({
       name: 'userinfo',
@@ -27,7 +27,7 @@ describe('the testing kit', () => {
     await issuer.close();
   });
 
-  it('has a client that records, a clock, a token and contracts', async () => {
+  it('the testing kit has a client that records, a clock, a token and contracts', async () => {
     const orders = new RecordingForgeClient().answer('GET', '/orders/7', { data: { id: 7 } });
     expect((await orders.get('/orders/7')).data).toEqual({ id: 7 });
     await expect(orders.get('/orders/8')).rejects.toThrow('There are: GET /orders/7.');
