@@ -28,12 +28,12 @@ const shared = new CacheManagerTokenStorage(createCache({ stores: [keyv] }));
 const plain = { get: (key) => redis.get(key), set: (key, value) => redis.set(key, value) };
 const storage = announced === 'announced' ? shared : plain;
 
-let announced = () => undefined;
+let onMessage = () => undefined;
 const listener = redis.duplicate();
 // Redis is stopped before the processes that use it are.
 listener.on('error', () => undefined);
 await listener.connect();
-await listener.subscribe('by-hand', () => announced());
+await listener.subscribe('by-hand', () => onMessage());
 
 let fetchedAt;
 const manager = new TokenManager({
@@ -70,7 +70,7 @@ const commands = {
   async byHand({ round, holds }) {
     const key = `by-hand:${round}`;
     if (!holds) {
-      await new Promise((resolve) => (announced = resolve));
+      await new Promise((resolve) => (onMessage = resolve));
       await redis.get(key);
       return { lastAt: now() };
     }
