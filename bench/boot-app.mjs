@@ -21,8 +21,19 @@ const service = (number) => ({
   },
 });
 
+class Injected {}
+class Shared {}
+class Feature {}
+const shared = { module: Shared, global: true, providers: [Injected], exports: [Injected] };
+const withFactories = (at) => {
+  const tokens = ['a', 'b', 'c', 'd'].map((name) => `${name}-${at}`);
+  const providers = tokens.map((provide) => ({ provide, inject: [Injected], useFactory: () => ({}) }));
+  return { module: Feature, imports: [shared], providers, exports: tokens };
+};
+
 const imports = {
   register: () => numbers.map((at) => HttpModule.register({ baseURL: baseUrlOf(at), timeout: 10_000 })),
+  factories: () => numbers.map(withFactories),
   forRoot: () => [ForgeAuthModule.forRoot({ services: numbers.map(service) })],
   forFeature: () => numbers.map((at) => ForgeAuthModule.forFeature(service(at))),
 };
@@ -40,7 +51,8 @@ const cpuTime = await cpuTimeOf(async () => {
 });
 collectGarbage();
 const heap = process.memoryUsage().heapUsed - before;
-if (app.get(how === 'register' ? HttpService : getForgeClientToken('service-7'), { strict: false }) == null) {
+const registered = { register: HttpService, factories: 'a-7' }[how] ?? getForgeClientToken('service-7');
+if (app.get(registered, { strict: false }) == null) {
   throw new Error('Nothing was registered.');
 }
 process.send({ cpuTime, heap });

@@ -83,7 +83,8 @@ export class ServiceRuntime implements ServiceHandle {
 
   /** @throws {ConfigurationError} when the name is taken by other options */
   declare(options: ForgeServiceOptions): void {
-    if (this.#given !== undefined && this.#given !== options) {
+    if (this.#given === options) return;
+    if (this.#given !== undefined) {
       throw this.#refuse('is registered twice with different options. Give each registration a name of its own.');
     }
     this.#given = options;

@@ -26,6 +26,8 @@ import { checkRoot } from '../options/service-rules.js';
 /** Injection token of what declares a module's services: whatever injects one of them waits for it. */
 const DECLARED = 'FORGE_AUTH_DECLARED';
 
+const REGISTRY = [ForgeAuthRegistry];
+
 /** The registry, out of sight of Nest, which would call its lifecycle hooks once for each module. */
 interface Declared {
   readonly registry: ForgeAuthRegistry;
@@ -33,7 +35,7 @@ interface Declared {
 
 /** How a module's injectables come by the registry, with the module's services declared there. */
 interface Declaration {
-  readonly inject: InjectionToken;
+  readonly inject: InjectionToken[];
   readonly registryOf: (injected: never) => ForgeAuthRegistry;
   readonly providers: readonly Provider[];
 }
@@ -152,20 +154,17 @@ function moduleOf(
       `${describe(asHttpService)}: only one service of a forFeature() can be its HttpService. Give each a forFeature() of its own.`,
     );
   }
-  const injectable = (
-    provide: InjectionToken,
-    useFactory: (registry: ForgeAuthRegistry) => unknown,
-  ): FactoryProvider => ({
-    provide,
-    inject: [declaration.inject],
-    useFactory: (injected: never) => useFactory(declaration.registryOf(injected)),
-  });
+  const { inject, registryOf } = declaration;
   const tokens = [
     ...[...new Set(names)].flatMap((name) => [
-      injectable(getForgeClientToken(name), (registry) => registry.client(name)),
-      injectable(getTokenManagerToken(name), (registry) => registry.tokens(name)),
-      injectable(getTokenProviderToken(name), (registry) => registry.tokenProvider(name)),
-      injectable(getTokenPipelineToken(name), (registry) => registry.pipeline(name)),
+      { provide: getForgeClientToken(name), inject, useFactory: (from: never) => registryOf(from).client(name) },
+      { provide: getTokenManagerToken(name), inject, useFactory: (from: never) => registryOf(from).tokens(name) },
+      {
+        provide: getTokenProviderToken(name),
+        inject,
+        useFactory: (from: never) => registryOf(from).tokenProvider(name),
+      },
+      { provide: getTokenPipelineToken(name), inject, useFactory: (from: never) => registryOf(from).pipeline(name) },
     ]),
     // By way of the client's own token: a test may have put another client there.
     ...asHttpService.map((name) => ({
@@ -195,16 +194,14 @@ function declaring<A extends unknown[]>(
       return { registry };
     },
   };
-  return { inject: DECLARED, registryOf: ({ registry }: Declared) => registry, providers: [declared] };
+  return { inject: [DECLARED], registryOf: ({ registry }: Declared) => registry, providers: [declared] };
 }
 
 /** Without a provider of its own: of those an app with many features has many, and Nest takes its time over each. */
 function declaringOnUse(declare: (registry: ForgeAuthRegistry) => void): Declaration {
-  const done = new WeakSet<ForgeAuthRegistry>();
   const registryOf = (registry: ForgeAuthRegistry): ForgeAuthRegistry => {
-    if (!done.has(registry)) declare(registry);
-    done.add(registry);
+    declare(registry); // Once for each of its injectables: a service that is declared already stays as it is.
     return registry;
   };
-  return { inject: ForgeAuthRegistry, registryOf, providers: [] };
+  return { inject: REGISTRY, registryOf, providers: [] };
 }

@@ -22,27 +22,28 @@ export class ProviderTokenSource implements TokenSource {
   readonly #provider: BoundTokenProvider;
   readonly #definition: TokenProvider;
   readonly #endpoint: EndpointBackoff;
-  readonly #slots: SlotCache;
-  readonly #default: TokenSlot;
+  #default: TokenSlot | undefined;
+  /** Of calls with parameters of their own. */
+  #slots: SlotCache | undefined;
+  #closed = false;
   #http: HttpRequester | undefined;
 
   /** @param definition the provider as the app wrote it, where it was bound */
   constructor(scope: ServiceScope, provider: BoundTokenProvider, definition: TokenProvider = provider) {
     const deadlineMs = declared(provider, 'deadlineMs') ?? scope.settings.deadlineMs;
-    this.#scope = { ...scope, settings: { ...scope.settings, deadlineMs } };
+    this.#scope =
+      deadlineMs === scope.settings.deadlineMs ? scope : { ...scope, settings: { ...scope.settings, deadlineMs } };
     this.#provider = provider;
     this.#definition = definition;
-    this.#slots = new SlotCache(declared(provider, 'maxTokens'));
     const { keyPrefix, keyName } = scope;
     const identity = declared(provider, 'identity') ?? [];
     const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
     this.#endpoint = scope.backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint));
-    this.#default = this.#createSlot(ownOptions<TokenRequest>({}));
     provider.attach?.(this);
   }
 
   for(request?: TokenRequest): TokenHandle {
-    return request === undefined ? this.#default : this.#slot(request);
+    return request === undefined ? this.#defaultSlot : this.#slot(request);
   }
 
   get prepare(): TokenSource['prepare'] {
@@ -53,10 +54,10 @@ export class ProviderTokenSource implements TokenSource {
 
   /** Of a named token, the slot that holds it; without one, every slot. */
   async invalidate(rejected?: Token): Promise<void> {
-    const slots = [this.#default, ...this.#slots.values()];
+    const slots = [this.#defaultSlot, ...(this.#slots?.values() ?? [])];
     const holder = rejected && slots.find((slot) => slot.peek()?.fingerprint === rejected.fingerprint);
     if (rejected === undefined) await Promise.all(slots.map((slot) => slot.invalidate()));
-    else await (holder ?? this.#default).invalidate(rejected);
+    else await (holder ?? this.#defaultSlot).invalidate(rejected);
   }
 
   /** Provider of these tokens. */
@@ -80,10 +81,11 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   async close(): Promise<void> {
-    const slots = [this.#default, ...this.#slots.values()];
+    this.#closed = true;
+    const slots = [...(this.#default === undefined ? [] : [this.#default]), ...(this.#slots?.values() ?? [])];
     const tokens = revokesAtClose(this.#provider, this.#scope) ? slots.flatMap((slot) => slot.last ?? []) : [];
     for (const slot of slots) slot.close();
-    this.#slots.clear();
+    this.#slots?.clear();
     if (tokens.length > 0) await revokeAll(this.#provider, tokens, this.#scope, (signal) => this.#context({}, signal));
     await Promise.all([
       declared(this.#provider, 'close')?.call(this.#provider),
@@ -92,15 +94,22 @@ export class ProviderTokenSource implements TokenSource {
     ]);
   }
 
+  /** The slot of the usual token, made when it is first asked for: an app may call few of its services. */
+  get #defaultSlot(): TokenSlot {
+    return (this.#default ??= this.#createSlot(ownOptions<TokenRequest>({})));
+  }
+
   #slot(request: TokenRequest): TokenSlot {
     checkSubject(request);
     const name = canonicalRequest(request);
-    return name === NO_PARAMETERS ? this.#default : this.#slots.get(name, () => this.#createSlot(copyRequest(request)));
+    if (name === NO_PARAMETERS) return this.#defaultSlot;
+    this.#slots ??= new SlotCache(declared(this.#provider, 'maxTokens'));
+    return this.#slots.get(name, () => this.#createSlot(copyRequest(request)));
   }
 
   #createSlot(request: TokenRequest): TokenSlot {
     const requested = canonicalRequest(request);
-    return new TokenSlot(
+    const slot = new TokenSlot(
       this.#scope,
       {
         key: () => this.#shown(this.#key(requested)),
@@ -125,6 +134,8 @@ export class ProviderTokenSource implements TokenSource {
       },
       this.#scope.events,
     );
+    if (this.#closed) slot.close();
+    return slot;
   }
 
   /** Shows what the app's own code throws as far as it may be seen. */

@@ -206,6 +206,7 @@ describe('close', () => {
     await until(() => world.endpoint.server.openConnections === 0, 'the request is aborted');
     await expect(manager.getToken()).rejects.toBeInstanceOf(ClientClosedError);
     await expect(manager.forceRefresh()).rejects.toBeInstanceOf(ClientClosedError);
+    await expect(manager.getToken({ scope: 'never asked for before' })).rejects.toBeInstanceOf(ClientClosedError);
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
