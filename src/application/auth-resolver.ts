@@ -6,7 +6,9 @@ import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../optio
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import type { ResolverScope } from './host.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
-import { ownOptions, declared } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
+import { ForgeAuthError } from '../errors.js';
+import { ownCause } from '../redaction/own-cause.js';
 
 type AuthMember = Authenticator | TokenAuthOptions;
 
@@ -46,7 +48,7 @@ export async function resolveAuth(
     if (cure !== undefined) throw refuse(cure);
     const made = isClass(auth)
       ? await context.instantiate<Authenticator>(auth, 'auth')
-      : (auth as () => Authenticator)();
+      : madeBy(auth as () => Authenticator, context, refuse);
     if (!isAuthenticator(made)) {
       throw refuse(
         `auth is a function, and must make an authenticator: something with a method authenticate(request). A function that reads a token is auth: new BearerAuth(readToken).`,
@@ -86,6 +88,15 @@ export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | 
   });
   if (own === undefined || more === undefined) return own ?? more;
   return (path) => own(path) || more(path);
+}
+
+function madeBy(make: () => Authenticator, { revealCauses }: ResolverScope, refuse: Refuse): Authenticator {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof ForgeAuthError) throw error;
+    throw refuse(`auth is a function, which threw ${ownCause(error, { reveal: revealCauses }).summary}.`);
+  }
 }
 
 function memberOf(given: AuthMember, context: ResolverScope, place: OptionPlace): Authenticator {

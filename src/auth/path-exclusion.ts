@@ -43,8 +43,8 @@ const ENCODED_SLASH: Readonly<Record<string, string>> = Object.freeze({ '/': '\u
  * a URL, no valid glob or a negated one, or an exact path with a query
  */
 export function createPathExclusion(options: PathExclusionOptions): PathExclusion | undefined {
-  const paths = new Set(entriesOf(options, 'excludedPaths').map((entry) => exactPath(entry, options)));
-  const globs = entriesOf(options, 'excludedPathPatterns').map((entry) => globOf(entry, options));
+  const paths = new Set(entriesOf(options, 'excludedPaths').map((entry, index) => exactPath(entry, index, options)));
+  const globs = entriesOf(options, 'excludedPathPatterns').map((entry, index) => globOf(entry, index, options));
   if (paths.size === 0 && globs.length === 0) return undefined;
   return (path) => {
     const decoded = decode(path, (character) => character);
@@ -60,6 +60,12 @@ function shownPath(text: string): string {
   return /^\/[\w./*-]{0,60}$/.test(text) ? `['${text}']` : 'an array of strings';
 }
 
+/** Returns an entry as far as it is made like a path, else its place: it may be anything. */
+function shownEntry(text: string, index: number): string {
+  const shown = text.replace(/[?#].*$/s, '');
+  return /^!?\/[\w./*{},[\]!-]{0,60}$/.test(shown) ? `'${shown}'` : `entry ${index + 1}`;
+}
+
 function entriesOf(options: PathExclusionOptions, option: ListOption): string[] {
   const list: unknown = options[option];
   if (list === undefined) return [];
@@ -73,33 +79,41 @@ function entriesOf(options: PathExclusionOptions, option: ListOption): string[] 
   });
 }
 
-function exactPath(entry: string, options: PathExclusionOptions): string {
+function exactPath(entry: string, index: number, options: PathExclusionOptions): string {
   if (/[?#]/.test(entry)) {
     throw refused(
       options,
-      `excludedPaths holds '${entry.replace(/[?#].*$/s, '')}' with a query or fragment`,
+      `excludedPaths holds ${shownEntry(entry, index)} with a query or fragment`,
       'Give the path only.',
     );
   }
   if (/\*|\{[^{}]*,[^{}]*\}/.test(entry)) {
     throw refused(
       options,
-      `excludedPaths holds '${entry}', a glob, and lists exact paths`,
+      `excludedPaths holds ${shownEntry(entry, index)}, a glob, and lists exact paths`,
       'Give it to excludedPathPatterns; of a path that is so named write * as %2A and { as %7B.',
     );
   }
   return withoutTrailingSlash(decode(entry.startsWith('/') ? entry : `/${entry}`, (character) => character));
 }
 
-function globOf(entry: string, options: PathExclusionOptions): PathExclusion {
+function globOf(entry: string, index: number, options: PathExclusionOptions): PathExclusion {
   if (entry.startsWith('!')) {
-    throw refused(options, `excludedPathPatterns holds '${entry}', a negation`, 'List what is excluded instead.');
+    throw refused(
+      options,
+      `excludedPathPatterns holds ${shownEntry(entry, index)}, a negation`,
+      'List what is excluded instead.',
+    );
   }
   const rooted = /^[/*]/.test(entry) ? entry : `/${entry}`;
   try {
     return compileGlob(decode(rooted, (character) => character.replace(/\W/, '\\$&')));
   } catch {
-    throw refused(options, `excludedPathPatterns holds '${entry}', which is no valid glob`, 'Close its brackets.');
+    throw refused(
+      options,
+      `excludedPathPatterns holds ${shownEntry(entry, index)}, which is no valid glob`,
+      'Close its brackets, and give no more than 1,000 alternatives.',
+    );
   }
 }
 

@@ -6,7 +6,7 @@ import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 
 import { secretsOf } from '../redaction/known-secrets.js';
 import { ownCause } from '../redaction/own-cause.js';
-import { redactUrl } from '../redaction/redact.js';
+import { redactUrl, shownValue } from '../redaction/redact.js';
 import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
 import { authLayer } from './layers/auth.layer.js';
 import { type CallRequest, discard, rejectionOf, secretsOfCall } from './request/call-request.js';
@@ -111,7 +111,7 @@ export class ClientCore {
   #admit(given: FaceRequest): FaceRequest {
     const { name } = this.service;
     if (this.#closed) throw this.#closedError();
-    if (typeof given === 'object' && given !== null) return ownOptions(given);
+    if (typeof given === 'object' && given !== null) return withSignal(ownOptions(given), name);
     throw new InvalidRequestError(`Service "${name}": a request must be an object such as { url: '/orders' }.`);
   }
 
@@ -223,6 +223,13 @@ export class ClientCore {
     const { name } = this.service;
     return new ClientClosedError(`The client of service "${name}" is closed.`, { serviceName: name });
   }
+}
+
+/** @throws {InvalidRequestError} when what is to abort the call is no signal */
+function withSignal(config: FaceRequest, name: string): FaceRequest {
+  const { signal } = config as { signal?: unknown };
+  if (signal === undefined || signal instanceof EventTarget) return config;
+  throw new InvalidRequestError(`Service "${name}": signal must be an AbortSignal, not ${shownValue(signal)}.`);
 }
 
 /** An error's body need not be what its label says. */

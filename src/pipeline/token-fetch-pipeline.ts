@@ -18,6 +18,7 @@ import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
+import { shownValue } from '../redaction/redact.js';
 
 /** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
 export type TokenFetcherType = new (...args: never[]) => TokenFetcher;
@@ -254,7 +255,7 @@ function graphOf(steps: readonly GivenStep[], resultStep: string | undefined, ow
   const missing = steps.findIndex((step) => typeof step !== 'object' || step === null);
   if (missing >= 0)
     throw new ConfigurationError(
-      `${owner}: step ${missing + 1} is ${String(steps[missing])}. Is its file part of a circular import?`,
+      `${owner}: step ${missing + 1} is ${shownValue(steps[missing])}. Is its file part of a circular import?`,
     );
   const nodes = steps.map((step) => ({
     name: step.name,

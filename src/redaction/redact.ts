@@ -58,6 +58,7 @@ const FRAME =
 export function redactUrl(url: string): string {
   try {
     const { origin, protocol, host, pathname } = new URL(url);
+    if (host === '') return '[invalid url]';
     return (origin === 'null' ? `${protocol}//${host}` : origin) + pathname;
   } catch {
     return '[invalid url]';

@@ -113,7 +113,7 @@ function checked(given: UndiciTransportOptions): UndiciTransportOptions {
     if (value !== undefined && !(Number.isInteger(value) && value > 0))
       throw refuse(`${name} must be a whole number above zero.`);
   }
-  if (maxContentLength !== undefined && !(maxContentLength > 0))
+  if (maxContentLength !== undefined && !(typeof maxContentLength === 'number' && maxContentLength > 0))
     throw refuse('maxContentLength must be a number of bytes above zero.');
   if (proxy !== undefined && proxy !== false && !URL.canParse(String(proxy)))
     throw refuse('proxy must be a URL such as http://proxy.example:3128, or false.');

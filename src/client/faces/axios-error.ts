@@ -138,13 +138,18 @@ function isWord(method: string | undefined): boolean {
   return method === undefined || /^[A-Za-z]{1,12}$/.test(method);
 }
 
+/** Of an address what {@link redactUrl} shows; of a path all but its query. */
+function addressOf(url: string): string {
+  if (/^[\\/]{2}/.test(url)) return redactUrl(`http:${url}`);
+  return /^\s*[a-z][a-z\d+.-]*:/i.test(url) ? redactUrl(url) : (url.split(/[?#]/, 1)[0] ?? '');
+}
+
 function describeConfig(config: InternalAxiosRequestConfig): Record<string, unknown> {
   const { method, baseURL, url, headers, timeout, responseType } = config;
-  const address = /^https?:/i.test(url ?? '') ? redactUrl(url ?? '') : (url ?? '').split(/[?#]/, 1)[0];
   return {
     method: isWord(method) ? method : REDACTED,
     ...(baseURL === undefined ? undefined : { baseURL: redactUrl(baseURL) }),
-    url: address,
+    url: addressOf(String(url ?? '')),
     headers: redactHeaders({ ...headers }),
     timeout: typeof timeout === 'number' ? timeout : undefined,
     responseType: responseType === undefined || RESPONSE_TYPES.has(responseType) ? responseType : REDACTED,
