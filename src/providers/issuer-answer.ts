@@ -1,4 +1,5 @@
 import type { Configuration } from 'openid-client';
+import { AuthenticationError } from '../errors.js';
 import type { ComplianceResponse } from './compliance.js';
 import type { IssuerExchange } from './issuer-exchange.js';
 import { readTokenAnswer } from './token-response.js';
@@ -28,4 +29,11 @@ export async function issuerAnswer(
     if (seen === undefined || exchange.signal.aborted) throw error;
     return readTokenAnswer(seen, `${verb} for ${exchange.issuer.label}`, exchange.issuer.now());
   }
+}
+
+/** Returns a member of such an answer. @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when it is not there */
+export function textIn(answer: Readonly<Record<string, unknown>>, name: string): string {
+  const value = answer[name];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new AuthenticationError(`The issuer's answer has no ${name}.`, { code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID' });
 }

@@ -1,3 +1,5 @@
+import { type OptionRules, RULES } from '../option-check/option-check.js';
+
 /** An exponential backoff, as a value. Times are milliseconds. */
 export interface Backoff {
   /** Delay before the first retry. */
@@ -8,6 +10,27 @@ export interface Backoff {
   readonly multiplier: number;
   /** True when delays vary by ±25 %, so that those who failed together do not come back together. */
   readonly jitter: boolean;
+}
+
+/** The options that strategies describe a backoff by, complete. */
+export interface BackoffOptions {
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly multiplier: number;
+  readonly jitter: boolean;
+}
+
+/** The rules of {@link BackoffOptions}. */
+export const BACKOFF_RULES: OptionRules<BackoffOptions> = Object.freeze({
+  baseDelayMs: RULES.delayMs,
+  maxDelayMs: RULES.delayMs,
+  multiplier: RULES.multiplier,
+  jitter: RULES.switch,
+});
+
+/** The backoff that a strategy's options describe. */
+export function backoffOf({ baseDelayMs, maxDelayMs, multiplier, jitter }: BackoffOptions): Backoff {
+  return Object.freeze({ baseMs: baseDelayMs, maxMs: maxDelayMs, multiplier, jitter });
 }
 
 /** Share of the delay by which jitter lengthens or shortens it at most. */

@@ -1,4 +1,4 @@
-import { exponentialDelayMs, type Backoff } from './backoff.js';
+import { type Backoff, BACKOFF_RULES, backoffOf, exponentialDelayMs } from './backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
 import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 import { STATUSES_RULE, statusSet } from './statuses.js';
@@ -33,11 +33,8 @@ export interface ExponentialBackoffRetryStrategyOptions {
 }
 
 const RULES_OF: OptionRules<ExponentialBackoffRetryStrategyOptions> = Object.freeze({
+  ...BACKOFF_RULES,
   maxRetries: RULES.count,
-  baseDelayMs: RULES.delayMs,
-  maxDelayMs: RULES.delayMs,
-  multiplier: RULES.multiplier,
-  jitter: RULES.switch,
   statuses: STATUSES_RULE,
 });
 const DEFAULTS = Object.freeze({
@@ -58,19 +55,9 @@ export class ExponentialBackoffRetryStrategy implements RequestRetryStrategy {
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: ExponentialBackoffRetryStrategyOptions = {}) {
     const place = definitionPlace(this);
-    const { maxRetries, baseDelayMs, maxDelayMs, multiplier, jitter, statuses } = resolveOptions(
-      given,
-      RULES_OF,
-      DEFAULTS,
-      place,
-    );
+    const { maxRetries, statuses, ...backoff } = resolveOptions(given, RULES_OF, DEFAULTS, place);
     this.#maxRetries = maxRetries;
-    this.#backoff = Object.freeze({
-      baseMs: baseDelayMs,
-      maxMs: maxDelayMs,
-      multiplier,
-      jitter,
-    });
+    this.#backoff = backoffOf(backoff);
     this.#statuses = statusSet(statuses, place);
   }
 

@@ -1,6 +1,6 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
-import { exponentialDelayMs, type Backoff } from './backoff.js';
+import { type Backoff, BACKOFF_RULES, backoffOf, exponentialDelayMs } from './backoff.js';
 import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
 
 /** Options of {@link ExponentialAuthRetryStrategy}. */
@@ -27,11 +27,8 @@ export interface ExponentialAuthRetryStrategyOptions {
 }
 
 const RULES_OF: OptionRules<ExponentialAuthRetryStrategyOptions> = Object.freeze({
+  ...BACKOFF_RULES,
   maxRetries: RULES.count,
-  baseDelayMs: RULES.delayMs,
-  maxDelayMs: RULES.delayMs,
-  multiplier: RULES.multiplier,
-  jitter: RULES.switch,
 });
 const DEFAULTS = Object.freeze({ maxRetries: 2, baseDelayMs: 500, maxDelayMs: 5_000, multiplier: 2, jitter: true });
 
@@ -43,19 +40,9 @@ export class ExponentialAuthRetryStrategy implements AuthRetryStrategy {
   /** @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when an option is out of range */
   constructor(given: ExponentialAuthRetryStrategyOptions = {}) {
     const place = definitionPlace(this);
-    const { maxRetries, baseDelayMs, maxDelayMs, multiplier, jitter } = resolveOptions(
-      given,
-      RULES_OF,
-      DEFAULTS,
-      place,
-    );
+    const { maxRetries, ...backoff } = resolveOptions(given, RULES_OF, DEFAULTS, place);
     this.maxRetries = maxRetries;
-    this.#backoff = Object.freeze({
-      baseMs: baseDelayMs,
-      maxMs: maxDelayMs,
-      multiplier,
-      jitter,
-    });
+    this.#backoff = backoffOf(backoff);
   }
 
   shouldRetry(response: ForgeResponse): boolean {

@@ -2,11 +2,11 @@ import { ConfigurationError, InvalidRequestError } from '../../errors.js';
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { Token } from '../../token/token.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { issuerAnswer } from '../issuer-answer.js';
+import { issuerAnswer, textIn } from '../issuer-answer.js';
 import { BoundSignInProvider } from '../sign-in/bound.sign-in-provider.js';
 import { pendingOf, pollForToken } from '../sign-in/poll-for-token.js';
+import { polledGrant } from '../sign-in/polled-grant.js';
 import type { BoundOAuthProviderParts } from './bound.oauth-provider.js';
-import { LONGEST_WAIT_MS, textIn } from './device-code.provider.js';
 import type { Grant, GrantExchange } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 import { tokenParameters } from './token-parameters.js';
@@ -39,15 +39,9 @@ export class BackchannelTokenProvider extends OAuthTokenProvider<BackchannelToke
     const { loginHint } = options;
     if (typeof loginHint !== 'function' && (typeof loginHint !== 'string' || loginHint === ''))
       throw new ConfigurationError(`${owner}: loginHint must be a text, or a function that finds the person's.`);
-    return {
-      grantType: 'urn:openid:params:grant-type:ciba',
-      rerunnable: false,
-      secretInKey: false,
-      deadlineMs: LONGEST_WAIT_MS,
-      keyParts: () => [typeof loginHint === 'string' ? loginHint : ''],
-      parameters: () => ({}),
-      obtain: (context) => obtain(options, context),
-    };
+    return polledGrant('urn:openid:params:grant-type:ciba', (context) => obtain(options, context), [
+      typeof loginHint === 'string' ? loginHint : '',
+    ]);
   }
 
   protected override boundOf(parts: BoundOAuthProviderParts): BoundSignInProvider {

@@ -1,15 +1,11 @@
 // More than 250 lines: the one place where issuer, client, grant and hooks meet; parted, each would need all of the others.
 import { ownOptions } from '../../option-check/own-options.js';
 import { timeoutSignal } from '../../clock.js';
-import { AuthenticationError, ConnectionError } from '../../errors.js';
-import { readTls } from '../../http/fresh-tls.agent.js';
-import { certificatesOf } from '../../http/tls-options.js';
 import type { HttpRequester } from '../../http/http-requester.js';
 import { ownCause, revealing } from '../../redaction/own-cause.js';
 import { outcomeIsKnown, isTransient } from '../../token/token-failure.js';
-import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import type { ServiceScope } from '../../token/runtime.js';
-import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from '../../token/token-provider.js';
+import type { BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
 import type { TokenPresenter } from '../../token/token-presenter.js';
 import type { Token } from '../../token/token.js';
 import { Client } from '../client-authentication/client.js';
@@ -17,12 +13,12 @@ import type { Compliance } from '../compliance.js';
 import { DpopPresenter, DpopSigner } from '../dpop.js';
 import type { GrantOptions } from '../grant-options.js';
 import { OpenIdConnect } from '../oidc/openid-connect.js';
+import { FreshSecrets } from '../fresh-secrets.js';
 import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
 import { ObservedAttempts } from '../observed-attempts.js';
 import { CompliancePresenter } from '../compliance.presenter.js';
-import { waysOf } from '../opaque-parts.js';
-import { readWithin } from '../text-source.js';
+import { requestKeyParts } from '../request-key-parts.js';
 import { introspectToken, type ComplianceHooks, requestToken, revokeToken } from '../token-endpoint.js';
 import { TokenRequestRetry } from '../token-request-retry.js';
 import type { Grant, GrantContext, GrantParameters } from './grant.js';
@@ -54,6 +50,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly #identity: readonly string[];
   readonly #ownIdentity: boolean;
   readonly #retry: TokenRequestRetry;
+  readonly #freshSecrets: FreshSecrets;
 
   constructor({ options, grant, environment, owner, identity, ownIdentity = false }: BoundOAuthProviderParts) {
     this.#options = options;
@@ -69,6 +66,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
         : new DpopSigner(options.dpop, owner, this.issuer.clock, environment.clock);
     this.openid = new OpenIdConnect(this.issuer, options, environment.clock, this.dpop);
     this.#retry = new TokenRequestRetry(options.retry);
+    this.#freshSecrets = new FreshSecrets(this.issuer, this.client, this.#grant, this.dpop !== undefined);
   }
 
   get http(): HttpRequester {
@@ -145,27 +143,12 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async keyParts(): Promise<readonly string[]> {
-    const { scope, audience, resource, extraParams, http } = this.#options;
-    const tls = await readWithin(`${this.issuer.owner}: http.tls`, () => readTls(http?.tls), this.#environment.clock);
-    const asked: TokenRequest = {
-      ...(scope === undefined ? undefined : { scope }),
-      ...(audience === undefined ? undefined : { audience }),
-      ...(resource === undefined ? undefined : { resource }),
-      ...(extraParams === undefined ? undefined : { extraParams }),
-    };
+    const { clock } = this.#environment;
     return [
       this.grantType,
       this.issuer.identity,
       ...(await this.client.keyParts(this.#grant.secretInKey ?? true)),
-      canonicalRequest(asked),
-      // A tenant may stand in a header, and tokens may be bound to the client's certificate.
-      fingerprintOf(
-        Object.entries(http?.headers ?? {})
-          .sort()
-          .flat(),
-      ),
-      fingerprintOf(certificatesOf(tls)),
-      fingerprintOf(waysOf(http?.axios)),
+      ...(await requestKeyParts(this.#options, this.issuer.owner, clock)),
       ...(await this.#grant.keyParts()),
       ...(this.dpop === undefined ? [] : [await this.dpop.thumbprint()]),
       ...this.#identity,
@@ -262,7 +245,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     mayRepeat: (error: unknown) => boolean,
   ): Promise<Token> {
     const attempts = new ObservedAttempts(this.#environment, grantType);
-    return this.#withFreshSecrets(() => this.#retry.run(() => attempts.run(attempt), context, mayRepeat));
+    return this.#freshSecrets.run(() => this.#retry.run(() => attempts.run(attempt), context, mayRepeat));
   }
 
   /** Tells whoever wants to know of a new token. */
@@ -275,25 +258,6 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       context.logger.warn(`onToken of ${this.issuer.label} failed: ${summary}.${frames}`);
     }
   }
-
-  /**
-   * Repeats refused work: a secret may have been rotated since it was read, and what is signed
-   * with a time is signed anew once the issuer's clock is known. Tried again once.
-   */
-  async #withFreshSecrets(work: () => Promise<Token>): Promise<Token> {
-    const { clock } = this.issuer;
-    const { offsetMs } = clock;
-    try {
-      return await work();
-    } catch (error) {
-      if (leadsNowhere(error) && (await this.issuer.rediscover())) return work();
-      if (!(error instanceof AuthenticationError) || !mayBeRotated(error)) throw error;
-      const timed = (this.#grant.timed ?? false) || this.client.timed || this.dpop !== undefined;
-      const changed = await Promise.all([this.client.reread(), this.#grant.reread?.()]);
-      if (!changed.includes(true) && !(timed && clock.hasMoved(offsetMs))) throw error;
-      return work();
-    }
-  }
 }
 
 function hooksOf(compliance: Compliance, grantType: string): ComplianceHooks {
@@ -301,20 +265,4 @@ function hooksOf(compliance: Compliance, grantType: string): ComplianceHooks {
   return grantType === 'refresh_token'
     ? { requestHook: refreshRequest, responseHook: refreshResponse }
     : { requestHook: tokenRequest, responseHook: tokenResponse };
-}
-
-/** Nobody is there where a document led to, or not any more. */
-function leadsNowhere(error: unknown): boolean {
-  if (!(error instanceof AuthenticationError)) return false;
-  if (error.status !== undefined) return [404, 405, 410].includes(error.status);
-  return error.cause instanceof ConnectionError && error.cause.nothingSent;
-}
-
-/** Checks for a refusal that another secret or password may cure. */
-function mayBeRotated(error: AuthenticationError): boolean {
-  const { transient, status, error: code } = error;
-  if (transient) return false;
-  return code === undefined
-    ? status === 401 || status === 403
-    : status === 401 || code === 'invalid_client' || code === 'invalid_grant' || code === 'invalid_dpop_proof';
 }

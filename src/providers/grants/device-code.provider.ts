@@ -1,11 +1,12 @@
-import { AuthenticationError, ConfigurationError } from '../../errors.js';
+import { ConfigurationError } from '../../errors.js';
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { issuerAnswer } from '../issuer-answer.js';
+import { issuerAnswer, textIn } from '../issuer-answer.js';
 import { BoundSignInProvider } from '../sign-in/bound.sign-in-provider.js';
 import { pendingOf, pollForToken } from '../sign-in/poll-for-token.js';
+import { polledGrant } from '../sign-in/polled-grant.js';
 import type { BoundOAuthProviderParts } from './bound.oauth-provider.js';
 import type { Grant, GrantExchange } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
@@ -35,9 +36,6 @@ const DEVICE_RULES: OptionRules<DeviceCodeTokenProviderOptions> = Object.freeze(
   onUserCode: RULES.function,
 });
 
-/** Nothing of ours ends the wait: the code's own expiry does. */
-export const LONGEST_WAIT_MS = 24 * 3_600_000;
-
 /**
  * The device authorization grant: a person signs in on another device, with a code.
  *
@@ -54,15 +52,7 @@ export class DeviceCodeTokenProvider extends OAuthTokenProvider<DeviceCodeTokenP
         `${owner}: onUserCode is missing: the function that shows the person where to sign in.`,
       );
     }
-    return {
-      grantType: 'urn:ietf:params:oauth:grant-type:device_code',
-      rerunnable: false,
-      secretInKey: false,
-      deadlineMs: LONGEST_WAIT_MS,
-      keyParts: () => [],
-      parameters: () => ({}),
-      obtain: (context) => obtain(options, context),
-    };
+    return polledGrant('urn:ietf:params:oauth:grant-type:device_code', (context) => obtain(options, context));
   }
 
   protected override boundOf(parts: BoundOAuthProviderParts): BoundSignInProvider {
@@ -95,11 +85,4 @@ function userCodeOf(answer: Record<string, unknown>, expiresAt: number, { subjec
     expiresAt,
     ...(subject === undefined ? undefined : { subject }),
   };
-}
-
-/** A member that must be there. @throws {AuthenticationError} */
-export function textIn(answer: Readonly<Record<string, unknown>>, name: string): string {
-  const value = answer[name];
-  if (typeof value === 'string' && value !== '') return value;
-  throw new AuthenticationError(`The issuer's answer has no ${name}.`, { code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID' });
 }
