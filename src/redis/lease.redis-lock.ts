@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
-import type { RedisConnection } from './redis-connection.js';
+import { READ_TEXT, runScript } from './redis-script.js';
 import { GENERATION_TTL_MS, READ_LAST_GENERATION, type RedisTarget, siblingKey } from './redis-target.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 
@@ -29,12 +29,12 @@ local generation = string.format('%.0f', math.max(last + 1, now))
 redis.call('SET', KEYS[2], generation, 'PX', ARGV[3])
 return generation`;
 
-const EXTEND = `
-if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+const EXTEND = `${READ_TEXT}
+if read(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
-const RELEASE = `
-if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+const RELEASE = `${READ_TEXT}
+if read(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
 /** Leases in one Redis: owner token, `SET NX PX`, compare-and-extend, compare-and-delete. */
@@ -74,7 +74,7 @@ export class LeaseRedisLock implements TokenLock {
         const connection = await this.#target.connection();
         // The connection may have come too late: then nothing is sent.
         if (attempt.over) return null;
-        return evaluate(connection, ACQUIRE, [names.lock, names.generation], owner, ttl, String(GENERATION_TTL_MS));
+        return runScript(connection, ACQUIRE, [names.lock, names.generation], owner, ttl, String(GENERATION_TTL_MS));
       });
       if (granted === null) return null;
       const lease = this.#leaseOf(names.lock, owner, ttl, Number(granted));
@@ -92,7 +92,7 @@ export class LeaseRedisLock implements TokenLock {
   #leaseOf(lock: string, owner: string, ttl: string, generation: number): Lease {
     const run = async (script: string, ...args: string[]): Promise<boolean> => {
       const answer = await this.#within(async () =>
-        evaluate(await this.#target.connection(), script, [lock], owner, ...args),
+        runScript(await this.#target.connection(), script, [lock], owner, ...args),
       );
       return Number(answer) === 1;
     };
@@ -115,7 +115,7 @@ export class LeaseRedisLock implements TokenLock {
   }
 
   #undo(lock: string, owner: string): void {
-    const undoing = this.#target.connection().then((connection) => evaluate(connection, RELEASE, [lock], owner));
+    const undoing = this.#target.connection().then((connection) => runScript(connection, RELEASE, [lock], owner));
     this.#track(undoing).catch(() => undefined); // It runs out by itself.
   }
 
@@ -127,8 +127,4 @@ export class LeaseRedisLock implements TokenLock {
       () => new TimeoutError(`The lock store did not answer within ${this.#deadlineMs} ms.`),
     );
   }
-}
-
-function evaluate(connection: RedisConnection, script: string, keys: string[], ...args: string[]): Promise<unknown> {
-  return connection.command(keys[0] ?? '', 'EVAL', script, String(keys.length), ...keys, ...args);
 }

@@ -1,3 +1,4 @@
+import { runScript } from './redis-script.js';
 import { GENERATION_TTL_MS, READ_LAST_GENERATION, type RedisTarget, siblingKey } from './redis-target.js';
 
 /**
@@ -21,7 +22,7 @@ export async function setIfNewer(
 ): Promise<boolean> {
   const full = target.fullKey(key);
   const connection = await target.connection();
-  const keys = [full, siblingKey(full, 'generation')];
   const args = [value, String(generation), String(ttlMs), String(GENERATION_TTL_MS)];
-  return Number(await connection.command(full, 'EVAL', SET_IF_NEWER, '2', ...keys, ...args)) === 1;
+  const keys = [full, siblingKey(full, 'generation')] as const;
+  return Number(await runScript(connection, SET_IF_NEWER, keys, ...args)) === 1;
 }

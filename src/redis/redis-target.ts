@@ -1,4 +1,5 @@
 import { DedicatedRedisConnection } from './dedicated.redis-connection.js';
+import { READ_TEXT } from './redis-script.js';
 import { connectionOf, isNodeRedis, type RedisClient, type RedisConnection } from './redis-connection.js';
 
 /** A Redis, and where in it our keys stand. */
@@ -44,7 +45,7 @@ export function siblingKey(key: string, name: string): string {
 export const GENERATION_TTL_MS = 30 * 24 * 3_600_000;
 
 /** Lua: the last generation, from the second key. What is no generation there (another type, no safe integer) counts as none. */
-export const READ_LAST_GENERATION = `
-local written = redis.pcall('GET', KEYS[2])
+export const READ_LAST_GENERATION = `${READ_TEXT}
+local written = read(KEYS[2])
 local last = type(written) == 'string' and tonumber(written) or 0
 if not (last < ${2 ** 52}) then last = 0 end`;

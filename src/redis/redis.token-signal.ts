@@ -25,6 +25,8 @@ export class RedisTokenSignal implements TokenSignal {
     onStateChange: (up: boolean) => void = () => undefined,
   ): Promise<() => void> {
     const connection = await this.#target.connection();
+    // Where nothing may be announced, nothing is to be relied on: who hears of no change looks from time to time.
+    await this.publish(channel, '');
     if (this.#closed) return () => undefined;
     const own = connection.duplicate();
     this.#subscribers.add(own);

@@ -15,6 +15,7 @@ export class Announcements {
   readonly #signal: TokenSignal;
   readonly #clock: Clock;
   readonly #muted: () => boolean;
+  readonly #onFailure: (error: unknown) => void;
   readonly #self = randomUUID();
   readonly #listeners = new Map<string, Set<() => void>>();
   #up = false;
@@ -23,11 +24,20 @@ export class Announcements {
   #end: (() => void | Promise<void>) | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  /** @param muted whether nothing is to be announced: for a store that is down, messages would only pile up */
-  constructor(signal: TokenSignal, clock: Clock, muted: () => boolean = () => false) {
+  /**
+   * @param muted whether nothing is to be announced: for a store that is down, messages would only pile up
+   * @param onFailure called with what keeps it from listening; it is tried again
+   */
+  constructor(
+    signal: TokenSignal,
+    clock: Clock,
+    muted: () => boolean = () => false,
+    onFailure: (error: unknown) => void = () => undefined,
+  ) {
     this.#signal = signal;
     this.#clock = clock;
     this.#muted = muted;
+    this.#onFailure = onFailure;
   }
 
   /** True when every change elsewhere is received. */
@@ -76,8 +86,10 @@ export class Announcements {
         (up) => this.#changeState(up),
       );
       if (this.#closed) await this.#end();
-    } catch {
-      if (!this.#closed) this.#cancelRetry = this.#clock.after(RETRY_MS, () => void this.#subscribe());
+    } catch (error) {
+      if (this.#closed) return;
+      this.#onFailure(error);
+      this.#cancelRetry = this.#clock.after(RETRY_MS, () => void this.#subscribe());
     }
   }
 

@@ -10,7 +10,7 @@ import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
 import { type Admission, GuardedLock, silence } from './guarded-lock.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
-import { isAboutValue, isValueRefused, outageReason, refusalOf } from './outage-reason.js';
+import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
 import { ReadBackLock } from './read-back-lock.js';
 import { type Pass, StorageBreaker } from './storage-breaker.js';
 import { type StorageCommand, StorageObserver } from './storage-observer.js';
@@ -87,6 +87,7 @@ export class GuardedStorage {
   #closed = false;
   #closing: Promise<void> | undefined;
   #troubled = false;
+  #saidUnheard = false;
 
   /** Lock that makes one process of many ask for a token: on the same store where it can lock, else in this process. */
   readonly lock: TokenLock;
@@ -104,7 +105,14 @@ export class GuardedStorage {
     this.lock = lock ?? storage.createLock?.(clock) ?? lockOf(storage, clock);
     this.#lockIsApart = lock !== undefined;
     const signal = storage.createSignal?.();
-    this.announcements = signal && new Announcements(signal, clock, () => this.failing);
+    this.announcements =
+      signal &&
+      new Announcements(
+        signal,
+        clock,
+        () => this.failing,
+        (error) => this.#unheard(error),
+      );
     this.#answers = new StorageBreaker(clock);
     this.#writes = new StorageBreaker(clock);
     this.#deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
@@ -307,6 +315,16 @@ export class GuardedStorage {
     const what = writing && refusalOf(error) !== undefined ? 'takes no writes' : 'is not answering';
     this.#logger.warn(
       `Token storage ${what} (${outageReason(error, this.#deadlineMs)}). Tokens are not shared until it is back; calls go on.`,
+    );
+  }
+
+  /** The store answers, and refuses announcements. */
+  #unheard(error: unknown): void {
+    const missing = missingPermission(error);
+    if (missing === undefined || this.#saidUnheard) return;
+    this.#saidUnheard = true;
+    this.#logger.warn(
+      `Token announcements are refused by the storage (${missing}). What other processes change is seen after nearCacheTtlMs.`,
     );
   }
 

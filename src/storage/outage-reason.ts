@@ -17,14 +17,17 @@ export function isAboutValue(error: unknown): boolean {
   return unzipped || error instanceof SyntaxError || refusalOf(error) === 'WRONGTYPE';
 }
 
-/** Commands that locks and fences are made of: an ACL may leave one of them out. */
-const NEEDED = ['eval', 'get', 'set', 'del', 'type', 'pttl', 'pexpire', 'time'];
+/** Commands that storages, locks, fences and announcements are made of: an ACL may leave some of them out. */
+const NEEDED: ReadonlySet<string> = new Set(
+  'eval get getrange set del type pttl pexpire time publish subscribe'.split(' '),
+);
 
-/** Returns the permission that an ACL of Redis denies; undefined where the failure is another. */
+/** Returns the permissions that an ACL of Redis denies; undefined where the failure is another. */
 export function missingPermission(error: unknown): string | undefined {
   if (!(error instanceof Error) || !/NOPERM|permission/i.test(error.message)) return undefined;
-  const command = /'(\w+)' command/.exec(error.message)?.[1]?.toLowerCase() ?? '';
-  return NEEDED.includes(command) ? `NOPERM: ${command.toUpperCase()}` : 'NOPERM';
+  const quoted = /'([\w, ]+)' command/.exec(error.message)?.[1]?.toLowerCase() ?? '';
+  const commands = quoted.split(', ').filter((command) => NEEDED.has(command));
+  return commands.length === 0 ? 'NOPERM' : `NOPERM: ${commands.join(', ').toUpperCase()}`;
 }
 
 /** Words of stores that refuse one value, and take others. */
@@ -38,5 +41,5 @@ export function isValueRefused(error: unknown): boolean {
 /** Returns the reason why a storage or a lock is not available, for a line of the log. */
 export function outageReason(error: unknown, deadlineMs: number): string {
   if (error instanceof TimeoutError) return `no answer within ${deadlineMs} ms`;
-  return refusalOf(error) ?? new RedactedCause(error).message;
+  return missingPermission(error) ?? refusalOf(error) ?? new RedactedCause(error).message;
 }

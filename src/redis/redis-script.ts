@@ -1,0 +1,55 @@
+import type { RedisConnection } from './redis-connection.js';
+
+/** How a Redis refuses a command within a script: most versions do not say which. */
+const REFUSED = /NOPERM|can't run this command|ACL failure in script|no permissions/i;
+
+/**
+ * Runs a script. Where an ACL refuses a command within it, the error names which.
+ * @param keys all on one node of a cluster
+ */
+export async function runScript(
+  connection: RedisConnection,
+  script: string,
+  keys: readonly [string, ...string[]],
+  ...args: string[]
+): Promise<unknown> {
+  const [key] = keys;
+  try {
+    return await connection.command(key, 'EVAL', script, String(keys.length), ...keys, ...args);
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    const refused = await refusedCommands(connection, `${key}:acl`);
+    throw refused.length === 0 ? error : new Error(`NOPERM '${refused.join(', ')}' command`);
+  }
+}
+
+/** Tries each command that scripts need, on a key where nothing stands: none of them leaves anything there. */
+async function refusedCommands(connection: RedisConnection, key: string): Promise<readonly string[]> {
+  const trials = [
+    ['eval', 'return 1', '0'],
+    ['get', key],
+    ['set', key, '', 'XX'],
+    ['del', key],
+    ['type', key],
+    ['pttl', key],
+    ['pexpire', key, '1'],
+    ['time'],
+  ].map(async (command) => {
+    const refused = await connection.command(key, ...command).then(() => false, isRefused);
+    return refused ? [command[0] ?? ''] : [];
+  });
+  return (await Promise.all(trials)).flat();
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && REFUSED.test(error.message);
+}
+
+/** Lua: reads a text. What is of another type reads as none; that it may not be read at all is an error. */
+export const READ_TEXT = `
+local function read(key)
+  local value = redis.pcall('GET', key)
+  if type(value) ~= 'table' then return value end
+  if value.err and not string.find(value.err, 'WRONGTYPE', 1, true) then error(value.err) end
+  return false
+end`;
