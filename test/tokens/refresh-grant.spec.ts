@@ -9,8 +9,9 @@ import {
 } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { Gate } from '../support/gate.js';
 import type { TokenEndpointOptions } from '../support/token-endpoint.js';
-import { rejection, times, World } from './world.js';
+import { rejection, times, until, World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());
@@ -229,4 +230,56 @@ describe('a provider of one method', () => {
       expect(world.api.server.count()).toBe(0);
     },
   );
+});
+
+describe('a refresh token that only a person can replace, and that is refused,', () => {
+  let sent: string[];
+  const refusing = new Gate();
+  /** One process of a fleet on the store: a person signs in once, and every refresh token is refused. */
+  const processOf = (store: OneStore): TokenManager => {
+    let signedIn = store.values.size > 0;
+    const provider: TokenProvider & { readonly rerunnable: false } = {
+      rerunnable: false,
+      identity: ['person'],
+      fetchToken: async () => {
+        if (signedIn) throw new AuthenticationError('Sign in.', { code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
+        signedIn = true;
+        return new Token({ accessToken: 'access-1', refreshToken: 'refresh-1' });
+      },
+      refreshToken: async ({ refreshToken = '' }) => {
+        sent.push(refreshToken);
+        await refusing.pass();
+        throw new AuthenticationError('Refused.', { status: 400, error: 'invalid_grant' });
+      },
+    };
+    return world.manager({ storage: store.announcing, provider });
+  };
+  beforeEach(() => {
+    sent = [];
+  });
+
+  it('is not sent again, by no process: not by one that starts later, either', async () => {
+    const store = new OneStore();
+    const one = processOf(store);
+    await one.getToken();
+    expect(await rejection(one.forceRefresh())).toMatchObject({ code: 'FORGE_AUTH_REFRESH_FAILED' });
+    for (const manager of [one, processOf(store)])
+      expect(await rejection(manager.forceRefresh())).toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
+    expect(sent).toEqual(['refresh-1']);
+  });
+
+  it('takes nothing from the one of a sign-in that came meanwhile', async () => {
+    const store = new OneStore();
+    const one = processOf(store);
+    await one.getToken();
+    refusing.hold();
+    const failing = rejection(one.forceRefresh());
+    await until(() => refusing.waiting === 1, 'it was sent');
+    const other = processOf(store);
+    await other.setToken(new Token({ accessToken: 'access-2', refreshToken: 'refresh-2' }));
+    refusing.release();
+    await failing;
+    const later = processOf(store);
+    expect(await later.getToken()).toMatchObject({ accessToken: 'access-2', refreshToken: 'refresh-2' });
+  });
 });

@@ -187,6 +187,7 @@ describe('a pipeline step', () => {
     const step = new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, deadlineMs: 100 });
     const error = await rejection<AuthenticationError>(managerOf(new TokenFetchPipeline({ steps: [step] })).getToken());
     expect([error.code, error.step, error.transient]).toEqual(['FORGE_AUTH_TOKEN_DEADLINE', 'app', true]);
+    expect(error.message).toContain('did not end within 100 ms');
   });
 
   it('a pipeline step that is neither a fetcher nor a provider is refused by what it lacks, and by its service', async () => {

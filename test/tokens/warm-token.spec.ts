@@ -1,8 +1,8 @@
 import { createHook } from 'node:async_hooks';
 import { jest } from '@jest/globals';
-import type { TokenManager } from 'nestjs-forge-auth';
+import { Token, type TokenManager } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { World } from './world.js';
+import { until, World } from './world.js';
 
 const CALLS = 10_000;
 
@@ -89,5 +89,21 @@ describe('a warm token', () => {
     await clock.advance(1);
     await getOften(manager);
     expect(storage.calls).toBe(1);
+  });
+
+  it('is renewed in the background from the very millisecond on that it is due', async () => {
+    await world.start();
+    const clock = new FakeClock();
+    let asked = 0;
+    const fetchToken = async (): Promise<Token> =>
+      new Token({ accessToken: `token-${(asked += 1)}`, expiresAt: clock.now() + 1_000_000 });
+    const manager = world.manager({ clock, provider: { fetchToken }, refreshWindowMs: 100_000 });
+    await manager.getToken();
+    await clock.advance(909_999);
+    await getOften(manager);
+    expect(asked).toBe(1);
+    await clock.advance(1);
+    await manager.getToken();
+    await until(() => asked === 2, 'the next one is asked for');
   });
 });
