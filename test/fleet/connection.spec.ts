@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { createKeyv } from '@keyv/redis';
 import { Test, type TestingModule } from '@nestjs/testing';
+import { createClient, type RedisClientType } from '@redis/client';
 import { createCache } from 'cache-manager';
 import {
   ApiKeyAuth,
@@ -9,6 +10,8 @@ import {
   ClientCredentialsTokenProvider,
   ForgeAuthModule,
   type ForgeServiceOptions,
+  RedisTokenStorage,
+  type TokenStorage,
 } from 'nestjs-forge-auth';
 import { builtPackage } from '../support/built-package.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -26,12 +29,12 @@ afterEach(async () => {
   await redis.stop();
 });
 
+// Longer than any machine takes to connect.
+const inCache = (): TokenStorage =>
+  new CacheManagerTokenStorage(createCache({ stores: [createKeyv(redis.url)] }), { deadlineMs: 20_000 });
+
 /** Starts an application with one service, and makes no call. */
-async function start(auth: NonNullable<ForgeServiceOptions['auth']>): Promise<void> {
-  // Longer than any machine takes to connect.
-  const storage = new CacheManagerTokenStorage(createCache({ stores: [createKeyv(redis.url)] }), {
-    deadlineMs: 20_000,
-  });
+async function start(auth: NonNullable<ForgeServiceOptions['auth']>, storage = inCache()): Promise<void> {
   const services = [{ name: 'orders', baseUrl: 'https://orders.example', auth }];
   app = await Test.createTestingModule({ imports: [ForgeAuthModule.forRoot({ storage, services })] }).compile();
   await app.init();
@@ -52,6 +55,24 @@ it('an application whose services have tokens is connected to its Redis before i
   expect(await connections()).toBe(1);
 });
 
+it.each<[string, (client: RedisClientType) => TokenStorage]>([
+  ['a cache', inCache],
+  ['a client of its own', (client) => new RedisTokenStorage(client, { deadlineMs: 20_000 })],
+])(
+  'an application that is closed leaves no connection behind, and the client that it was given open: %s',
+  async (_name, storageOf) => {
+    const client: RedisClientType = createClient({ url: redis.url });
+    await client.connect();
+    const provider = new ClientCredentialsTokenProvider({ tokenUrl: 'https://issuer.example/token', ...CLIENT });
+    await start({ provider }, storageOf(client));
+    expect(await connections()).toBe(2);
+    await app?.close();
+    expect(await connections()).toBe(1);
+    expect(await client.ping()).toBe('PONG');
+    client.destroy();
+  },
+);
+
 it('an application without tokens never connects', async () => {
   await start(new ApiKeyAuth('key'));
   expect(await connections()).toBe(0);
@@ -60,6 +81,7 @@ it('an application without tokens never connects', async () => {
 /** In a process of its own: what Node.js warns of does not reach a sandbox. */
 const LOSE_CONNECTION = `
 import { createKeyv } from '@keyv/redis';
+import { createClient, type RedisClientType } from '@redis/client';
 import { createCache } from 'cache-manager';
 const [entry, url] = process.argv.slice(1);
 const { CacheManagerTokenStorage } = await import(entry);

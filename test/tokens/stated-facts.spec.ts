@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import {
   type AuthenticationError,
   BodyTokenFetcher,
+  InvalidRequestError,
   PipelineTokenProvider,
   Token,
   TokenFetchPipeline,
@@ -229,6 +230,10 @@ describe('a step whose token is about to run out when it arrives', () => {
     const token = await managerOf(new TokenFetchPipeline({ steps: [step] })).getToken();
     expect([token.accessToken, asked()]).toEqual(['token-1', 1]);
   });
+});
+
+it.each(['', undefined, null, 7, {}])('%j is the name of no user', (subject) => {
+  expect(() => processOf().forSubject(subject as string)).toThrow(InvalidRequestError);
 });
 
 it('a manager that was closed shows no token', async () => {
