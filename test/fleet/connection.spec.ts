@@ -81,7 +81,6 @@ it('an application without tokens never connects', async () => {
 /** In a process of its own: what Node.js warns of does not reach a sandbox. */
 const LOSE_CONNECTION = `
 import { createKeyv } from '@keyv/redis';
-import { createClient, type RedisClientType } from '@redis/client';
 import { createCache } from 'cache-manager';
 const [entry, url] = process.argv.slice(1);
 const { CacheManagerTokenStorage } = await import(entry);

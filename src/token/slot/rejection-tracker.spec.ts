@@ -70,6 +70,14 @@ describe('RejectionTracker', () => {
     expect(world.tracker.reject(second)).toBe(true);
   });
 
+  it('RejectionTracker lets a token that was accepted be rejected without a pause: whoever does has a reason of his own', () => {
+    const world = new World();
+    const { second } = world.replaced();
+    world.tracker.recordOutcome(second.token, true, second);
+    world.tracker.recordOutcome(second.token, false, second);
+    expect(world.tracker.reject(second)).toBe(true);
+  });
+
   it('RejectionTracker is over after 30 s: a token may be rejected then', () => {
     const world = new World();
     const { second } = world.replaced();
