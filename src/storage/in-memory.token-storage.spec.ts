@@ -83,4 +83,19 @@ describe('InMemoryTokenStorage', () => {
   it.each([0, -1, 1.5, Number.NaN, '5' as never])('refuses a max of %p', (max) => {
     expect(() => new InMemoryTokenStorage({ max })).toThrow(ConfigurationError);
   });
+
+  it('gives all who keep their tokens in it one lock, whose leases run out by its clock', async () => {
+    const { time, storage } = start();
+    const clock: Clock = { now: () => time.now, random: () => 0.5, after: () => () => undefined };
+    const lock = storage.createLock(clock);
+    expect(storage.createLock(clock)).toBe(lock);
+    const options = { ttlMs: 1_000, signal: new AbortController().signal };
+    const first = await lock.acquire('key', options);
+    expect(first?.generation).toBe(time.now);
+    time.now += 999;
+    expect(await lock.acquire('key', options)).toBeNull();
+    time.now += 1;
+    expect((await lock.acquire('key', options))?.generation).toBe(time.now);
+    expect(await first?.extend()).toBe(false);
+  });
 });

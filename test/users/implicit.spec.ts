@@ -13,7 +13,9 @@ describe('Token.fromCallback', () => {
     Token.fromCallback(new URL(CALLBACK), { state: 's1' });
     expect(token).toMatchObject({ accessToken: 'the-token', scope: 'read' });
     expect(token.expiresAt).toBeGreaterThan(Date.now() + 3_500_000);
-    expect(warn.mock.calls).toEqual([[expect.stringContaining('RFC 9700'), expect.anything()]]);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining('RFC 9700'), { type: 'SecurityWarning', code: 'FORGE_AUTH_IMPLICIT_FLOW' }],
+    ]);
     warn.mockRestore();
   });
 
