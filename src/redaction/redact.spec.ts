@@ -68,6 +68,13 @@ describe('redactHeaders', () => {
 describe('RedactedCause', () => {
   class VaultError extends Error {}
 
+  it('RedactedCause has a stack that may be written, as that of any error, and a name and a stack that no loop shows', () => {
+    const cause = new RedactedCause(new VaultError(CANARY));
+    expect(Object.keys(cause)).toEqual([]);
+    cause.stack = 'rewritten by a tool';
+    expect(cause.stack).toBe('rewritten by a tool');
+  });
+
   it('keeps name, code, system call and frames', () => {
     const original = Object.assign(new TypeError(CANARY), { code: 'ECONNREFUSED', syscall: 'connect' });
     const cause = new RedactedCause(original);

@@ -42,6 +42,20 @@ describe('the resources that refuse a token which others accept', () => {
     expect(refusing.mayRenew('/orders')).toBe(false);
   });
 
+  it('are those that refused three calls in 30 s, none of which could be sent again', async () => {
+    const clock = new FakeClock();
+    const refusing = new RefusingResources(clock);
+    const suspected = (): boolean => refusing.suspect('/uploads');
+    expect([suspected(), suspected(), suspected(), suspected()]).toEqual([false, false, true, true]);
+    expect(refusing.suspect('/other')).toBe(false);
+    await clock.advance(29_999);
+    expect(suspected()).toBe(true);
+    await clock.advance(30_000);
+    expect([suspected(), suspected(), suspected()]).toEqual([false, false, true]);
+    refusing.accepted('/uploads');
+    expect(suspected()).toBe(false);
+  });
+
   it('are remembered up to a thousand, as those that accept are', () => {
     const refusing = new RefusingResources(new FakeClock());
     for (let index = 0; index < 1_001; index += 1) refusing.accepted(`/${index}`);

@@ -236,6 +236,28 @@ it.each(['', undefined, null, 7, {}])('%j is the name of no user', (subject) => 
   expect(() => processOf().forSubject(subject as string)).toThrow(InvalidRequestError);
 });
 
+describe('a provider is told until when its token is waited for', () => {
+  const clock = new FakeClock();
+  let left: number | undefined;
+  const provider: TokenProvider = {
+    fetchToken: async (context) => {
+      left = (context?.deadline ?? 0) - clock.now();
+      return new Token({ accessToken: 'a' });
+    },
+  };
+  it.each<[string, () => TokenProvider]>([
+    ['by itself', () => provider],
+    [
+      'as a step of a pipeline',
+      () => new PipelineTokenProvider({ pipeline: new TokenFetchPipeline({ steps: [{ name: 'app', provider }] }) }),
+    ],
+  ])('%s', async (_name, providerOf) => {
+    left = undefined;
+    await world.manager({ clock, deadlineMs: 7_000, provider: providerOf() }).getToken();
+    expect(left).toBe(7_000);
+  });
+});
+
 it('a manager that was closed shows no token', async () => {
   const manager = processOf();
   await manager.getToken();
