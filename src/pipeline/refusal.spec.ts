@@ -4,8 +4,8 @@ import { chainError, isRefusal } from './refusal.js';
 const FACTS = {
   code: 'FORGE_AUTH_TOKEN_REFUSED',
   step: 'app',
-  status: 503,
-  error: 'temporarily_unavailable',
+  status: 400,
+  error: 'invalid_request',
   errorDescription: 'later',
   transient: true,
   retryAfterMs: 7_000,
