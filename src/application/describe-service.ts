@@ -16,6 +16,7 @@ export function describeService(entry: ServiceRuntime, activity: Readonly<Servic
   return {
     name,
     ...(origin === undefined ? undefined : { origin }),
+    ...(entry.closed ? { closed: true as const } : undefined),
     ...(tokens === undefined ? undefined : { token: describeToken(tokens.peek(), activity, now) }),
     ...(core?.circuit === undefined ? undefined : { circuit: core.circuit.state }),
     ...(pipeline === undefined ? undefined : { pipeline: describePipeline(pipeline) }),
@@ -32,8 +33,8 @@ function describeToken(token: Token | undefined, activity: Readonly<ServiceActiv
       ? undefined
       : { obtainedAt: lastRenewal.at, ageMs: Math.max(0, now - lastRenewal.at) }),
     ...(expiresAt === undefined ? undefined : { expiresAt, expiresInMs: expiresAt - now }),
-    ...(lastRenewal === undefined ? undefined : { lastRenewal }),
-    ...(lastFailure === undefined ? undefined : { lastFailure }),
+    ...(lastRenewal === undefined ? undefined : { lastRenewal: { ...lastRenewal } }),
+    ...(lastFailure === undefined ? undefined : { lastFailure: { ...lastFailure } }),
     ...(backoffUntil === undefined || backoffUntil <= now ? undefined : { backoffUntil }),
     rejections,
   };

@@ -59,6 +59,7 @@ export class ServiceRuntime implements ServiceHandle {
   #tokenOptions: TokenAuthOptions | undefined;
   /** A manager that the app made, and will close. */
   #externalManager: TokenManager | undefined;
+  #closed = false;
   /** Replacement that a test has put in the place of the manager. */
   #override: unknown;
   /** Managers of further token options: members of a composite. */
@@ -159,8 +160,14 @@ export class ServiceRuntime implements ServiceHandle {
     return this.#application.release();
   }
 
+  /** True when every call is refused. */
+  get closed(): boolean {
+    return this.#closed || this.core?.closed === true;
+  }
+
   async close(): Promise<void> {
     const { name } = this;
+    this.#closed = true;
     const core = await this.#core.close(
       () => new ClientClosedError(`The client of service "${name}" is closed.`, { serviceName: name }),
     );

@@ -22,6 +22,8 @@ export interface ServiceState {
   readonly name: string;
   /** Origin of its base URL, without a path. Left out where it has none. */
   readonly origin?: string;
+  /** True when its client refuses every call. Left out while it is open. */
+  readonly closed?: true;
   /** Left out where it has no tokens. */
   readonly token?: TokenState;
   /** Left out where its retry strategy has none. */

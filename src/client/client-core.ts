@@ -149,6 +149,11 @@ export class ClientCore {
     return this.#inFlight.size > 0;
   }
 
+  /** True when every call is refused. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Refuses new calls, aborts those under way, and closes connections. */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -28,7 +28,7 @@ export function stepState(
 ): StepState {
   return {
     name,
-    dependsOn,
+    dependsOn: [...dependsOn],
     cached: token !== undefined,
     ...(token?.expiresAt === undefined ? undefined : { secondsToExpiry: Math.floor((token.expiresAt - now) / 1000) }),
     ...(token === undefined ? undefined : { fingerprint: token.fingerprint.slice(0, SHOWN_FINGERPRINT) }),

@@ -154,7 +154,7 @@ export class TokenFetchPipeline {
   describe(): StepState[] {
     return (
       this.#known?.describe() ??
-      this.stepNames.map((name) => ({ name, dependsOn: this.getStep(name)?.dependsOn ?? [], cached: false }))
+      this.stepNames.map((name) => ({ name, dependsOn: [...(this.getStep(name)?.dependsOn ?? [])], cached: false }))
     );
   }
 

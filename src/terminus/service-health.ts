@@ -23,7 +23,8 @@ const NEEDS_PERSON = 'FORGE_AUTH_AUTHORIZATION_REQUIRED';
  * @param at now, epoch milliseconds
  * @param probeFailed code of the error that a token request for this check failed with
  */
-export function healthOf({ token, circuit }: ServiceState, at: number, probeFailed?: string): ServiceHealth {
+export function healthOf({ token, circuit, closed }: ServiceState, at: number, probeFailed?: string): ServiceHealth {
+  if (closed === true) return { status: 'down', reason: 'its client is closed' };
   if (circuit === 'open') return { status: 'down', reason: 'its circuit is open' };
   const code = probeFailed ?? failureOf(token);
   if (code !== undefined && code !== NEEDS_PERSON) {
