@@ -7,7 +7,7 @@ import {
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
 import { useRedis } from '../support/redis-of-spec.js';
-import { times, until, World } from '../tokens/world.js';
+import { rejection, times, until, World } from '../tokens/world.js';
 import { OneStore } from './one-store.js';
 
 const HOUR_MS = 3_600_000;
@@ -78,6 +78,13 @@ describe('where changes are announced, without any time passing,', () => {
     await Promise.all([one, other].map(({ client }) => client.get('/')));
     expect(world.endpoint.tokenRequests).toBe(2);
     expect(world.api.unauthorized).toBe(0);
+  });
+
+  it("another process's invalidation is followed though a renewal has come to nothing since", async () => {
+    world.endpoint.configure({ respond: () => ({ status: 400, body: JSON.stringify({ error: 'invalid_client' }) }) });
+    await rejection(one.manager.forceRefresh());
+    await one.manager.invalidate();
+    await until(() => other.manager.peek() === undefined, 'the token is forgotten');
   });
 
   it("another process's rejection is followed before the next call", async () => {

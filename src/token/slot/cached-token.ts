@@ -1,6 +1,6 @@
 import { agesOf, type TokenAges } from './refresh-policy.js';
 import type { ServiceScope } from '../runtime.js';
-import type { StoredToken } from './token-store.js';
+import type { StoredToken } from './stored-token.js';
 import type { Token } from '../token.js';
 
 /** A token in use, and what is known of it. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js';
 import type { Lease } from '../../lock/token-lock.js';
-import { refreshExpiryOf, type StoredToken, type TokenStore } from './token-store.js';
+import { refreshExpiryOf, type StoredToken } from './stored-token.js';
+import type { TokenStore } from './token-store.js';
 import type { Token } from '../token.js';
 
 /** The right to send a refresh token: from then on it counts as spent, whatever becomes of the request. */

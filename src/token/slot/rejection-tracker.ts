@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.js';
 import { RenewalPause } from './renewal-pause.js';
-import type { StoredToken } from './token-store.js';
+import type { StoredToken } from './stored-token.js';
 import type { Token } from '../token.js';
 
 /** A token, and when the request that brought it was started. */

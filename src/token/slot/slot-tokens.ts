@@ -2,7 +2,7 @@ import type { TokenRequestCause } from '../../observer.js';
 import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
 import { type CachedToken, supersedes, toCached } from './cached-token.js';
-import type { StoredToken } from './token-store.js';
+import type { StoredToken } from './stored-token.js';
 
 /** Tokens that a slot knows: the one in use, the last one, and the one that was rejected; and what may take their place. */
 export class SlotTokens {

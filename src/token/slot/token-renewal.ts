@@ -7,7 +7,8 @@ import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
 import { type ClaimRefreshToken, type ClaimFacts, RefreshTokenClaims } from './refresh-token-claims.js';
 import { tokenFailure } from '../token-failure.js';
-import type { StoredToken, TokenStore } from './token-store.js';
+import type { StoredToken } from './stored-token.js';
+import type { TokenStore } from './token-store.js';
 import type { TokenWork } from './token-work.js';
 import { Token } from '../token.js';
 
@@ -73,11 +74,13 @@ export class TokenRenewal {
   async run(request: RenewalRequest): Promise<Renewed> {
     const { signal } = request;
     try {
+      // What comes after the look is announced after this: nobody who took the lease to find it announces it again.
+      const since = this.#store.changes;
       const stored = await this.#store.read();
       signal.throwIfAborted();
       if (!request.forced && stored !== undefined && request.acceptable(stored)) return this.#found(stored);
       if (stored !== undefined) request.lastResort(stored);
-      return await this.#runAlone(request, stored);
+      return await this.#runAlone(request, stored, since);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw tokenFailure(error, this.#scope.owner, this.#scope.serviceName);
@@ -95,17 +98,17 @@ export class TokenRenewal {
     };
   }
 
-  async #runAlone(request: RenewalRequest, before: StoredToken | undefined): Promise<Renewed> {
+  /** @param lookedAt what was heard of before `before` was read: whatever is announced from then on is looked at */
+  async #runAlone(request: RenewalRequest, before: StoredToken | undefined, lookedAt: number): Promise<Renewed> {
     const { clock } = this.#scope;
-    for (;;) {
+    for (let since = lookedAt; ;) {
       await this.#backoff.check();
-      // The holder may be done before its refusal of us arrives: its announcement is then not to be missed.
-      const since = this.#store.changes;
       const admission = await this.#store.acquire(LEASE_MS, request.signal);
       if (admission === 'down') return this.#runWith(undefined, request, before);
       if (admission !== 'held')
         return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
       await this.#store.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
+      since = this.#store.changes;
       const found = await this.#store.read();
       if (this.#isNews(found, request, before)) return this.#found(found);
     }
@@ -119,21 +122,32 @@ export class TokenRenewal {
   ): Promise<Renewed> {
     try {
       const stored = lease === undefined ? before : await this.#store.read();
-      if (this.#isNews(stored, request, before)) return this.#found(stored);
-      request.attempt = await this.#backoff.begin(request.signal);
-      return await this.#fetch(request, stored, lease, request.attempt);
+      const found = this.#isNews(stored, request, before);
+      const renewed = found ? this.#found(stored) : await this.#begin(request, stored, lease);
+      // Whoever wrote what was found has announced it: the fleet looks once, however many find it.
+      if (renewed.fetched) this.#store.announce();
+      lease?.release().catch(() => undefined);
+      return renewed;
     } catch (error) {
       if (!request.signal.aborted) await this.failed(request, error);
-      throw error;
-    } finally {
-      request.attempt?.abandoned();
-      // Announced before the lease is given back where there is a token, after it where there is none.
-      this.#store.announce();
+      // There is no token to look at: who waits wants the lease.
       lease?.release().then(
         () => this.#store.announce(),
         () => undefined,
       );
+      throw error;
+    } finally {
+      request.attempt?.abandoned();
     }
+  }
+
+  async #begin(
+    request: RenewalRequest,
+    stored: StoredToken | undefined,
+    lease: KeptLease | undefined,
+  ): Promise<Renewed> {
+    request.attempt = await this.#backoff.begin(request.signal);
+    return this.#fetch(request, stored, lease, request.attempt);
   }
 
   async #fetch(

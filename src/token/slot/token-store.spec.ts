@@ -5,7 +5,8 @@ import { GuardedStorage } from '../../storage/guarded-storage.js';
 import type { TokenStorage } from '../../storage/token-storage.js';
 import type { ServiceScope } from '../runtime.js';
 import { toCached } from './cached-token.js';
-import { type StoredToken, TokenStore } from './token-store.js';
+import type { StoredToken } from './stored-token.js';
+import { TokenStore } from './token-store.js';
 import { Token } from '../token.js';
 
 const NOW = 1_000_000;

@@ -1,38 +1,12 @@
 import { type Clock, sleep } from '../../clock.js';
 import { linkSignals } from '../../http/signals.js';
 import type { Admission } from '../../storage/guarded-lock.js';
-import type { GuardedStorage, WriteOutcome } from '../../storage/guarded-storage.js';
-import type { TokenEnvelope } from '../../storage/token-envelope.js';
+import type { GuardedStorage, StorageLeaseOptions, WriteOutcome } from '../../storage/guarded-storage.js';
 import { Token } from '../token.js';
+import { envelopeOf, generationsFrom, isToBeRejected, type StoredToken, ttlMsOf } from './stored-token.js';
 
-/** A token with what is stored beside it. */
-export interface StoredToken {
-  readonly token: Token;
-  /** When the request that brought it was started, epoch milliseconds. */
-  readonly obtainedAt: number;
-  readonly generation: number;
-  /** A service rejected the access token, or an app invalidated it; its refresh token may still be good. */
-  readonly rejected?: boolean;
-  /** Its refresh token was being sent when it was written. */
-  readonly claimed?: boolean;
-}
-
-/** How long a refresh token is kept when the issuer does not say: the usual order of magnitude. */
-const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
-/** How long a token without an end is kept. */
-const ENDLESS_TOKEN_TTL_MS = 24 * 3_600_000;
-
-/** How far a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
-const FIRST_AHEAD_MS = 1_000;
-const MOST_AHEAD_MS = 48 * 3_600_000;
-
-/**
- * Generations for what must be written, whoever is about to write: the storage's clock may be ahead of ours, and what it
- * orders writes by with it.
- */
-export function* generationsFrom(now: number): Generator<number, void> {
-  for (let aheadMs = 0; aheadMs <= MOST_AHEAD_MS; aheadMs = aheadMs * 2 || FIRST_AHEAD_MS) yield now + aheadMs;
-}
+/** Longer than a read and a write may take; a holder that died keeps nobody waiting for long. */
+const TOMBSTONE_LEASE_MS = 1_000;
 
 /** One token's place in shared storage. Its writes land in the order they were made. */
 export class TokenStore {
@@ -91,28 +65,17 @@ export class TokenStore {
     let previous: Token | undefined;
     await this.#write(async () => {
       const stored = await this.#read();
-      if (stored === undefined) return;
-      const left = whole && stored.token.refreshToken !== undefined;
-      if (stored.rejected === true && !left) return;
-      if (target !== undefined && stored.token.fingerprint !== target.fingerprint) return;
+      if (stored === undefined || !isToBeRejected(stored, target, whole)) return;
       previous = stored.token;
-      const token = whole ? stored.token.with({ refreshToken: undefined }) : stored.token;
-      const next = stored.generation + 1;
-      // A rejection is no news to whoever renews the token; a logout is.
-      for (const generation of whole ? generationsFrom(this.#clock.now()) : [next]) {
-        const tombstone = { ...stored, token, rejected: true, generation: Math.max(next, generation) };
-        if ((await this.#put(tombstone)) !== 'superseded') break;
-      }
-      this.announce();
+      if (whole) await this.#dropWhole(stored);
+      else await this.#reject(stored, target);
     });
     return previous;
   }
 
   /** Asks for the right to renew the token alone. */
-  async acquire(ttlMs: number, signal: AbortSignal): Promise<Admission> {
-    const storage = this.#storage();
-    if (storage === undefined) return 'down';
-    return storage.acquire(await this.#watchedKey(storage), { ttlMs, signal, exclusive: this.#irreplaceable });
+  acquire(ttlMs: number, signal: AbortSignal): Promise<Admission> {
+    return this.#acquire({ ttlMs, signal, exclusive: this.#irreplaceable });
   }
 
   /** How many changes were heard of. */
@@ -201,6 +164,41 @@ export class TokenStore {
     }
   }
 
+  /** Written whoever renews the token: what comes of that is not to be used. */
+  async #dropWhole(stored: StoredToken): Promise<void> {
+    const token = stored.token.with({ refreshToken: undefined });
+    for (const generation of generationsFrom(this.#clock.now())) {
+      const tombstone = { ...stored, token, rejected: true, generation: Math.max(stored.generation + 1, generation) };
+      if ((await this.#put(tombstone)) !== 'superseded') break;
+    }
+    this.announce();
+  }
+
+  /**
+   * A rejection is no news to whoever renews the token. Where nobody does, it is written under a lease: of the many that
+   * see one token rejected at the same time one writes and announces it, and no lease that came to nothing is in its way.
+   */
+  async #reject(stored: StoredToken, target: Token | undefined): Promise<void> {
+    const admission = await this.#acquire({ ttlMs: TOMBSTONE_LEASE_MS, signal: new AbortController().signal });
+    if (typeof admission === 'string') {
+      const outcome = await this.#put({ ...stored, rejected: true, generation: stored.generation + 1 });
+      if (outcome !== 'superseded') this.announce();
+      return;
+    }
+    const current = await this.#read();
+    if (current !== undefined && isToBeRejected(current, target, false)) {
+      const generation = Math.max(current.generation + 1, admission.generation);
+      await this.#put({ ...current, rejected: true, generation });
+    }
+    this.announce();
+    admission.release().catch(() => undefined);
+  }
+
+  async #acquire(options: StorageLeaseOptions): Promise<Admission> {
+    const storage = this.#storage();
+    return storage === undefined ? 'down' : storage.acquire(await this.#watchedKey(storage), options);
+  }
+
   async #put(stored: StoredToken): Promise<WriteOutcome> {
     const storage = this.#storage();
     if (storage === undefined) return 'failed';
@@ -208,7 +206,9 @@ export class TokenStore {
     const token = keptApart ? stored.token.with({ refreshToken: undefined }) : stored.token;
     const envelope = envelopeOf({ ...stored, token });
     const irreplaceable = this.#irreplaceable && token.refreshToken !== undefined;
-    return storage.write(await this.#watchedKey(storage), envelope, this.#ttlMs(stored), { irreplaceable });
+    return storage.write(await this.#watchedKey(storage), envelope, ttlMsOf(stored, this.#clock.now()), {
+      irreplaceable,
+    });
   }
 
   #write<T>(work: () => Promise<T>): Promise<T> {
@@ -216,34 +216,9 @@ export class TokenStore {
     this.#writes = write.catch(() => undefined);
     return write;
   }
-
-  /** As long as the refresh token is good, else as long as the access token is. */
-  #ttlMs({ token, obtainedAt }: StoredToken): number {
-    const now = this.#clock.now();
-    const access = (token.expiresAt ?? now + ENDLESS_TOKEN_TTL_MS) - now;
-    if (token.refreshToken === undefined) return access;
-    return Math.max(access, (refreshExpiryOf(token, obtainedAt) ?? obtainedAt + REFRESH_TOKEN_TTL_MS) - now);
-  }
-}
-
-/** Names what is written down: a token in use has more beside it, which is this process's own. */
-function envelopeOf({ token, obtainedAt, generation, rejected, claimed }: StoredToken): TokenEnvelope {
-  return {
-    token: Token.record(token),
-    obtainedAt,
-    generation,
-    ...(rejected === undefined ? undefined : { rejected }),
-    ...(claimed === undefined ? undefined : { claimed }),
-  };
 }
 
 /** Name of the note that holds a fleet back from a failing endpoint. */
 const BACKOFF_NOTE = 'backoff';
 
 const CHANGED = Symbol('changed');
-
-/** Returns when the refresh token runs out, where the issuer says (Keycloak and others do); epoch milliseconds. */
-export function refreshExpiryOf(token: Token, obtainedAt: number): number | undefined {
-  const seconds = Number(token.extra['refresh_expires_in'] ?? token.extra['refresh_token_expires_in'] ?? 0);
-  return seconds > 0 ? obtainedAt + seconds * 1000 : undefined;
-}

@@ -15,7 +15,7 @@ describe('one Redis', () => {
     expect(large['steady']).toMatchObject({ commands: 0, tokenRequests: 0 });
   });
 
-  it.each(['rotation', 'revocation', 'restart'])(
+  it.each(['rotation', 'revocation', 'invalidation', 'restart'])(
     'one Redis is asked no more by each process of a larger fleet at a %s',
     (what) => {
       const each = (loads: Record<string, Load>, processes: number): number => (loads[what]?.commands ?? 0) / processes;
@@ -24,10 +24,26 @@ describe('one Redis', () => {
     },
   );
 
-  it('sees one token request at a rotation, one at a revocation, and none at a restart', () => {
+  it.each(['rotation', 'revocation'])(
+    'one Redis carries one announcement of a %s, however many processes see it',
+    (what) => {
+      expect([small, large].map((loads) => loads[what]?.byCommand['PUBLISH'])).toEqual([1, 1]);
+    },
+  );
+
+  it('one Redis carries an announcement of the invalidation and one of the next token, however many processes invalidate', () => {
+    for (const loads of [small, large]) {
+      const announcements = loads['invalidation']?.byCommand['PUBLISH'];
+      expect(announcements).toBeGreaterThanOrEqual(2);
+      // One may read just before the tombstone is written, and take the lease just after.
+      expect(announcements).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it('sees one token request at a rotation, one at a revocation or an invalidation, and none at a restart', () => {
     const requests = Object.fromEntries(
       Object.entries(large).map(([what, { tokenRequests }]) => [what, tokenRequests]),
     );
-    expect(requests).toEqual({ steady: 0, rotation: 1, revocation: 1, restart: 0 });
+    expect(requests).toEqual({ steady: 0, rotation: 1, revocation: 1, invalidation: 1, restart: 0 });
   });
 });

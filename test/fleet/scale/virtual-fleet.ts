@@ -22,6 +22,18 @@ export interface Load {
   readonly byCommand: Readonly<Record<string, number>>;
 }
 
+/** Answer of a process to a token that is rejected: that of the package's clients, or that of an app with a client of its own. */
+type OnRejection = 'replace' | 'invalidate';
+
+async function replace(manager: TokenManager, rejected: Token): Promise<Token | undefined> {
+  return (await (await manager.ready()).for().replace(rejected))?.token;
+}
+
+async function invalidate(manager: TokenManager, rejected: Token): Promise<Token> {
+  await manager.invalidate(rejected);
+  return manager.getToken();
+}
+
 /** Processes of one service on one Redis, in virtual time: managers, locks, storage and announcements are the package's own. */
 export class VirtualFleet {
   readonly clock = new VirtualClock();
@@ -29,6 +41,7 @@ export class VirtualFleet {
   readonly #managers: TokenManager[] = [];
   readonly #stop = new AbortController();
   #revoked: string | undefined;
+  #onRejection: OnRejection = 'replace';
   #tokenRequests = 0;
   #failedCalls = 0;
 
@@ -76,7 +89,8 @@ export class VirtualFleet {
   }
 
   /** From now on the service rejects the token in use. */
-  revoke(): void {
+  revoke(onRejection: OnRejection): void {
+    this.#onRejection = onRejection;
     this.#revoked = this.#managers[0]?.peek()?.fingerprint;
   }
 
@@ -106,8 +120,8 @@ export class VirtualFleet {
   async #call(manager: TokenManager): Promise<void> {
     const token = await manager.getToken();
     if (token.fingerprint !== this.#revoked) return;
-    await manager.invalidate(token);
-    if ((await manager.getToken()).fingerprint === this.#revoked) throw new Error('The revoked token is in use again.');
+    const next = this.#onRejection === 'replace' ? await replace(manager, token) : await invalidate(manager, token);
+    if (next === undefined || next.fingerprint === this.#revoked) throw new Error('No other token is in use.');
   }
 
   #issue(): Promise<Token> {
@@ -127,11 +141,13 @@ export async function loadsOf(processes: number): Promise<Record<string, Load>> 
   const steady = await fleet.during(60_000);
   await fleet.towardsRotation();
   const rotation = await fleet.during(60_000);
-  fleet.revoke();
+  fleet.revoke('replace');
   const revocation = await fleet.during(10_000);
+  fleet.revoke('invalidate');
+  const invalidation = await fleet.during(10_000);
   fleet.redis.restart(2_000);
   const restart = await fleet.during(30_000);
-  const loads = { steady, rotation, revocation, restart };
+  const loads = { steady, rotation, revocation, invalidation, restart };
   if (fleet.tokensInUse.size !== 1) throw new Error(`${fleet.tokensInUse.size} tokens are in use.`);
   if (fleet.failedCalls > 0) throw new Error(`${fleet.failedCalls} calls failed.`);
   await fleet.stop();

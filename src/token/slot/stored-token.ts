@@ -1,0 +1,61 @@
+import type { TokenEnvelope } from '../../storage/token-envelope.js';
+import { Token } from '../token.js';
+
+/** A token with what is stored beside it. */
+export interface StoredToken {
+  readonly token: Token;
+  /** When the request that brought it was started, epoch milliseconds. */
+  readonly obtainedAt: number;
+  readonly generation: number;
+  /** A service rejected the access token, or an app invalidated it; its refresh token may still be good. */
+  readonly rejected?: boolean;
+  /** Its refresh token was being sent when it was written. */
+  readonly claimed?: boolean;
+}
+
+/** How long a refresh token is kept when the issuer does not say: the usual order of magnitude. */
+const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
+/** How long a token without an end is kept. */
+const ENDLESS_TOKEN_TTL_MS = 24 * 3_600_000;
+
+/** How far a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
+const FIRST_AHEAD_MS = 1_000;
+const MOST_AHEAD_MS = 48 * 3_600_000;
+
+/**
+ * Generations for what must be written, whoever is about to write: the storage's clock may be ahead of ours, and what it
+ * orders writes by with it.
+ */
+export function* generationsFrom(now: number): Generator<number, void> {
+  for (let aheadMs = 0; aheadMs <= MOST_AHEAD_MS; aheadMs = aheadMs * 2 || FIRST_AHEAD_MS) yield now + aheadMs;
+}
+
+/** Checks whether a stored token is good for anything that `target`, or whatever is stored, is not to be good for any more. */
+export function isToBeRejected({ token, rejected }: StoredToken, target: Token | undefined, whole: boolean): boolean {
+  const isGood = rejected !== true || (whole && token.refreshToken !== undefined);
+  return isGood && (target === undefined || token.fingerprint === target.fingerprint);
+}
+
+/** Names what is written down: a token in use has more beside it, which is this process's own. */
+export function envelopeOf({ token, obtainedAt, generation, rejected, claimed }: StoredToken): TokenEnvelope {
+  return {
+    token: Token.record(token),
+    obtainedAt,
+    generation,
+    ...(rejected === undefined ? undefined : { rejected }),
+    ...(claimed === undefined ? undefined : { claimed }),
+  };
+}
+
+/** As long as the refresh token is good, else as long as the access token is. */
+export function ttlMsOf({ token, obtainedAt }: StoredToken, now: number): number {
+  const access = (token.expiresAt ?? now + ENDLESS_TOKEN_TTL_MS) - now;
+  if (token.refreshToken === undefined) return access;
+  return Math.max(access, (refreshExpiryOf(token, obtainedAt) ?? obtainedAt + REFRESH_TOKEN_TTL_MS) - now);
+}
+
+/** Returns when the refresh token runs out, where the issuer says (Keycloak and others do); epoch milliseconds. */
+export function refreshExpiryOf(token: Token, obtainedAt: number): number | undefined {
+  const seconds = Number(token.extra['refresh_expires_in'] ?? token.extra['refresh_token_expires_in'] ?? 0);
+  return seconds > 0 ? obtainedAt + seconds * 1000 : undefined;
+}
