@@ -154,12 +154,8 @@ export { RedisTokenLock, type RedisTokenLockOptions } from './redis/redis.token-
 export type { AcquireOptions, Lease, TokenLock, TokenSignal } from './lock/token-lock.js';
 export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/body.fetcher.js';
 export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/header.fetcher.js';
-export {
-  type ContextValue,
-  type FetcherRequest,
-  HttpTokenFetcher,
-  type HttpTokenFetcherOptions,
-} from './pipeline/http.fetcher.js';
+export { type FetcherRequest, HttpTokenFetcher } from './pipeline/http.fetcher.js';
+export type { ContextValue, HttpTokenFetcherOptions } from './pipeline/http-fetcher-options.js';
 export type { ProviderStep } from './pipeline/pipeline-step.js';
 export { PipelineTokenProvider, type PipelineTokenProviderOptions } from './pipeline/pipeline.provider.js';
 export type { StepState } from './pipeline/step-state.js';
