@@ -37,7 +37,7 @@ const USER = { ...GRANT, username: 'alice', password: 'password' };
 
 /** Words that show the reader what to do. */
 const CURE =
-  /must|give |leave |use |add |set |is the variable|needs? |close |correct |names? |register|in milliseconds|there are|instead|says so|is 32 random bytes/i;
+  /must|give |leave |use |add |set |is the variable|needs? |close |correct |names? |register|in milliseconds|there are|instead|says so|trim it|is 32 random bytes/i;
 
 const NO_DURATION = [0, -1, Number.NaN, '5s', null];
 
