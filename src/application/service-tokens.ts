@@ -1,0 +1,186 @@
+import { ConfigurationError } from '../errors.js';
+import type { TokenAuthOptions } from '../options/options.js';
+import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { foreignSource } from '../token/foreign.token-source.js';
+import type { SlotEvents } from '../token/slot/slot-events.js';
+import { TokenManager } from '../token/token-manager.js';
+import type { BoundTokenProvider } from '../token/token-provider.js';
+import type { TokenSource } from '../token/token-source.js';
+import type { ApplicationScope } from './host.js';
+import { boundPipelineOf } from './service-pipeline.js';
+import { withServiceName } from './with-service-name.js';
+
+/** The service whose tokens they are. */
+export interface TokensOwner {
+  readonly name: string;
+  readonly baseUrl: string | undefined;
+  /** Opens the service, which says what tokens it has. */
+  open(): Promise<unknown>;
+  /** Where its tokens are kept, if not as the application's others are. */
+  ownStorage(): GuardedStorage | undefined;
+}
+
+/** A service whose tokens another one may share. */
+export interface SharingService {
+  /** Undefined until it is declared. */
+  readonly options: object | undefined;
+  /** The service whose tokens it shares itself, by name. */
+  readonly sharesWith: string | undefined;
+  source(): Promise<TokenSource>;
+}
+
+/** The application of a service, with the other services of it. */
+export interface SharingScope extends ApplicationScope {
+  /** Names of the services that are declared. */
+  names(): string[];
+  find(name: string): SharingService | undefined;
+}
+
+/** The token managers of one service: which is injected, which its client uses, and how each is opened. */
+export class ServiceTokens {
+  readonly #service: TokensOwner;
+  readonly #application: SharingScope;
+  /** The manager of the service's own; one without token options throws when it is used. */
+  readonly #own: TokenManager;
+  /** Token options that the injected manager stands for, known when the service is opened. */
+  #options: TokenAuthOptions | undefined;
+  /** A manager that the app made, and will close. */
+  #external: TokenManager | undefined;
+  /** Replacement that a test has put in the place of the manager. */
+  #override: unknown;
+  /** Managers of further token options: members of a composite. */
+  readonly #further: TokenManager[] = [];
+
+  constructor(service: TokensOwner, application: SharingScope) {
+    this.#service = service;
+    this.#application = application;
+    this.#own = TokenManager.deferred((events) => this.#open(events));
+  }
+
+  /** Takes a manager that the app made for the service's. */
+  use(manager: TokenManager): void {
+    this.#external = manager;
+  }
+
+  /** Takes what a test has put in the place of the manager, if anything. */
+  override(replacement: unknown): void {
+    this.#override = replacement;
+  }
+
+  /** True when there are any, as far as the service was opened. */
+  get known(): boolean {
+    return this.#options !== undefined || this.#external !== undefined;
+  }
+
+  /** Manager that is injected; one of a service without tokens throws when it is used. */
+  get injected(): TokenManager {
+    return (this.#override as TokenManager | undefined) ?? this.manager;
+  }
+
+  /** Manager of the client's own tokens, whatever is injected. */
+  get manager(): TokenManager {
+    return this.#override === undefined ? (this.#external ?? this.#own) : this.#own;
+  }
+
+  /** Sources of the tokens, as far as they were opened; one that is shared with another service among them. */
+  get sources(): readonly TokenSource[] {
+    return [this.manager, ...this.#further].flatMap(({ source }) => source ?? []);
+  }
+
+  /** The manager that token options stand for. */
+  managerFor(auth: TokenAuthOptions): TokenManager {
+    const given = auth.tokenManager !== undefined && typeof auth.tokenManager !== 'string';
+    if (given && this.#override === undefined) {
+      const manager = auth.tokenManager as TokenManager;
+      if (this.#options === undefined) this.#external ??= manager;
+      return manager;
+    }
+    if (this.#options === undefined) {
+      this.#options = auth;
+      return this.#own;
+    }
+    const manager = TokenManager.deferred((events) => this.#sourceOf(auth, events));
+    this.#further.push(manager);
+    return manager;
+  }
+
+  /** Opens every manager. @throws {ConfigurationError} */
+  async ready(): Promise<void> {
+    if (this.#options !== undefined) await this.#own.ready();
+    if (this.#external instanceof TokenManager) await this.#external.ready();
+    await Promise.all(this.#further.map((manager) => manager.ready()));
+  }
+
+  /** Gets the token of a service that asks for it. */
+  async warmUp(): Promise<void> {
+    if (this.#options?.warmUp === true) await this.#own.getToken();
+  }
+
+  /** Closes the managers, but not one that the app made. */
+  async close(): Promise<void> {
+    await Promise.all([this.#own, ...this.#further].map((manager) => manager.close()));
+  }
+
+  /** @throws {ConfigurationError} when there is none */
+  async provider(): Promise<BoundTokenProvider> {
+    const source = await this.#opened();
+    if (source?.provider !== undefined) return source.provider;
+    throw this.#refuse('has no token provider. Give it auth: { provider: … }.');
+  }
+
+  /** @throws {ConfigurationError} when there is none */
+  async pipeline(): Promise<BoundPipeline> {
+    const pipeline = boundPipelineOf(await this.#opened());
+    if (pipeline !== undefined) return pipeline;
+    throw this.#refuse('has no pipeline. Give it auth: { pipeline: { steps: [ … ] } }.');
+  }
+
+  async #opened(): Promise<TokenSource | undefined> {
+    await this.#service.open();
+    return this.known ? this.manager.ready() : undefined;
+  }
+
+  async #open(events: SlotEvents): Promise<TokenSource> {
+    await this.#service.open();
+    if (this.#override instanceof TokenManager) return this.#override.ready();
+    if (this.#override !== undefined) return foreignSource(this.#override, `Service "${this.#service.name}"`);
+    if (this.#options !== undefined) return this.#sourceOf(this.#options, events);
+    throw this.#refuse('has no tokens: its auth is no token auth.');
+  }
+
+  async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
+    const { name, baseUrl } = this.#service;
+    try {
+      if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
+      const { createTokenSource } = await import('./token-source.factory.js');
+      const storage = (): GuardedStorage | undefined => this.#service.ownStorage();
+      return await createTokenSource(name, auth, this.#application, storage, events, baseUrl);
+    } catch (error) {
+      throw withServiceName(error, name);
+    }
+  }
+
+  async #sharedSource(other: string): Promise<TokenSource> {
+    const { name } = this.#service;
+    const seen = [name];
+    for (let next: string | undefined = other; next !== undefined; next = this.#application.find(next)?.sharesWith) {
+      if (seen.includes(next)) throw this.#refuseSharing(`names a circle: ${[...seen, next].join(' → ')}`);
+      seen.push(next);
+    }
+    const sharing = this.#application.find(other);
+    if (sharing?.options !== undefined) return sharing.source();
+    const known = this.#application.names().filter((candidate) => candidate !== name);
+    throw this.#refuseSharing(`names service "${other}", which is not there. Registered: ${known.join(', ')}`);
+  }
+
+  #refuse(problem: string): ConfigurationError {
+    const { name } = this.#service;
+    return new ConfigurationError(`Service "${name}" ${problem}`, { serviceName: name });
+  }
+
+  #refuseSharing(problem: string): ConfigurationError {
+    const { name } = this.#service;
+    return new ConfigurationError(`Service "${name}": auth.tokenManager ${problem}.`, { serviceName: name });
+  }
+}
