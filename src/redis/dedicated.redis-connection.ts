@@ -1,4 +1,4 @@
-import { type Clock, systemClock, withDeadline } from '../clock.js';
+import { type Clock, monotonicNow, systemClock, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
 import { type OwnRedisClient, ownRedisClient } from './own.redis-client.js';
 import { connectionOf, type RedisClient, type RedisConnection, type SubscriberConnection } from './redis-connection.js';
@@ -66,7 +66,7 @@ export class DedicatedRedisConnection implements RedisConnection {
     }
     const session = (this.#session ??= this.#newSession());
     const call = session.connected.then(() => work(session));
-    session.underWay.set(call, this.#clock.now());
+    session.underWay.set(call, monotonicNow(this.#clock));
     session.client.ref();
     const over = (): void => {
       session.underWay.delete(call);
@@ -78,7 +78,7 @@ export class DedicatedRedisConnection implements RedisConnection {
 
   #isStuck({ underWay }: Session): boolean {
     const [oldest] = underWay.values();
-    return oldest !== undefined && this.#clock.now() - oldest > STUCK_MS;
+    return oldest !== undefined && monotonicNow(this.#clock) - oldest > STUCK_MS;
   }
 
   #newSession(): Session {

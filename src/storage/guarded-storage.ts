@@ -22,6 +22,8 @@ export type WriteOutcome = 'written' | 'superseded' | 'failed';
 
 /** Nothing is kept for longer; what an issuer says beyond it no store takes. */
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
+/** Generations follow the time of day: no clock is a century off. */
+const FARTHEST_AHEAD_MS = 100 * 365 * 24 * 3_600_000;
 /** No token comes near it: what is larger was not written by us. */
 const LONGEST_TEXT = 1_048_576;
 
@@ -192,7 +194,9 @@ export class GuardedStorage {
 
   /** Returns the envelope under `key`; undefined where there is none, or none is read in time. */
   async read(key: string): Promise<TokenEnvelope | undefined> {
-    return decodeEnvelope(await this.readText(key));
+    const envelope = decodeEnvelope(await this.readText(key));
+    // Nothing of ours comes from so far ahead: what does would have no room for a later one.
+    return envelope !== undefined && envelope.generation < this.#clock.now() + FARTHEST_AHEAD_MS ? envelope : undefined;
   }
 
   /** Writes, unless the storage knows of something newer. @param ttlMs rounded to whole milliseconds, one at least */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, monotonicNow } from '../clock.js';
 
 type Document = Readonly<Record<string, unknown>>;
 
@@ -24,7 +24,7 @@ export class DiscoveryCache implements DiscoveryDocuments {
 
   async get(url: string, fetch: () => Promise<Document>): Promise<Document> {
     const known = this.#documents.get(url);
-    if (known !== undefined && this.#clock.now() < known.until) return known.document;
+    if (known !== undefined && monotonicNow(this.#clock) < known.until) return known.document;
     let fetching = this.#fetching.get(url);
     if (fetching === undefined) {
       fetching = this.#fetch(url, fetch).finally(() => this.#fetching.delete(url));
@@ -44,7 +44,7 @@ export class DiscoveryCache implements DiscoveryDocuments {
 
   async #fetch(url: string, fetch: () => Promise<Document>): Promise<Document> {
     const document = await fetch();
-    this.#documents.set(url, { document, until: this.#clock.now() + TTL_MS });
+    this.#documents.set(url, { document, until: monotonicNow(this.#clock) + TTL_MS });
     return document;
   }
 }

@@ -235,6 +235,10 @@ describe('what a storage refuses or holds', () => {
       (value) => value.replace(/"generation":\d+/, '"generation":9007199254740991'),
     ],
     [
+      'a generation that leaves hardly any room above',
+      (value) => value.replace(/"generation":\d+/, `"generation":${2 ** 52 - 2}`),
+    ],
+    [
       'nesting beyond all bounds',
       (value) => value.replace('"v":1', `"v":1,"x":${'['.repeat(200_000)}${']'.repeat(200_000)}`),
     ],

@@ -1,5 +1,5 @@
 import type { CompactVerifyResult, JSONWebKeySet } from 'jose';
-import type { Clock } from '../../clock.js';
+import { type Clock, monotonicNow } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 
 /** Fetches the issuer's key set, whatever it is. */
@@ -46,7 +46,7 @@ export class JsonWebKeys {
   }
 
   #tooEarly(): boolean {
-    return this.#fetching === undefined && this.#clock.now() - this.#askedAt < REFETCH_AFTER_MS;
+    return this.#fetching === undefined && monotonicNow(this.#clock) - this.#askedAt < REFETCH_AFTER_MS;
   }
 
   #load(signal: AbortSignal): Promise<JSONWebKeySet> {
@@ -55,7 +55,7 @@ export class JsonWebKeys {
   }
 
   async #fetchOnce(signal: AbortSignal): Promise<JSONWebKeySet> {
-    this.#askedAt = this.#clock.now();
+    this.#askedAt = monotonicNow(this.#clock);
     const document = await this.#fetch(signal);
     if (!Array.isArray(document['keys'])) throw unusable();
     // Only what is an object can be a key; one that is malformed does no harm to the others.
