@@ -1,16 +1,15 @@
-// More than 250 lines: one renewal from end to end: what is safe depends on the order of its steps.
-import { sleep } from '../../clock.js';
-import { AuthenticationError, TokenRefreshError } from '../../errors.js';
+import { AuthenticationError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
 import type { FlightReport } from './slot-observer.js';
 import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
-import { type ClaimRefreshToken, type ClaimFacts, RefreshTokenClaims } from './refresh-token-claims.js';
+import { RefreshTokenClaims } from './refresh-token-claims.js';
 import { tokenFailure } from '../token-failure.js';
 import type { StoredToken } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
+import { TokenRequests } from './token-requests.js';
 import type { TokenWork } from './token-work.js';
-import { Token } from '../token.js';
+import type { Token } from '../token.js';
 
 /** One renewal: what is known before it. */
 export interface RenewalRequest {
@@ -43,11 +42,6 @@ export interface Renewed {
 const LEASE_MS = 5_000;
 /** Those who wait for another process look this often, in case its announcement is lost. */
 const POLL_MS = 250;
-/** A token with less left is as good as expired: the next one is there in a moment. */
-const SHORTEST_LIFE_MS = 1_000;
-const ASK_AGAIN_MS = 400;
-/** So that the last is asked for when the first has run out. */
-const MOST_ASKED = 4;
 /** Part of the polling time that jitter adds, so that a fleet does not look in step. */
 const POLL_JITTER = 0.5;
 
@@ -61,12 +55,14 @@ export class TokenRenewal {
   readonly #store: TokenStore;
   readonly #backoff: SlotBackoff;
   readonly #claims: RefreshTokenClaims;
+  readonly #requests: TokenRequests;
 
   constructor(scope: ServiceScope, work: TokenWork, store: TokenStore, backoff: SlotBackoff) {
     this.#scope = scope;
     this.#work = work;
     this.#store = store;
     this.#claims = new RefreshTokenClaims(store, scope.clock, work.rerunnable ?? true);
+    this.#requests = new TokenRequests(scope, work, this.#claims);
     this.#backoff = backoff;
   }
 
@@ -163,7 +159,7 @@ export class TokenRenewal {
     const storedWhole = this.#store.shared || this.#work.rerunnable === false;
     const known = storedWhole ? newestKnown : withRefreshToken(newestKnown, request.current);
     const obtainedAt = this.#scope.clock.now();
-    const token = await this.#obtain({ known, stored, lease }, request);
+    const token = await this.#requests.obtain({ known, stored, lease }, request);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
     if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
     const meanwhile = await this.#writtenMeanwhile(known, lease);
@@ -198,57 +194,6 @@ export class TokenRenewal {
   async #newerThan(stored: StoredToken, request: RenewalRequest): Promise<StoredToken | undefined> {
     const newer = await this.#store.read();
     return newer !== undefined && newer.generation > stored.generation && request.acceptable(newer) ? newer : undefined;
-  }
-
-  /** A token that has some time left: of one that is about to run out the next one is asked for, while the flight lasts. */
-  async #obtain(claimFacts: ClaimFacts, { signal, report }: RenewalRequest): Promise<Token> {
-    const { clock } = this.#scope;
-    const known = claimFacts.known?.token;
-    const candidate = this.#claims.candidate(claimFacts);
-    let askedAt = clock.now();
-    let token = notShortened(await this.#ask(candidate, claimFacts, signal, report), known);
-    // What a refresh token was spent for is taken as it is.
-    const { rerunnable = true, ttlMs = Number.POSITIVE_INFINITY } = this.#work;
-    const mayAskAgain = rerunnable && token.refreshToken === undefined && ttlMs >= SHORTEST_LIFE_MS;
-    const mostAsked = mayAskAgain ? MOST_ASKED : 1;
-    for (let asked = 1; asked < mostAsked && isAboutToExpire(token, askedAt); asked += 1) {
-      await sleep(clock, ASK_AGAIN_MS, signal);
-      askedAt = clock.now();
-      token = notShortened(await this.#ask(undefined, claimFacts, signal, report), known);
-    }
-    if (token.expiresAt !== undefined && token.expiresAt <= clock.now()) {
-      throw new AuthenticationError(
-        `Token request for ${this.#scope.owner} failed: the token was expired when it arrived. Check the clocks.`,
-        {
-          code: 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL',
-          transient: true,
-        },
-      );
-    }
-    this.#claims.succeeded();
-    return token;
-  }
-
-  async #ask(
-    previous: Token | undefined,
-    claimFacts: ClaimFacts,
-    signal: AbortSignal,
-    report: FlightReport,
-  ): Promise<Token> {
-    try {
-      const claim: ClaimRefreshToken = () => this.#claims.claim(claimFacts);
-      const token = await this.#work.obtain(previous, signal, claim, report);
-      if (token instanceof Token) return token;
-    } catch (error) {
-      if (error instanceof TokenRefreshError) await this.#claims.refused(claimFacts);
-      throw error;
-    }
-    throw new AuthenticationError(
-      `Token request for ${this.#scope.owner} failed: the provider answered no Token. Return new Token({ … }).`,
-      {
-        code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
-      },
-    );
   }
 
   #found(stored: StoredToken): Renewed {
@@ -298,17 +243,4 @@ function withRefreshToken(known: StoredToken | undefined, own: StoredToken | und
   const same = known !== undefined && own?.token.fingerprint === known.token.fingerprint;
   if (!same || known.token.refreshToken !== undefined || own.token.refreshToken === undefined) return known;
   return { ...known, token: known.token.with({ refreshToken: own.token.refreshToken }) };
-}
-
-/** The same token again, with its lifetime rounded down or counted anew: nothing that is known of it gets less. */
-function notShortened(token: Token, known: Token | undefined): Token {
-  if (known?.fingerprint !== token.fingerprint || token.expiresAt === undefined) return token;
-  return known.expiresAt !== undefined && known.expiresAt <= token.expiresAt
-    ? token
-    : token.with({ expiresAt: known.expiresAt });
-}
-
-/** Checks whether the issuer gave a token less than a second, counted from the request. */
-function isAboutToExpire({ expiresAt }: Token, askedAt: number): boolean {
-  return expiresAt !== undefined && expiresAt - askedAt < SHORTEST_LIFE_MS;
 }
