@@ -102,6 +102,22 @@ describe('a redirect', () => {
     },
   );
 
+  it.each([
+    ['followed', '/to', 1, 'fulfilled'],
+    ['one too many', '/from', 3, 'rejected'],
+  ])('a redirect that is %s on the way to a stream is not read to its end', async (_what, location, hops, outcome) => {
+    let closed = 0;
+    const server = await wire.server(({ path }, response) => {
+      if (path === '/to') return give(response, { json: {} });
+      response.on('close', () => (closed += 1)).writeHead(302, { location });
+      response.write('a page without an end');
+    });
+    const call = wire.client(server, { maxRedirects: 2 }).get('/from', { responseType: 'stream' });
+    const [settled] = await Promise.allSettled([call]);
+    expect(settled?.status).toBe(outcome);
+    await until(() => closed === hops, 'its connections are let go');
+  });
+
   it('a redirect without a Location is answered as it is', async () => {
     const server = await wire.server((_request, response) => give(response, { status: 302 }));
     await expect(wire.client(server).get('/')).rejects.toMatchObject({ status: 302 });

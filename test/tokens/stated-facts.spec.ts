@@ -258,6 +258,18 @@ describe('a provider is told until when its token is waited for', () => {
   });
 });
 
+it('a token that is set again after it was invalidated is good again, for all, and though a renewal fails', async () => {
+  const one = processOf();
+  const token = await one.getToken();
+  await one.invalidate(token);
+  await one.setToken(token);
+  world.endpoint.answerNext({ status: 500, json: {} });
+  await rejection(one.forceRefresh());
+  const tokens = await Promise.all([one.getToken(), processOf().getToken()]);
+  expect(tokens.map(({ accessToken }) => accessToken)).toEqual([token.accessToken, token.accessToken]);
+  expect(world.endpoint.tokenRequests).toBe(2);
+});
+
 it('a manager that was closed shows no token', async () => {
   const manager = processOf();
   await manager.getToken();
