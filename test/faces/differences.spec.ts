@@ -26,6 +26,8 @@ let client: ForgeHttpClient;
 const answer: Handler = (request, response) => {
   const { path } = request;
   if (path === '/away') return void response.writeHead(307, { location: `${elsewhere.origin}/there` }).end();
+  if (path === '/user-info')
+    return void response.writeHead(302, { location: `${server.origin.replace('//', '//user:password@')}/here` }).end();
   if (path === '/again') return void response.writeHead(307, { location: '/there' }).end();
   if (path.startsWith('/hops/')) {
     const left = Number(path.slice('/hops/'.length));
@@ -240,6 +242,22 @@ const ofAxios: Difference<AxiosInstance>[] = [
 ];
 
 const ofFetch: Difference<Fetch>[] = [
+  [
+    'a header that is `undefined`',
+    async (fetch) => {
+      await fetch(`${server.origin}/here`, { headers: { 'x-none': undefined } as never });
+      return server.requests[0]?.headers['x-none'];
+    },
+    'undefined',
+    undefined,
+  ],
+  [
+    '`Host` among the headers',
+    (fetch) => fetch(`${server.origin}/here`, { headers: { host: 'another.example' } }),
+    'here',
+    'FORGE_AUTH_INVALID_REQUEST',
+  ],
+  ['user info in a `Location`', (fetch) => fetch(`${server.origin}/user-info`), 'TypeError', 'here'],
   ['a relative URL', (fetch) => fetch('/here'), 'TypeError', 'here'],
   ['a URL of another origin', (fetch) => fetch(`${elsewhere.origin}/there`), 'there', 'FORGE_AUTH_ORIGIN_NOT_ALLOWED'],
   ['`data:` and `blob:` URLs', (fetch) => fetch('data:text/plain,here'), 'here', 'FORGE_AUTH_INVALID_REQUEST'],

@@ -112,6 +112,17 @@ describe('fetch', () => {
     expect(sent).toEqual([headers, headers]);
   });
 
+  it.each<[string, string, string | undefined]>([
+    ['no-referrer', '/page', undefined],
+    ['origin', '/page', '/'],
+    ['strict-origin', '/page', '/'],
+    ['same-origin', '/page', '/page'],
+    ['unsafe-url', '/page', '/page'],
+  ])('names a referrer as the policy %s has it', async (referrerPolicy, path, shown) => {
+    await client.fetch(`${server.origin}/here`, { referrer: `${server.origin}${path}`, referrerPolicy } as object);
+    expect(server.requests[0]?.headers.referer).toBe(shown && `${server.origin}${shown}`);
+  });
+
   it('sends the same for a Request', async () => {
     await client.fetch(
       new Request(`${server.origin}/here`, { cache: 'no-store', headers: { range: 'bytes=0-1' } } as object),
@@ -123,6 +134,13 @@ describe('fetch', () => {
     ['Host', { headers: { Host: 'other.example' } }],
     ['a cache mode that there is not', { cache: 'xyz' } as object],
     ['a referrer that is no URL', { referrer: '/rel' }],
+    ['a referrer policy that there is not', { referrerPolicy: 'some' } as object],
+    ['credentials that there are not', { credentials: 'some' } as object],
+    ['a mode that there is not', { mode: 'some' } as object],
+    ['a mode that only a browser has', { mode: 'navigate' } as object],
+    ['a duplex that there is not', { method: 'POST', body: 'a', duplex: 'full' } as object],
+    ['a redirect mode that is null', { redirect: null } as object],
+    ['a text in place of options', 'redirect' as never],
   ])('fetch is refused with %s', async (_what, init) => {
     await expect(client.fetch('/here', init)).rejects.toThrow(TypeError);
     expect(server.requests).toEqual([]);

@@ -21,23 +21,23 @@ function joined(pairs: [string, string][]): Record<string, string> {
 interface Asked {
   readonly cache?: string;
   readonly referrer?: string;
+  readonly referrerPolicy?: string;
 }
 
 /** Headers of a request that is given by its parts, those that `fetch` itself would write among them. */
 export function headersAsked(url: string, init: RequestInit): { headers?: Record<string, string> } {
   const headers = init.headers === undefined ? undefined : headersOf(init.headers);
-  const { cache, referrer } = init as Asked;
+  const { cache, referrer, referrerPolicy } = init as Asked;
   const names = Object.keys(headers ?? {});
   if (cache === undefined && referrer === undefined && !names.some((name) => /^range$/i.test(name)))
     return headers === undefined ? {} : { headers };
-  const implied = impliedBy(url, cache, referrer);
-  return { headers: withImplied(headers ?? {}, implied) };
+  return { headers: withImplied(headers ?? {}, impliedBy(url, { cache, referrer, referrerPolicy })) };
 }
 
 /** The platform's own rules of what may be asked; its words may quote what was. */
-function impliedBy(url: string, cache: string | undefined, referrer: string | undefined): Asked & { url: string } {
+function impliedBy(url: string, options: object): Asked & { url: string } {
   const address = /^https?:/i.test(url) && URL.canParse(url) ? new URL(url).origin : 'http://localhost/';
-  const asked = { ...(cache !== undefined && { cache }), ...(referrer !== undefined && { referrer }) };
+  const asked = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   try {
     return new Request(address, asked as RequestInit);
   } catch {
@@ -48,7 +48,7 @@ function impliedBy(url: string, cache: string | undefined, referrer: string | un
 /** The headers that `fetch` writes for what a request says of caches, of where it comes from, and of ranges. */
 export function withImplied(
   headers: Record<string, string>,
-  { cache, referrer = '', url }: Asked & { url: string },
+  { cache, referrer = '', referrerPolicy = '', url }: Asked & { url: string },
 ): Record<string, string> {
   const written = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
   const implied: Record<string, string> = {};
@@ -56,14 +56,17 @@ export function withImplied(
     Object.assign(implied, { pragma: 'no-cache', 'cache-control': 'no-cache' });
   if (cache === 'no-cache') implied['cache-control'] = 'max-age=0';
   if (written.has('range')) implied['accept-encoding'] = 'identity';
-  if (/^https?:/.test(referrer)) implied['referer'] = refererOf(new URL(referrer), url);
+  const referer = /^https?:/.test(referrer) ? refererOf(new URL(referrer), url, referrerPolicy) : undefined;
+  if (referer !== undefined) implied['referer'] = referer;
   const missing = Object.entries(implied).filter(([name]) => !written.has(name));
   return { ...headers, ...Object.fromEntries(missing) };
 }
 
-/** Returns the referrer as another origin may see it: the origin alone. */
-function refererOf(referrer: URL, url: string): string {
-  if (referrer.origin !== new URL(url).origin) return `${referrer.origin}/`;
+/** Returns the referrer as another origin may see it: the origin alone; and as its policy has it. */
+function refererOf(referrer: URL, url: string, policy: string): string | undefined {
+  const elsewhere = referrer.origin !== new URL(url).origin;
+  if (policy === 'no-referrer' || (elsewhere && policy === 'same-origin')) return undefined;
+  if (elsewhere || policy === 'origin' || policy === 'strict-origin') return `${referrer.origin}/`;
   return referrer.origin + referrer.pathname + referrer.search;
 }
 

@@ -8,6 +8,7 @@ import type { ClientCore } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
 import { headersAsked, valuesOf, withImplied } from './fetch-request-headers.js';
 import { fetchBodyOf, requestBodyOf } from './fetch-request-body.js';
+import { assertInit } from './fetch-init.js';
 import { AbandonedBodies } from './abandoned-bodies.js';
 import { FetchedResponse } from './fetched-response.js';
 import { MAX_BYTES_IN_MEMORY } from '../request/request-builder.js';
@@ -58,6 +59,7 @@ export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): F
     // A Request has no properties of its own.
     const init = given === undefined || given instanceof Request ? given : ownOptions<ForgeRequestInit>(given);
     try {
+      if (!(given instanceof Request)) assertInit(given);
       const opened = open();
       const core = opened instanceof Promise ? await opened : opened;
       if ((input as unknown) === undefined) throw new InvalidRequestError('fetch needs a URL or a Request.');
@@ -72,9 +74,7 @@ export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): F
 }
 
 function redirectOf(input: string | URL | Request, init: ForgeRequestInit | undefined): RequestRedirect {
-  const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
-  if (redirect === 'follow' || redirect === 'error' || redirect === 'manual') return redirect;
-  throw new InvalidRequestError("redirect must be 'follow', 'error' or 'manual'.");
+  return init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
 }
 
 /** What the platform throws quotes headers; what a body or a function of the app's own throws, it may quote anything. */

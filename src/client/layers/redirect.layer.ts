@@ -27,6 +27,7 @@ const OF_THE_BODY: ReadonlySet<string> = new Set([
   'content-length',
   'content-encoding',
   'content-language',
+  'content-location',
   'transfer-encoding',
 ]);
 
