@@ -4,7 +4,7 @@ import { startProcess } from './process.mjs';
 const SERVICES = 1_000;
 const ROUNDS = 3;
 const BARE = 'register';
-/** What Nest itself takes for a module of one's own with as many providers as a service has: the least of forFeature(). */
+/** Least that Nest takes for a module with as many providers as a service has: the least of forFeature(). */
 const EMPTY = 'factories';
 const WAYS = {
   [BARE]: 'HttpModule.register(), 1,000 times',

@@ -83,7 +83,7 @@ async function readJson(pending) {
   return { status: response.status, data: await response.json() };
 }
 
-/** What an app would write itself. */
+/** Alternatives that an app would write itself. */
 async function byHand() {
   const client = createForgeClient(service());
   return {

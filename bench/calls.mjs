@@ -37,7 +37,7 @@ const OPTIONS = {
   logging: 'logging',
 };
 
-/** What options cost on every call, against `client.get` without them. */
+/** Cost of options on every call, against `client.get` without them. */
 export async function benchOptions() {
   const measured = await measureWays(Object.keys(OPTIONS));
   return Object.entries(OPTIONS).map(([way, name]) => ({

@@ -10,7 +10,7 @@ import { startProcess } from './process.mjs';
 
 const CALLERS = 1_000;
 const STAMPEDES = 5;
-/** What each step's endpoint takes: much more than this package. */
+/** Milliseconds that each step's endpoint takes: much more than this package. */
 const STEP_MS = 100;
 const RUNS = 7;
 

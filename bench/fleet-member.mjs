@@ -60,7 +60,7 @@ const client = createForgeClient({
 });
 
 const commands = {
-  /** When the fleet's token came, if it was this process that asked for it, and when the last caller got it. */
+  /** Instants at which the fleet's token came, if this process asked for it, and at which the last caller got it. */
   async handOver({ callers, round }) {
     fetchedAt = undefined;
     await Promise.all(Array.from({ length: callers }, () => manager.getToken({ scope: `round-${round}` })));
@@ -87,7 +87,7 @@ const commands = {
     await redis.ping();
     return now() - start;
   },
-  /** How long so many calls took, in milliseconds. */
+  /** Milliseconds that so many calls took. */
   async calls({ count }) {
     const start = now();
     let left = count;

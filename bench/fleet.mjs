@@ -15,11 +15,11 @@ const WAYS = {
   byHand: 'SET, PUBLISH, GET by hand',
   token: 'getToken()',
 };
-/** What this bench itself asks Redis for. */
+/** Commands that this bench itself sends to Redis. */
 const OWN_COMMANDS = /^(?:config|info)/;
 
 /**
- * What a fleet on one Redis asks of it, and how long a token takes from the process that got it to the last caller who
+ * Measures what a fleet on one Redis asks of it, and how long a token takes from the process that got it to the last caller who
  * waits for it in another one. Undefined where no Redis can be started.
  */
 export async function benchFleet() {

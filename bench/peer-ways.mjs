@@ -1,4 +1,4 @@
-/** What an app would pick in place of the package, each set up as its documentation says and holding a token. */
+/** Alternatives to the package, each set up as its documentation says and holding a token. */
 import { Agent } from 'node:http';
 import { create } from 'axios';
 

@@ -5,7 +5,7 @@ class Progress {
   #part = 'bench';
   #startedAt = performance.now();
   #partStartedAt = performance.now();
-  /** How much longer than expected the parts took that are done: a busy machine takes longer for all. */
+  /** Factor by which the parts that are done took longer than expected: a busy machine takes longer for all. */
   #pace = 1;
 
   plan(parts) {

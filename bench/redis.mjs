@@ -27,7 +27,7 @@ export async function startRedis() {
   return {
     url: `redis://127.0.0.1:${port}`,
     resetCommands: () => client.config('RESETSTAT'),
-    /** How often each command was called since. */
+    /** Number of times that each command was called since. */
     async commands() {
       const lines = (await client.info('commandstats')).matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
       return new Map([...lines].map(([, name, calls]) => [name, Number(calls)]));

@@ -6,7 +6,7 @@ const ROUNDS = 7;
 /** One is replaced in nearly every second; the other never. */
 const LIFE = { steady: 86_400, rotating: 1 };
 
-/** How long the slowest hundredth of calls takes while tokens are replaced under them, against while none is. */
+/** Duration of the slowest hundredth of calls while tokens are replaced under them, against while none is. */
 export async function benchRotation() {
   const server = await startProcess('server.mjs');
   const callers = {};

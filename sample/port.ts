@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 const DEFAULT_PORT = 3_000;
 
 /**
- * Where the app is to serve: 3000, unless `PORT` says otherwise.
+ * Port that the app is to serve on: 3000, unless `PORT` says otherwise.
  * @throws {Error} with a line for whoever started the sample, when it cannot be there
  */
 export async function portFrom({ PORT = String(DEFAULT_PORT) }: NodeJS.ProcessEnv): Promise<number> {

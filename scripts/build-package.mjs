@@ -18,7 +18,7 @@ const commonjs = join(dist, 'cjs');
 /** Dependencies that `require()` cannot load everywhere, and the name of each in the bundle. */
 const BUNDLED = { 'openid-client': 'openidClient', jose: 'jose', dpop: 'dpop' };
 
-/** What runs within the Nest command, which knows CommonJS alone. */
+/** Code that runs within the Nest command, which knows CommonJS alone. */
 const SCHEMATICS = ['schematics/nest-add.schematic.js', 'schematics/service.schematic.js'];
 
 const options = { platform: 'node', target: 'es2023', logLevel: 'error' };

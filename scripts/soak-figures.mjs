@@ -22,7 +22,7 @@ export class Figures {
   });
   meterProvider = new MeterProvider({ readers: [this.#reader] });
 
-  /** What has been counted since the start. */
+  /** Counts since the start. */
   async read() {
     const { resourceMetrics } = await this.#reader.collect();
     const metrics = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);

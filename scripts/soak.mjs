@@ -17,9 +17,9 @@ const WORKERS = 16;
 const PAUSE_MS = 20;
 const REVOKE_EVERY_MS = 90_000;
 const ABORTED_SHARE = 0.02;
-/** How much more heap there may be at the end than after the first minute. */
+/** Factor of heap at the end over that after the first minute, at most. */
 const MOST_GROWTH = 1.05;
-/** What an idle process has of its own: standard streams, and the channel to the server's process. */
+/** Handles that an idle process has of its own: standard streams, and the channel to the server's process. */
 const OF_THE_PROCESS = new Set(['PipeWrap', 'TTYWrap', 'FSReqPromise', 'SimpleWriteWrap', 'ProcessWrap', 'WriteWrap']);
 
 if (globalThis.gc === undefined) throw new Error('Run the soak with node --expose-gc.');

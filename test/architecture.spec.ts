@@ -68,6 +68,15 @@ describe('architecture', () => {
     expect(faults).toEqual([]);
   });
 
+  it('begins no doc comment with a question, of what is not exported either', () => {
+    const asking = files.flatMap(({ path, text }) =>
+      Array.from(text.matchAll(/\/\*\*\s+(?:\* )?(\S.{0,60})/g), ([, comment = '']) => comment)
+        .filter((comment) => QUESTIONS.test(comment))
+        .map((comment) => `${path}: ${comment}`),
+    );
+    expect(asking).toEqual([]);
+  });
+
   it('says at its top why a file is longer than 250 lines', () => {
     const long = files.filter(({ path, text }) => !path.endsWith('.spec.ts') && text.split('\n').length > 252);
     const silent = long.filter(({ text }) => !/^\/\/ More than 250 lines: .{10,}\.\n/.test(text));

@@ -41,7 +41,7 @@ export class Member {
     return new Member(child, origin, lines);
   }
 
-  /** How often it has logged a line that starts so. */
+  /** Number of lines that it has logged that start so. */
   logged(start: string): number {
     return this.lines.filter(({ line }) => line.startsWith(start)).length;
   }

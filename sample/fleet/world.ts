@@ -10,7 +10,7 @@ export interface FleetWorld {
   readonly issuer: AuthorizationServer;
   readonly orders: ProtectedApi;
   readonly prices: ProtectedApi;
-  /** How a process of the fleet learns of it. */
+  /** Environment of a process of the fleet. */
   readonly environment: Readonly<Record<string, string>>;
   /** Ends the life of every token that an API has seen. */
   revokeAll(api: ProtectedApi): Promise<void>;

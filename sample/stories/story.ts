@@ -2,7 +2,7 @@ import type { World } from '../upstream/world.js';
 import type { Claims } from './claims.js';
 import type { Visitors } from './visitors.js';
 
-/** Where a story plays. All counts start at zero. */
+/** Scene of a story. All counts start at zero. */
 export interface Scene {
   /** The servers, which count. */
   readonly world: World;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** How the app's callers fared. */
+/** Outcome of the app's callers. */
 export interface Fared {
   readonly served: number;
   readonly failed: number;

@@ -9,7 +9,7 @@ export interface AuthorizationServer {
   readonly issuer: string;
   /** Token requests of one client since the last `forget()`, whatever came of them. */
   tokenRequests(client: ClientName): number;
-  /** When they came, in epoch milliseconds, oldest first. */
+  /** Instants at which they came, in epoch milliseconds, oldest first. */
   tokenRequestTimes(client: ClientName): readonly number[];
   forget(): void;
   /** Checks whether an access token is good at this moment. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 const secret = (): string => randomBytes(24).toString('base64url');
 
-/** Whom the authorization server knows: one client for each service that the app calls. */
+/** Clients that the authorization server knows: one for each service that the app calls. */
 export const CLIENTS = {
   orders: { id: 'orders-client', secret: secret(), grants: ['client_credentials'], tokenLifetime: 3_600 },
   prices: { id: 'prices-client', secret: secret(), grants: ['client_credentials'], tokenLifetime: 4 },

@@ -14,7 +14,7 @@ export interface ProtectedApi {
   readonly origin: string;
   /** All requests since the last `forget()`, in order of arrival. */
   readonly seen: readonly SeenRequest[];
-  /** How many of them were answered so. */
+  /** Number of them that were answered so. */
   answered(status: number): number;
   /** The different credentials among them, oldest first. */
   readonly credentials: readonly string[];

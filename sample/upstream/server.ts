@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** How long a connection that is not used is kept. */
+/** Time for which a connection that is not used is kept. */
 export const KEEP_ALIVE_MS = 120_000;
 
 /** A running server. */

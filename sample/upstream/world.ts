@@ -13,10 +13,10 @@ export interface World {
   readonly weather: ProtectedApi;
   readonly deviceIssuer: DeviceIssuer;
   readonly profile: ProtectedApi;
-  /** Where people have accounts. */
+  /** Issuer at which people have accounts. */
   readonly accounts: AccountIssuer;
   readonly calendar: ProtectedApi;
-  /** How the app learns of it: where everything is, and its credentials. */
+  /** Environment of the app: where everything is, and its credentials. */
   readonly environment: Readonly<Record<string, string>>;
   /** Every server forgets what it counted. */
   forget(): void;

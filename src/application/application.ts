@@ -69,7 +69,7 @@ export class ForgeAuthApplication {
     for (const service of this.#root.services ?? []) this.declare(service);
   }
 
-  /** Where tokens are kept from now on. */
+  /** Sets the storage of tokens from now on. */
   useStorage(storage: TokenStorage): void {
     const { lock, defaults } = this.rootOptions;
     this.#kept = storage;

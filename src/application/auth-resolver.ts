@@ -123,7 +123,7 @@ function memberOf(given: AuthMember, context: ResolverScope, place: OptionPlace)
   return new TokenAuth(context.managerFor(auth), placementOf(auth));
 }
 
-/** How the token is put on requests, alone. */
+/** Options of how the token is put on requests, alone. */
 function placementOf(auth: TokenAuthOptions): TokenAuthPlacement {
   return Object.fromEntries(Object.entries(auth).filter(([name]) => Object.hasOwn(PLACEMENT_RULES, name)));
 }

@@ -24,7 +24,7 @@ export interface Host {
 export interface ApplicationScope {
   readonly runtime: Runtime;
   readonly rootOptions: ForgeAuthOptions;
-  /** Where tokens are kept of services that do not say otherwise; undefined until the application has started. */
+  /** Storage of the tokens of services that do not say otherwise; undefined until the application has started. */
   readonly storage: GuardedStorage | undefined;
 }
 

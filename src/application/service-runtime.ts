@@ -166,7 +166,7 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     await this.#tokens.close();
   }
 
-  /** Where its tokens are kept, and locked, if not as the application's others are. */
+  /** Storage and lock of its tokens, if not those of the application. */
   ownStorage(): GuardedStorage | undefined {
     if (this.#lock !== undefined) this.#storage ??= this.#application.guardDefault(this.#lock);
     return this.#storage;

@@ -17,7 +17,7 @@ export interface TokensOwner {
   readonly baseUrl: string | undefined;
   /** Opens the service, which says what tokens it has. */
   open(): Promise<unknown>;
-  /** Where its tokens are kept, if not as the application's others are. */
+  /** Storage of its tokens, if not that of the application. */
   ownStorage(): GuardedStorage | undefined;
 }
 

@@ -9,7 +9,7 @@ import type { Token } from '../token/token.js';
 export interface BearerPlacement {
   /** Lower-case name of the header that carries it, for `placement: 'header'`. */
   readonly headerName: string | undefined;
-  /** How that name was given, where not in lower case. */
+  /** Spelling of that name, where not in lower case. */
   readonly spelling?: HeaderSpelling | undefined;
   /** Takes the place of the token's own type; `''` writes the bare token. */
   readonly scheme: string | undefined;

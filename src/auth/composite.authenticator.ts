@@ -26,7 +26,7 @@ const RULES_OF: OptionRules<CompositeAuthOptions> = Object.freeze({ strategy: on
 export class CompositeAuth<Member = Authenticator> implements Authenticator {
   readonly #members: readonly Member[];
   readonly #all: boolean;
-  /** Which members wrote which request: only they are asked about its answer. */
+  /** Members that wrote each request: only they are asked about its answer. */
   readonly #writers = new WeakMap<AuthenticatedRequest, Authenticator[]>();
 
   /** @throws {ConfigurationError} when there is no member, or the strategy is unknown */

@@ -55,7 +55,7 @@ export function createPathExclusion(options: PathExclusionOptions): PathExclusio
 
 type ListOption = 'excludedPaths' | 'excludedPathPatterns';
 
-/** What does not look like a path may be anything. */
+/** Quotes a text that looks like a path, and no other: that may be anything. */
 function shownPath(text: string): string {
   return /^\/[\w./*-]{0,60}$/.test(text) ? `['${text}']` : 'an array of strings';
 }

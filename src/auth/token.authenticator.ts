@@ -94,10 +94,10 @@ export class TokenAuth implements Authenticator {
   readonly retry: AuthRetryStrategy;
   readonly credentialHeaders: readonly string[] | undefined;
   readonly #manager: TokenManager;
-  /** Where the service wants its token. */
+  /** Writes the token where the service wants it. */
   readonly #placement: TokenPresenter;
   #presenter: TokenPresenter | undefined;
-  /** Which token went out with which request: a rejection names the token, and the handle that it is from. */
+  /** Token that went out with each request: a rejection names it, and the handle that it is from. */
   readonly #sent = new WeakMap<AuthenticatedRequest, SentToken>();
   readonly #stepUpScopes: readonly string[];
   /** Token requests of calls since their service named the scopes that it needs. */
@@ -221,7 +221,7 @@ export class TokenAuth implements Authenticator {
     return replacement.obtainedAfterRejection ? 'replaced' : 'resend';
   }
 
-  /** How the provider of the token shows it, where the service wants it. */
+  /** Presenter of the token's provider, over where the service wants it. */
   #presenterOf(source: TokenSource): TokenPresenter {
     return (this.#presenter ??= source.presenter?.(this.#placement) ?? this.#placement);
   }

@@ -30,7 +30,7 @@ export function guardOf(guard: DashboardGuard | undefined): Type<CanActivate> | 
   };
 }
 
-/** Whether it is a class: its `canActivate` may be a property that each instance gets of its own. */
+/** Checks whether it is a class: its `canActivate` may be a property that each instance gets of its own. */
 function isClass(guard: unknown): boolean {
   const { prototype } = guard as { prototype?: Partial<CanActivate> };
   return typeof prototype?.canActivate === 'function' || /^class\b/.test(Function.prototype.toString.call(guard));

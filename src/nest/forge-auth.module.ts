@@ -33,7 +33,7 @@ interface Declared {
   readonly registry: ForgeAuthRegistry;
 }
 
-/** How a module's injectables come by the registry, with the module's services declared there. */
+/** Providers that give a module's injectables the registry, with the module's services declared there. */
 interface Declaration {
   readonly inject: InjectionToken[];
   readonly registryOf: (injected: never) => ForgeAuthRegistry;

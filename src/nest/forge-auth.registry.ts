@@ -33,7 +33,7 @@ const CACHE_MANAGER = 'CACHE_MANAGER';
 /** Injection token of the application's clock, where a test has one of its own. A text: several copies of this file agree on it. */
 export const FORGE_AUTH_CLOCK = 'FORGE_AUTH_CLOCK';
 
-/** Where Nest keeps what `@Injectable({ scope })` was given. */
+/** Key under which Nest keeps what `@Injectable({ scope })` was given. */
 const SCOPE_METADATA = 'scope:options';
 
 /**

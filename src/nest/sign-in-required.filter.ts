@@ -51,7 +51,7 @@ export class SignInRequiredFilter implements ExceptionFilter {
     if (!isBegun(reply)) reply.status(302).header('location', url).header('cache-control', 'no-store').send('');
   }
 
-  /** Where a browser that navigates is sent. */
+  /** Path that a browser that navigates is sent to. */
   #signInOf({ serviceName }: ForgeAuthError, request: NavigatingRequest): string | undefined {
     const { redirectTo } = this.#options;
     if (!isNavigation(request)) return undefined;

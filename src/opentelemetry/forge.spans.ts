@@ -40,7 +40,7 @@ export class ForgeSpans {
   #traced = false;
   /** Key, in OpenTelemetry's context, of what is under way. Of each instance: an application may have two. */
   readonly #key = Symbol('nestjs-forge-auth under way');
-  /** What is under way where no context manager carries it: with one, a second async storage would cost every promise. */
+  /** Carries what is under way where no context manager does: a second async storage would cost every promise. */
   readonly #underWay = new AsyncLocalStorage<UnderWay>();
   readonly #callSpans = new Kept<CallSpan>(MAX_KINDS);
   /** Spans of flights, by their number. */
@@ -76,7 +76,7 @@ export class ForgeSpans {
   }
 
   /**
-   * Whether anybody makes spans. The global provider may be set after us; until then what stands for it makes spans of
+   * Checks whether anybody makes spans. The global provider may be set after us; until then what stands for it makes spans of
    * nothing, which cost every call a good part of real ones.
    */
   get #isTraced(): boolean {
@@ -168,7 +168,7 @@ export class ForgeSpans {
   }
 }
 
-/** How the span of a call starts. */
+/** Options that the span of a call starts with. */
 interface CallSpan {
   readonly name: string;
   readonly attributes: Attributes;

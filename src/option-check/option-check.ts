@@ -33,7 +33,7 @@ export interface OptionPlace {
   readonly prefix?: string;
   /** True when a class of the app's may add options of its own: those that resemble a known one are only warned of. */
   readonly extended?: boolean;
-  /** Where options may have been meant to stand that are not known here. */
+  /** Places where options may have been meant to stand that are not known here. */
   readonly nearby?: readonly NearbyOptions[];
 }
 

@@ -4,7 +4,7 @@ import { SYNONYMS } from './option-synonyms.js';
 export interface NearbyOptions {
   /** Names that are known there. */
   readonly known: readonly string[];
-  /** How one of them is given there: `auth: { headerName: … }`. */
+  /** Example of one of them: `auth: { headerName: … }`. */
   readonly as: (name: string) => string;
 }
 

@@ -115,7 +115,7 @@ export const ROOT_OPTIONS: readonly string[] = Object.keys(ROOT_RULES);
 /** Names of the options of a service. */
 export const SERVICE_OPTIONS: readonly string[] = Object.keys(SERVICE_RULES);
 
-/** Where options stand that are given to a service in error. */
+/** Places of options that are given to a service in error. */
 const NEAR_SERVICE = [
   { known: Object.keys(TOKEN_AUTH_RULES), as: (name: string) => `auth: { ${name}: … }` },
   {
@@ -139,13 +139,13 @@ const NEAR_SERVICE = [
   { known: Object.keys(ROOT_RULES), as: (name: string) => `ForgeAuthModule.forRoot({ ${name}: … })` },
 ];
 
-/** Where options stand that are given to `defaults` in error. */
+/** Places of options that are given to `defaults` in error. */
 const NEAR_DEFAULTS = [
   { known: ['name', 'baseUrl', 'provideHttpService'], as: (name: string) => `${name} of each service` },
   ...NEAR_SERVICE,
 ];
 
-/** Where options stand that are given to a module in error. */
+/** Places of options that are given to a module in error. */
 const NEAR_ROOT = [
   { known: Object.keys(DEFAULTS_RULES), as: (name: string) => `defaults: { ${name}: … }` },
   { known: Object.keys(SERVICE_RULES), as: (name: string) => `services: [{ ${name}: … }]` },

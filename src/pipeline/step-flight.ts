@@ -40,7 +40,7 @@ export class StepFlight {
   readonly #signal: AbortSignal;
   readonly #since: number;
   readonly #wanted: Set<string>;
-  /** How often each step that this one depends on was replaced for it. */
+  /** Number of times that each step that this one depends on was replaced for it. */
   readonly #replaced = new Map<string, number>();
   #context: StepContext;
   #fetchFailed = false;

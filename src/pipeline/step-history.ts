@@ -4,7 +4,7 @@ import type { StepGraph } from './step-graph.js';
 /** Events of the steps of a pipeline in this process, in order: clocks are too coarse to show what came first. */
 export class StepHistory {
   readonly #graph: StepGraph;
-  /** How often each step was invalidated. */
+  /** Number of times that each step was invalidated. */
   readonly #epochs = new Map<string, number>();
   readonly #latest = new Map<string, { readonly fingerprint: string; readonly number: number }>();
   #fetches = 0;
@@ -13,7 +13,7 @@ export class StepHistory {
     this.#graph = graph;
   }
 
-  /** How many tokens were fetched so far, of all steps. */
+  /** Number of tokens fetched so far, of all steps. */
   get fetches(): number {
     return this.#fetches;
   }

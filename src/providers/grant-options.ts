@@ -116,7 +116,7 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
   dpop: { accepts: (value) => value === true || isRecord(value), what: 'true or { alg, key }' },
 });
 
-/** Where options stand that are given to a provider in error. */
+/** Places of options that are given to a provider in error. */
 const NEARBY = [
   { known: Object.keys(REQUESTER_RULES), as: (name: string) => `http: { ${name}: … }` },
   { known: Object.keys(TLS_RULES), as: (name: string) => `http: { tls: { ${name}: … } }` },

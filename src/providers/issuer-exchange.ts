@@ -22,7 +22,7 @@ import { complianceResponse, readTokenAnswer } from './token-response.js';
 export interface ExchangeRequest<T> {
   /** For messages: `Token request`. */
   readonly verb: string;
-  /** Which endpoint it is for, where that may want the client to authenticate in a way of its own. @default 'token' */
+  /** Endpoint that it is for, where that may want the client to authenticate in a way of its own. @default 'token' */
   readonly endpoint?: ClientAuthEndpoint;
   /** Calls one function of `openid-client`, once. */
   readonly perform: (configuration: Configuration) => Promise<T>;

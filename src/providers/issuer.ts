@@ -102,7 +102,7 @@ export class Issuer {
     return (await this.metadata()).token_endpoint !== before.token_endpoint;
   }
 
-  /** Where a client with a certificate is to ask. @see [RFC 8705 §5](https://www.rfc-editor.org/rfc/rfc8705#section-5) */
+  /** Endpoints for a client with a certificate. @see [RFC 8705 §5](https://www.rfc-editor.org/rfc/rfc8705#section-5) */
   #aliases({ mtls_endpoint_aliases: aliases }: ServerMetadata): Partial<ServerMetadata> {
     if (typeof aliases !== 'object' || aliases === null || !hasCertificate(this.#options.http?.tls)) return {};
     return Object.fromEntries(Object.entries(aliases).filter(([, url]) => typeof url === 'string'));
@@ -126,7 +126,7 @@ export class Issuer {
     );
   }
 
-  /** Where it is, for the token's key. */
+  /** Its place, for the token's key. */
   get identity(): string {
     const { tokenUrl, issuer } = this.#options;
     if (issuer === FROM_RESOURCE) return `issuer of ${this.#resourceUrl()}`;

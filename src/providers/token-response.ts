@@ -70,7 +70,7 @@ export function readTokenAnswer(response: ComplianceResponse, what: string, nowM
   });
 }
 
-/** Where an endpoint has moved to, and the cure. A redirect is not followed, since it would take the secret along. */
+/** Place that an endpoint moved to, and the cure. A redirect is not followed, since it would take the secret along. */
 function redirectOf({ status, headers }: ComplianceResponse): string {
   const redirect = redirectTarget(status, headers['location']);
   return redirect && `${redirect}. Give the option that names the endpoint (tokenUrl) where it leads`;

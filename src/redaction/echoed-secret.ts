@@ -10,7 +10,7 @@ const MOST_ENCODINGS = 3;
 /** Of a longer text nobody hides a credential in the middle. */
 const LONGEST = 65_536;
 
-/** What may be Base64, in either alphabet, or hexadecimal. */
+/** Matches what may be Base64, in either alphabet, or hexadecimal. */
 const WORD = /[\w+/=-]{8,}/g;
 
 /** Checks whether a text contains one of the secrets: as it is, in another case, in percent-encoding, Base64 or hexadecimal. */

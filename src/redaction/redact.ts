@@ -117,7 +117,7 @@ export class RedactedCause extends Error {
     return this.message;
   }
 
-  /** Where it was thrown, each frame on a line of its own. */
+  /** Frames of its stack, each on a line of its own. */
   get frames(): string {
     const [, ...frames] = (this.stack ?? '').split('\n');
     return frames.map((frame) => `\n${frame}`).join('');

@@ -34,7 +34,7 @@ export interface NodeRedisClient {
   unref?(): void;
 }
 
-/** How soon a listener that lost its connection tries to reach Redis again, where the client does not say. */
+/** Time after which a listener that lost its connection tries to reach Redis again, where the client does not say. */
 const LISTENER_RETRY_MS = 1_000;
 
 /** Events of a cluster that report the loss of a node. */

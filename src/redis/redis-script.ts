@@ -1,6 +1,6 @@
 import type { RedisConnection } from './redis-connection.js';
 
-/** How a Redis refuses a command within a script: most versions do not say which. */
+/** Refusal of a command within a script by a Redis: most versions do not say which. */
 const REFUSED = /NOPERM|can't run this command|ACL failure in script|no permissions/i;
 
 /**

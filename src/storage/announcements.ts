@@ -4,7 +4,7 @@ import type { TokenSignal } from '../lock/token-lock.js';
 
 /** One channel for all tokens of a storage: changes are rare, and one subscription is cheap. */
 const CHANNEL = 'forge-auth:changes';
-/** How soon a subscription that could not be made is tried again. */
+/** Time after which a subscription that could not be made is tried again. */
 const RETRY_MS = 5_000;
 
 /**

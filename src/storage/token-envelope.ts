@@ -15,7 +15,7 @@ export interface TokenRecord {
 /** Value stored under a token's key. */
 export interface TokenEnvelope {
   token: TokenRecord;
-  /** When the request that brought the token was started, epoch milliseconds. */
+  /** Instant at which the request that brought the token was started, epoch milliseconds. */
   obtainedAt: number;
   /** Orders writes: a later generation supersedes an earlier one. */
   generation: number;

@@ -13,7 +13,7 @@ export interface ServiceHealth {
 
 const RANK: Readonly<Record<HealthStatus, number>> = { up: 0, degraded: 1, down: 2 };
 
-/** How long a failure says that a call would fail now. After it nobody knows, until somebody tries. */
+/** Time for which a failure says that a call would fail now. After it nobody knows, until somebody tries. */
 const FAILURE_LASTS_MS = 60_000;
 /** A person has to agree first: nothing is wrong with the service. */
 const NEEDS_PERSON = 'FORGE_AUTH_AUTHORIZATION_REQUIRED';

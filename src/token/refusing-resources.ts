@@ -4,7 +4,7 @@ import { type Clock, monotonicNow } from '../clock.js';
 const FIRST_PAUSE_MS = 30_000;
 const LONGEST_PAUSE_MS = 300_000;
 
-/** Where this many resources refuse fresh tokens, all others together cause one renewal in {@link FIRST_PAUSE_MS}. */
+/** Once this many resources refuse fresh tokens, all others together cause one renewal in {@link FIRST_PAUSE_MS}. */
 const MANY = 8;
 
 /** As many of each kind are remembered, the latest. */

@@ -30,7 +30,7 @@ export interface Runtime {
 /** Parts that the tokens of one service depend on: its providers, its pipeline, its slots. */
 export interface ServiceScope extends Runtime {
   readonly serviceName: string | undefined;
-  /** Where the service is; undefined outside a service, or where it has no base URL. */
+  /** Base URL of the service; undefined outside a service, or where it has none. */
   readonly baseUrl?: string | undefined;
   /** For messages: `"orders"`. */
   readonly owner: string;

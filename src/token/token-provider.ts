@@ -95,7 +95,7 @@ export interface BoundTokenProvider extends TokenProvider {
   /** Bounds one flight in place of the service's own deadline, in milliseconds. */
   readonly deadlineMs?: number | undefined;
   /**
-   * How its tokens are shown to a service, where a header alone does not do it.
+   * Presenter of its tokens, where a header alone does not do it.
    * @param placement writes a bearer token where the service wants it
    */
   presenter?(placement: TokenPresenter): TokenPresenter;

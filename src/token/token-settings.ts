@@ -42,7 +42,7 @@ const REFRESH_WINDOW_MS = 120_000;
 const EXPIRY_LEEWAY_MS = 30_000;
 /** Longer than any healthy token endpoint takes, three tries included; shorter than a caller's patience. */
 const DEADLINE_MS = 10_000;
-/** How long another process's invalidation may go unseen where nothing announces it. */
+/** Time for which another process's invalidation may go unseen where nothing announces it. */
 const NEAR_CACHE_TTL_MS = 5_000;
 
 /** The options of {@link TokenSettings}. */

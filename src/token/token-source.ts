@@ -73,7 +73,7 @@ export interface TokenSource {
   readonly prepare?: ((request: TokenRequest | undefined) => Promise<TokenRequest>) | undefined;
   /** Forgets `rejected` where it is the current token; every token without it. */
   invalidate(rejected?: Token): Promise<void>;
-  /** How its tokens are shown to a service, over where the service wants them. */
+  /** Presenter of its tokens, over where the service wants them. */
   presenter?(placement: TokenPresenter): TokenPresenter;
   /** Provider of its tokens; left out where it is no single one. */
   readonly provider?: BoundTokenProvider;

@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** Where the fleet keeps its tokens. */
+/** Storage in which the fleet keeps its tokens. */
 export interface Place {
   /** For whoever watches. */
   readonly description: string;
-  /** How a process of the fleet finds it. */
+  /** Options by which a process of the fleet finds it. */
   readonly environment: Readonly<Record<string, string>>;
   /** Lets a process of the fleet use it, where that takes more than the environment. */
   serve?(process: ChildProcess): void;

@@ -3,12 +3,12 @@ import type { Fleet } from '../fleet.js';
 import type { Place } from '../places/place.js';
 import type { FleetWorld } from '../world.js';
 
-/** Where a story of the fleet plays. All counts start at zero. */
+/** Scene of a story of the fleet. All counts start at zero. */
 export interface FleetScene {
   /** The servers, which count. */
   readonly world: FleetWorld;
   readonly fleet: Fleet;
-  /** Where the tokens are kept. */
+  /** Storage of the tokens. */
   readonly place: Place;
   /** Claims to be shown. */
   readonly claims: Claims;

@@ -77,7 +77,7 @@ function redirectOf(input: string | URL | Request, init: ForgeRequestInit | unde
   return init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
 }
 
-/** What the platform throws quotes headers; what a body or a function of the app's own throws, it may quote anything. */
+/** Errors of the platform quote headers; what a body or a function of the app's own throws, it may quote anything. */
 async function asked(
   input: string | URL | Request,
   init: ForgeRequestInit | undefined,

@@ -48,7 +48,7 @@ export function retryLayer({ name, strategy, circuit, clock, observer }: RetryOp
   };
 }
 
-/** How an attempt ended; one of `response` and `error`. */
+/** End of an attempt; one of `response` and `error`. */
 interface Result {
   readonly outcome: RetryOutcome;
   readonly response?: HttpResponse;

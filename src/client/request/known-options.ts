@@ -33,7 +33,7 @@ const OF_A_TOKEN: Readonly<Record<keyof TokenRequest, true>> = table({
   extraParams: true,
 });
 
-/** Where options stand that are given to a call in error. */
+/** Places of options that are given to a call in error. */
 const NEARBY = [{ known: Object.keys(OF_A_TOKEN), as: (name: string) => `auth: { ${name}: … }` }];
 
 /** @throws {InvalidRequestError} naming the option of a call that does not exist, and the one that was meant */

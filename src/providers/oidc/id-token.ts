@@ -7,7 +7,7 @@ export interface ExpectedIdToken extends ExpectedParties {
   readonly accessToken?: string | undefined;
   /** The nonce of the authorization request. Undefined where there was none, as in a refresh. */
   readonly nonce?: string | undefined;
-  /** How long ago the person may have signed in, in seconds. */
+  /** Seconds for which an earlier sign-in of the person counts. */
   readonly maxAge?: number | undefined;
   /** The subject that it must be about, where that is known. */
   readonly subject?: string | undefined;

@@ -17,7 +17,7 @@ export class JsonWebKeys {
   readonly #clock: Clock;
   #keys: JSONWebKeySet | undefined;
   #fetching: Promise<JSONWebKeySet> | undefined;
-  /** When the keys were last asked for, whether they came or not. */
+  /** Instant at which the keys were last asked for, whether they came or not. */
   #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(fetch: FetchKeys, clock: Clock) {

@@ -107,7 +107,7 @@ export class OpenIdConnect {
     return url.href;
   }
 
-  /** How the issuer names itself in what it signs. */
+  /** Name of the issuer in what it signs. */
   async issuerOfClaims(): Promise<string> {
     return this.#options.idTokenIssuer ?? (await this.#issuer.metadata()).issuer;
   }
@@ -125,7 +125,7 @@ export class OpenIdConnect {
     };
   }
 
-  /** How a token is shown: with a proof where it is bound to a key. */
+  /** Headers that show a token: with a proof where it is bound to a key. */
   async #shown(token: Token, url: string): Promise<Record<string, string>> {
     const { authorizationHeader: authorization, accessToken, tokenType } = token;
     if (this.#dpop === undefined || !/^dpop$/i.test(tokenType)) return { authorization };

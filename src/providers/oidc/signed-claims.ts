@@ -11,7 +11,7 @@ export interface ExpectedParties {
   readonly keys: JsonWebKeys;
   /** The only ones that are accepted. `none` and the symmetric ones are never. */
   readonly algorithms: readonly string[];
-  /** How far the issuer's clock may be off, in milliseconds. */
+  /** Milliseconds that the issuer's clock may be off. */
   readonly clockToleranceMs: number;
   /** Epoch milliseconds. */
   readonly now: number;

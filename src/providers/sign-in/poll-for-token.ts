@@ -7,7 +7,7 @@ import { signInFailed } from './callback.js';
 
 /** Lifetime and polling interval of a wait for a person's answer, in seconds as in RFC 8628 §3.2. */
 export interface Pending {
-  /** When the request was started, epoch milliseconds. */
+  /** Instant at which the request was started, epoch milliseconds. */
   readonly startedAt: number;
   readonly expiresIn: number;
   readonly interval: number;

@@ -7,7 +7,7 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 /** The cap of `Retry-After`: no process of ours holds back for longer, or says so in a note. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
-/** How long a note outlives its pause: whoever of the fleet tries next goes on counting. */
+/** Time by which a note outlives its pause: whoever of the fleet tries next goes on counting. */
 const NOTE_REST_MS = 30_000;
 /** Part of a pause that jitter takes away, so a fleet does not come back in step. */
 const JITTER = 0.2;

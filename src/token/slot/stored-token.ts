@@ -4,7 +4,7 @@ import { Token } from '../token.js';
 /** A token with what is stored beside it. */
 export interface StoredToken {
   readonly token: Token;
-  /** When the request that brought it was started, epoch milliseconds. */
+  /** Instant at which the request that brought it was started, epoch milliseconds. */
   readonly obtainedAt: number;
   readonly generation: number;
   /** A service rejected the access token, or an app invalidated it; its refresh token may still be good. */
@@ -13,12 +13,12 @@ export interface StoredToken {
   readonly claimed?: boolean;
 }
 
-/** How long a refresh token is kept when the issuer does not say: the usual order of magnitude. */
+/** Time for which a refresh token is kept when the issuer does not say: the usual order of magnitude. */
 const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
-/** How long a token without an end is kept. */
+/** Time for which a token without an end is kept. */
 const ENDLESS_TOKEN_TTL_MS = 24 * 3_600_000;
 
-/** How far a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
+/** Time by which a storage's clock may be ahead of this process's: as far as clocks that nobody sets. */
 const FIRST_AHEAD_MS = 1_000;
 const MOST_AHEAD_MS = 48 * 3_600_000;
 

@@ -179,8 +179,8 @@ export class TokenRenewal {
   }
 
   /**
-   * What has been written since a user's token was taken up to be renewed: a sign-in, a logout, a rejection. What a machine
-   * asks for is its own all the same.
+   * Returns what has been written since a user's token was taken up to be renewed: a sign-in, a logout, a rejection.
+   * What a machine asks for is its own all the same.
    */
   async #writtenMeanwhile(
     known: StoredToken | undefined,

@@ -40,7 +40,10 @@ export class TokenStore {
     this.#irreplaceable = irreplaceable;
   }
 
-  /** When what stands here is worth another look: never while every change is announced, or where there is no storage. */
+  /**
+   * Instant from which what stands here is worth another look: never while every change is announced, or where there is
+   * no storage.
+   */
   nextLook(intervalMs: number): number {
     const storage = this.#storage();
     const announced = !this.#closed && storage?.announcements?.up === true && !storage.failing;
@@ -78,7 +81,7 @@ export class TokenStore {
     return this.#acquire({ ttlMs, signal, exclusive: this.#irreplaceable });
   }
 
-  /** How many changes were heard of. */
+  /** Number of changes heard of. */
   get changes(): number {
     return this.#changes;
   }
