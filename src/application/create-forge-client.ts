@@ -11,6 +11,7 @@ import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { ownOptions } from '../option-check/own-options.js';
+import { instantiateAlone } from '../token/standalone.js';
 
 /** Options that a client outside Nest may share with others. */
 export interface ForgeClientOptions {
@@ -69,15 +70,7 @@ function host(logger: ForgeLogger): Host {
   return {
     logger,
     endsWithClient: true,
-    async instantiate<T>(type: unknown, what: string): Promise<T> {
-      try {
-        return new (type as new () => T)();
-      } catch (cause) {
-        throw new ConfigurationError(`${what}: the class cannot be created without arguments. Give an instance.`, {
-          cause,
-        });
-      }
-    },
+    instantiate: instantiateAlone,
     async storageOf(option, owner) {
       if (typeof option === 'object') return storageOf(option as TokenStorage | GetSet, owner);
       throw new ConfigurationError(

@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../errors.js';
 import { type Clock, systemClock } from '../clock.js';
 import { type ForgeLogger, guardedLogger, silentLogger } from '../logger.js';
 import { Observers } from '../observer.js';
@@ -92,10 +93,24 @@ export function standaloneScope(
     events,
     standalone: true,
     revealCauses: revealsByDefault(),
-    instantiate: async <T>(type: unknown) => new (type as new () => T)(),
+    instantiate: instantiateAlone,
     guard,
     onClose: async () => {
       await Promise.all(guards.map((guarded) => guarded.close()));
     },
   };
+}
+
+/**
+ * Makes an instance of a class where no application is there to do it.
+ * @throws {ConfigurationError} when it is none, or needs arguments
+ */
+export async function instantiateAlone<T>(type: unknown, what: string): Promise<T> {
+  try {
+    return new (type as new () => T)();
+  } catch (cause) {
+    throw new ConfigurationError(`${what}: the class cannot be created without arguments. Give an instance.`, {
+      cause,
+    });
+  }
 }

@@ -334,6 +334,13 @@ describe('an issuer that hands out the same token until it runs out', () => {
 });
 
 describe('a pipeline step', () => {
+  it('that is a function and no class is refused by name', async () => {
+    const pipeline = new TokenFetchPipeline({ steps: [(() => undefined) as never] });
+    await expect(pipeline.execute()).rejects.toThrow(
+      'TokenFetchPipeline: a step: the class cannot be created without arguments. Give an instance.',
+    );
+  });
+
   it('a pipeline step that is missing names itself and what may be wrong', () => {
     expect(() => new TokenFetchPipeline({ steps: [undefined as never] })).toThrow(
       'TokenFetchPipeline: step 1 is undefined. Is its file part of a circular import?',
