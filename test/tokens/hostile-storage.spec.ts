@@ -281,24 +281,34 @@ describe('what a storage refuses or holds', () => {
     });
   });
 
-  it.each(['my app', 'my{app', 'a}b', 'tab\there'])(
-    'announcements are heard under the prefix %j',
-    async (keyPrefix) => {
-      await world.start();
-      const store = new OneStore();
-      const [one, other] = [1, 2].map(() => world.manager({ storage: store.announcing, keyPrefix })) as [
-        TokenManager,
-        TokenManager,
-      ];
-      const token = await one.getToken();
-      expect(await other.getToken()).toMatchObject({ accessToken: token.accessToken });
-      await new Promise((resolve) => setImmediate(resolve));
-      await one.forceRefresh();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      expect(other.peek()?.accessToken).toBe(one.peek()?.accessToken);
-      for (const key of store.values.keys()) expect(key).toMatch(/^[^\s{}]+$/);
-    },
-  );
+  it.each([
+    'my app',
+    'my{app',
+    'a}b',
+    'tab\there',
+    'two\nlines',
+    '{}',
+    '}{',
+    '{a}{b}',
+    '*?[x]',
+    '%20',
+    '\u0000',
+    'ünï 😀',
+  ])('announcements are heard under the prefix %j', async (keyPrefix) => {
+    await world.start();
+    const store = new OneStore();
+    const [one, other] = [1, 2].map(() => world.manager({ storage: store.announcing, keyPrefix })) as [
+      TokenManager,
+      TokenManager,
+    ];
+    const token = await one.getToken();
+    expect(await other.getToken()).toMatchObject({ accessToken: token.accessToken });
+    await new Promise((resolve) => setImmediate(resolve));
+    await one.forceRefresh();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(other.peek()?.accessToken).toBe(one.peek()?.accessToken);
+    for (const key of store.values.keys()) expect(key).toMatch(/^[^\s{}]+$/);
+  });
 });
 
 describe('an issuer that hands out the same token until it runs out', () => {
