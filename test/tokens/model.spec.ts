@@ -6,6 +6,8 @@ const SEEDS = 1_000;
 const OPERATIONS = 25;
 const PROCESSES = 3;
 const LIFETIME_MS = 100_000;
+/** How long a change elsewhere may go unseen where nothing announces it, by default. */
+const NEAR_CACHE_MS = 5_000;
 
 /** An issuer that knows each token it gave, and counts refresh tokens that are sent twice. */
 class Issuer {
@@ -15,6 +17,8 @@ class Issuer {
   reuses = 0;
   requests = 0;
   failing = false;
+  /** True while the answers to refreshes are lost: the refresh token is spent all the same. */
+  losing = false;
 
   constructor(clock: FakeClock) {
     this.#clock = clock;
@@ -31,9 +35,10 @@ class Issuer {
   readonly provider: TokenProvider = {
     fetchToken: async () => this.#answer(),
     refreshToken: async (current) => {
-      const token = this.#answer();
+      const token = this.losing ? undefined : this.#answer();
       if (this.#spent.has(current.refreshToken ?? '')) this.reuses += 1;
       this.#spent.add(current.refreshToken ?? '');
+      if (token === undefined) throw new Error('No answer came.');
       return token;
     },
     identity: ['the model'],
@@ -56,7 +61,11 @@ class Model {
   #generation = 0;
   readonly #newest = Array.from({ length: PROCESSES }, () => 0);
 
+  /** True where changes are announced to the other processes. */
+  readonly announces: boolean;
+
   constructor(seed: number, withLock: boolean) {
+    this.announces = withLock && seed % 2 === 0;
     this.clock = new FakeClock({ random: { seed } });
     this.issuer = new Issuer(this.clock);
     this.managers = Array.from(
@@ -66,7 +75,7 @@ class Model {
           name: 'orders',
           provider: this.issuer.provider,
           clock: this.clock,
-          storage: withLock && seed % 2 === 0 ? this.store.announcing : this.store.storage,
+          storage: this.announces ? this.store.announcing : this.store.storage,
           ...(withLock ? { lock: this.#lock() } : undefined),
         }),
     );
@@ -78,7 +87,7 @@ class Model {
       acquire: async (key, options) => {
         const lease = await this.store.lock.acquire(key, options);
         if (lease === null) return null;
-        this.#generation = Math.max(this.#generation + 1, this.clock.now());
+        this.#generation = Math.max(this.#generation + 1, Math.ceil(this.clock.now()));
         return { ...lease, generation: this.#generation };
       },
     };
@@ -149,6 +158,27 @@ async function together(model: Model, loses: () => boolean): Promise<void> {
   if (issuer.requests !== before + 1) throw new Error('More than one request, though there is a lock.');
 }
 
+/** One renews, then invalidates: the others follow when they hear of it, or with the first look after a while. */
+async function follow(model: Model): Promise<void> {
+  const { clock, store, managers, announces } = model;
+  store.loses = () => false;
+  const [first, ...others] = managers as [TokenManager, ...TokenManager[]];
+  const followed = async (what: string): Promise<void> => {
+    const expected = first.peek()?.accessToken;
+    if (!announces) await clock.advance(NEAR_CACHE_MS);
+    for (const other of others) {
+      // A call looks in the background; nobody needs one where changes are announced.
+      if (!announces) await model.settle(other.getToken());
+      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      if (other.peek()?.accessToken !== expected) throw new Error(`${what} of another process that was not followed.`);
+    }
+  };
+  await model.settle(first.forceRefresh());
+  await followed('A renewal');
+  await model.settle(first.invalidate());
+  await followed('An invalidation');
+}
+
 async function play(seed: number, withLock: boolean): Promise<void> {
   const model = new Model(seed, withLock);
   const { clock, store, issuer, managers } = model;
@@ -166,13 +196,14 @@ async function play(seed: number, withLock: boolean): Promise<void> {
     () => (store.down = { reads: draw(2) === 0, writes: draw(2) === 0, lock: draw(2) === 0 }),
     () => (store.down = {}),
     () => (issuer.failing = draw(3) === 0),
+    () => (issuer.losing = draw(3) === 0),
     () => store.expireLeases(),
     () => (store.loses = () => draw(2) === 0),
     () => (store.loses = () => false),
   ];
   for (let step = 0; step < OPERATIONS; step += 1) await operations[draw(operations.length)]?.(draw(managers.length));
   store.down = {};
-  issuer.failing = false;
+  Object.assign(issuer, { failing: false, losing: false });
   await clock.advance(40_000);
   for (const [process] of managers.entries())
     if ((await model.get(process)) === undefined) throw new Error('No token, though all is well.');
@@ -185,6 +216,7 @@ async function play(seed: number, withLock: boolean): Promise<void> {
     }
   if (issuer.requests > before) throw new Error('A renewal without a cause.');
   await together(model, () => draw(2) === 0);
+  await follow(model);
   if (issuer.reuses > 0) throw new Error('A refresh token was sent twice.');
   for (const manager of managers) await manager.close();
 }
@@ -193,7 +225,7 @@ describe.each([
   ['three processes with a lock', true],
   ['one process without', false],
 ])('the model of %s', (_name, withLock) => {
-  it('never uses an expired, rejected or older token, sends no refresh token twice, renews for a cause, and never hangs', async () => {
+  it('never uses an expired, rejected or older token, sends no refresh token twice, renews for a cause, follows the others, and never hangs', async () => {
     const failures: string[] = [];
     for (let seed = 1; seed <= SEEDS / 2 && failures.length < 5; seed += 1)
       await play(seed, withLock).catch((error: unknown) => failures.push(`seed ${seed}: ${(error as Error).message}`));
