@@ -22,7 +22,7 @@ const BUNDLED = { 'openid-client': 'openidClient', jose: 'jose', dpop: 'dpop' };
 const SCHEMATICS = ['schematics/nest-add.schematic.js', 'schematics/service.schematic.js'];
 
 const options = { platform: 'node', target: 'es2023', logLevel: 'error' };
-// Jest's own loader knows no import(). Classes and functions have kept their names by then.
+// Jest's own loader knows no import().
 const asCommonJs = { ...options, format: 'cjs', minify: true, supported: { 'dynamic-import': false } };
 
 rmSync(commonjs, { recursive: true, force: true });
@@ -85,8 +85,9 @@ async function bundleModules() {
   for (const path of filesOf('.js')) rmSync(join(dist, path));
   for (const { fileName, code } of output) {
     mkdirSync(dirname(join(dist, fileName)), { recursive: true });
-    // Without comments.
-    writeFileSync(join(dist, fileName), (await transform(code, options)).code);
+    // Without comments. esbuild gives decorated classes, which are expressions, names of its own.
+    const named = code.replaceAll(/(?<== )class (\w+)(?: extends [\w.]+)? \{/g, withName);
+    writeFileSync(join(dist, fileName), (await transform(named, options)).code);
   }
 }
 
@@ -97,27 +98,17 @@ function addImported(id, getModuleInfo, found) {
   for (const imported of getModuleInfo(id).importedIds) addImported(imported, getModuleInfo, found);
 }
 
+/** Minified, but for the names of classes, which Nest and errors show. */
 async function writeAsCommonJs(path) {
-  const named = await transform(readFileSync(join(dist, path), 'utf8'), { ...options, keepNames: true });
-  const { code } = await transform(nameClassesAlone(path, named.code), asCommonJs);
+  const text = readFileSync(join(dist, path), 'utf8');
+  const named = text.replaceAll(/\bclass (\w+)(?: extends [\w.]+)? \{/g, withName);
+  const { code } = await transform(named, asCommonJs);
   mkdirSync(dirname(join(commonjs, path)), { recursive: true });
   writeFileSync(join(commonjs, path), code);
 }
 
-/**
- * Keeps the names of classes, which Nest and errors show, and lets those of functions go: esbuild would have them named
- * each time that they are made, several of them on every call.
- */
-function nameClassesAlone(path, text) {
-  const named = text
-    .replaceAll(
-      /(static \{\s*)__name\(this, ("[^"]+")\)/g,
-      '$1Object.defineProperty(this, "name", { value: $2, configurable: true })',
-    )
-    .replace(/var __name = \(target, value\) => __defProp\([^;]+;/, 'var __name = (target) => target;');
-  if (/__name\(this|__defProp\(target, "name"/.test(named))
-    throw new Error(`${path}: a name was left to be set on every call`);
-  return named;
+function withName(head, name) {
+  return `${head} static { Object.defineProperty(this, "name", { value: "${name}", configurable: true }); }`;
 }
 
 /** Files of dist, by path below it. */

@@ -11,7 +11,12 @@ for (const entry of process.argv.slice(2)) {
   assert.ok(names.length > 0, `${entry} exports nothing`);
   assert.ok(!names.includes('default'), `${entry} has a default export`);
   assert.deepEqual(namesOf(required), names, entry);
-  for (const name of names) assert.equal(required[name], imported[name], `${entry}: ${name}`);
+  for (const name of names) {
+    const value = imported[name];
+    assert.equal(required[name], value, `${entry}: ${name}`);
+    // Nest shows it, and errors do.
+    if (String(value).startsWith('class ')) assert.equal(value.name, name, `${entry}: the name of ${name}`);
+  }
 }
 
 /** Node marks a required ES module for transpilers; that is no export. */
