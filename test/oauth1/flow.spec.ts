@@ -335,7 +335,7 @@ describe('what goes wrong', () => {
       return true;
     };
     const error = await failureOf(flowWith().requestToken());
-    expect(error).toMatchObject({ code, ...parts });
+    expect(error).toMatchObject({ code, transient: false, ...parts });
     expect(error.message).toMatch(message);
     expect(error.message).toContain(server.urls.requestTokenUrl);
     expectNoSecrets(render(error) + inspect(error, { depth: 9, showHidden: true }), [

@@ -276,7 +276,7 @@ describe('each step has its own', () => {
   it('a request of a fetcher ends at its timeoutMs', async () => {
     answer = 'hang';
     const error = await rejection(body({ timeoutMs: 50 }).fetch());
-    expect(error).toMatchObject({ name: 'TimeoutError' });
+    expect(error).toMatchObject({ name: 'TimeoutError', message: expect.stringContaining('50 ms') });
   });
 
   it('retries a fetch by the options of its fetcher', async () => {

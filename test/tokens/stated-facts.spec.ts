@@ -265,9 +265,40 @@ it('a token that is set again after it was invalidated is good again, for all, a
   await one.setToken(token);
   world.endpoint.answerNext({ status: 500, json: {} });
   await rejection(one.forceRefresh());
+  await new Promise((resolve) => setTimeout(resolve, 20));
   const tokens = await Promise.all([one.getToken(), processOf().getToken()]);
   expect(tokens.map(({ accessToken }) => accessToken)).toEqual([token.accessToken, token.accessToken]);
   expect(world.endpoint.tokenRequests).toBe(2);
+});
+
+it.each(['delete', 'setIfNewer', 'createLock', 'createSignal', 'connect', 'release'])(
+  'a storage whose %s is no function is refused by that name',
+  async (name) => {
+    const storage = { get: async () => undefined, set: async () => undefined, deadlineMs: 100, [name]: 7 };
+    expect(() => world.manager({ storage: storage as unknown as TokenStorage })).toThrow(
+      new RegExp(`storage\\.${name} must be a function`),
+    );
+  },
+);
+
+it('a step whose callers have all left is told so: what it does is aborted', async () => {
+  let signal: AbortSignal | undefined;
+  const step: TokenFetcher = {
+    name: 'app',
+    dependsOn: [],
+    fetch: async (context) => {
+      signal = context?.signal;
+      return new Promise<never>(() => undefined);
+    },
+  };
+  const client = world.client({ auth: { pipeline: { steps: [step] } } });
+  const leaving = new AbortController();
+  const call = rejection(client.get('/', { signal: leaving.signal }));
+  await until(() => signal !== undefined, 'it was asked');
+  expect(signal?.aborted).toBe(false);
+  leaving.abort();
+  await call;
+  await until(() => signal?.aborted === true, 'it is aborted');
 });
 
 it('a manager that was closed shows no token', async () => {
