@@ -168,12 +168,14 @@ export class ClientCore {
     const config = ownOptions(given);
     const valid = config.validateStatus === undefined ? validateStatus : (config.validateStatus ?? (() => true));
     const { lastSent } = call;
+    const answeredBy = ownUrl(request, answered);
     const info = {
       elapsedMs: clock.now() - call.startedAt,
       attempts: call.attempts,
       secrets: lastSent && (() => secretsOf(lastSent)),
+      shownUrl: call.sentCredentials?.shown(answeredBy),
     };
-    const asked = { method, url: ownUrl(request, answered), headers: { ...request.headers }, responseType };
+    const asked = { method, url: answeredBy, headers: { ...request.headers }, responseType };
     if (valid(answered.status)) {
       const response = new ForgeResponse<T>(asked, answered, info);
       if (responseType === 'json') void response.data; // A body that is no JSON fails here, not where it is read.

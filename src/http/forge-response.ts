@@ -17,6 +17,8 @@ export interface ExchangeInfo {
   attempts: number;
   /** Secrets that were sent, and may be echoed: masked when the answer is printed. */
   secrets?: (() => readonly string[]) | undefined;
+  /** The URL that answered, as it is printed. @default origin and path */
+  shownUrl?: string | undefined;
 }
 
 /**
@@ -37,6 +39,7 @@ export class ForgeResponse<T = unknown> {
   readonly #request: HttpRequest;
   readonly #body: Buffer | Readable;
   readonly #secrets: (() => readonly string[]) | undefined;
+  readonly #shownUrl: string | undefined;
   #data: { readonly value: unknown } | undefined;
 
   constructor(request: HttpRequest, response: HttpResponse, info: ExchangeInfo = { elapsedMs: 0, attempts: 1 }) {
@@ -48,6 +51,7 @@ export class ForgeResponse<T = unknown> {
     this.#request = request;
     this.#body = response.body;
     this.#secrets = info.secrets;
+    this.#shownUrl = info.shownUrl;
   }
 
   /**
@@ -77,7 +81,7 @@ export class ForgeResponse<T = unknown> {
 
   /** The request that was answered, every value masked that might be secret. */
   get request(): RedactedRequest {
-    return new RedactedRequest(this.#request);
+    return new RedactedRequest({ ...this.#request, url: this.#shownUrl ?? this.url });
   }
 
   /**
@@ -117,7 +121,7 @@ export class ForgeResponse<T = unknown> {
     const { status, elapsedMs, attempts } = this;
     const secrets = [...secretsOf(this.#request), ...(this.#secrets?.() ?? [])];
     const headers = redactHeaders(this.headers, [], secrets);
-    return { status, headers, url: redactUrl(this.url), elapsedMs, attempts };
+    return { status, headers, url: this.#shownUrl ?? redactUrl(this.url), elapsedMs, attempts };
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
@@ -145,7 +149,7 @@ export class ForgeResponse<T = unknown> {
   }
 
   #where(): string {
-    return `${this.#request.method} ${redactUrl(this.url)}`;
+    return `${this.#request.method} ${this.#shownUrl ?? redactUrl(this.url)}`;
   }
 }
 

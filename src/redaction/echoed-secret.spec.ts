@@ -15,6 +15,7 @@ describe('a secret in a text', () => {
     ['in JSON in Base64', Buffer.from(wrapped).toString('base64')],
     ['in Base64 behind other letters', `a${Buffer.from(SECRET).toString('base64url')}`],
     ['in Base64 below a path', `/x/${Buffer.from(SECRET).toString('base64url')}/y`],
+    ['in hexadecimal behind a name', `/p;key=${Buffer.from(SECRET).toString('hex')}`],
     ['in percent-encoded Base64', encodeURIComponent(Buffer.from(wrapped).toString('base64'))],
     ['in hexadecimal', Buffer.from(SECRET).toString('hex')],
     ['in hexadecimal, in upper case', Buffer.from(SECRET).toString('hex').toUpperCase()],

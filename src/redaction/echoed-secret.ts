@@ -42,7 +42,7 @@ function contains(text: string, secrets: readonly string[]): boolean {
 /** Returns what the words of a text are, decoded, from wherever in them the code begins. */
 function encodedIn(text: string): string[] {
   const words = [...text.matchAll(WORD)].flatMap(([word]) =>
-    word.includes('/') ? [word, ...word.split('/')] : [word],
+    /[/=]./.test(word) ? [word, ...word.split(/[/=]+/)] : [word],
   );
   return words.flatMap((word) => [
     ...[0, 1, 2, 3].map((start) => Buffer.from(word.slice(start), 'base64').toString('latin1')),

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { BasicAuth, BearerAuth, createForgeClient, OAuth1Auth } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
@@ -28,6 +29,7 @@ describe('a redirect elsewhere that echoes', () => {
     ['a token in hexadecimal', `/?t=${Buffer.from(TOKEN).toString('hex')}`],
     ['a token in Base64 in its path', `/x/${base64(TOKEN)}/y`],
     ['a parameter in Base64', `/?p=${base64(PARAM)}`],
+    ['a token in hexadecimal behind a name', `/p;key=${Buffer.from(TOKEN).toString('hex')}`],
     ['a parameter in hexadecimal in its path', `/${Buffer.from(PARAM).toString('hex')}`],
   ])('%s, carries none of it', async (_what, path) => {
     location = other.origin + path;
@@ -39,6 +41,30 @@ describe('a redirect elsewhere that echoes', () => {
     });
     await client.get('/', { validateStatus: null });
     expect(other.requests.map(({ url }) => url).filter((url) => url !== '/')).toEqual([]);
+    await client.close();
+  });
+
+  it.each([TOKEN, base64(TOKEN)])('a token at home, in its path, prints none of it: %s', async (echo) => {
+    const logged: unknown[] = [];
+    const log = (...entry: unknown[]): void => void logged.push(entry);
+    own.handler = (request, res) =>
+      void (request.path === '/' ? res.writeHead(302, { location: `/x/${echo}` }).end() : res.end('{}'));
+    const client = createForgeClient(
+      { name: 'orders', baseUrl: own.origin, auth: new BearerAuth(TOKEN), logging: true },
+      { logger: { log, warn: log, error: log } },
+    );
+    const response = await client.get('/');
+    expect(response.url).toBe(`${own.origin}/x/${echo}`);
+    const printed = [
+      inspect(response),
+      JSON.stringify(response),
+      response.request.toCurl(),
+      inspect(logged, { depth: 9 }),
+    ];
+    for (const text of printed) {
+      expect(text).toContain(`${own.origin}/[redacted]`);
+      expect(text).not.toContain(echo);
+    }
     await client.close();
   });
 

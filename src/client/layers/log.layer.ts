@@ -70,7 +70,7 @@ export function logLayer(options: ResolvedLogging, logger: ForgeLogger, clock: C
     const entry = (end: Record<string, unknown>): Record<string, unknown> => ({
       service: options.serviceName,
       method: request.method,
-      url: redactUrl(request.url),
+      url: call.sentCredentials?.shown(request.url) ?? redactUrl(request.url),
       ...end,
       durationMs: clock.now() - startedAt,
       attempt: call.attempts,

@@ -2,6 +2,7 @@ import { type QueryParams, serializeParams } from '../../http/query-params.js';
 import type { HttpHeaders, HttpRequest } from '../../http/http-request.js';
 import { isSecret, percentDecoded } from '../../redaction/echoed-secret.js';
 import { basicParts } from '../../redaction/known-secrets.js';
+import { REDACTED, redactUrl } from '../../redaction/redact.js';
 
 /** The parts of a request that a credential may be in. */
 interface Carrier {
@@ -87,6 +88,12 @@ export class SentCredentials {
         target.searchParams.delete(name);
     }
     return !elsewhere || !this.#isIn(target.href);
+  }
+
+  /** Origin and path of an address; at home a service may redirect to one that holds the credential: then the origin. */
+  shown(url: string): string {
+    const shown = redactUrl(url);
+    return this.#isIn(shown) ? `${new URL(url).origin}/${REDACTED}` : shown;
   }
 
   #isIn(text: string): boolean {
