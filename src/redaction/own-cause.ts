@@ -33,7 +33,10 @@ export function concealedCause(thrown: unknown): RedactedCause {
 /** Shows the message of what the app's own code threw, in an error that ends in it, or whose cause does. */
 export function revealOwnCause(error: unknown, reveal: boolean): void {
   if (!reveal) return;
-  for (let current = error; current instanceof Error; current = current.cause) {
+  // An error may be its own cause.
+  const seen = new Set<unknown>();
+  for (let current = error; current instanceof Error && !seen.has(current); current = current.cause) {
+    seen.add(current);
     const { cause } = current;
     if (cause instanceof ConcealedCause) show(error as Error, current, cause);
   }

@@ -97,7 +97,9 @@ export class RedactedCause extends Error {
 
   constructor(original: unknown) {
     const name =
-      original instanceof Error ? (matching(CLASS_NAME, original.constructor.name) ?? 'Error') : typeof original;
+      original instanceof Error
+        ? (matching(CLASS_NAME, property(property(original, 'constructor'), 'name')) ?? 'Error')
+        : typeof original;
     const code = matching(ERROR_CODE, property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
     Object.defineProperty(this, 'name', { value: name, enumerable: false, configurable: true });
@@ -141,7 +143,8 @@ export function isErrorCode(value: unknown): value is string {
 
 function property(value: unknown, key: string): unknown {
   try {
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+    const isOne = (typeof value === 'object' && value !== null) || typeof value === 'function';
+    return isOne ? (value as Record<string, unknown>)[key] : undefined;
   } catch {
     return undefined;
   }

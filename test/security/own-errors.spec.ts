@@ -137,6 +137,33 @@ describe.each(ways)('what %s throws', (_what, service, call = { url: '/' }) => {
   });
 });
 
+it.each<[string, () => unknown]>([
+  ['is its own cause', () => Object.assign(new Error('round'), { cause: undefined })],
+  ['is the cause of its cause', () => new Error('round', { cause: new Error('and round') })],
+  [
+    'cannot be looked at',
+    () =>
+      Object.defineProperty(new Error('round'), 'constructor', {
+        get: () => {
+          throw new Error('looked at');
+        },
+      }),
+  ],
+])('an error that %s fails its call, and no more', async (_what, make) => {
+  const thrown = make() as Error;
+  if ('cause' in thrown) ((thrown.cause as Error | undefined) ?? thrown).cause = thrown;
+  const client = createForgeClient(
+    {
+      name: 'own-errors',
+      baseUrl: 'http://127.0.0.1:9',
+      auth: { provider: { fetchToken: () => Promise.reject(thrown) } },
+    },
+    { revealCauses: true },
+  );
+  await expect(client.get('/')).rejects.toThrow('the provider threw Error: round');
+  await client.close();
+});
+
 it('is shown in production, too, where revealCauses says so', async () => {
   expect(await everythingShown({ auth: { authenticate: broken } }, {}, { revealCauses: true }, 'production')).toContain(
     'the vault is sealed',
