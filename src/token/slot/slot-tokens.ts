@@ -2,12 +2,24 @@ import type { TokenRequestCause } from '../../observer.js';
 import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
 import { type CachedToken, supersedes, toCached } from './cached-token.js';
+import type { RejectionTracker } from './rejection-tracker.js';
+import type { SlotEvents } from './slot-events.js';
+import type { SlotObserver } from './slot-observer.js';
 import type { StoredToken } from './stored-token.js';
+import type { TokenStore } from './token-store.js';
+
+/** Parts of a slot that follow which token is in use. */
+export interface TokenFollowers {
+  readonly store: TokenStore;
+  readonly rejections: RejectionTracker;
+  readonly events: SlotEvents;
+  readonly observer: SlotObserver;
+}
 
 /** Tokens that a slot knows: the one in use, the last one, and the one that was rejected; and what may take their place. */
 export class SlotTokens {
   readonly #scope: ServiceScope;
-  readonly #nextLook: () => number;
+  readonly #followers: TokenFollowers;
   /** The token in use. */
   cached: CachedToken | undefined;
   /** The last token known, used or not: its refresh token may still be good. */
@@ -15,10 +27,9 @@ export class SlotTokens {
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   rejected: string | undefined;
 
-  /** @param nextLook when storage is worth another look, in epoch milliseconds */
-  constructor(scope: ServiceScope, nextLook: () => number) {
+  constructor(scope: ServiceScope, followers: TokenFollowers) {
     this.#scope = scope;
-    this.#nextLook = nextLook;
+    this.#followers = followers;
   }
 
   /** The current token if it has not run out. */
@@ -61,18 +72,32 @@ export class SlotTokens {
   }
 
   toCached(stored: StoredToken): CachedToken {
-    return toCached(stored, this.#scope, this.#nextLook());
+    return toCached(stored, this.#scope, this.nextLook());
+  }
+
+  /** When storage is worth another look, in epoch milliseconds. */
+  nextLook(): number {
+    return this.#followers.store.nextLook(this.#scope.settings.nearCacheTtlMs);
   }
 
   use(cached: CachedToken): void {
+    // One that takes the place of a token in use says nothing of the unproven one.
+    if (this.cached === undefined) this.#followers.rejections.begin(cached, this.last?.token);
     this.cached = cached;
     this.last = cached;
+  }
+
+  /** Takes a token out of use, for good, as its owner wishes. */
+  invalidate(cached: CachedToken): void {
+    this.#followers.observer.invalidated();
+    this.drop(cached);
   }
 
   /** Takes a token out of use, for good. */
   drop(cached: CachedToken): void {
     this.rejected = cached.token.fingerprint;
     if (this.cached === cached) this.cached = undefined;
+    this.#followers.events.invalidated(cached.token);
   }
 
   clear(): void {

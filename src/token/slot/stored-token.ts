@@ -1,5 +1,6 @@
 import type { TokenEnvelope } from '../../storage/token-envelope.js';
 import { Token } from '../token.js';
+import type { SlotSettings } from '../token-settings.js';
 
 /** A token with what is stored beside it. */
 export interface StoredToken {
@@ -11,6 +12,29 @@ export interface StoredToken {
   readonly rejected?: boolean;
   /** Its refresh token was being sent when it was written. */
   readonly claimed?: boolean;
+}
+
+/** Place of a token in the order of writes. */
+export interface WritePlace {
+  /** The token that it comes after. */
+  readonly after: StoredToken | undefined;
+  /** The least generation that it has. @default when it was obtained */
+  readonly generation: number | undefined;
+}
+
+/** Returns a token with its place in the order of writes, and an end where the service sets one. */
+export function toStored(
+  token: Token,
+  obtainedAt: number,
+  { after, generation = obtainedAt }: WritePlace,
+  { defaultTtlMs }: Pick<SlotSettings, 'defaultTtlMs'>,
+): StoredToken {
+  const endless = token.expiresAt === undefined && defaultTtlMs !== undefined;
+  return {
+    token: endless ? token.with({ expiresAt: obtainedAt + defaultTtlMs }) : token,
+    obtainedAt,
+    generation: Math.max(generation, (after?.generation ?? 0) + 1),
+  };
 }
 
 /** Time for which a refresh token is kept when the issuer does not say: the usual order of magnitude. */

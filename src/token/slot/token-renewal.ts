@@ -5,11 +5,10 @@ import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
 import { RefreshTokenClaims } from './refresh-token-claims.js';
 import { tokenFailure } from '../token-failure.js';
-import type { StoredToken } from './stored-token.js';
+import { type StoredToken, toStored } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
 import { TokenRequests } from './token-requests.js';
 import type { TokenWork } from './token-work.js';
-import type { Token } from '../token.js';
 
 /** One renewal: what is known before it. */
 export interface RenewalRequest {
@@ -81,17 +80,6 @@ export class TokenRenewal {
       if (signal.aborted) throw signal.reason;
       throw tokenFailure(error, this.#scope.owner, this.#scope.serviceName);
     }
-  }
-
-  /** A token with its place in the order of writes. */
-  toStored(token: Token, obtainedAt: number, after: StoredToken | undefined, generation = obtainedAt): StoredToken {
-    const { defaultTtlMs } = this.#scope.settings;
-    const endless = token.expiresAt === undefined && defaultTtlMs !== undefined;
-    return {
-      token: endless ? token.with({ expiresAt: obtainedAt + defaultTtlMs }) : token,
-      obtainedAt,
-      generation: Math.max(generation, (after?.generation ?? 0) + 1),
-    };
   }
 
   /** @param lookedAt what was heard of before `before` was read: whatever is announced from then on is looked at */
@@ -168,7 +156,8 @@ export class TokenRenewal {
       request.dropped();
       throw droppedFailure(this.#scope, this.#work.subject);
     }
-    const next = this.toStored(token, obtainedAt, meanwhile ?? known, lease?.generation);
+    const place = { after: meanwhile ?? known, generation: lease?.generation };
+    const next = toStored(token, obtainedAt, place, this.#scope.settings);
     // Written before it is used: a rotated refresh token that is lost cannot be obtained again.
     let newer = meanwhile !== undefined && request.acceptable(meanwhile) ? meanwhile : undefined;
     if (newer === undefined && lease?.lost === true) newer = await this.#newerThan(next, request);
