@@ -64,10 +64,16 @@ export function checkOptions<Options extends object>(
   }
 }
 
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 /** Checks one option by its rule. @throws {ConfigurationError} as {@link checkOptions} does */
 export function checkOption(name: string, value: unknown, rule: OptionRule, place: OptionPlace): void {
   if (value === undefined) return;
   if (value === null) throw place.refuse(`${name} is null. Leave it out if there is none.`);
+  if (typeof value === 'string' && LONE_SURROGATE.test(value))
+    throw place.refuse(
+      `${name} has half of a character in it, a lone surrogate: it can neither be sent nor be stored.`,
+    );
   if (!rule.accepts(value)) {
     throw place.refuse(rule.cure?.(value) ?? `${name} must be ${rule.what}${shown(value)}.`);
   }

@@ -15,6 +15,11 @@ describe('the known secrets', () => {
     expect(maskSecrets(`: ${secret(2)}`)).not.toContain('plain');
   });
 
+  it('one with half of a character in it is masked like any other', () => {
+    noteSecret('plain half \uD800 of a secret');
+    expect(maskSecrets('says plain half \uD800 of a secret.')).not.toContain('plain half');
+  });
+
   it.each(['accessToken', 'refreshToken', 'idToken'])('include the %s of a token', (name) => {
     void new Token({ accessToken: 'plain access words', [name]: `plain ${name} words` });
     expect(maskSecrets(`speaks of plain ${name} words today`)).not.toContain(`${name} words`);

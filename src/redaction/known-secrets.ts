@@ -121,7 +121,8 @@ function waysToWrite(secret: string): string[] {
   const bytes = Buffer.from(secret);
   return [
     secret,
-    encodeURIComponent(secret),
+    // Of what is well-formed: half of a character cannot be encoded.
+    encodeURIComponent(bytes.toString()),
     JSON.stringify(secret).slice(1, -1),
     bytes.toString('base64').replace(/=+$/, ''),
     bytes.toString('base64url'),
