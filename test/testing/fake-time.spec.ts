@@ -127,9 +127,12 @@ it('refresh tokens are used when the clock has gone on, and the grant where thei
   issuer.revokeAll({ refreshTokens: true });
   await clock.advance(HOUR_MS);
   await mail.get('/');
-  const grants = issuer.requests.map(({ grantType }) => grantType);
-  expect([grants.slice(0, 2), grants.at(-1)]).toEqual([['password', 'refresh_token'], 'password']);
-  expect(grants.filter((grant) => grant === 'password')).toHaveLength(2);
+  expect(issuer.requests.map(({ grantType }) => grantType)).toEqual([
+    'password',
+    'refresh_token',
+    'refresh_token',
+    'password',
+  ]);
   expect(issuer.refreshTokenReuses).toBe(0);
 });
 

@@ -35,6 +35,7 @@ export class Client {
   readonly #owner: string;
   readonly #secret: Secret | undefined;
   /** Ways that the options have the material for, in order of preference. */
+  readonly #used = new Set<ClientAuthentication>();
   readonly #candidates: readonly ClientAuthentication[];
   /** Those of endpoints that have ways of their own. */
   readonly #elsewhere: ReadonlyMap<ClientAuthEndpoint, readonly ClientAuthentication[]>;
@@ -81,6 +82,15 @@ export class Client {
     supported: Partial<Record<ClientAuthEndpoint, readonly string[]>> | undefined,
     endpoint: ClientAuthEndpoint = 'token',
   ): ClientAuthentication {
+    const used = this.#authentication(supported, endpoint);
+    this.#used.add(used);
+    return used;
+  }
+
+  #authentication(
+    supported: Partial<Record<ClientAuthEndpoint, readonly string[]>> | undefined,
+    endpoint: ClientAuthEndpoint,
+  ): ClientAuthentication {
     const own = this.#elsewhere.get(endpoint);
     if (own !== undefined)
       return this.#choose(own, ELSEWHERE[endpoint as keyof typeof ELSEWHERE], supported?.[endpoint]);
@@ -123,9 +133,9 @@ export class Client {
     return issuer !== undefined && (given === undefined || Array.isArray(given));
   }
 
-  /** True when what it writes carries a time, and so depends on the clock. */
+  /** True when what it has written carries a time, and so depends on the clock. */
   get timed(): boolean {
-    return this.#all.some(({ timed }) => timed === true);
+    return [...this.#used].some(({ timed }) => timed === true);
   }
 
   /** @param withSecret whether the client secret is to be among them */
