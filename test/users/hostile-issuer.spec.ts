@@ -14,7 +14,8 @@ import {
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { useRedis } from '../support/redis-of-spec.js';
-import { rejection, times } from '../tokens/world.js';
+import { Gate } from '../support/gate.js';
+import { rejection, times, until } from '../tokens/world.js';
 import { boot } from '../module/boot.js';
 import { ForgeAuthModule, ForgeAuthService, type SignInProvider, type TokenManager } from 'nestjs-forge-auth';
 import { sign, type SigningKey, signingKey } from './signed-tokens.js';
@@ -27,7 +28,7 @@ let issuer: RecordingServer;
 let key: SigningKey;
 let keys: SigningKey[];
 let keysAreDown: boolean;
-let idToken: (nonce: string) => string | Promise<string> | undefined;
+let idToken: (nonce: string) => string | undefined | Promise<string | undefined>;
 let userInfo: object;
 let nonce: string;
 let issued: number;
@@ -383,8 +384,18 @@ describe('a logout at the issuer', () => {
     const [first, second] = [await start(storage), await start(storage)];
     await signIn(first.provider);
     await second.tokens.getToken({ subject: 'user-1' });
-    idToken = () => undefined;
-    meanwhile = () => second.tokens.forceRefresh({ subject: 'user-1' }).catch(() => undefined);
+    const answer = new Gate();
+    answer.hold();
+    idToken = async () => {
+      await answer.pass();
+      return undefined;
+    };
+    const renewing = second.tokens.forceRefresh({ subject: 'user-1' }).catch(() => undefined);
+    await until(() => issued === 2, 'the renewal is under way');
+    meanwhile = () => {
+      answer.release();
+      return renewing;
+    };
     expect(await first.provider.handleLogoutToken(await logoutToken())).toEqual({ subjects: ['user-1'] });
     expect(meanwhile).toBeUndefined();
     for (const { tokens } of [first, second]) expect(await tokens.forSubject('user-1').has()).toBe(false);

@@ -75,7 +75,7 @@ export class SlotTokens {
     return toCached(stored, this.#scope, this.nextLook());
   }
 
-  /** When storage is worth another look, in epoch milliseconds. */
+  /** Returns the time when storage is worth another look, in epoch milliseconds. */
   nextLook(): number {
     return this.#followers.store.nextLook(this.#scope.settings.nearCacheTtlMs);
   }

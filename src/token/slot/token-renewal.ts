@@ -87,7 +87,7 @@ export class TokenRenewal {
     const { clock } = this.#scope;
     for (let since = lookedAt; ;) {
       await this.#backoff.check();
-      const admission = await this.#store.acquire(LEASE_MS, request.signal);
+      const admission = await this.#store.acquire(LEASE_MS, request.signal, this.#spendsForGood(request, before));
       if (admission === 'down') return this.#runWith(undefined, request, before);
       if (admission !== 'held')
         return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
@@ -96,6 +96,12 @@ export class TokenRenewal {
       const found = await this.#store.read();
       if (this.#isNews(found, request, before)) return this.#found(found);
     }
+  }
+
+  /** Checks whether a refresh token is to be sent that nothing can take the place of. */
+  #spendsForGood({ current }: RenewalRequest, before: StoredToken | undefined): boolean {
+    if (this.#work.rerunnable !== false) return false;
+    return this.#work.grantType === 'refresh_token' || newest(before, current)?.token.refreshToken !== undefined;
   }
 
   /** @param lease undefined where none is available: better one request too many than none */

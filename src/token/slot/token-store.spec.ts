@@ -118,7 +118,7 @@ describe('TokenStore', () => {
     );
     expect(await tokenStore.put(stored('a'))).toBe('failed');
     expect(await tokenStore.read()).toBeUndefined();
-    expect(await tokenStore.acquire(1_000, new AbortController().signal)).toBe('down');
+    expect(await tokenStore.acquire(1_000, new AbortController().signal, false)).toBe('down');
     expect(tokenStore.nextLook(5_000)).toBe(Infinity);
   });
 

@@ -76,9 +76,12 @@ export class TokenStore {
     return previous;
   }
 
-  /** Asks for the right to renew the token alone. */
-  acquire(ttlMs: number, signal: AbortSignal): Promise<Admission> {
-    return this.#acquire({ ttlMs, signal, exclusive: this.#irreplaceable });
+  /**
+   * Asks for the right to renew the token alone.
+   * @param exclusive whether two processes must not do so at once, whatever time that takes
+   */
+  acquire(ttlMs: number, signal: AbortSignal, exclusive: boolean): Promise<Admission> {
+    return this.#acquire({ ttlMs, signal, exclusive });
   }
 
   /** Number of changes heard of. */
