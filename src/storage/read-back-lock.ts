@@ -19,8 +19,8 @@ const FREE = 'free';
  * A lock among processes on a store that can only read and write: whoever finds no claim writes its own, waits until
  * any other that found none has written, too, and has the lock if its own still stands.
  *
- * Claims are told apart by their text alone, so clocks need not agree: one that has not changed for a lease's time is that
- * of a process that died.
+ * Claims are told apart by their text alone, so clocks need not agree: one that has not changed for the time of the wait and of
+ * a lease is that of a process that died.
  * @see L. Lamport, A Fast Mutual Exclusion Algorithm, ACM TOCS 5 (1987), section 2: Fischer's algorithm
  */
 export class ReadBackLock {
@@ -42,11 +42,13 @@ export class ReadBackLock {
    * @returns null when another process has it; `own` is given back then
    */
   async widen(own: Lease, key: string, { ttlMs, signal }: AcquireOptions): Promise<Lease | null> {
-    const claim = new Claim(this.#store, `${key}:claim`, ttlMs);
+    // A claim stands unchanged while its writer waits, and for a lease's time from then on.
+    const holdMs = this.#settleMs + ttlMs;
+    const claim = new Claim(this.#store, `${key}:claim`, holdMs);
     let granted = false;
     try {
       const lookedAt = monotonicNow(this.#clock);
-      if (this.#isHeld(claim.place, await this.#store.readText(claim.place), ttlMs)) return null;
+      if (this.#isHeld(claim.place, await this.#store.readText(claim.place), holdMs)) return null;
       if (!(await claim.write())) {
         granted = true;
         return own;
@@ -64,14 +66,14 @@ export class ReadBackLock {
     }
   }
 
-  #isHeld(place: string, text: string | undefined, ttlMs: number): boolean {
+  #isHeld(place: string, text: string | undefined, holdMs: number): boolean {
     const seen = this.#seen.get(place);
     const now = monotonicNow(this.#clock);
-    if (text === undefined || text === FREE || (seen?.text === text && now - seen.since >= ttlMs)) {
+    if (text === undefined || text === FREE || (seen?.text === text && now - seen.since >= holdMs)) {
       this.#seen.delete(place);
       return false;
     }
-    if (seen?.text !== text) this.#see(place, { text, since: now }, now - ttlMs);
+    if (seen?.text !== text) this.#see(place, { text, since: now }, now - holdMs);
     return true;
   }
 
