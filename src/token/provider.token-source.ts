@@ -28,6 +28,8 @@ export class ProviderTokenSource implements TokenSource {
   #closed = false;
   #http: HttpRequester | undefined;
 
+  readonly prepare: TokenSource['prepare'];
+
   /** @param definition the provider as the app wrote it, where it was bound */
   constructor(scope: ServiceScope, provider: BoundTokenProvider, definition: TokenProvider = provider) {
     const deadlineMs = declared(provider, 'deadlineMs') ?? scope.settings.deadlineMs;
@@ -39,17 +41,13 @@ export class ProviderTokenSource implements TokenSource {
     const identity = declared(provider, 'identity') ?? [];
     const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
     this.#endpoint = scope.backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint));
-    provider.attach?.(this);
+    const prepare = declared(provider, 'prepare');
+    this.prepare = prepare && (async (request = {}) => (await prepare.call(provider, request)) ?? request);
+    declared(provider, 'attach')?.call(provider, this);
   }
 
   for(request?: TokenRequest): TokenHandle {
     return request === undefined ? this.#defaultSlot : this.#slot(request);
-  }
-
-  get prepare(): TokenSource['prepare'] {
-    const provider = this.#provider;
-    if (provider.prepare === undefined) return undefined;
-    return async (request = {}) => (await provider.prepare?.(request)) ?? request;
   }
 
   /** Of a named token, the slot that holds it; without one, every slot. */

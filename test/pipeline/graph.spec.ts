@@ -113,10 +113,10 @@ it('gives a step the tokens of indirect dependencies, fetched only when it asks 
     requestHeaders: (context: FetchContext) => ({ 'x-first': context.accessToken('first') }),
   });
   const pipeline = new TokenFetchPipeline({
-    steps: [step('first', [], { ttlMs: 40 }), step('second', ['first']), third],
+    steps: [step('first', [], { ttlMs: 1_000 }), step('second', ['first']), third],
   });
   await pipeline.execute();
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 1_050));
   await pipeline.invalidateStep('third');
   await pipeline.execute();
   expect(server.requests.map(({ path }) => path)).toEqual(['/first', '/second', '/third', '/first', '/third']);

@@ -1,4 +1,6 @@
+import type { Clock } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
+import type { Observers } from '../../observer.js';
 import { RejectionTracker } from './rejection-tracker.js';
 import { RefusingResources } from '../refusing-resources.js';
 import type { ServiceScope } from '../runtime.js';
@@ -25,6 +27,9 @@ import { ownOptions } from '../../option-check/own-options.js';
  */
 export class TokenSlot implements TokenHandle {
   readonly #scope: ServiceScope;
+  // Of the scope, for the two that are called without end.
+  readonly #clock: Clock;
+  readonly #observers: Observers;
   readonly #store: TokenStore;
   readonly #renewals: SlotRenewals;
   readonly #backoff: SlotBackoff;
@@ -40,6 +45,8 @@ export class TokenSlot implements TokenHandle {
   constructor(scope: ServiceScope, work: TokenWork, given: SlotEvents) {
     const { clock, storage } = scope;
     this.#scope = scope;
+    this.#clock = clock;
+    this.#observers = scope.observer;
     this.#store = new TokenStore(
       storage,
       () => work.key(),
@@ -68,16 +75,16 @@ export class TokenSlot implements TokenHandle {
   /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
   get(signal?: AbortSignal): Promise<Token> {
     const cached = this.#tokens.cached;
-    if (cached === undefined || this.#scope.clock.now() >= cached.checkAt) return this.#getSlowly(signal);
-    if (this.#scope.observer.active) this.#observer.served('fresh');
+    if (cached === undefined || this.#clock.now() >= cached.checkAt) return this.#getSlowly(signal);
+    if (this.#observers.active) this.#observer.served('fresh');
     return cached.promise;
   }
 
   /** The current token while `get` would answer it without another look at anything. */
   peekFresh(): Token | undefined {
     const cached = this.#tokens.cached;
-    if (cached === undefined || this.#scope.clock.now() >= cached.checkAt) return undefined;
-    if (this.#scope.observer.active) this.#observer.served('fresh');
+    if (cached === undefined || this.#clock.now() >= cached.checkAt) return undefined;
+    if (this.#observers.active) this.#observer.served('fresh');
     return cached.token;
   }
 
