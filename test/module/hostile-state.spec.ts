@@ -62,14 +62,19 @@ afterEach(async () => {
   await issuer.close();
 });
 
-it('the state of services with hostile names is what JSON makes of it, one line, and each has its own', async () => {
-  for (const name of NAMES) await services.tokens(name).getToken();
-  await services.tokens('piped').getToken();
+/** Has the service of the worst name fail to renew its token. */
+async function failOnce(): Promise<void> {
   issuer.failNext(1, 'invalid_client');
   await services
     .tokens('__proto__')
     .forceRefresh()
     .catch(() => undefined);
+}
+
+it('the state of services with hostile names is what JSON makes of it, one line, and each has its own', async () => {
+  for (const name of NAMES) await services.tokens(name).getToken();
+  await services.tokens('piped').getToken();
+  await failOnce();
   const state = services.describe();
   const text = JSON.stringify(state);
   expect(text).not.toContain('\n');
@@ -87,11 +92,7 @@ it('the state of services with hostile names is what JSON makes of it, one line,
 it('whoever changes a state changes nothing but a copy', async () => {
   await services.tokens('__proto__').getToken();
   await services.tokens('piped').getToken();
-  issuer.failNext(1, 'invalid_client');
-  await services
-    .tokens('__proto__')
-    .forceRefresh()
-    .catch(() => undefined);
+  await failOnce();
   const at = { at: 0 };
   const before = JSON.stringify({ ...services.describe(), ...at }).replaceAll(
     /"(ageMs|expiresInMs|secondsToExpiry)":\d+/g,
