@@ -1,6 +1,6 @@
 /**
- * Calls the API in one way, or in several that are compared with each other (their names joined by commas), in a process
- * of its own. Tells when it is ready, and then for each message the CPU time that so many calls of one way take.
+ * Calls the API in several ways that are compared with each other (their names joined by commas), in a process of its
+ * own: given these, the API's origin and a token.
  */
 import { Agent } from 'node:http';
 import { HttpModule, HttpService } from '@nestjs/axios';
@@ -14,12 +14,10 @@ import {
 } from '../dist/index.js';
 import { create } from 'axios';
 import { lastValueFrom } from 'rxjs';
+import { answerInTurn, blockOf, CONCURRENCY } from './blocks.mjs';
 import { PEER_WAYS } from './peer-ways.mjs';
 import { UndiciTransport } from '../dist/undici/undici.entry.js';
 
-const CONCURRENCY = 50;
-/** Calls before those that are measured. */
-const RUN_UP = 300;
 const [names, origin, accessToken] = process.argv.slice(2);
 /** The same for all, so that connections are kept in the same way. */
 const agent = () => new Agent({ keepAlive: true });
@@ -128,28 +126,13 @@ const ways = {
   logging,
 };
 
-const make = (way) => ways[way]?.() ?? PEER_WAYS[way].make({ origin, accessToken });
-const calls = new Map();
-for (const way of names.split(',')) calls.set(way, await make(way));
-
-/**
- * CPU time of `count` calls, {@link CONCURRENCY} at once, after a run-up. What they leave behind is collected as in an app:
- * a collection between two rounds would have V8 throw away the code compiled for them.
- */
-async function measure(call, count) {
-  let left = RUN_UP + count;
-  let start;
-  const worker = async () => {
-    while (left > 0) {
-      left -= 1;
-      if (left === count) start = process.cpuUsage();
-      const { status, data } = await call();
-      if (status !== 200 || data.id !== 7) throw new Error(`Answered ${status}.`);
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-  const { user, system } = process.cpuUsage(start);
-  return user + system;
+/** A call, or a bulk of calls, as a block of so many. */
+function blocksOf(way, call) {
+  if (typeof call !== 'function') return (count) => bulk(call.all, count);
+  return blockOf(async () => {
+    const { status, data } = await call();
+    if (status !== 200 || data.id !== 7) throw new Error(`${way} answered ${status}.`);
+  });
 }
 
 async function bulk(all, size) {
@@ -157,18 +140,7 @@ async function bulk(all, size) {
   if (results.some(({ value }) => value?.data.id !== 7)) throw new Error('Not every call was answered.');
 }
 
-/** CPU time of `count` calls in one bulk, after a run-up. */
-async function measureBulk({ all }, count) {
-  await bulk(all, RUN_UP);
-  const start = process.cpuUsage();
-  await bulk(all, count);
-  const { user, system } = process.cpuUsage(start);
-  return user + system;
-}
-
-process.on('message', async ({ way, count }) => {
-  const call = calls.get(way);
-  process.send(await (typeof call === 'function' ? measure(call, count) : measureBulk(call, count)));
-});
-process.on('disconnect', () => process.exit());
-process.send('ready');
+const blocks = {};
+for (const way of names.split(','))
+  blocks[way] = blocksOf(way, await (ways[way]?.() ?? PEER_WAYS[way].make({ origin, accessToken })));
+answerInTurn(blocks);

@@ -1,13 +1,10 @@
-import { interleave, median, ratio } from './measure.mjs';
+import { measureInTurn } from './in-turn.mjs';
+import { median, ratio } from './measure.mjs';
 import { PEER_WAYS } from './peer-ways.mjs';
 import { startProcess } from './process.mjs';
-import { progress } from './progress.mjs';
 
-const CALLS = 1_000;
-const ROUNDS = 7;
-/** Calls until everything is compiled. */
-const WARM_UP_CALLS = 4_000;
 const BARE = 'bare';
+const UNDICI = 'undiciRequest';
 const OWN_WAYS = {
   [BARE]: 'HttpService',
   default: 'client.get',
@@ -17,16 +14,25 @@ const OWN_WAYS = {
 /** CPU time of calls with a cached token: of ours, and of what an app would pick in place of it. @param peers packages that are there */
 export async function benchCalls(peers) {
   const others = Object.entries(PEER_WAYS).filter(([, { needs }]) => needs === undefined || peers.has(needs));
-  const ways = { ...OWN_WAYS, ...Object.fromEntries(others.map(([way, { name }]) => [way, name])) };
-  const measured = await measureWays(Object.keys(ways));
-  return Object.entries(ways).map(([way, name]) => ({
-    way,
-    name,
-    ours: way === 'default' || way === 'undici',
-    microseconds: median(measured[way]) / CALLS,
-    ratio: ratio(measured, way, BARE),
-    toUndici: ratio(measured, way, 'undiciRequest'),
-  }));
+  const names = { ...OWN_WAYS, ...Object.fromEntries(others.map(([way, { name }]) => [way, name])) };
+  const theirs = others.map(([way]) => way).filter((way) => way !== UNDICI);
+  // Together in one process stands what one app would have: our client over one transport.
+  const groups = await withCallers(async (callers) => [
+    await measureInTurn(callers([BARE, 'default']), { processes: 2, blocks: 100 }),
+    await measureInTurn(callers([BARE, 'undici', UNDICI]), { processes: 2, blocks: 100 }),
+    await measureInTurn(callers([BARE, ...theirs]), { blocks: 60 }),
+  ]);
+  return Object.entries(names).map(([way, name]) => {
+    const measured = groups.find((group) => way in group);
+    return {
+      way,
+      name,
+      ours: way === 'default' || way === 'undici',
+      microseconds: median(measured[way]),
+      ratio: ratio(measured, way, BARE),
+      toUndici: UNDICI in measured ? ratio(measured, way, UNDICI) : undefined,
+    };
+  });
 }
 
 const OPTIONS = {
@@ -39,33 +45,59 @@ const OPTIONS = {
 
 /** Cost of options on every call, against `client.get` without them. */
 export async function benchOptions() {
-  const measured = await measureWays(Object.keys(OPTIONS));
+  const measured = await withCallers((callers) => measureInTurn(callers(Object.keys(OPTIONS)), { blocks: 150 }));
   return Object.entries(OPTIONS).map(([way, name]) => ({
     way,
     name,
-    microseconds: median(measured[way]) / CALLS,
+    microseconds: median(measured[way]),
     ratio: ratio(measured, way, 'default'),
   }));
 }
 
-/** Each way in a process of its own; they take turns. */
-async function measureWays(ways) {
+const BULK = { calls: 1_000, warmUpBlocks: 4, blocks: 20 };
+
+/** Each face, what it takes the place of, and how much more it may cost. */
+const FACES = [
+  { way: 'axiosRef', name: 'axiosRef.get', against: 'plainAxios', plainly: 'axios.get', atMost: 1 },
+  { way: 'httpService', name: 'httpService.get', against: BARE, plainly: 'HttpService.get', atMost: 1 },
+  { way: 'clientFetch', name: 'client.fetch', against: 'plainFetch', plainly: 'fetch', atMost: 0.75 },
+  {
+    way: 'requestMany',
+    name: '1,000 by requestMany',
+    against: 'byHand',
+    plainly: 'the same by hand',
+    atMost: 1,
+    size: BULK,
+  },
+];
+
+/** CPU time of calls with a cached token through each face, against the plain thing with the header set by hand. */
+export async function benchFaces() {
+  return withCallers(async (callers) => {
+    const results = [];
+    for (const { way, against, size = { blocks: 75 }, ...face } of FACES) {
+      const measured = await measureInTurn(callers([way, against]), { processes: 2, ...size });
+      results.push({ ...face, microseconds: median(measured[way]), ratio: ratio(measured, way, against) });
+    }
+    return results;
+  });
+}
+
+/** Runs `work` with an API, and with what starts processes that call it in several ways. */
+async function withCallers(work) {
   const server = await startProcess('server.mjs');
   const { origin, accessToken } = server.ready;
-  const callers = {};
+  let clients = 0;
+  const callers = (ways) => () => {
+    clients += ways.length;
+    return startProcess('caller.mjs', ways.join(','), origin, accessToken);
+  };
   try {
-    for (const way of ways) callers[way] = await startProcess('caller.mjs', way, origin, accessToken);
-    const cases = Object.fromEntries(ways.map((way) => [way, () => callers[way].ask({ way, count: CALLS })]));
-    for (const way of ways) {
-      progress.tell(`${way}, warming up`);
-      await callers[way].ask({ way, count: WARM_UP_CALLS });
-    }
-    const { tokenRequests } = await server.ask('count');
-    const measured = await interleave(cases, ROUNDS);
+    const result = await work(callers);
     // Or what was measured is something else.
-    if ((await server.ask('count')).tokenRequests !== tokenRequests) throw new Error('A token was not cached.');
-    return measured;
+    if ((await server.ask('count')).tokenRequests > clients) throw new Error('A token was not cached.');
+    return result;
   } finally {
-    for (const { end } of [server, ...Object.values(callers)]) end();
+    server.end();
   }
 }

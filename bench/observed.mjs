@@ -1,8 +1,5 @@
 /**
- * Calls an API in turn without telemetry, with metrics, and with metrics and spans, in one process: given the origin of
- * the API. Answers a message with the CPU time, in microseconds, of so many blocks of calls of each.
- *
- * The blocks are short, and one way follows the other: whatever else the machine does slows down neighbours alike.
+ * Calls an API without telemetry, with metrics, and with metrics and spans, in one process: given the origin of the API.
  */
 import { ClientCredentialsTokenProvider, createForgeClient } from '../dist/index.js';
 import { ForgeTelemetry } from '../dist/opentelemetry/opentelemetry.entry.js';
@@ -11,8 +8,8 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { answerInTurn, blockOf } from './blocks.mjs';
 
-const CONCURRENCY = 50;
 const [origin] = process.argv.slice(2);
 
 /** Metrics are collected on demand, and never are. */
@@ -41,31 +38,7 @@ const clients = {
   metrics: clientWith({ telemetry: new ForgeTelemetry({ meterProvider }) }),
   spans: clientWith({ telemetry: new ForgeTelemetry({ meterProvider, tracerProvider }) }),
 };
-const ways = Object.keys(clients);
 
-async function measure(client, count) {
-  const start = process.cpuUsage();
-  let left = count;
-  const worker = async () => {
-    while (left > 0) {
-      left -= 1;
-      await client.get('/orders/7');
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-  const { user, system } = process.cpuUsage(start);
-  return user + system;
-}
-
-process.on('message', async ({ blocks, calls }) => {
-  const measured = Object.fromEntries(ways.map((way) => [way, []]));
-  for (let block = 0; block < blocks; block += 1) {
-    for (let turn = 0; turn < ways.length; turn += 1) {
-      const way = ways[(block + turn) % ways.length];
-      measured[way].push(await measure(clients[way], calls));
-    }
-  }
-  process.send(measured);
-});
-process.on('disconnect', () => process.exit());
-process.send('ready');
+answerInTurn(
+  Object.fromEntries(Object.entries(clients).map(([way, client]) => [way, blockOf(() => client.get('/orders/7'))])),
+);

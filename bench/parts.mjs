@@ -1,7 +1,6 @@
 import { benchBoot } from './boot.mjs';
-import { benchCalls, benchOptions } from './calls.mjs';
+import { benchCalls, benchFaces, benchOptions } from './calls.mjs';
 import { benchDiamond, benchStampede } from './cold.mjs';
-import { benchFaces } from './faces.mjs';
 import { benchFleet } from './fleet.mjs';
 import { benchRotation } from './rotation.mjs';
 import { round, showTable } from './show.mjs';
@@ -18,7 +17,7 @@ const rowOf = (rows, way) => rows.find((row) => row.way === way);
  */
 export const PARTS = {
   calls: {
-    seconds: 60,
+    seconds: 55,
     measure: benchCalls,
     show: (rows) =>
       showTable('Calls with a cached token, 50 at once: CPU time of one', rows, (row) => ({
@@ -37,7 +36,7 @@ export const PARTS = {
     resultsOf: (rows) => ({ calls: ratiosOf(rows) }),
   },
   options: {
-    seconds: 25,
+    seconds: 15,
     measure: benchOptions,
     show: (rows) =>
       showTable('What options cost on every call of client.get', rows, (row) => ({
@@ -49,7 +48,7 @@ export const PARTS = {
     resultsOf: (rows) => ({ options: ratiosOf(rows) }),
   },
   faces: {
-    seconds: 50,
+    seconds: 45,
     measure: benchFaces,
     show: (rows) =>
       showTable('Faces with a cached token, 50 at once: CPU time of one call', rows, (row) => ({

@@ -1,0 +1,38 @@
+/** CPU time of ways to make a call, measured in turn within one process. */
+import { mean, withoutSlowest } from './measure.mjs';
+import { progress } from './progress.mjs';
+
+/** Blocks of each way between two lines of progress. */
+const BLOCKS_A_ROUND = 25;
+/** Blocks that the machine interrupted. Garbage is collected in far more of them, and stays in the measure. */
+const SLOWEST = 0.05;
+
+/**
+ * Measures ways that are compared with each other: short blocks of each, in turn, as they would run in one app. One and
+ * the same code can be a tenth faster or slower from process to process, so there are several.
+ * @param start starts one of these processes
+ * @param calls of one block
+ * @param blocks of each way, in each process
+ * @returns by way, the microseconds of one call in each process
+ */
+export async function measureInTurn(start, { processes = 1, calls = 100, warmUpBlocks = 30, blocks }) {
+  const results = {};
+  for (let count = 1; count <= processes; count += 1) {
+    const caller = await start();
+    const measured = {};
+    try {
+      progress.tell(`process ${count} of ${processes}, warming up`);
+      await caller.ask({ blocks: warmUpBlocks, calls });
+      for (let done = 0; done < blocks; done += BLOCKS_A_ROUND) {
+        progress.tell(`process ${count} of ${processes}, block ${done} of ${blocks}`);
+        const answer = await caller.ask({ blocks: Math.min(BLOCKS_A_ROUND, blocks - done), calls });
+        for (const [way, times] of Object.entries(answer)) (measured[way] ??= []).push(...times);
+      }
+    } finally {
+      caller.end();
+    }
+    for (const [way, times] of Object.entries(measured))
+      (results[way] ??= []).push(mean(withoutSlowest(times, SLOWEST)) / calls);
+  }
+  return results;
+}
