@@ -4,7 +4,13 @@
  * @module nestjs-forge-auth
  */
 export { ApiKeyAuth, type ApiKeyAuthOptions } from './auth/api-key.authenticator.js';
-export type { AuthenticatedRequest, Authenticator, CredentialSource, CredentialVerdict } from './auth/authenticator.js';
+export type {
+  AuthenticatedRequest,
+  Authenticator,
+  CredentialParameters,
+  CredentialSource,
+  CredentialVerdict,
+} from './auth/authenticator.js';
 export { BasicAuth } from './auth/basic.authenticator.js';
 export { BearerAuth } from './auth/bearer.authenticator.js';
 export { CallerTokenAuth, type CallerTokenAuthOptions } from './auth/caller-token.authenticator.js';

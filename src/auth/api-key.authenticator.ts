@@ -3,7 +3,7 @@ import { ConfigurationError } from '../errors.js';
 import type { HeaderSpelling } from '../http/http-request.js';
 import { addSpelling, spellingOf } from '../http/spelled-headers.js';
 import { withQueryParam } from '../http/url.js';
-import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
+import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialSource } from './authenticator.js';
 import { checkCredential, checkHeaderName, readCredential } from './credential.js';
 import { ownOptions } from '../option-check/own-options.js';
 
@@ -25,6 +25,7 @@ const RULES_OF: OptionRules<ApiKeyAuthOptions> = Object.freeze({
 /** An API key in a header or in the query. */
 export class ApiKeyAuth implements Authenticator {
   readonly credentialHeaders: readonly string[] | undefined;
+  readonly credentialParameters: CredentialParameters | undefined;
   readonly #key: CredentialSource;
   readonly #name: string;
   /** Undefined: the key goes into the query. */
@@ -47,6 +48,7 @@ export class ApiKeyAuth implements Authenticator {
     this.#header = place === 'query' ? undefined : checkHeaderName(this.#name, 'ApiKeyAuth: headerName');
     this.#spelling = this.#header === undefined ? undefined : spellingOf(undefined, { [this.#name]: true });
     this.credentialHeaders = this.#header === undefined ? undefined : [this.#header];
+    this.credentialParameters = this.#header === undefined ? { query: [this.#name] } : undefined;
   }
 
   authenticate(request: AuthenticatedRequest): void | Promise<void> {

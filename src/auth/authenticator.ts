@@ -21,6 +21,8 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly replays: number;
   /** Headers that stay away: the call wants them left out, or brought them itself and a redirect has dropped them. */
   readonly withheld?: ReadonlySet<string> | undefined;
+  /** Credential parameters that the call brought itself, in its query or its form: they stay as they are. */
+  readonly ownParameters?: ReadonlySet<string> | undefined;
   /** True when it can be sent once more: not with a body that can be read only once. */
   readonly replayable: boolean;
   /**
@@ -73,6 +75,16 @@ export interface Authenticator {
   readonly signsRequest?: boolean | undefined;
   /** Lower-case names of the headers that are written. A call that sets one of them itself is left alone. */
   readonly credentialHeaders?: readonly string[] | undefined;
+  /** Names of the parameters that are written, by their place. A call that brings one of them itself is left alone. */
+  readonly credentialParameters?: CredentialParameters | undefined;
+}
+
+/** Names of parameters that carry a credential. */
+export interface CredentialParameters {
+  /** Of the query. @default none */
+  readonly query?: readonly string[];
+  /** Of a form body. @default none */
+  readonly form?: readonly string[];
 }
 
 /** A credential, or a function that reads it for each request. */

@@ -46,7 +46,7 @@ export class BearerPresenter implements TokenPresenter {
 
 /** Only a form body can carry a token (RFC 6750 §2.2). */
 function intoForm(request: PresentedRequest, token: Token): string {
-  const isForm = String(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(String(request.headers['content-type'] ?? ''));
   if (typeof request.body !== 'string' || !isForm) {
     throw new InvalidRequestError("placement 'body' needs a form body: give data as URLSearchParams.");
   }

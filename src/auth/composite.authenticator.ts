@@ -5,12 +5,13 @@ import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import {
   type AuthenticatedRequest,
   type Authenticator,
+  type CredentialParameters,
   type CredentialVerdict,
   isAuthenticator,
 } from './authenticator.js';
 import { verdictOf } from './credential-verdict.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
-import { isTaken, writtenBy } from './credential-headers.js';
+import { isTaken, parametersWrittenBy, writtenBy } from './credential-headers.js';
 
 /** Options of {@link CompositeAuth}. */
 export interface CompositeAuthOptions {
@@ -50,6 +51,13 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     return this.#authenticators().flatMap((member) => credentialHeadersOf(member));
   }
 
+  /** The parameters that its members write. A call that brings one of them itself is left alone by that member. */
+  get parametersOfMembers(): CredentialParameters | undefined {
+    const written = this.#authenticators().flatMap((member) => credentialParametersOf(member) ?? []);
+    if (written.length === 0) return undefined;
+    return { query: written.flatMap(({ query = [] }) => query), form: written.flatMap(({ form = [] }) => form) };
+  }
+
   /** A composite of the same kind, its members made into authenticators: token options get a manager when they are bound. */
   resolve(toAuthenticator: (member: Member) => Authenticator): CompositeAuth {
     return new CompositeAuth(this.#members.map(toAuthenticator), { strategy: this.#all ? 'all' : 'first_match' });
@@ -70,7 +78,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     const writers: Authenticator[] = [];
     this.#writers.set(request, writers);
     for (const member of signersLast(this.#chosen(request))) {
-      if (isTaken(member, request)) continue;
+      if (isTaken(member, request, request.ownParameters)) continue;
       await member.authenticate(request);
       writers.push(member);
     }
@@ -111,4 +119,11 @@ function signs(authenticator: Authenticator): boolean {
 /** The headers that an authenticator is known to write, by itself or by its members. */
 export function credentialHeadersOf(authenticator: Authenticator): readonly string[] {
   return authenticator instanceof CompositeAuth ? authenticator.headersOfMembers : writtenBy(authenticator);
+}
+
+/** The parameters that an authenticator is known to write, by itself or by its members. */
+export function credentialParametersOf(authenticator: Authenticator): CredentialParameters | undefined {
+  return authenticator instanceof CompositeAuth
+    ? authenticator.parametersOfMembers
+    : parametersWrittenBy(authenticator);
 }

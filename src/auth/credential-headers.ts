@@ -1,5 +1,5 @@
 import type { HttpHeaders } from '../http/http-request.js';
-import type { Authenticator } from './authenticator.js';
+import type { Authenticator, CredentialParameters } from './authenticator.js';
 import { declared } from '../option-check/own-options.js';
 
 /** A request that may have, or refuse, headers of an authenticator's. */
@@ -8,14 +8,33 @@ interface Carrier {
   readonly withheld?: ReadonlySet<string> | undefined;
 }
 
-/** Checks whether the call itself sets a header that `authenticator` writes, or says that there be none. */
-export function isTaken(authenticator: Authenticator, { headers, withheld }: Carrier): boolean {
-  return writtenBy(authenticator).some((name) => headers[name] !== undefined || withheld?.has(name) === true);
+/**
+ * Checks whether the call itself sets a header or a parameter that `authenticator` writes, or says that there be no such
+ * header.
+ */
+export function isTaken(
+  authenticator: Authenticator,
+  { headers, withheld }: Carrier,
+  ownParameters: ReadonlySet<string> | undefined,
+): boolean {
+  if (writtenBy(authenticator).some((name) => headers[name] !== undefined || withheld?.has(name) === true)) return true;
+  return (
+    ownParameters !== undefined && namesOf(parametersWrittenBy(authenticator)).some((name) => ownParameters.has(name))
+  );
 }
 
 /** The headers that an authenticator writes itself, as far as it says so. */
 export function writtenBy(authenticator: Authenticator): readonly string[] {
   return declared(authenticator, 'credentialHeaders') ?? NONE;
+}
+
+/** The parameters that an authenticator writes itself, as far as it says so. */
+export function parametersWrittenBy(authenticator: Authenticator): CredentialParameters | undefined {
+  return declared(authenticator, 'credentialParameters');
+}
+
+function namesOf({ query = NONE, form = NONE }: CredentialParameters = {}): readonly string[] {
+  return [...query, ...form];
 }
 
 const NONE: readonly string[] = Object.freeze([]);

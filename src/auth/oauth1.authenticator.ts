@@ -2,7 +2,7 @@ import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { checkOptions, hasMethods, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { TextSource } from '../providers/text-source.js';
-import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
+import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
 import type { OAuth1Token } from './oauth1/oauth1-token.js';
 import { RequestSigner, type Signing } from './oauth1/request-signer.js';
@@ -69,6 +69,8 @@ const MAY_REPORT: ReadonlySet<number> = new Set([400, 401, 403]);
  */
 export class OAuth1Auth implements Authenticator {
   readonly credentialHeaders: readonly string[];
+  /** A request that brings a signature is signed already, wherever this one would stand. */
+  readonly credentialParameters: CredentialParameters = { query: ['oauth_signature'], form: ['oauth_signature'] };
   readonly signsRequest = true;
   readonly takesTokenRequest: boolean;
   readonly #signer: RequestSigner;

@@ -19,7 +19,7 @@ import type { TokenRequest } from '../token/token-provider.js';
 import type { TokenPresenter } from '../token/token-presenter.js';
 import type { Replacement, TokenHandle, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
-import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
+import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialVerdict } from './authenticator.js';
 import { BearerPresenter } from './bearer.presenter.js';
 import { mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
@@ -81,6 +81,13 @@ function cureOfAuthRetry(retry: unknown): string | undefined {
   return undefined;
 }
 
+/** The parameters that carry the token, by its placement. */
+const PARAMETERS: Readonly<Record<'header' | 'body' | 'uri', CredentialParameters | undefined>> = Object.freeze({
+  header: undefined,
+  body: { form: ['access_token'] },
+  uri: { query: ['access_token'] },
+});
+
 /** A token that went out with a request. */
 interface SentToken {
   readonly handle: TokenHandle;
@@ -93,6 +100,7 @@ export class TokenAuth implements Authenticator {
   /** Decides when a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */
   readonly retry: AuthRetryStrategy;
   readonly credentialHeaders: readonly string[] | undefined;
+  readonly credentialParameters: CredentialParameters | undefined;
   readonly #manager: TokenManager;
   /** Writes the token where the service wants it. */
   readonly #placement: TokenPresenter;
@@ -125,6 +133,7 @@ export class TokenAuth implements Authenticator {
     const header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
     const spelling = header === undefined ? undefined : spellingOf(undefined, { [options.headerName ?? header]: true });
     this.credentialHeaders = header === undefined ? undefined : [header];
+    this.credentialParameters = PARAMETERS[placement];
     this.#placement = new BearerPresenter({ headerName: header, spelling, scheme, placement });
   }
 

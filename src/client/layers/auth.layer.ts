@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import type { Authenticator } from '../../auth/authenticator.js';
-import { isBlank, isTaken, writtenBy } from '../../auth/credential-headers.js';
+import { isTaken } from '../../auth/credential-headers.js';
 import { retryOf, verdictOf, judgesAnswers } from '../../auth/credential-verdict.js';
 import type { PathExclusion } from '../../auth/path-exclusion.js';
 import type { Clock } from '../../clock.js';
-import { AuthenticationError, ForgeAuthError, InvalidRequestError } from '../../errors.js';
+import { AuthenticationError, ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { ForgeLogger } from '../../logger.js';
 import type { Cancellation } from '../../http/cancellation.js';
@@ -18,6 +18,7 @@ import type { TokenRequest } from '../../token/token-provider.js';
 import { type Call, type CallRequest, discard } from '../request/call-request.js';
 import type { Layer, Next, SentRequest } from './layer.js';
 import type { OriginPolicy } from './origin-policy.js';
+import { assertCredentials, noteForm, type Warn, warnOnce } from './own-credentials.js';
 import { SentCredentials } from './sent-credentials.js';
 
 /** Options of authentication that its service gives. */
@@ -29,13 +30,12 @@ export interface AuthOptions {
   readonly clock: Clock;
   readonly logger: ForgeLogger;
   readonly revealCauses: boolean;
+  /** True where the service's credential takes the place of what a call brings. */
+  readonly replaceCredential: boolean;
   /** The service's own, which are for its own origins. */
   readonly headers: Readonly<HttpHeaders>;
   readonly params: QueryParams | undefined;
 }
-
-/** Tells that a call brought a credential of its own. */
-type Warn = (request: CallRequest, authenticator: Authenticator) => void;
 
 /** A service that asks for a new nonce with every answer is not asked for ever. */
 const MOST_RESENDS = 3;
@@ -51,7 +51,7 @@ export function authLayer(options: AuthOptions): Layer<CallRequest, SentRequest>
     const response =
       authenticator === undefined
         ? await next(await open(request, options))
-        : await sendAuthenticated(request, authenticator, options, next);
+        : await sendAuthenticated(request, authenticator, options, warn, next);
     if (response.headers['location'] !== undefined)
       (request.call.sentCredentials ??= new SentCredentials()).noteOwn(options.headers, options.params);
     return response;
@@ -67,7 +67,7 @@ function authenticatorFor(
   const { authenticator } = request.call;
   if (authenticator === false || request.credentialRemoved === true || !origins.allows(request.url)) return undefined;
   assertCredentials(request, authenticator);
-  if (isTaken(authenticator, request)) {
+  if (isTaken(authenticator, request, request.call.ownParameters)) {
     warn(request, authenticator);
     return undefined;
   }
@@ -75,32 +75,11 @@ function authenticatorFor(
   return path !== undefined && excluded?.(path) === true ? undefined : authenticator;
 }
 
-/** Whoever did not mean it, a library perhaps, would look for the cause of a 401 for long. */
-function warnOnce({ name, logger }: AuthOptions): Warn {
-  let warned = false;
-  return ({ headers }, authenticator) => {
-    const header = writtenBy(authenticator).find((candidate) => headers[candidate] !== undefined);
-    if (warned || header === undefined) return;
-    warned = true;
-    logger.warn(
-      `Service "${name}": a call brings the header ${header} itself, so the service's credential is not added. If a library insists on one, set replaceCredential: true.`,
-    );
-  };
-}
-
-/** A credential of the call's own that is blank is a mistake: a variable that is not set, sent as if nobody were to sign in. */
-function assertCredentials({ headers }: CallRequest, authenticator: Authenticator): void {
-  const blank = (name: string): boolean => headers[name] !== undefined && isBlank(headers[name]);
-  if (!blank('authorization') && !writtenBy(authenticator).some(blank)) return;
-  throw new InvalidRequestError(
-    'A header that carries a credential is empty. Leave it out to have it written, or call with auth: false.',
-  );
-}
-
 async function sendAuthenticated(
   request: CallRequest,
   authenticator: Authenticator,
   options: AuthOptions,
+  warn: Warn,
   next: Next<SentRequest>,
 ): Promise<HttpResponse> {
   const strategy = retryOf(authenticator);
@@ -110,6 +89,13 @@ async function sendAuthenticated(
   for (;;) {
     const opening = open(request, options, replays);
     const sent = opening instanceof Promise ? await opening : opening;
+    if (sent.body !== undefined && !options.replaceCredential) {
+      noteForm(authenticator, sent);
+      if (isTaken(authenticator, sent, sent.call.ownParameters)) {
+        warn(request, authenticator);
+        return next(sent);
+      }
+    }
     try {
       const credential = authenticator.authenticate(sent);
       if (credential !== undefined) await credential;
@@ -227,6 +213,10 @@ class OpenedRequest implements SentRequest {
     this.replays = replays;
     this.replayable = body?.replayable ?? true;
     this.rejection = undefined;
+  }
+
+  get ownParameters(): ReadonlySet<string> | undefined {
+    return this.call.ownParameters;
   }
 
   get signal(): AbortSignal | undefined {

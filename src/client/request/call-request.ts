@@ -31,6 +31,8 @@ export interface Call {
   rejection?: string | undefined;
   /** The request as it last went out, credential and all. */
   lastSent?: HttpRequest;
+  /** Credential parameters that the call brought itself, in its query or its form: no authenticator writes them. */
+  ownParameters: ReadonlySet<string> | undefined;
   /** Credentials that were put on requests of the call that were redirected. */
   sentCredentials?: SentCredentials;
 }

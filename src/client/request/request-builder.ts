@@ -4,9 +4,10 @@ import type { HttpHeaders, ResponseType } from '../../http/http-request.js';
 import { bodySourceOf } from '../../http/request-body.js';
 import type { QueryParams } from '../../http/query-params.js';
 import { serializeParams } from '../../http/query-params.js';
-import { queryNames, resolveUrl } from '../../http/url.js';
+import { queryNames, resolveUrl, withoutQueryParams } from '../../http/url.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { HARMLESS_DEFAULTS } from '../layers/sent-credentials.js';
+import { ownParametersIn } from '../layers/own-credentials.js';
 import type { CallRequest } from './call-request.js';
 import type { CallScope } from './call-scope.js';
 import type { FaceRequest } from '../faces/face-request.js';
@@ -16,6 +17,7 @@ import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
 import { shownValue } from '../../redaction/redact.js';
+import { credentialParametersOf } from '../../auth/composite.authenticator.js';
 import { writtenBy } from '../../auth/credential-headers.js';
 
 /** More than any answer that an app holds in memory on purpose; a few hundred kilobytes of it may unpack to more. */
@@ -29,7 +31,8 @@ const RESPONSE_TYPES: ReadonlySet<ResponseType> = new Set(['json', 'text', 'arra
  */
 export function buildRequest(service: ResolvedService, config: FaceRequest, scope: CallScope): CallRequest {
   const { authenticator, tokenRequest } = authOf(service, config.auth);
-  const resolved = resolveUrl(service.base, config.url ?? '', config.params);
+  const asked = resolveUrl(service.base, config.url ?? '', config.params);
+  const resolved = service.replaceCredential ? withoutCredentialIn(asked, authenticator) : asked;
   if (authenticator !== false) service.origins.assertAllows(resolved);
   const own = isOwn(service, resolved);
   const given = service.replaceCredential ? withoutCredential(config.headers, authenticator) : config.headers;
@@ -63,6 +66,7 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
       retry: config.retry !== false,
       attempts: 1,
       sent: 0,
+      ownParameters: ownParametersIn(resolved, authenticator),
     },
   };
 }
@@ -75,6 +79,12 @@ function withoutCredential(
   if (headers === undefined || authenticator === false) return headers;
   const credentials = new Set(['authorization', ...writtenBy(authenticator)]);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !credentials.has(name.toLowerCase())));
+}
+
+/** As {@link withoutCredential}, of the query. A form's is written over. */
+function withoutCredentialIn(url: string, authenticator: Authenticator | false): string {
+  if (authenticator === false || !url.includes('?')) return url;
+  return withoutQueryParams(url, new Set(credentialParametersOf(authenticator)?.query));
 }
 
 /** Checks whether the service's own headers and parameters may go there: without base and credential, everywhere. */
