@@ -30,6 +30,7 @@ export class GuardedLock {
   readonly #store: LockStore;
   readonly #breaker: StorageBreaker;
   #troubled = false;
+  #saidUnmanaged = false;
 
   constructor(lock: TokenLock, store: LockStore) {
     this.#lock = lock;
@@ -58,7 +59,7 @@ export class GuardedLock {
       const lease = await this.#acquireInTime(key, options);
       this.#answered(pass);
       observer.lock(lease === null ? 'busy' : 'acquired', startedAt);
-      return lease ?? 'held';
+      return lease === null ? 'held' : this.#managed(lease);
     } catch (error) {
       observer.lock('failed', startedAt);
       if (options.signal.aborted && error === options.signal.reason) this.#breaker.cancelled(pass);
@@ -80,6 +81,32 @@ export class GuardedLock {
       late = true;
       throw error;
     }
+  }
+
+  /** A store that grants leases may refuse what extends them and gives them back. */
+  #managed(lease: Lease): Lease {
+    const watched = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        this.#unmanaged(error);
+        throw error;
+      }
+    };
+    return {
+      generation: lease.generation,
+      extend: async () => watched(lease.extend()),
+      release: async () => watched(lease.release()),
+    };
+  }
+
+  #unmanaged(error: unknown): void {
+    const missing = missingPermission(error);
+    if (missing === undefined || this.#saidUnmanaged) return;
+    this.#saidUnmanaged = true;
+    this.#store.logger.warn(
+      `Leases of the token lock can be neither extended nor given back as they should (${missing}). Other processes wait for their end, or begin before it, until it is allowed.`,
+    );
   }
 
   #answered(pass: Pass): void {

@@ -15,8 +15,21 @@ afterEach(() => world.close());
 const without = async (
   command: string,
   options: Partial<TokenManagerOptions> = {},
+  ...others: readonly string[]
 ): Promise<{ manager: TokenManager; warnings: readonly string[] }> => {
-  await redis.command('ACL', 'SETUSER', 'forge', 'reset', 'on', '>secret', '+@all', `-${command}`, '~*', '&*');
+  await redis.command(
+    'ACL',
+    'SETUSER',
+    'forge',
+    'reset',
+    'on',
+    '>secret',
+    '+@all',
+    `-${command}`,
+    ...others,
+    '~*',
+    '&*',
+  );
   const client = new Redis(redis.url.replace('//', '//forge:secret@'));
   world.closeLater({ close: () => client.disconnect() });
   const logger = recordingLogger();
@@ -37,6 +50,29 @@ describe('a Redis whose ACL leaves out a command', () => {
       ]);
     },
   );
+
+  it.each(['del', 'pexpire'])('%s costs no lease, and is named in one line', async (command) => {
+    const { manager, warnings } = await without(command);
+    world.endpoint.hold();
+    const token = manager.getToken();
+    // A lease is extended for as long as the request takes.
+    if (command === 'pexpire') await until(() => warnings.length > 0, 'it says so');
+    world.endpoint.release();
+    await token;
+    await manager.getToken({ scope: 'other' });
+    await until(() => warnings.length > 0, 'it says so');
+    await manager.close();
+    expect(warnings).toEqual([
+      `Leases of the token lock can be neither extended nor given back as they should (NOPERM: ${command.toUpperCase()}). Other processes wait for their end, or begin before it, until it is allowed.`,
+    ]);
+  });
+
+  it('names each of several commands that it leaves out in the one line', async () => {
+    const { manager, warnings } = await without('del', {}, '-pexpire');
+    await manager.getToken();
+    await until(() => warnings.length > 0, 'it says so');
+    expect(warnings).toEqual([expect.stringContaining('(NOPERM: DEL, PEXPIRE)')]);
+  });
 
   it.each([
     ['eval', 'takes no writes'],
