@@ -162,7 +162,7 @@ export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/body.
 export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/header.fetcher.js';
 export { type FetcherRequest, HttpTokenFetcher } from './pipeline/http.fetcher.js';
 export type { ContextValue, HttpTokenFetcherOptions } from './pipeline/http-fetcher-options.js';
-export type { ProviderStep } from './pipeline/pipeline-step.js';
+export type { GivenStep, ProviderStep, SharedStep } from './pipeline/pipeline-step.js';
 export { PipelineTokenProvider, type PipelineTokenProviderOptions } from './pipeline/pipeline.provider.js';
 export type { StepState } from './pipeline/step-state.js';
 export {

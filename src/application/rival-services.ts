@@ -18,29 +18,61 @@ interface Rival {
  * has them revoke each other's without end.
  */
 export async function warnOfRivals(services: readonly NamedSources[], logger: ForgeLogger): Promise<void> {
-  for (const names of await rivalsAmong(services)) {
-    const [first, ...others] = names.map((name) => `"${name}"`);
+  for (const rivals of await rivalsAmong(services)) {
+    const named = rivals.map(({ service, origin: { step } }) =>
+      step === undefined ? `"${service}"` : `"${service}" (step "${step}")`,
+    );
     logger.warn(
-      `Services ${[first, ...others].join(', ')} ask for the same token, each for itself: an issuer that revokes the older token with each new one has them revoke each other's. Share one: give ${others.join(', ')} auth: { tokenManager: '${names[0]}' }.`,
+      `Services ${named.join(', ')} ask for the same token, each for itself: an issuer that revokes the older token with each new one has them revoke each other's. Share one: ${cureOf(rivals)}.`,
     );
   }
 }
 
-/** The services of each group that asks for one token. */
-async function rivalsAmong(services: readonly NamedSources[]): Promise<readonly (readonly string[])[]> {
+/** One of them keeps its provider; a token that only steps ask for gets a service of its own. */
+function cureOf(rivals: readonly Rival[]): string {
+  const owner = rivals.find(({ origin: { step } }) => step === undefined);
+  const others = rivals.filter((rival) => rival !== owner);
+  const services = others.filter(({ origin: { step } }) => step === undefined).map(({ service }) => `"${service}"`);
+  const steps = others.flatMap(({ service, origin: { step } }) =>
+    step === undefined ? [] : `"${step}" of "${service}"`,
+  );
+  const name = owner?.service ?? '…';
+  return [
+    ...(owner === undefined ? ['declare a service for it'] : []),
+    ...(services.length === 0 ? [] : [`give ${services.join(', ')} auth: { tokenManager: '${name}' }`]),
+    ...(steps.length === 0
+      ? []
+      : [`give step ${steps.join(', ')} tokenManager: '${name}' in place of what obtains it`]),
+  ].join(', and ');
+}
+
+/** Those of each group that asks for one token; a service once, by the first of its tokens. */
+async function rivalsAmong(services: readonly NamedSources[]): Promise<readonly (readonly Rival[])[]> {
   const groups = new Groups();
   const seen = new Set<TokenSource>();
   for (const { name, sources } of services) {
     for (const source of sources) {
-      const { origin } = source;
-      if (origin === undefined || origin.definition instanceof StaticTokenProvider || seen.has(source)) continue;
+      if (seen.has(source)) continue;
       seen.add(source);
-      await groups.add({ service: name, origin });
+      for (const origin of source.origins ?? [])
+        if (!(origin.definition instanceof StaticTokenProvider)) await groups.add({ service: name, origin });
     }
   }
-  return groups.all
-    .map((group) => [...new Set(group.map(({ service }) => service))])
-    .filter(({ length }) => length > 1);
+  return withoutRepeated(
+    groups.all
+      .map((group) =>
+        group.filter(({ service }, index) => group.findIndex((rival) => rival.service === service) === index),
+      )
+      .filter(({ length }) => length > 1),
+  );
+}
+
+/** Services that share a whole pipeline share its steps, too: that is said once. */
+function withoutRepeated(groups: readonly (readonly Rival[])[]): readonly (readonly Rival[])[] {
+  const whole = groups.filter((group) => group.every(({ origin: { step } }) => step === undefined));
+  const isWithin = (group: readonly Rival[]): boolean =>
+    whole.some((other) => group.every(({ service }) => other.some((rival) => rival.service === service)));
+  return groups.filter((group) => whole.includes(group) || !isWithin(group));
 }
 
 /** Rivals by what they have in common. An application may have thousands of services: only likely ones are compared. */

@@ -152,16 +152,20 @@ export class ServiceTokens {
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
     const { name, baseUrl } = this.#service;
     try {
-      if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager);
+      if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager)();
       const { createTokenSource } = await import('./token-source.factory.js');
-      const storage = (): GuardedStorage | undefined => this.#service.ownStorage();
-      return await createTokenSource(name, auth, this.#application, storage, events, baseUrl);
+      const owner = {
+        baseUrl,
+        storage: () => this.#service.ownStorage(),
+        sharedSource: (other: string) => this.#sharedSource(other),
+      };
+      return await createTokenSource(name, auth, this.#application, owner, events);
     } catch (error) {
       throw withServiceName(error, name);
     }
   }
 
-  async #sharedSource(other: string): Promise<TokenSource> {
+  #sharedSource(other: string): () => Promise<TokenSource> {
     const { name } = this.#service;
     const seen = [name];
     for (let next: string | undefined = other; next !== undefined; next = this.#application.find(next)?.sharesWith) {
@@ -169,7 +173,7 @@ export class ServiceTokens {
       seen.push(next);
     }
     const sharing = this.#application.find(other);
-    if (sharing?.options !== undefined) return sharing.source();
+    if (sharing?.options !== undefined) return () => sharing.source();
     const known = this.#application.names().filter((candidate) => candidate !== name);
     throw this.#refuseSharing(`names service "${other}", which is not there. Registered: ${known.join(', ')}`);
   }

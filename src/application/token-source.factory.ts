@@ -12,6 +12,15 @@ import { resolveTokenSettings } from '../token/token-settings.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
 
+/** Parts of the service that its tokens depend on. */
+export interface TokenSourceOwner {
+  /** Storage of its tokens, if not that of the application. */
+  storage(): GuardedStorage | undefined;
+  readonly baseUrl: string | undefined;
+  /** Finds the tokens of another service, by its name. */
+  sharedSource(name: string): () => Promise<TokenSource>;
+}
+
 /**
  * Binds the provider or pipeline of a service to its application: definitions have no state of their own.
  * @throws {ConfigurationError} when an option is malformed
@@ -20,9 +29,8 @@ export async function createTokenSource(
   serviceName: string,
   auth: TokenAuthOptions,
   application: ApplicationScope,
-  storage: () => GuardedStorage | undefined,
+  { storage, baseUrl, sharedSource }: TokenSourceOwner,
   events: SlotEvents,
-  baseUrl: string | undefined,
 ): Promise<TokenSource> {
   const owner = `Service "${serviceName}"`;
   const { keyPrefix = DEFAULT_KEY_PREFIX, nearCacheTtlMs } = application.rootOptions;
@@ -38,6 +46,7 @@ export async function createTokenSource(
     keyPrefix,
     keyName: serviceName,
     storage: () => storage() ?? application.storage,
+    sharedSource,
     settings: resolveTokenSettings({ ...(nearCacheTtlMs === undefined ? undefined : { nearCacheTtlMs }), ...auth }),
     events,
   };

@@ -3,15 +3,14 @@ import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import { TokenSlot } from '../token/slot/token-slot.js';
-import type { Replacement } from '../token/token-source.js';
+import type { Replacement, TokenOrigin } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
-import type { PipelineStep, ProviderStep } from './pipeline-step.js';
+import type { GivenStep, PipelineStep } from './pipeline-step.js';
 import { flightDeadlines, type PipelineScope, StepFlight } from './step-flight.js';
 import type { StepGraph } from './step-graph.js';
 import { StepHistory } from './step-history.js';
 import { StepKeys } from './step-keys.js';
 import { type StepState, stepState } from './step-state.js';
-import type { TokenFetcher } from './token-fetcher.js';
 
 /**
  * A pipeline bound to one service of one application: a slot for each step, so that its token is cached, shared, renewed
@@ -20,7 +19,7 @@ import type { TokenFetcher } from './token-fetcher.js';
 export class BoundPipeline {
   readonly graph: StepGraph;
   /** The steps as they were given, classes created. */
-  readonly given: readonly (TokenFetcher | ProviderStep)[];
+  readonly given: readonly GivenStep[];
   readonly #steps: ReadonlyMap<string, PipelineStep>;
   readonly #scope: ServiceScope;
   readonly #slots = new Map<string, TokenSlot>();
@@ -32,12 +31,7 @@ export class BoundPipeline {
   readonly #forcing = new Map<string, Promise<Token>>();
   #invalidating: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    graph: StepGraph,
-    steps: readonly PipelineStep[],
-    scope: ServiceScope,
-    given: readonly (TokenFetcher | ProviderStep)[],
-  ) {
+  constructor(graph: StepGraph, steps: readonly PipelineStep[], scope: ServiceScope, given: readonly GivenStep[]) {
     this.given = given;
     this.graph = graph;
     this.#steps = new Map(steps.map((step) => [step.name, step]));
@@ -54,6 +48,13 @@ export class BoundPipeline {
   /** Tells of what happens to the result's token from now on. */
   listen(events: SlotEvents): void {
     this.#listeners.push(events);
+  }
+
+  /** Origins of the tokens of the steps that depend on no other. */
+  get origins(): readonly TokenOrigin[] {
+    return [...this.#steps.values()].flatMap(({ name, dependsOn, origin }) =>
+      dependsOn.length > 0 || origin === undefined ? [] : { ...origin, step: name },
+    );
   }
 
   /** The slot of the result. */

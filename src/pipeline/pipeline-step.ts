@@ -14,10 +14,12 @@ import {
   type TokenRequestContext,
   type TokenRequest,
 } from '../token/token-provider.js';
+import { originOfProvider } from '../token/provider-origin.js';
+import type { TokenOrigin } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import { TokenRequestRetry } from '../providers/token-request-retry.js';
 import { type StepContext, TokenWanted } from './fetch-context.js';
-import { certificateIdentity, fetcherIdentity, opaqueOf } from './step-identity.js';
+import { certificateIdentity, fetcherIdentity, opaqueOf, originOfFetcher } from './step-identity.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
 import { withTtl } from './token-ttl.js';
 import { ownCause, revealOwnCause } from '../redaction/own-cause.js';
@@ -30,6 +32,23 @@ export interface ProviderStep {
   /** Milliseconds that its token is good for, where the provider does not set an earlier end. */
   ttlMs?: number;
 }
+
+/** A step whose token is that of another service: obtained once, and shared with it. */
+export interface SharedStep {
+  name: string;
+  /** Name of the service. */
+  tokenManager: string;
+  dependsOn?: readonly string[];
+}
+
+/** A step as the app writes it. */
+export type GivenStep = TokenFetcher | ProviderStep | SharedStep;
+
+const SHARED_STEP_RULES: OptionRules<SharedStep> = Object.freeze({
+  name: RULES.text,
+  tokenManager: RULES.text,
+  dependsOn: { ...RULES.texts, what: 'a list of step names' },
+});
 
 const STEP_RULES: OptionRules<ProviderStep> = Object.freeze({
   name: RULES.text,
@@ -57,6 +76,8 @@ export interface PipelineStep {
   readonly refreshWindowMs: number | undefined;
   /** For observers. */
   readonly grantType: string | undefined;
+  /** Left out where the tokens are another service's. */
+  readonly origin?: TokenOrigin;
   /** Returns what distinguishes it from a step of the same name, secrets only as fingerprints. */
   identity(): Promise<readonly string[]>;
   /** One fetch, with its retries. @throws {TokenWanted} when the token of an indirect dependency is asked for */
@@ -73,22 +94,27 @@ export interface StepScope extends ServiceScope {
 }
 
 /** Binds a step. @throws {ConfigurationError} when it is neither a fetcher nor `{ name, provider }` */
-export function bindStep(given: TokenFetcher | ProviderStep, scope: StepScope, owner: string): PipelineStep {
+export function bindStep(given: GivenStep, scope: StepScope, owner: string): PipelineStep {
   for (const warning of warningsOf(given)) scope.logger.warn(warning);
   if (isObject(given) && typeof declared(given as Partial<TokenFetcher>, 'fetch') === 'function')
     return fetcherStep(given as TokenFetcher, scope, owner);
-  const step = ownOptions(given as ProviderStep);
+  const step = ownOptions(given as ProviderStep & SharedStep);
+  const place = {
+    refuse: (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`),
+    warn: (problem: string): void => scope.logger.warn(`${owner}: ${problem}`),
+    prefix: `step "${String(step.name)}": `,
+  };
   if (isObject(step.provider) && typeof declared(step.provider, 'fetchToken') === 'function') {
-    const { name } = step;
-    const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
-    checkOptions(step, STEP_RULES, {
-      refuse,
-      warn: (problem) => scope.logger.warn(`${owner}: ${problem}`),
-      prefix: `step "${String(name)}": `,
-    });
+    checkOptions<ProviderStep>(step, STEP_RULES, place);
     return providerStep(step, scope);
   }
-  throw new ConfigurationError(`${owner}: a step must have a method fetch(), or be { name, provider }.`);
+  if (typeof step.tokenManager === 'string') {
+    checkOptions<SharedStep>(step, SHARED_STEP_RULES, place);
+    return sharedStep(step, scope, owner);
+  }
+  throw new ConfigurationError(
+    `${owner}: a step must have a method fetch(), or be { name, provider } or { name, tokenManager }.`,
+  );
 }
 
 function fetcherStep(fetcher: TokenFetcher, scope: StepScope, owner: string): PipelineStep {
@@ -107,6 +133,7 @@ function fetcherStep(fetcher: TokenFetcher, scope: StepScope, owner: string): Pi
     deadlineMs: declared(fetcher, 'deadlineMs'),
     refreshWindowMs: declared(fetcher, 'refreshWindowMs'),
     grantType: undefined,
+    origin: originOfFetcher(fetcher),
     identity: async () => [
       ...(await (identity ??= fetcherIdentity(fetcher, named))),
       ...(await certificateIdentity(fetcher)),
@@ -157,6 +184,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
     deadlineMs: undefined,
     refreshWindowMs: undefined,
     grantType: declared(provider, 'grantType'),
+    origin: originOfProvider(provider, step.provider),
     identity: async () => [
       ...((await declared(provider, 'keyParts')?.call(provider)) ?? [provider.constructor.name]),
       ...(declared(provider, 'identity') ?? []),
@@ -175,6 +203,29 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
           contextOf(signal, clock.now() + scope.settings.deadlineMs),
         );
       await Promise.all([declared(provider, 'close')?.call(provider), http.close()]);
+    },
+  };
+}
+
+/** Its token stays where it is: a refresh token least of all is kept twice. */
+function sharedStep(step: SharedStep, scope: StepScope, owner: string): PipelineStep {
+  const { name, tokenManager, dependsOn = [] } = step;
+  const source = scope.sharedSource?.(tokenManager);
+  if (source === undefined)
+    throw new ConfigurationError(`${owner}: step "${name}": tokenManager names a service, and there are none here.`);
+  return {
+    name,
+    dependsOn,
+    ttlMs: undefined,
+    deadlineMs: undefined,
+    refreshWindowMs: undefined,
+    grantType: undefined,
+    identity: async () => ['shared', tokenManager],
+    obtain: async ({ previous, signal }) => {
+      const handle = (await source()).for();
+      const refused = previous !== undefined && handle.peekFresh()?.fingerprint === previous.fingerprint;
+      const newer = refused ? await handle.replace(previous, signal) : undefined;
+      return (newer?.token ?? (await handle.get(signal))).with({ refreshToken: undefined });
     },
   };
 }

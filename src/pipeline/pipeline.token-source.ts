@@ -8,7 +8,7 @@ import type { BoundPipeline } from './bound-pipeline.js';
 /** A pipeline's result as a manager's tokens: nothing is kept twice. */
 export class PipelineTokenSource implements TokenSource, TokenHandle {
   readonly pipeline: BoundPipeline;
-  readonly origin: TokenOrigin;
+  readonly origins: readonly TokenOrigin[];
   readonly #refreshFromStep: string | undefined;
 
   /**
@@ -18,7 +18,7 @@ export class PipelineTokenSource implements TokenSource, TokenHandle {
   constructor(pipeline: BoundPipeline, refreshFromStep: string | undefined, definition: object = pipeline) {
     if (refreshFromStep !== undefined) pipeline.graph.assertKnown(refreshFromStep);
     this.pipeline = pipeline;
-    this.origin = { definition, endpoint: undefined, identity: async () => undefined };
+    this.origins = [{ definition, endpoint: undefined, identity: async () => undefined }, ...pipeline.origins];
     this.#refreshFromStep = refreshFromStep;
   }
 

@@ -3,6 +3,7 @@ import { randomUUID, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { fingerprintOf } from '../token/token-key.js';
 import { Token } from '../token/token.js';
+import type { TokenOrigin } from '../token/token-source.js';
 import { BodyTokenFetcher } from './body.fetcher.js';
 import { HeaderTokenFetcher } from './header.fetcher.js';
 import { HttpTokenFetcher } from './http.fetcher.js';
@@ -35,6 +36,21 @@ export function opaqueOf(fetcher: TokenFetcher): readonly string[] {
 export async function certificateIdentity(fetcher: TokenFetcher): Promise<readonly string[]> {
   const certificates = fetcher instanceof HttpTokenFetcher ? await fetcher.certificates() : [];
   return certificates.length === 0 ? [] : [fingerprintOf(certificates)];
+}
+
+/** Returns the origin of a fetcher's tokens: another one that sends the same request would get the same. */
+export function originOfFetcher(fetcher: TokenFetcher): TokenOrigin {
+  const { name } = fetcher.constructor;
+  const given = declared(fetcher, 'identity');
+  const comparable = given !== undefined || (buildsItsRequest(fetcher) && opaqueOf(fetcher).length === 0);
+  return {
+    definition: fetcher,
+    endpoint: comparable ? fingerprintOf([name, ...(given ?? [])]) : undefined,
+    identity: async () =>
+      comparable
+        ? fingerprintOf([JSON.stringify([name, given ?? requestOf(fetcher)]), ...(await certificateIdentity(fetcher))])
+        : undefined,
+  };
 }
 
 /** Checks whether `fetch` is ours: then the request shows everything. */

@@ -13,7 +13,7 @@ import type { ServiceScope } from '../token/runtime.js';
 import { standaloneScope } from '../token/standalone.js';
 import type { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
-import type { ProviderStep } from './pipeline-step.js';
+import type { GivenStep, ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
@@ -23,8 +23,8 @@ import { shownValue } from '../redaction/redact.js';
 /** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
 export type TokenFetcherType = new (...args: never[]) => TokenFetcher;
 
-/** A step: a fetcher, its class, or a provider with a name. */
-export type PipelineStepOption = TokenFetcher | TokenFetcherType | ProviderStep;
+/** A step: a fetcher, its class, a provider with a name, or the token of another service. */
+export type PipelineStepOption = GivenStep | TokenFetcherType;
 
 /** Options of {@link TokenFetchPipeline}. */
 export interface TokenFetchPipelineOptions {
@@ -121,7 +121,7 @@ export class TokenFetchPipeline {
   }
 
   /** A step as it was given; undefined where there is no such one, or its class was not created yet. */
-  getStep(name: string): TokenFetcher | ProviderStep | undefined {
+  getStep(name: string): GivenStep | undefined {
     const steps = this.#known?.given ?? this.#definedSteps.filter((step) => typeof step !== 'function');
     return steps.find((step) => step.name === name);
   }
@@ -236,8 +236,6 @@ function closedUnused(): ClientClosedError {
   return new ClientClosedError('The pipeline was closed before it was used.');
 }
 
-type GivenStep = TokenFetcher | ProviderStep;
-
 function refuse(problem: string): ConfigurationError {
   return new ConfigurationError(`TokenFetchPipeline: ${problem}`);
 }
@@ -260,7 +258,7 @@ function graphOf(steps: readonly GivenStep[], resultStep: string | undefined, ow
   const nodes = steps.map((step) => ({
     name: step.name,
     dependsOn: declared(step, 'dependsOn') ?? [],
-    ttlMs: declared(step, 'ttlMs'),
+    ttlMs: declared(step as Partial<ProviderStep>, 'ttlMs'),
   }));
   return new StepGraph(nodes, resultStep, owner);
 }

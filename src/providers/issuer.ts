@@ -130,7 +130,9 @@ export class Issuer {
   get identity(): string {
     const { tokenUrl, issuer } = this.#options;
     if (issuer === FROM_RESOURCE) return `issuer of ${this.#resourceUrl()}`;
-    return issuer === undefined ? String(tokenUrl) : `issuer ${issuer}`;
+    const url = String(issuer ?? tokenUrl);
+    const written = URL.canParse(url) ? new URL(url).href : url;
+    return issuer === undefined ? written : `issuer ${written}`;
   }
 
   /** Secrets do not travel in the clear. @throws {ConfigurationError} when `url` is plain http elsewhere than on this machine */

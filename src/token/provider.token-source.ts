@@ -2,6 +2,7 @@ import { timeoutSignal } from '../clock.js';
 import { AuthenticationError, InvalidRequestError, TokenRefreshError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { declared } from '../option-check/own-options.js';
+import { originOfProvider } from './provider-origin.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { obtainToken } from './obtain-token.js';
@@ -63,15 +64,8 @@ export class ProviderTokenSource implements TokenSource {
     return this.#provider;
   }
 
-  get origin(): TokenOrigin {
-    const { name } = this.#provider.constructor;
-    const own = declared(this.#provider, 'identity');
-    const endpoint = declared(this.#provider, 'endpoint') ?? (own && [name, ...own]);
-    return {
-      definition: this.#definition,
-      endpoint: endpoint && fingerprintOf(endpoint),
-      identity: async () => (endpoint === undefined ? undefined : fingerprintOf(await this.#identity())),
-    };
+  get origins(): readonly TokenOrigin[] {
+    return [originOfProvider(this.#provider, this.#definition)];
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {

@@ -7,6 +7,7 @@ import type { TokenStorage } from '../storage/token-storage.js';
 import type { DiscoveryDocuments } from './discovery-cache.js';
 import type { EndpointBackoffs } from './endpoint-backoffs.js';
 import type { SlotEvents } from './slot/slot-events.js';
+import type { TokenSource } from './token-source.js';
 import type { SlotSettings } from './token-settings.js';
 
 /** Parts that the services of one application have in common; a manager outside of one has its own. */
@@ -40,6 +41,11 @@ export interface ServiceScope extends Runtime {
   readonly keyName: string;
   /** Asked for at each use: an application's storage is known only when it has started. */
   readonly storage: () => GuardedStorage | undefined;
+  /**
+   * Finds the tokens of another service of the application, to be opened when they are needed. Left out where there is none.
+   * @throws {ConfigurationError} when there is no such service
+   */
+  readonly sharedSource?: (name: string) => () => Promise<TokenSource>;
   readonly settings: SlotSettings;
   readonly events: SlotEvents;
   /** True when no module is there: then a definition has one state, however many managers use it. @default false */

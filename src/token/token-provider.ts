@@ -84,6 +84,11 @@ export interface BoundTokenProvider extends TokenProvider {
    * secret may have been rotated.
    */
   keyParts?(): readonly string[] | Promise<readonly string[]>;
+  /**
+   * The parts of what is asked for: those of the key, without the way in which the client shows who it is. Two providers
+   * with the same would get the same token. @default `keyParts`
+   */
+  requestParts?(): readonly string[] | Promise<readonly string[]>;
   /** The provider's own way to the network. */
   readonly http?: HttpRequester;
   /** Identity of the endpoint and the client: requests of all who name the same are held back together. */

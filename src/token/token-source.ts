@@ -54,8 +54,10 @@ export interface TokenHandle {
 
 /** Origin of the tokens of a source: two sources of one origin ask for the same token, each for itself. */
 export interface TokenOrigin {
-  /** The provider or pipeline, as the app wrote it. */
+  /** The provider, pipeline or fetcher, as the app wrote it. */
   readonly definition: object;
+  /** Step of a pipeline that it is. */
+  readonly step?: string;
   /** Identity of its endpoint and client; undefined where none is given. */
   readonly endpoint: string | undefined;
   /** Returns the identity that distinguishes its token from every other; undefined where none is given. */
@@ -77,7 +79,7 @@ export interface TokenSource {
   presenter?(placement: TokenPresenter): TokenPresenter;
   /** Provider of its tokens; left out where it is no single one. */
   readonly provider?: BoundTokenProvider;
-  /** Left out where nothing is obtained: the tokens are somebody else's. */
-  readonly origin?: TokenOrigin;
+  /** Its own, and those of the steps of a pipeline. Left out where nothing is obtained: the tokens are somebody else's. */
+  readonly origins?: readonly TokenOrigin[];
   close(): Promise<void>;
 }

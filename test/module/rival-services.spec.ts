@@ -13,6 +13,8 @@ import {
   Token,
   type TokenProvider,
 } from 'nestjs-forge-auth';
+import { json } from '../support/answer.js';
+import { startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { recordingLogger, World } from '../tokens/world.js';
 import { boot } from './boot.js';
@@ -41,6 +43,13 @@ async function warningsOf(...auths: TokenAuthOptions[]): Promise<readonly string
 const provider = (more: Partial<ClientCredentialsTokenProviderOptions> = {}): ClientCredentialsTokenProvider =>
   new ClientCredentialsTokenProvider({ tokenUrl: world.endpoint.url, ...CLIENT, ...more });
 
+const fetcher = (name: string, requestData: Record<string, string> = {}): BodyTokenFetcher =>
+  new BodyTokenFetcher({ name, baseUrl: world.endpoint.server.origin, endpoint: '/token', requestData });
+
+/** A step behind another one, unlike any other. */
+const last = (dependsOn = 'app', name = 'last'): BodyTokenFetcher =>
+  new BodyTokenFetcher({ name, baseUrl: world.endpoint.server.origin, dependsOn: [dependsOn] });
+
 const sealed = (): Promise<string> => Promise.reject(new Error('the vault is sealed'));
 
 /** Of the app's own; tells no identity. */
@@ -63,6 +72,32 @@ describe('services that ask for the same token, each for itself', () => {
     [
       'scopes in another order',
       () => [{ provider: provider({ scope: 'a b' }) }, { provider: provider({ scope: ['b', 'a'] }) }],
+    ],
+    [
+      'ways of showing who the client is',
+      () => [{ provider: provider() }, { provider: provider({ authMethod: 'client_secret_post' }) }],
+    ],
+    [
+      'a secret as text and as a function',
+      () => [{ provider: provider() }, { provider: provider({ clientSecret: () => CLIENT.clientSecret }) }],
+    ],
+    [
+      'an endpoint written in two ways',
+      () => [
+        { provider: provider() },
+        { provider: provider({ tokenUrl: world.endpoint.url.replace('http:', 'HTTP:') }) },
+      ],
+    ],
+    [
+      'settings that only say how to ask, and what to do with the token',
+      () => [
+        { provider: provider() },
+        {
+          provider: provider({ http: { timeoutMs: 500 }, onToken: () => undefined }),
+          refreshWindowMs: 5,
+          headerName: 'x-token',
+        },
+      ],
     ],
     [
       'one provider whose requests no key tells apart',
@@ -136,6 +171,143 @@ describe('services that ask for the same token, each for itself', () => {
     ],
   ])('services that ask for the same token, each for itself are not named: %s', async (_what, auths) => {
     expect(await warningsOf(...auths())).toEqual([]);
+  });
+
+  it.each<[what: string, auths: () => TokenAuthOptions[], named: string, cure: string]>([
+    [
+      'a provider, and the same as a step of a pipeline',
+      () => {
+        const shared = provider();
+        return [{ provider: shared }, { pipeline: { steps: [{ name: 'app', provider: shared }, last()] } }];
+      },
+      '"a", "b" (step "app")',
+      `give step "app" of "b" tokenManager: 'a' in place of what obtains it`,
+    ],
+    [
+      'a step of a pipeline, and a provider that would get the same token',
+      () => [
+        { pipeline: { steps: [last(), { name: 'app', provider: provider() }] } },
+        { provider: provider({ authMethod: 'client_secret_post' }) },
+      ],
+      '"a" (step "app"), "b"',
+      `give step "app" of "a" tokenManager: 'b' in place of what obtains it`,
+    ],
+    [
+      'a provider in two pipelines',
+      () => {
+        const shared = provider();
+        return [
+          { pipeline: { steps: [{ name: 'app', provider: shared }, last()] } },
+          { pipeline: { steps: [{ name: 'base', provider: shared }, last('base')] } },
+        ];
+      },
+      '"a" (step "app"), "b" (step "base")',
+      `declare a service for it, and give step "app" of "a", "base" of "b" tokenManager: '…' in place of what obtains it`,
+    ],
+    [
+      'a fetcher in two pipelines',
+      () => {
+        const first = fetcher('app');
+        return [{ pipeline: { steps: [first, last()] } }, { pipeline: { steps: [first, last('app', 'other')] } }];
+      },
+      '"a" (step "app"), "b" (step "app")',
+      'declare a service for it',
+    ],
+    [
+      'two fetchers that send the same',
+      () => [
+        { pipeline: { steps: [fetcher('app'), last()] } },
+        { pipeline: { steps: [fetcher('base'), last('base')] } },
+      ],
+      '"a" (step "app"), "b" (step "base")',
+      'declare a service for it',
+    ],
+    [
+      'two services and a step',
+      () => [
+        { provider: provider() },
+        { provider: provider() },
+        { pipeline: { steps: [{ name: 'app', provider: provider() }, last()] } },
+      ],
+      '"a", "b", "c" (step "app")',
+      `give "b" auth: { tokenManager: 'a' }, and give step "app" of "c" tokenManager: 'a'`,
+    ],
+  ])('services whose pipelines ask for the same token are named: %s', async (_what, auths, named, cure) => {
+    expect(await warningsOf(...auths())).toEqual([expect.stringContaining(`Services ${named} ask for the same`)]);
+    expect((await warningsOf(...auths()))[0]).toContain(cure);
+  });
+
+  it.each<[what: string, auths: () => TokenAuthOptions[]]>([
+    [
+      'steps that ask for different tokens',
+      () => [
+        { pipeline: { steps: [{ name: 'app', provider: provider({ scope: 'read' }) }, last()] } },
+        { pipeline: { steps: [{ name: 'app', provider: provider({ scope: 'write' }) }, last()] } },
+      ],
+    ],
+    [
+      'fetchers that send different requests',
+      () => [
+        { pipeline: { steps: [fetcher('app'), last()] } },
+        { pipeline: { steps: [fetcher('app', { tenant: 'b' }), last()] } },
+      ],
+    ],
+    [
+      'the token of a service as a step',
+      () => [{ provider: provider() }, { pipeline: { steps: [{ name: 'app', tokenManager: 'a' }, last()] } }],
+    ],
+  ])('services whose pipelines do not are not named: %s', async (_what, auths) => {
+    expect(await warningsOf(...auths())).toEqual([]);
+  });
+
+  it('a step that takes the token of a service asks for none of its own, and follows its renewals', async () => {
+    const { endpoint } = world;
+    const used: string[] = [];
+    const issuer = world.closeLater(
+      await startServer((request, response) => {
+        const parent = String(request.headers['x-parent']);
+        if (!endpoint.isValid(parent)) return void json(response, 401, {});
+        used.push(parent);
+        json(response, 200, { access_token: `user-${used.length}`, expires_in: 600 });
+      }),
+    );
+    const user = new BodyTokenFetcher({
+      name: 'user',
+      baseUrl: issuer.origin,
+      dependsOn: ['app'],
+      requestHeaders: (context) => ({ 'x-parent': context.accessToken('app') }),
+    });
+    await warningsOf(
+      { provider: provider() },
+      { pipeline: { steps: [{ name: 'app', tokenManager: 'a' }, user], refreshFromStep: 'user' } },
+    );
+    const service = app?.get(ForgeAuthService, { strict: false });
+    const pipeline = service?.pipeline('b');
+    await pipeline?.execute();
+    const shared = await service?.tokens('a').getToken();
+    expect(used).toEqual([shared?.accessToken]);
+    expect(endpoint.tokenRequests).toBe(1);
+    // Revoked at the issuer: the step's child is refused, and the service's own token is renewed, once.
+    endpoint.revokeAll();
+    await pipeline?.invalidateStep('user');
+    await pipeline?.execute();
+    expect(endpoint.tokenRequests).toBe(2);
+    expect((await service?.tokens('a').getToken())?.accessToken).toBe(used[1]);
+    // Renewed by the service itself, and the older one revoked: the step takes what is there.
+    await service?.tokens('a').forceRefresh();
+    endpoint.revoke(used[1] as string);
+    await pipeline?.invalidateStep('user');
+    await pipeline?.execute();
+    expect(endpoint.tokenRequests).toBe(3);
+    expect((await service?.tokens('a').getToken())?.accessToken).toBe(used[2]);
+  });
+
+  it.each([
+    ['that is not there', 'nowhere', /auth\.tokenManager names service "nowhere", which is not there\. Registered: a/],
+    ['that it belongs to', 'b', /names a circle: b → b/],
+  ])('a step that takes the token of a service %s is refused at the start', async (_what, tokenManager, message) => {
+    const starting = warningsOf({ provider: provider() }, { pipeline: { steps: [{ name: 'app', tokenManager }] } });
+    await expect(starting).rejects.toThrow(message);
   });
 
   it('reads no secret for services whose clients differ', async () => {

@@ -142,8 +142,12 @@ export class Client {
   async keyParts(withSecret: boolean): Promise<readonly string[]> {
     const methods = this.#options.authMethod === undefined ? [] : this.#candidates.map(({ name }) => name);
     const parts = await Promise.all(this.#candidates.map((candidate) => candidate.keyParts?.() ?? []));
-    const secret = withSecret ? ((await this.#secret?.fingerprint()) ?? '') : '';
-    return [this.id, methods.join(' '), secret, ...parts.flat()];
+    return [...(await this.identityParts(withSecret)), methods.join(' '), ...parts.flat()];
+  }
+
+  /** Returns the parts of the key that say who it is, however it shows that. */
+  async identityParts(withSecret: boolean): Promise<readonly string[]> {
+    return [this.id, withSecret ? ((await this.#secret?.fingerprint()) ?? '') : ''];
   }
 
   /** Reads its credentials again. Returns whether one has changed. */

@@ -143,11 +143,18 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async keyParts(): Promise<readonly string[]> {
+    return [...(await this.client.keyParts(this.#grant.secretInKey ?? true)), ...(await this.#otherParts())];
+  }
+
+  async requestParts(): Promise<readonly string[]> {
+    return [...(await this.client.identityParts(this.#grant.secretInKey ?? true)), ...(await this.#otherParts())];
+  }
+
+  async #otherParts(): Promise<readonly string[]> {
     const { clock } = this.#environment;
     return [
       this.grantType,
       this.issuer.identity,
-      ...(await this.client.keyParts(this.#grant.secretInKey ?? true)),
       ...(await requestKeyParts(this.#options, this.issuer.owner, clock)),
       ...(await this.#grant.keyParts()),
       ...(this.dpop === undefined ? [] : [await this.dpop.thumbprint()]),
