@@ -7,7 +7,7 @@ import type { TokenStorage } from '../storage/token-storage.js';
 import type { DiscoveryDocuments } from './discovery-cache.js';
 import type { EndpointBackoffs } from './endpoint-backoffs.js';
 import type { SlotEvents } from './slot/slot-events.js';
-import type { TokenSource } from './token-source.js';
+import type { SharedTokens } from './shared-tokens.js';
 import type { SlotSettings } from './token-settings.js';
 
 /** Parts that the services of one application have in common; a manager outside of one has its own. */
@@ -45,7 +45,7 @@ export interface ServiceScope extends Runtime {
    * Finds the tokens of another service of the application, to be opened when they are needed. Left out where there is none.
    * @throws {ConfigurationError} when there is no such service
    */
-  readonly sharedSource?: (name: string) => () => Promise<TokenSource>;
+  readonly sharedSource?: (name: string) => () => Promise<SharedTokens>;
   readonly settings: SlotSettings;
   readonly events: SlotEvents;
   /** True when no module is there: then a definition has one state, however many managers use it. @default false */
