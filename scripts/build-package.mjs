@@ -1,6 +1,6 @@
 /**
  * Makes of dist, as `nest build` leaves it, what is published:
- * - JavaScript without comments, and the declarations that the entries reach (comments stay in those);
+ * - JavaScript without comments, shortened, and the declarations that the entries reach (comments stay in those);
  * - dist/cjs: the same package for tools that load no ES module, CommonJS Jest above all. Node itself never takes it:
  *   the condition `module-sync` comes first, so that a process has one copy. Dependencies that are ES modules only
  *   are bundled into one file there.
@@ -8,6 +8,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { minify } from '@swc/core';
 import { build, transform } from 'esbuild';
 import { rollup } from 'rollup';
 
@@ -45,6 +46,7 @@ await build({
   outfile: join(commonjs, 'bundled.js'),
 });
 for (const path of modules) requireFromBundle(join(commonjs, path));
+for (const path of modules) await shorten(join(dist, path));
 for (const path of filesOf('.d.ts')) {
   mkdirSync(dirname(join(commonjs, path)), { recursive: true });
   copyFileSync(join(dist, path), join(commonjs, path));
@@ -109,6 +111,19 @@ async function writeAsCommonJs(path) {
 
 function withName(head, name) {
   return `${head} static { Object.defineProperty(this, "name", { value: "${name}", configurable: true }); }`;
+}
+
+/**
+ * Shortens names of variables and leaves out white space: what is imported costs time by its length. Classes and
+ * functions keep their names and lines stay short, for stack traces.
+ */
+async function shorten(file) {
+  const mangle = { keep_classnames: true, keep_fnames: true, toplevel: true };
+  const { code } = await minify(readFileSync(file, 'utf8'), { module: true, compress: false, mangle });
+  // esbuild would give a class expression, but not a declaration, a name of its own.
+  const declared = code.replaceAll(/\blet (\w+)=class \1\b/g, 'class $1');
+  const { code: lines } = await transform(declared, { ...options, minifyWhitespace: true, lineLimit: 120 });
+  writeFileSync(file, lines);
 }
 
 /** Files of dist, by path below it. */
