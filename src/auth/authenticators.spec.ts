@@ -5,6 +5,7 @@ import { ApiKeyAuth } from './api-key.authenticator.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { BasicAuth } from './basic.authenticator.js';
 import { BearerAuth } from './bearer.authenticator.js';
+import { maskSecrets } from '../redaction/known-secrets.js';
 
 const SECRET = 'canary-credential';
 
@@ -93,6 +94,33 @@ describe.each(KINDS)('%s', (_name, make) => {
     expect(() => make(credential as unknown as string)).toThrow(ConfigurationError);
   });
 
+  it('says why its credential could not be read, and keeps what was thrown', async () => {
+    const failure = async (credential: () => unknown): Promise<AuthenticationError> =>
+      Promise.resolve(make(credential as () => string).authenticate(requestTo())).then(
+        () => undefined as never,
+        (error: unknown) => error as AuthenticationError,
+      );
+    const thrown = await failure(() => {
+      throw new RangeError(SECRET);
+    });
+    expect(thrown.message).toMatch(
+      /^No credential for "orders": the .* could not be read, its function threw RangeError/,
+    );
+    expect(thrown.cause).toMatchObject({ name: 'RangeError' });
+    const none = await failure(() => 5);
+    expect(none.message).toMatch(/, its function answered no text but number\.$/);
+    expect('cause' in none).toBe(false);
+  });
+
+  it('has its credential masked wherever the words of the app quote it, given or read', async () => {
+    const quoted = (word: string): string => maskSecrets(`they say ${word} there`);
+    const [given, read] = [`words given to ${_name}`, `words read by ${_name}`];
+    make(given);
+    expect(quoted(given)).not.toContain(given);
+    await authenticated(make(() => read));
+    expect(quoted(read)).not.toContain(read);
+  });
+
   it('prints nothing of its credential', () => {
     expect(inspect(make(SECRET), { depth: 10, showHidden: true })).not.toContain(SECRET);
     expect(JSON.stringify(make(SECRET))).not.toContain(SECRET);
@@ -110,6 +138,7 @@ describe.each(KINDS.filter(([name]) => name !== 'BasicAuth'))('%s', (_name, make
 describe('BearerAuth', () => {
   it('writes a bearer header', async () => {
     expect((await authenticated(new BearerAuth('t'))).headers).toEqual({ authorization: 'Bearer t' });
+    expect(new BearerAuth('t').credentialHeaders).toEqual(['authorization']);
   });
 });
 
@@ -118,6 +147,11 @@ describe('BasicAuth', () => {
     const authorization = `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
     expect((await authenticated(new BasicAuth('alice', password))).headers).toEqual({ authorization });
     expect((await authenticated(new BasicAuth('alice', () => password))).headers).toEqual({ authorization });
+  });
+
+  it('names its header, and refuses a password that ends in a line break', () => {
+    expect(new BasicAuth('alice', 'p').credentialHeaders).toEqual(['authorization']);
+    expect(() => new BasicAuth('alice', 'p\n')).toThrow(/BasicAuth: the password .*Trim it/);
   });
 
   it.each(['', 'a:b', undefined as unknown as string])('refuses the user name %p', (username) => {
@@ -131,6 +165,26 @@ describe('ApiKeyAuth', () => {
     const named = new ApiKeyAuth('k', { headerName: 'Ocp-Apim-Subscription-Key' });
     expect((await authenticated(named)).headers).toEqual({ 'ocp-apim-subscription-key': 'k' });
     expect(named.credentialHeaders).toEqual(['ocp-apim-subscription-key']);
+    expect((await authenticated(named)).spelling).toEqual({ 'ocp-apim-subscription-key': 'Ocp-Apim-Subscription-Key' });
+    expect((await authenticated(new ApiKeyAuth('k'))).spelling).toEqual({ 'x-api-key': 'X-API-Key' });
+    expect((await authenticated(new ApiKeyAuth('k', { in: 'query' }))).url).toBe('https://api.example/a?X-API-Key=k');
+  });
+
+  it('refuses a name that is empty, also for the query, and says which option it is', () => {
+    for (const place of ['header', 'query'] as const)
+      expect(() => new ApiKeyAuth('k', { in: place, headerName: '' })).toThrow(/ApiKeyAuth.*headerName/);
+    expect(() => new ApiKeyAuth('k', { headerName: 'a b' })).toThrow(
+      "ApiKeyAuth: headerName must be a header name such as 'X-API-Key'.",
+    );
+  });
+
+  it('says what is wrong with a key', () => {
+    expect(() => new ApiKeyAuth(undefined as never)).toThrow(
+      'ApiKeyAuth: the key is undefined. Is the variable that it is read from set?',
+    );
+    expect(() => new ApiKeyAuth('')).toThrow('ApiKeyAuth: the key must be a text that is not empty, or a function.');
+    expect(() => new ApiKeyAuth('k\n')).toThrow(/ApiKeyAuth: the key .*Was it read from a file\? Trim it\./);
+    expect(() => new ApiKeyAuth('ké')).toThrow('ApiKeyAuth: the key has characters that no header can carry.');
   });
 
   it.each([

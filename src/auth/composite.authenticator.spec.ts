@@ -6,7 +6,7 @@ import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js'
 import { ApiKeyAuth } from './api-key.authenticator.js';
 import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
 import { BearerAuth } from './bearer.authenticator.js';
-import { CompositeAuth } from './composite.authenticator.js';
+import { CompositeAuth, credentialHeadersOf } from './composite.authenticator.js';
 
 function requestTo(path: string, headers: AuthenticatedRequest['headers'] = {}): AuthenticatedRequest {
   return {
@@ -110,6 +110,33 @@ describe('CompositeAuth', () => {
     const members = [member('a', { retry: new NoAuthRetryStrategy() }), member('b', { retry: patient }), member('c')];
     expect(new CompositeAuth(members).retry).toBe(patient);
     expect(new CompositeAuth([member('c')]).retry).toBeUndefined();
+  });
+
+  it('has those write last that sign, and the others in their order', async () => {
+    const order: string[] = [];
+    const noting = (name: string, signsRequest?: boolean): Authenticator => ({
+      authenticate: () => void order.push(name),
+      ...(signsRequest === undefined ? undefined : { signsRequest }),
+    });
+    const members = [noting('signs', true), noting('a', false), noting('signs too', true), noting('b')];
+    await headersOf(new CompositeAuth(members, { strategy: 'all' }));
+    expect(order).toEqual(['a', 'b', 'signs', 'signs too']);
+  });
+
+  it('writes the headers of its members, those of composites among them too', () => {
+    const inner = new CompositeAuth([new BearerAuth('t'), member('a')]);
+    expect(credentialHeadersOf(new CompositeAuth([new ApiKeyAuth('k'), inner]))).toEqual([
+      'x-api-key',
+      'authorization',
+    ]);
+    expect(credentialHeadersOf(inner)).toEqual(['authorization']);
+    expect(credentialHeadersOf(new ApiKeyAuth('k'))).toEqual(['x-api-key']);
+  });
+
+  it.each(['first_match', 'all'] as const)('is of the same kind when its members are made: %s', async (strategy) => {
+    const made = new CompositeAuth(['a', 'b'], { strategy }).resolve((name) => member(name, { appliesTo: () => true }));
+    expect(await headersOf(made)).toEqual(strategy === 'all' ? { 'x-a': 'a', 'x-b': 'b' } : { 'x-a': 'a' });
+    expect(new CompositeAuth(['a', 'b']).members).toEqual(['a', 'b']);
   });
 
   it('refuses to send a request for members that are not ready, instead of sending it bare', async () => {

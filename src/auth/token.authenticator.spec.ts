@@ -2,7 +2,10 @@ import { systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
+import { RefusingResources } from '../token/refusing-resources.js';
 import { TokenManager } from '../token/token-manager.js';
+import type { Replacement, TokenSource } from '../token/token-source.js';
+import { FakeClock } from '../testing/fake-clock.js';
 import type { TokenProvider } from '../token/token-provider.js';
 import { Token } from '../token/token.js';
 import type { AuthenticatedRequest } from './authenticator.js';
@@ -154,5 +157,244 @@ describe('TokenAuth', () => {
     ['a retry that is no strategy', new TokenManager({ provider: numbered() }), { retry: {} }],
   ])('refuses %s', (_name, manager, options) => {
     expect(() => new TokenAuth(manager as TokenManager, options as TokenAuthPlacement)).toThrow(ConfigurationError);
+  });
+});
+
+/** A manager of one token, which notes what it is told. */
+class Told {
+  readonly clock = new FakeClock();
+  readonly token = new Token({ accessToken: 'first' });
+  readonly events: string[] = [];
+  /** What becomes of a rejected token. */
+  replacement: Replacement | undefined;
+  readonly refusing = new RefusingResources(this.clock);
+  readonly asked: unknown[] = [];
+
+  readonly source = {
+    for: (asked?: unknown) => {
+      this.asked.push(asked);
+      return {
+        peekFresh: () => this.token,
+        get: async () => this.token,
+        replace: async () => this.replacement,
+        reject: () => void this.events.push('reject'),
+        recordOutcome: (_token: Token, accepted: boolean) => void this.events.push(accepted ? 'accepted' : 'refused'),
+        refusing: this.refusing,
+      };
+    },
+  } as unknown as TokenSource;
+
+  readonly manager = { getToken: async () => this.token, source: this.source } as unknown as TokenManager;
+
+  /** Sends a request with `auth`, and has it answered. */
+  async call(
+    auth: TokenAuth,
+    status: number,
+    more: Partial<AuthenticatedRequest> = {},
+    headers: Record<string, string> = {},
+  ): Promise<string> {
+    const request = requestOf({ clock: this.clock, ...more });
+    await auth.authenticate(request);
+    const response = new ForgeResponse(request, { status, headers, body: Buffer.alloc(0), url: request.url });
+    return auth.onResponse(response, request);
+  }
+}
+
+describe('an answer', () => {
+  it.each([
+    [199, []],
+    [200, ['accepted']],
+    [299, ['accepted']],
+    [300, []],
+    [304, ['accepted']],
+    [404, []],
+    [500, []],
+  ])('an answer with %d shows that the token was accepted, or nothing: %p', async (status, events) => {
+    const told = new Told();
+    expect(await told.call(new TokenAuth(told.manager), status)).toBe('accepted');
+    expect(told.events).toEqual(events);
+  });
+
+  it.each([
+    [302, true],
+    [404, true],
+    [499, true],
+    [429, false],
+    [500, false],
+  ])('an answer with %d after a rejection shows that the next token fared better: %p', async (status, better) => {
+    const told = new Told();
+    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    const auth = new TokenAuth(told.manager);
+    const call = {};
+    expect(await told.call(auth, 401, { call })).toBe('replaced');
+    expect(await told.call(auth, status, { call, replays: 1 })).toBe('accepted');
+    expect(told.events).toEqual(better ? ['accepted'] : []);
+  });
+
+  it('an answer to one of two calls makes no difference to the other', async () => {
+    const told = new Told();
+    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    const auth = new TokenAuth(told.manager);
+    expect(await told.call(auth, 401)).toBe('replaced');
+    expect(await told.call(auth, 404)).toBe('accepted');
+    expect(told.events).toEqual([]);
+  });
+});
+
+describe('a rejection', () => {
+  const SAME = { method: 'GET', url: 'https://api.example/same?a=1' };
+
+  it('a rejection of a token that was obtained after the first one pauses renewal for the resource, whatever its query', async () => {
+    const told = new Told();
+    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    const auth = new TokenAuth(told.manager);
+    const call = {};
+    expect(await told.call(auth, 401, { ...SAME, call })).toBe('replaced');
+    expect(await told.call(auth, 401, { ...SAME, call, replays: 1 })).toBe('rejected');
+    expect(told.events).toEqual(['refused']);
+    expect(await told.call(auth, 401, { ...SAME, url: 'https://api.example/same?b=2' })).toBe('rejected');
+    expect(await told.call(auth, 401, { ...SAME, method: 'PUT' })).toBe('replaced');
+    expect(await told.call(auth, 401, { ...SAME, url: 'https://api.example/other' })).toBe('replaced');
+    await told.clock.advance(30_000);
+    expect(await told.call(auth, 401, SAME)).toBe('replaced');
+    expect(told.events).toEqual(['refused']);
+  });
+
+  it('a rejection whose token was replaced by one at hand is sent again, and may renew once more', async () => {
+    const told = new Told();
+    told.replacement = { token: told.token, obtainedAfterRejection: false };
+    const auth = new TokenAuth(told.manager);
+    const call = {};
+    expect(await told.call(auth, 401, { call })).toBe('resend');
+    expect(await told.call(auth, 401, { call })).toBe('replaced');
+    expect(await told.call(auth, 401, { call, replays: 1 })).toBe('rejected');
+    expect(told.events).toEqual(['refused']);
+  });
+
+  it('a rejection stands where the issuer has no other token, and pauses renewal for the resource', async () => {
+    const told = new Told();
+    const auth = new TokenAuth(told.manager);
+    expect(await told.call(auth, 401, SAME)).toBe('rejected');
+    expect(told.events).toEqual(['refused']);
+    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    expect(await told.call(auth, 401, SAME)).toBe('rejected');
+  });
+
+  it('a rejection of a request that cannot be sent again drops the token, three times not', async () => {
+    const told = new Told();
+    const auth = new TokenAuth(told.manager);
+    const once = { ...SAME, replayable: false };
+    for (let call = 0; call < 3; call += 1) expect(await told.call(auth, 401, once)).toBe('rejected');
+    expect(told.events).toEqual(['reject', 'reject', 'refused']);
+    expect(told.refusing.mayRenew('GET https://api.example/same')).toBe(false);
+  });
+
+  it('a rejection is what the strategy says, also where it takes its time', async () => {
+    const told = new Told();
+    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    const retry = { maxRetries: 1, delayMs: () => 0, shouldRetry: async ({ status }: ForgeResponse) => status === 403 };
+    const auth = new TokenAuth(told.manager, { retry });
+    expect([await told.call(auth, 401), told.events]).toEqual(['accepted', []]);
+    expect(await told.call(auth, 200)).toBe('accepted');
+    expect(told.events).toEqual(['accepted']);
+    expect(await told.call(auth, 403)).toBe('replaced');
+  });
+
+  it('a rejection of the second sending is one even where the strategy looks at first answers only', async () => {
+    const told = new Told();
+    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    const retry = {
+      maxRetries: 1,
+      delayMs: () => 0,
+      shouldRetry: ({ status }: ForgeResponse, attempt: number) => status === 401 && attempt === 0,
+    };
+    const auth = new TokenAuth(told.manager, { retry });
+    const call = {};
+    expect(await told.call(auth, 401, { call })).toBe('replaced');
+    expect(await told.call(auth, 401, { call, replays: 1 })).toBe('rejected');
+    expect(told.events).toEqual(['refused']);
+  });
+});
+
+describe('a challenge for more scopes', () => {
+  const asking = (scope: string, error = 'insufficient_scope'): Record<string, string> => ({
+    'www-authenticate': `Bearer error="${error}", scope="${scope}"`,
+  });
+
+  it('a challenge for more scopes is met once, where each of them may be asked for', async () => {
+    const told = new Told();
+    const auth = new TokenAuth(told.manager, { stepUpScopes: ['write', 'admin'] });
+    const call = {};
+    const tokenRequest = { subject: 'alice', scope: ['read'] };
+    expect(await told.call(auth, 403, { call, tokenRequest }, asking('admin write'))).toBe('resend');
+    expect(await told.call(auth, 403, { call, tokenRequest }, asking('admin write'))).toBe('accepted');
+    expect(told.asked).toEqual([tokenRequest, { subject: 'alice', scope: ['admin', 'write'] }]);
+  });
+
+  it.each<[string, Record<string, string>, Partial<AuthenticatedRequest>]>([
+    ['that names one that may not be asked for', asking('write delete'), {}],
+    ['that names none', asking(''), {}],
+    ['of another kind', asking('write', 'invalid_token'), {}],
+    ['that there is none of', {}, {}],
+    ['to a request that cannot be sent again', asking('write'), { replayable: false }],
+  ])('a challenge for more scopes is not met %s', async (_what, headers, more) => {
+    const told = new Told();
+    const auth = new TokenAuth(told.manager, { stepUpScopes: ['write'] });
+    expect(await told.call(auth, 403, more, headers)).toBe('accepted');
+  });
+
+  it('a challenge for more scopes is not met by default', async () => {
+    const told = new Told();
+    expect(await told.call(new TokenAuth(told.manager), 403, {}, asking('write'))).toBe('accepted');
+  });
+});
+
+describe('the presenter of a provider', () => {
+  it('writes the token, may take its time, and may have the request sent again where it can be', async () => {
+    const told = new Told();
+    let written = 0;
+    const manager = {
+      getToken: async () => told.token,
+      source: {
+        ...told.source,
+        presenter: () => ({
+          write: async () => {
+            await new Promise(setImmediate);
+            written += 1;
+          },
+          observe: ({ status }: { status: number }) => (status === 401 ? 'resend' : undefined),
+        }),
+      },
+    } as unknown as TokenManager;
+    const auth = new TokenAuth(manager);
+    const request = requestOf();
+    await auth.authenticate(request);
+    expect([written, request.headers]).toEqual([1, {}]);
+    expect(await told.call(auth, 401)).toBe('resend');
+    expect(await told.call(auth, 401, { replayable: false })).toBe('rejected');
+    expect(await told.call(auth, 200)).toBe('accepted');
+  });
+});
+
+describe('TokenAuth is told what is wrong with its options', () => {
+  it.each<[string, object, RegExp]>([
+    ['a number of retries', { retry: 3 }, /use auth: \{ retry: new SimpleAuthRetryStrategy\(\{ maxRetries: 3 \}\) \}/i],
+    ['a strategy for failures', { retry: { nextDelayMs: () => 0 } }, /not one for transient failures/],
+    ['a class', { retry: SimpleAuthRetryStrategy }, /must be an instance, not a class/],
+    ['no strategy', { retry: {} }, /an auth retry strategy, such as new SimpleAuthRetryStrategy\(\)/],
+  ])('TokenAuth is told what is wrong with %s', (_what, options, message) => {
+    const { manager } = new Told();
+    expect(() => new TokenAuth(manager, options as TokenAuthPlacement)).toThrow(message);
+  });
+
+  it('TokenAuth takes calls that say what they ask of the token, and names its header as it is spelt', async () => {
+    const told = new Told();
+    expect(new TokenAuth(told.manager).takesTokenRequest).toBe(true);
+    const request = requestOf();
+    await new TokenAuth(told.manager, { headerName: 'X-Auth' }).authenticate(request);
+    expect(request.spelling).toEqual({ 'x-auth': 'X-Auth' });
+    const usual = requestOf();
+    await new TokenAuth(told.manager).authenticate(usual);
+    expect(usual.spelling).toBeUndefined();
   });
 });
