@@ -31,6 +31,14 @@ async function authenticated(authenticator: Authenticator, url?: string): Promis
   return request;
 }
 
+const failureOf = async (authenticator: Authenticator): Promise<AuthenticationError> =>
+  Promise.resolve(authenticator.authenticate(requestTo())).then(
+    () => undefined as never,
+    (error: unknown) => error as AuthenticationError,
+  );
+
+const quoted = (word: string): string => maskSecrets(`they say ${word} there`);
+
 /** Each authenticator, made of one credential. */
 const KINDS: [name: string, make: (credential: CredentialSource) => Authenticator][] = [
   ['BearerAuth', (credential) => new BearerAuth(credential)],
@@ -95,25 +103,21 @@ describe.each(KINDS)('%s', (_name, make) => {
   });
 
   it('says why its credential could not be read, and keeps what was thrown', async () => {
-    const failure = async (credential: () => unknown): Promise<AuthenticationError> =>
-      Promise.resolve(make(credential as () => string).authenticate(requestTo())).then(
-        () => undefined as never,
-        (error: unknown) => error as AuthenticationError,
-      );
-    const thrown = await failure(() => {
-      throw new RangeError(SECRET);
-    });
+    const thrown = await failureOf(
+      make(() => {
+        throw new RangeError(SECRET);
+      }),
+    );
     expect(thrown.message).toMatch(
       /^No credential for "orders": the .* could not be read, its function threw RangeError/,
     );
     expect(thrown.cause).toMatchObject({ name: 'RangeError' });
-    const none = await failure(() => 5);
+    const none = await failureOf(make(() => 5 as never));
     expect(none.message).toMatch(/, its function answered no text but number\.$/);
     expect('cause' in none).toBe(false);
   });
 
   it('has its credential masked wherever the words of the app quote it, given or read', async () => {
-    const quoted = (word: string): string => maskSecrets(`they say ${word} there`);
     const [given, read] = [`words given to ${_name}`, `words read by ${_name}`];
     make(given);
     expect(quoted(given)).not.toContain(given);
@@ -196,6 +200,8 @@ describe('ApiKeyAuth', () => {
     const authenticator = new ApiKeyAuth('k &', { in: 'query', headerName: 'key' });
     expect((await authenticated(authenticator, url)).url).toBe(expected);
     expect(authenticator.credentialHeaders).toBeUndefined();
+    expect(authenticator.credentialParameters).toEqual({ query: ['key'] });
+    expect(new ApiKeyAuth('k').credentialParameters).toBeUndefined();
   });
 
   it('refuses a place or a header name that is none', () => {

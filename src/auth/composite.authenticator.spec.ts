@@ -6,7 +6,7 @@ import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js'
 import { ApiKeyAuth } from './api-key.authenticator.js';
 import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
 import { BearerAuth } from './bearer.authenticator.js';
-import { CompositeAuth, credentialHeadersOf } from './composite.authenticator.js';
+import { CompositeAuth, credentialHeadersOf, credentialParametersOf } from './composite.authenticator.js';
 
 function requestTo(path: string, headers: AuthenticatedRequest['headers'] = {}): AuthenticatedRequest {
   return {
@@ -131,6 +131,24 @@ describe('CompositeAuth', () => {
     ]);
     expect(credentialHeadersOf(inner)).toEqual(['authorization']);
     expect(credentialHeadersOf(new ApiKeyAuth('k'))).toEqual(['x-api-key']);
+  });
+
+  it('writes the parameters of its members, each in its place', () => {
+    const inForm: Authenticator = { authenticate: () => undefined, credentialParameters: { form: ['f'] } };
+    const inQuery = new ApiKeyAuth('k', { in: 'query', headerName: 'q' });
+    const inner = new CompositeAuth([inForm, new BearerAuth('t')]);
+    expect(credentialParametersOf(new CompositeAuth([inQuery, inner]))).toEqual({ query: ['q'], form: ['f'] });
+    expect(credentialParametersOf(inQuery)).toEqual({ query: ['q'] });
+    expect(credentialParametersOf(new CompositeAuth([new BearerAuth('t')]))).toBeUndefined();
+  });
+
+  it('leaves a member alone whose parameter the call has brought', async () => {
+    const composite = new CompositeAuth([new ApiKeyAuth('k', { in: 'query', headerName: 'q' }), new BearerAuth('t')], {
+      strategy: 'all',
+    });
+    const request = { ...requestTo('/'), ownParameters: new Set(['q']) };
+    await composite.authenticate(request);
+    expect([request.url, request.headers]).toEqual(['https://api.example/', { authorization: 'Bearer t' }]);
   });
 
   it.each(['first_match', 'all'] as const)('is of the same kind when its members are made: %s', async (strategy) => {

@@ -33,6 +33,8 @@ const verdict = (
   return verdictOf({ authenticate: () => undefined, ...more }, response, request);
 };
 
+const authenticate = (): void => undefined;
+
 describe('the verdict of the simple form of judging', () => {
   it('the verdict of the simple form is whether another credential was obtained', async () => {
     expect(await verdict({ onRejected: async () => true })).toBe('replaced');
@@ -72,7 +74,6 @@ describe('the verdict of the simple form of judging', () => {
 it('an authenticator with neither form of judging accepts every answer; onResponse goes before onRejected', async () => {
   expect(verdict({})).toBe('accepted');
   expect(verdict({ onResponse: () => 'resend', onRejected: async () => true })).toBe('resend');
-  const authenticate = (): void => undefined;
   expect(judgesAnswers({ authenticate })).toBe(false);
   expect(judgesAnswers({ authenticate, onResponse: () => 'accepted' })).toBe(true);
   expect(judgesAnswers({ authenticate, onRejected: async () => true })).toBe(true);
@@ -101,12 +102,23 @@ it('a wait before a replay is told the replays and the random numbers of the clo
   expect(clock.pending).toBe(0);
 });
 
-it('a header is taken where the call sets it, or says that there be none', () => {
-  const authenticator: Authenticator = { authenticate: () => undefined, credentialHeaders: ['x-one', 'x-two'] };
+it('a header or a parameter is taken where the call brings it, or says that there be none', () => {
+  const authenticator: Authenticator = {
+    authenticate: () => undefined,
+    credentialHeaders: ['x-one', 'x-two'],
+    credentialParameters: { query: ['q'], form: ['f'] },
+  };
+  const none = { headers: {} };
   expect(writtenBy({ authenticate: () => undefined })).toEqual([]);
-  expect(isTaken(authenticator, { headers: { 'x-other': 'a' }, withheld: new Set(['x-other']) })).toBe(false);
-  expect(isTaken(authenticator, { headers: { 'x-two': 'a' } })).toBe(true);
-  expect(isTaken(authenticator, { headers: {}, withheld: new Set(['x-two']) })).toBe(true);
+  expect(isTaken(authenticator, none, undefined)).toBe(false);
+  expect(isTaken(authenticator, { headers: { q: 'a' }, withheld: new Set(['f']) }, new Set(['x-one']))).toBe(false);
+  expect(isTaken(authenticator, { headers: { 'x-two': 'a' } }, undefined)).toBe(true);
+  expect(isTaken(authenticator, { headers: {}, withheld: new Set(['x-two']) }, undefined)).toBe(true);
+  expect(isTaken(authenticator, none, new Set(['q']))).toBe(true);
+  expect(isTaken(authenticator, none, new Set(['f']))).toBe(true);
+  expect(isTaken({ authenticate: () => undefined }, none, new Set(['q']))).toBe(false);
+  const inQuery: Authenticator = { authenticate: () => undefined, credentialParameters: { query: ['q'] } };
+  expect([isTaken(inQuery, none, new Set(['q'])), isTaken(inQuery, none, new Set(['f']))]).toEqual([true, false]);
 });
 
 it('a header is blank that is there and holds nothing but blanks', () => {

@@ -93,6 +93,9 @@ describe('TokenAuth', () => {
     expect(new TokenAuth(manager).credentialHeaders).toEqual(['authorization']);
     expect(new TokenAuth(manager, { headerName: 'X-Auth' }).credentialHeaders).toEqual(['x-auth']);
     expect(new TokenAuth(manager, { placement: 'uri' }).credentialHeaders).toBeUndefined();
+    expect(new TokenAuth(manager).credentialParameters).toBeUndefined();
+    expect(new TokenAuth(manager, { placement: 'uri' }).credentialParameters).toEqual({ query: ['access_token'] });
+    expect(new TokenAuth(manager, { placement: 'body' }).credentialParameters).toEqual({ form: ['access_token'] });
   });
 
   it('renews once per call, and replays with what it has from then on', async () => {
@@ -316,11 +319,11 @@ describe('a rejection', () => {
   });
 });
 
-describe('a challenge for more scopes', () => {
-  const asking = (scope: string, error = 'insufficient_scope'): Record<string, string> => ({
-    'www-authenticate': `Bearer error="${error}", scope="${scope}"`,
-  });
+const asking = (scope: string, error = 'insufficient_scope'): Record<string, string> => ({
+  'www-authenticate': `Bearer error="${error}", scope="${scope}"`,
+});
 
+describe('a challenge for more scopes', () => {
   it('a challenge for more scopes is met once, where each of them may be asked for', async () => {
     const told = new Told();
     const auth = new TokenAuth(told.manager, { stepUpScopes: ['write', 'admin'] });

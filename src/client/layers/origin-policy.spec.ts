@@ -6,6 +6,8 @@ import { OriginPolicy } from './origin-policy.js';
 const base = prepareBaseUrl('https://api.example/v1', 'orders');
 const policy = new OriginPolicy('orders', base, ['https://files.example', 'http://127.0.0.1:8080/']);
 
+const withWildcard = (): unknown => new OriginPolicy('orders', base, ['https://*.example']);
+
 describe('OriginPolicy', () => {
   it.each([
     ['https://api.example/v1/a', true],
@@ -30,19 +32,38 @@ describe('OriginPolicy', () => {
   it('says how to allow an origin, without the query', () => {
     const url = 'https://evil.example/a?token=secret';
     expect(() => policy.assertAllows(url)).toThrow(OriginNotAllowedError);
+    expect(() => policy.assertAllows(url)).toThrow(expect.objectContaining({ serviceName: 'orders' }) as Error);
+    expect(policy.assertAllows('https://api.example/a')).toBeUndefined();
     expect(() => policy.assertAllows(url)).toThrow(
       /^https:\/\/evil\.example\/a is not of service "orders".*allowedOrigins.*auth: false/,
     );
   });
 
-  it.each(['files.example', 'https://files.example/a', 'https://u@files.example', 'ftp://files.example', '*', ''])(
-    'refuses to allow %p',
-    (origin) => {
-      const attempt = (): unknown => new OriginPolicy('orders', base, [origin]);
-      expect(attempt).toThrow(ConfigurationError);
-      expect(attempt).toThrow('Service "orders": allowedOrigins');
-    },
-  );
+  it('takes an origin with a bare slash at its end, and in whatever case', () => {
+    expect(
+      new OriginPolicy('orders', undefined, ['HTTPS://Files.Example:443/']).allows('https://files.example/a'),
+    ).toBe(true);
+  });
+
+  it('says of a wildcard that it would match nothing', () => {
+    expect(withWildcard).toThrow(/holds a wildcard, which would match nothing/);
+    expect(withWildcard).toThrow(expect.objectContaining({ serviceName: 'orders' }) as Error);
+  });
+
+  it.each([
+    'files.example',
+    'https://files.example/?a',
+    'https://files.example/a',
+    'https://u@files.example',
+    'ftp://files.example',
+    '*',
+    '',
+  ])('refuses to allow %p', (origin) => {
+    const attempt = (): unknown => new OriginPolicy('orders', base, [origin]);
+    expect(attempt).toThrow(ConfigurationError);
+    expect(attempt).toThrow('Service "orders": allowedOrigins');
+    expect(attempt).toThrow(expect.objectContaining({ serviceName: 'orders' }) as Error);
+  });
 
   it('allows exactly the URLs whose origin is one of its own', () => {
     const origins = ['https://api.example', 'https://files.example', 'http://127.0.0.1:8080'];

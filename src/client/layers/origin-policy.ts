@@ -42,7 +42,7 @@ export class OriginPolicy {
       );
     }
     try {
-      const url = new URL(origin.includes('*') ? '' : origin);
+      const url = new URL(origin);
       if (/^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '')
         return url.origin;
     } catch {
