@@ -146,7 +146,7 @@ export type {
   TokenState,
 } from './application/state.js';
 export type { ObservedApplication, Telemetry } from './application/telemetry.js';
-export type { StorageState } from './storage/guarded-storage.js';
+export type { StorageState } from './storage/storage-state.js';
 export { AxiosTransport, type AxiosTransportOptions, type PoolOptions } from './http/axios.transport.js';
 export { ForgeResponse } from './http/forge-response.js';
 export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http/http-request.js';

@@ -2,7 +2,7 @@ import type { ForgeAuthErrorCode } from '../errors.js';
 import type { TokenRequestCause } from '../observer.js';
 import type { StepState } from '../pipeline/step-state.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
-import type { StorageState } from '../storage/guarded-storage.js';
+import type { StorageState } from '../storage/storage-state.js';
 
 /**
  * State of the services of an application. Plain data: safe to print, to serialise and to show.

@@ -1,42 +1,23 @@
-// More than 250 lines: everything that knows axios is here, so that nothing else need.
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Readable } from 'node:stream';
-import axios, {
-  type AxiosAdapter,
-  type AxiosRequestConfig,
-  type AxiosResponse,
-  type CancelToken,
-  type GenericAbortSignal,
-  getAdapter,
-  type InternalAxiosRequestConfig,
-} from 'axios';
-import {
-  type AnswerHead,
-  ConnectionError,
-  ForgeAuthError,
-  InvalidRequestError,
-  ResponseParseError,
-  TlsError,
-} from '../errors.js';
+import axios, { type AxiosRequestConfig, getAdapter } from 'axios';
+import { ownOptions } from '../option-check/own-options.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
-import { redactUrl } from '../redaction/redact.js';
+import { type Exchange, exchangeOf, HTTP_ADAPTER, PER_REQUEST } from './axios-config.js';
+import { axiosFailure } from './axios-failure.js';
 import { throwIfAborted } from './cancellation.js';
-import { BODY_TOO_LARGE } from './framed-body.js';
-import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from './content-coding.js';
-import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
-import { NOT_INHERITED_BY_SOCKETS } from './not-inherited.js';
-import { exchangePlainly, type PlainSettings, type PlainAnswer } from './plain-exchange.js';
-import { isPlain, isPlainRequest } from './plain-request.js';
-import { networkError } from './network-error.js';
-import { NODE_TRANSPORT } from './node-transport.js';
-import { spelledHeaders } from './spelled-headers.js';
-import { typedStream } from './typed-stream.js';
+import { decode, isCoded } from './content-coding.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
+import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
+import { NODE_TRANSPORT } from './node-transport.js';
+import { NOT_INHERITED_BY_SOCKETS } from './not-inherited.js';
+import { exchangePlainly, type PlainAnswer, type PlainSettings } from './plain-exchange.js';
+import { isPlain, isPlainRequest } from './plain-request.js';
 import { certificateProblem } from './tls-hints.js';
 import type { TlsOptions, TlsSource } from './tls-options.js';
 import type { Transport } from './transport.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { typedStream } from './typed-stream.js';
 
 /** Settings of a whole client that an {@link AxiosTransport} takes over: agents, proxy, lookup, limits. */
 export interface AxiosTransportOptions {
@@ -64,31 +45,6 @@ export const POOL_RULES: OptionRules<PoolOptions> = Object.freeze({
   maxSockets: RULES.countFromOne,
   keepAlive: RULES.switch,
 });
-
-/** Settings that the adapter must not take from a shared config: set for each request, or done elsewhere. */
-const PER_REQUEST = {
-  url: undefined,
-  method: undefined,
-  baseURL: undefined,
-  params: undefined,
-  data: undefined,
-  headers: undefined,
-  auth: undefined,
-  responseType: undefined,
-  cancelToken: undefined,
-  signal: undefined,
-  beforeRedirect: undefined,
-  transformRequest: undefined,
-  transformResponse: undefined,
-  timeout: 0,
-  maxRedirects: 0,
-  validateStatus: null,
-} as const;
-
-/** Checks whether a setting of axios is not taken from a shared config. */
-export function isSetPerRequest(name: string): boolean {
-  return Object.hasOwn(PER_REQUEST, name);
-}
 
 /**
  * axios sets this delay on every socket that it is given: an agent that wants another one sets its own again after each
@@ -138,7 +94,7 @@ export class AxiosTransport implements Transport {
       if (!Buffer.isBuffer(response.body)) response.body = streamOf(response, response.body, request, limit);
       return response;
     } catch (error) {
-      throw failure(error, request, limit, response, () => certificateProblem(this.#certificate()));
+      throw axiosFailure(error, request, limit, response, () => certificateProblem(this.#certificate()));
     }
   }
 
@@ -182,11 +138,6 @@ function httpsAgent(options: https.AgentOptions, tls: TlsSource | undefined): ht
   return typeof tls === 'function' ? new FreshTlsAgent(options, tls) : new https.Agent({ ...options, ...tls });
 }
 
-/** Config that the adapter is given. */
-interface Exchange extends InternalAxiosRequestConfig {
-  adapter: AxiosAdapter;
-}
-
 /** Parts that are made once for all requests. */
 interface Prepared {
   readonly exchange: Exchange;
@@ -203,59 +154,12 @@ const DEFAULT_HEADERS = Object.freeze({
   'accept-encoding': 'gzip, compress, deflate, br',
 });
 
-const HTTP_ADAPTER = getAdapter('http');
-
 /** axios undoes one coding alone, and says no more which it was. */
 async function throughAdapter(exchange: Exchange): Promise<PlainAnswer> {
   const decodes = exchange.adapter === HTTP_ADAPTER && exchange.decompress !== false;
   if (decodes) exchange.decompress = false;
   const { status, statusText, headers, data } = await exchange.adapter(exchange);
   return { status, statusText, headers, data: data as unknown, decodes };
-}
-
-/** All that differs between requests stands in the prepared config already: filling it in is cheaper than adding to it. */
-function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
-  const exchange = { ...prepared };
-  exchange.url = request.url;
-  exchange.method = request.method;
-  exchange.headers = spelledHeaders(request.headers, request.spelling) as unknown as Exchange['headers'];
-  exchange.data = request.body;
-  exchange.responseType = request.responseType === 'stream' ? 'stream' : 'arraybuffer';
-  if (request.maxContentLength !== undefined) exchange.maxContentLength = request.maxContentLength;
-  if (request.axios !== undefined) Object.assign(exchange, ofOneRequest(request));
-  if (request.freshConnection === true) takeFreshConnection(exchange);
-  const { cancellation } = request;
-  // Other adapters may know signals only. A signal is made when it is asked for: not to be read without need.
-  if (cancellation === undefined || exchange.adapter !== HTTP_ADAPTER)
-    exchange.signal = (cancellation?.signal ?? request.signal) as GenericAbortSignal;
-  else exchange.cancelToken = cancellation as unknown as CancelToken;
-  return exchange;
-}
-
-/** An agent of the app's own kind (a proxy's) cannot be copied: it knows by now that the kept connection is closed. */
-function takeFreshConnection(exchange: Exchange): void {
-  const plain = optionsOf(exchange.httpAgent, http.Agent);
-  if (plain !== undefined) exchange.httpAgent = new http.Agent({ ...plain, keepAlive: false });
-  const secure = optionsOf(exchange.httpsAgent, https.Agent);
-  if (secure !== undefined) exchange.httpsAgent = new https.Agent({ ...secure, keepAlive: false });
-}
-
-/** Returns the options of an agent of exactly this class: Node keeps them, though its types do not say so. */
-function optionsOf(agent: unknown, kind: typeof http.Agent): https.AgentOptions | undefined {
-  const known = typeof agent === 'object' && agent !== null && agent.constructor === kind;
-  return known ? (agent as { readonly options: https.AgentOptions }).options : undefined;
-}
-
-/** Returns one request's own adapter settings, never those set above; headers named there (as false) are not sent. */
-function ofOneRequest(request: HttpRequest): Record<string, unknown> {
-  const { adapter, headers, readHere: _readHere, ...settings } = ownOptions(request.axios);
-  return {
-    ...settings,
-    ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),
-    ...(headers === undefined
-      ? undefined
-      : { headers: { ...(headers as object), ...spelledHeaders(request.headers, request.spelling) } }),
-  };
 }
 
 function toBuffer(data: unknown): Buffer {
@@ -269,51 +173,10 @@ function toBuffer(data: unknown): Buffer {
 /** Whoever reads the stream himself, and hands it to nobody, may have it as it is: passing it through is dear. */
 function streamOf(response: HttpResponse, body: Readable, request: HttpRequest, limit: number | undefined): Readable {
   if (request.axios?.['readHere'] === true && request.maxContentLength === undefined) return body;
-  return typedStream(body, (error) => failure(error, request, limit, response));
+  return typedStream(body, (error) => axiosFailure(error, request, limit, response));
 }
 
 /** axios says -1 for none. */
 function limitOf({ maxContentLength = -1 }: AxiosRequestConfig): number | undefined {
   return maxContentLength > -1 ? maxContentLength : undefined;
-}
-
-/** The signal's reason where it aborted, else an error of our own. */
-function failure(
-  error: unknown,
-  request: HttpRequest,
-  limit: number | undefined,
-  answered: HttpResponse | undefined,
-  hint: () => string | undefined = () => undefined,
-): unknown {
-  const { aborted, reason } = request.cancellation ?? request.signal ?? { aborted: false };
-  if (aborted) return reason;
-  const where = `${request.method} ${redactUrl(request.url)}`;
-  // Of an agent of ours: the request, secrets of its agent and all, was written on it, or axios has wrapped it.
-  const refused = [error, (error as { cause?: unknown } | undefined)?.cause].find((one) => one instanceof TlsError);
-  if (refused !== undefined) return new TlsError(`${where} failed: ${refused.message}`);
-  if (error instanceof ForgeAuthError) return error;
-  const { code, message, response } = (error ?? {}) as { code?: unknown; message?: unknown; response?: AxiosResponse };
-  if (message === BODY_TOO_LARGE) return new InvalidRequestError(BODY_TOO_LARGE, { cause: error });
-  if (code === 'ERR_CANCELED')
-    return new InvalidRequestError('The stream of the body was closed before its end.', { cause: error });
-  // axios has one code for all of these, and tells them apart by message alone.
-  const tooLarge = code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength');
-  if (tooLarge || code === DECODED_TOO_LARGE) {
-    return new ResponseParseError(`${where} answered more than ${limit} bytes.`, {
-      code: 'FORGE_AUTH_RESPONSE_TOO_LARGE',
-    });
-  }
-  const answer = answered === undefined ? answerOf(response) : headOf(answered);
-  const closed = code === 'ERR_BAD_RESPONSE' && message === 'stream has been aborted';
-  if (closed || code === CLOSED_AMID || (answered !== undefined && error === undefined)) {
-    return new ConnectionError(`${where} failed: the connection was closed amid the answer.`, { cause: error, answer });
-  }
-  return networkError(request.method, request.url, error, { answer, hint: answer === undefined ? hint() : undefined });
-}
-
-/** Returns what axios reports of an answer whose body failed. */
-function answerOf(response: AxiosResponse | undefined): AnswerHead | undefined {
-  if (response === undefined) return undefined;
-  const { status, statusText, headers } = response;
-  return { status, statusText, headers: { ...headers } as HttpHeaders };
 }

@@ -1,4 +1,4 @@
-import { isSetPerRequest } from '../http/axios.transport.js';
+import { isSetPerRequest } from '../http/axios-config.js';
 import type { HttpRequesterOptions } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
 import type { GrantOptions } from './grant-options.js';

@@ -1,19 +1,18 @@
-// More than 250 lines: commands, breakers and their one account of trouble depend on each other.
-import { type Clock, systemClock, withDeadline } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
-import { TimeoutError } from '../errors.js';
 import type { Observers } from '../observer.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, TokenLock } from '../lock/token-lock.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
-import { type Admission, GuardedLock, silence } from './guarded-lock.js';
+import { type Admission, GuardedLock } from './guarded-lock.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
-import { isAboutValue, isValueRefused, missingPermission, outageReason, refusalOf } from './outage-reason.js';
+import { isAboutValue, missingPermission } from './outage-reason.js';
 import { ReadBackLock } from './read-back-lock.js';
-import { type Pass, StorageBreaker } from './storage-breaker.js';
-import { type StorageCommand, StorageObserver } from './storage-observer.js';
+import { StorageCommands } from './storage-commands.js';
+import { StorageObserver } from './storage-observer.js';
+import { kindOf, type StorageState } from './storage-state.js';
 import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
 import type { StoredValueOptions, TokenStorage } from './token-storage.js';
 
@@ -30,21 +29,6 @@ const LONGEST_TEXT = 1_048_576;
 /** Metadata written beside a text. */
 interface WriteOptions extends StoredValueOptions {
   generation?: number;
-}
-
-/** Kind and state of a storage. Holds no secret. */
-export interface StorageState {
-  /** Name of its class, such as `CacheManagerTokenStorage`. */
-  readonly kind: string;
-  /** `down` from a failure until it answers again: tokens are not shared meanwhile, calls go on. */
-  readonly state: 'up' | 'down';
-  /** `down` where it does not answer, or refuses what is written, as a replica or a full Redis does. */
-  readonly writeState: 'up' | 'down';
-  /** Name of its lock's class. */
-  readonly lock: string;
-  /** `down` from a failure until it is granted or refused again: each process asks for its own tokens meanwhile. */
-  readonly lockState: 'up' | 'down';
-  readonly encrypted: boolean;
 }
 
 /** Options of a lease on what is stored. */
@@ -76,19 +60,11 @@ export class GuardedStorage {
   readonly #clock: Clock;
   readonly #logger: ForgeLogger;
   readonly #encryption: TokenEncryption | undefined;
-  readonly #observer: StorageObserver;
-  /** Tracks whether it answers at all. */
-  readonly #answers: StorageBreaker;
-  /** Tracks whether it takes writes: a replica, or a Redis that is full, refuses them and answers all the same. */
-  readonly #writes: StorageBreaker;
+  readonly #commands: StorageCommands;
   readonly #guardedLock: GuardedLock;
   readonly #readBackLock: ReadBackLock;
   readonly #lockIsApart: boolean;
-  readonly #deadlineMs: number;
-  readonly #calls = new Set<Promise<unknown>>();
-  #closed = false;
   #closing: Promise<void> | undefined;
-  #troubled = false;
   #saidUnheard = false;
 
   /** Lock that makes one process of many ask for a token: on the same store where it can lock, else in this process. */
@@ -102,7 +78,9 @@ export class GuardedStorage {
     if (storage instanceof InMemoryTokenStorage) storage.enter(this.#user);
     this.#clock = clock;
     this.#logger = logger;
-    this.#observer = new StorageObserver(clock, observer);
+    const commandObserver = new StorageObserver(clock, observer);
+    const deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
+    this.#commands = new StorageCommands({ clock, logger, observer: commandObserver, deadlineMs });
     this.#encryption = encryption;
     this.lock = lock ?? storage.createLock?.(clock) ?? lockOf(storage, clock);
     this.#lockIsApart = lock !== undefined;
@@ -115,20 +93,17 @@ export class GuardedStorage {
         () => this.failing,
         (error) => this.#unheard(error),
       );
-    this.#answers = new StorageBreaker(clock);
-    this.#writes = new StorageBreaker(clock);
-    this.#deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
     this.#guardedLock = new GuardedLock(this.lock, {
       clock,
       logger,
-      observer: this.#observer,
-      deadlineMs: this.#deadlineMs,
+      observer: commandObserver,
+      deadlineMs,
       lockIsApart: this.#lockIsApart,
       failing: () => this.failing,
-      onTimeout: (error) => this.#trouble(error),
+      onTimeout: (error) => this.#commands.trouble(error),
     });
     // The store's time, not the app's. Longer than a read and a write take, each within its deadline.
-    this.#readBackLock = new ReadBackLock(this, 2 * this.#deadlineMs, systemClock);
+    this.#readBackLock = new ReadBackLock(this, 2 * deadlineMs, systemClock);
   }
 
   /** True when more than this process is kept in order: by a lock of the store's own or one that was given. */
@@ -154,19 +129,21 @@ export class GuardedStorage {
   /** Connects, and waits for that for a moment: one that cannot be reached yet may be when it is needed. */
   async prepare(): Promise<void> {
     if (this.#storage.connect === undefined) return;
-    await this.#within(this.#storage.connect()).catch(() => undefined);
+    await this.#commands.within(this.#storage.connect()).catch(() => undefined);
   }
 
   /** Describes the storage and the lock, and whether they answer. */
   describe(): StorageState {
-    const [kind, lock] = [this.#storage, this.lock].map((part) => nameOf(part));
+    const [kind, lock] = [this.#storage, this.lock].map((part) => kindOf(part));
     return {
       kind: kind ?? 'custom',
-      state: this.#answers.failing ? 'down' : 'up',
-      writeState: this.#troubled ? 'down' : 'up',
+      state: this.failing ? 'down' : 'up',
+      writeState: this.#commands.troubled ? 'down' : 'up',
       lock: lock ?? 'custom',
       lockState:
-        this.#guardedLock.troubled || (this.#troubled && this.locksFleet && !this.#lockIsApart) ? 'down' : 'up',
+        this.#guardedLock.troubled || (this.#commands.troubled && this.locksFleet && !this.#lockIsApart)
+          ? 'down'
+          : 'up',
       encrypted: this.#encryption !== undefined,
     };
   }
@@ -179,7 +156,7 @@ export class GuardedStorage {
 
   /** True when it does not answer: what stands on the same store is better not asked either. */
   get failing(): boolean {
-    return this.#answers.failing;
+    return this.#commands.failing;
   }
 
   /**
@@ -211,7 +188,7 @@ export class GuardedStorage {
 
   /** A text under `key`. */
   async readText(key: string): Promise<string | undefined> {
-    const value = await this.#call('get', this.#answers, () => this.#read(key));
+    const value = await this.#commands.read(() => this.#read(key));
     if (value === undefined || value === null || value.length > LONGEST_TEXT) return undefined;
     const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
     if (typeof text !== 'string' || this.#encryption === undefined) return text ?? undefined;
@@ -227,7 +204,7 @@ export class GuardedStorage {
   ): Promise<WriteOutcome> {
     const value = this.#encryption?.encrypt(key, text) ?? text;
     const ttl = Math.min(LONGEST_TTL_MS, Math.max(1, Math.floor(ttlMs)));
-    const written = await this.#call('set', this.#writes, async () => {
+    const written = await this.#commands.write(async () => {
       if (generation !== undefined && this.#storage.setIfNewer !== undefined) {
         return this.#storage.setIfNewer(key, value, ttl, generation);
       }
@@ -242,84 +219,10 @@ export class GuardedStorage {
 
   async #close(): Promise<void> {
     await this.lock.close?.();
-    this.#closed = true;
-    await Promise.all(this.#calls);
+    await this.#commands.close();
     await this.announcements?.close();
     await this.#storage.release?.().catch(() => undefined);
     if (this.#storage instanceof InMemoryTokenStorage) this.#storage.leave(this.#user);
-  }
-
-  /** Reads a text. One that cannot be read is somebody else's: a miss, and written over. */
-  async #read(key: string): Promise<string | Uint8Array | null | undefined> {
-    try {
-      return await this.#storage.get(key);
-    } catch (error) {
-      if (isAboutValue(error)) return undefined;
-      throw error;
-    }
-  }
-
-  async #call<T>(command: StorageCommand, breaker: StorageBreaker, work: () => Promise<T>): Promise<T | undefined> {
-    const startedAt = this.#clock.now();
-    const closed = this.#closed || (breaker === this.#writes && this.failing);
-    const pass = closed ? undefined : breaker.admit();
-    if (pass === undefined) {
-      this.#observer.command(command, 'skipped', startedAt);
-      return undefined;
-    }
-    const call = this.#admitted(command, breaker, pass, work);
-    this.#calls.add(call);
-    try {
-      return await call;
-    } finally {
-      this.#calls.delete(call);
-    }
-  }
-
-  /** Never rejects. */
-  async #admitted<T>(
-    command: StorageCommand,
-    breaker: StorageBreaker,
-    pass: Pass,
-    work: () => Promise<T>,
-  ): Promise<T | undefined> {
-    const startedAt = this.#clock.now();
-    try {
-      // An async function, so that a storage that throws at once is a rejection like any other.
-      const answer = await this.#within((async () => work())());
-      breaker.succeeded(pass);
-      this.#tellWhenBack();
-      this.#observer.answered(command, answer, startedAt);
-      return answer;
-    } catch (error) {
-      if (isValueRefused(error)) {
-        breaker.succeeded(pass);
-        this.#observer.command(command, 'refused', startedAt);
-        return undefined;
-      }
-      breaker.failed(pass);
-      this.#trouble(error, breaker === this.#writes);
-      // A store that does not answer says nothing of what it takes: it is back when it answers, written to or not.
-      if (this.#answers.failing) this.#writes.reset();
-      this.#observer.failed(command, error, startedAt);
-      return undefined;
-    }
-  }
-
-  #within<T>(work: Promise<T>): Promise<T> {
-    return withDeadline(this.#clock, work, this.#deadlineMs, silence);
-  }
-
-  #trouble(error: unknown, writing = false): void {
-    // Who lets a write or a lease wait would let a read wait, too.
-    if (error instanceof TimeoutError) this.#answers.failed('call');
-    if (this.#troubled) return;
-    this.#troubled = true;
-    this.#observer.state('down');
-    const what = writing && refusalOf(error) !== undefined ? 'takes no writes' : 'is not answering';
-    this.#logger.warn(
-      `Token storage ${what} (${outageReason(error, this.#deadlineMs)}). Tokens are not shared until it is back; calls go on.`,
-    );
   }
 
   /** The store answers, and refuses announcements. */
@@ -332,16 +235,13 @@ export class GuardedStorage {
     );
   }
 
-  #tellWhenBack(): void {
-    if (!this.#troubled || this.#answers.failing || this.#writes.failing) return;
-    this.#troubled = false;
-    this.#observer.state('up');
-    this.#logger.log('Token storage is back.');
+  /** Reads a text. One that cannot be read is somebody else's: a miss, and written over. */
+  async #read(key: string): Promise<string | Uint8Array | null | undefined> {
+    try {
+      return await this.#storage.get(key);
+    } catch (error) {
+      if (isAboutValue(error)) return undefined;
+      throw error;
+    }
   }
-}
-
-/** The name of a class, as far as it is one; `Object` says nothing. */
-function nameOf(instance: object): string | undefined {
-  const { name } = instance.constructor ?? {};
-  return typeof name === 'string' && name !== 'Object' && /^\w{1,64}$/.test(name) ? name : undefined;
 }

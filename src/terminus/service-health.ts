@@ -1,5 +1,5 @@
 import type { ServiceState, TokenState } from '../application/state.js';
-import type { StorageState } from '../storage/guarded-storage.js';
+import type { StorageState } from '../storage/storage-state.js';
 
 /** `degraded`: calls work, but something behind them does not. `down`: a call would fail now. */
 export type HealthStatus = 'up' | 'degraded' | 'down';

@@ -1,0 +1,91 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import {
+  type AxiosAdapter,
+  type AxiosRequestConfig,
+  type CancelToken,
+  type GenericAbortSignal,
+  getAdapter,
+  type InternalAxiosRequestConfig,
+} from 'axios';
+import { ownOptions } from '../option-check/own-options.js';
+import type { HttpRequest } from './http-request.js';
+import { spelledHeaders } from './spelled-headers.js';
+
+/** Settings that the adapter must not take from a shared config: set for each request, or done elsewhere. */
+export const PER_REQUEST = {
+  url: undefined,
+  method: undefined,
+  baseURL: undefined,
+  params: undefined,
+  data: undefined,
+  headers: undefined,
+  auth: undefined,
+  responseType: undefined,
+  cancelToken: undefined,
+  signal: undefined,
+  beforeRedirect: undefined,
+  transformRequest: undefined,
+  transformResponse: undefined,
+  timeout: 0,
+  maxRedirects: 0,
+  validateStatus: null,
+} as const;
+
+/** Checks whether a setting of axios is not taken from a shared config. */
+export function isSetPerRequest(name: string): boolean {
+  return Object.hasOwn(PER_REQUEST, name);
+}
+
+/** Axios's own adapter for Node. */
+export const HTTP_ADAPTER = getAdapter('http');
+
+/** Config that the adapter is given. */
+export interface Exchange extends InternalAxiosRequestConfig {
+  adapter: AxiosAdapter;
+}
+
+/** All that differs between requests stands in the prepared config already: filling it in is cheaper than adding to it. */
+export function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
+  const exchange = { ...prepared };
+  exchange.url = request.url;
+  exchange.method = request.method;
+  exchange.headers = spelledHeaders(request.headers, request.spelling) as unknown as Exchange['headers'];
+  exchange.data = request.body;
+  exchange.responseType = request.responseType === 'stream' ? 'stream' : 'arraybuffer';
+  if (request.maxContentLength !== undefined) exchange.maxContentLength = request.maxContentLength;
+  if (request.axios !== undefined) Object.assign(exchange, ofOneRequest(request));
+  if (request.freshConnection === true) takeFreshConnection(exchange);
+  const { cancellation } = request;
+  // Other adapters may know signals only. A signal is made when it is asked for: not to be read without need.
+  if (cancellation === undefined || exchange.adapter !== HTTP_ADAPTER)
+    exchange.signal = (cancellation?.signal ?? request.signal) as GenericAbortSignal;
+  else exchange.cancelToken = cancellation as unknown as CancelToken;
+  return exchange;
+}
+
+/** An agent of the app's own kind (a proxy's) cannot be copied: it knows by now that the kept connection is closed. */
+function takeFreshConnection(exchange: Exchange): void {
+  const plain = optionsOf(exchange.httpAgent, http.Agent);
+  if (plain !== undefined) exchange.httpAgent = new http.Agent({ ...plain, keepAlive: false });
+  const secure = optionsOf(exchange.httpsAgent, https.Agent);
+  if (secure !== undefined) exchange.httpsAgent = new https.Agent({ ...secure, keepAlive: false });
+}
+
+/** Returns the options of an agent of exactly this class: Node keeps them, though its types do not say so. */
+function optionsOf(agent: unknown, kind: typeof http.Agent): https.AgentOptions | undefined {
+  const known = typeof agent === 'object' && agent !== null && agent.constructor === kind;
+  return known ? (agent as { readonly options: https.AgentOptions }).options : undefined;
+}
+
+/** Returns one request's own adapter settings, never those set above; headers named there (as false) are not sent. */
+function ofOneRequest(request: HttpRequest): Record<string, unknown> {
+  const { adapter, headers, readHere: _readHere, ...settings } = ownOptions(request.axios);
+  return {
+    ...settings,
+    ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),
+    ...(headers === undefined
+      ? undefined
+      : { headers: { ...(headers as object), ...spelledHeaders(request.headers, request.spelling) } }),
+  };
+}
