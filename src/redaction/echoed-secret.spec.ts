@@ -1,8 +1,12 @@
-import { isSecret } from './echoed-secret.js';
+import { isSecret, percentDecoded } from './echoed-secret.js';
 import { redactHeaders } from './redact.js';
 
 const SECRET = 's3cret-token/with+odd=Bits';
 const wrapped = JSON.stringify({ state: SECRET });
+
+const encoded = (secret: string): boolean => isSecret(Buffer.from(secret).toString('hex'), [secret]);
+const times = (count: number): string =>
+  Array.from({ length: count }).reduce<string>((text) => encodeURIComponent(text), 'a secret &');
 
 describe('a secret in a text', () => {
   it.each<[string, string]>([
@@ -35,5 +39,23 @@ describe('a secret in a text', () => {
     expect(redactHeaders({ [SECRET]: 'x', 'x-with-s3cret-TOKEN': 'y' }, [], ['with-s3cret-token'])).toEqual({
       '[redacted]': '[redacted]',
     });
+  });
+
+  it('a secret in a text is one of 4 letters at least, and of 8 where it is encoded', () => {
+    expect([isSecret('an abc here', ['abc']), isSecret('an abcd here', ['abcd'])]).toEqual([false, true]);
+    expect([encoded('1234567'), encoded('12345678')]).toEqual([false, true]);
+  });
+
+  it('a secret in a text is found in percent-encoding of up to three times, no more', () => {
+    expect([1, 3, 4].map((count) => isSecret(times(count), ['a secret &']))).toEqual([true, true, false]);
+  });
+
+  it('a secret in a text is looked for in its first 65,536 letters', () => {
+    expect(isSecret(`${' '.repeat(65_530)}secret`, ['secret'])).toBe(true);
+    expect(isSecret(`${' '.repeat(65_531)}secret`, ['secret'])).toBe(false);
+  });
+
+  it('what is malformed in percent-encoding stays as it is', () => {
+    expect(percentDecoded('%41%zz%4')).toBe('A%zz%4');
   });
 });

@@ -1,8 +1,11 @@
 import { Token } from '../token/token.js';
-import { maskSecrets, noteSecret, secretsOf } from './known-secrets.js';
+import { basicParts, maskSecrets, noteSecret, secretsOf } from './known-secrets.js';
 
 /** Texts that nothing but their being known gives away. */
 const secret = (index: number): string => `plain words of secret number ${index} end`;
+
+const ofBody = (body: unknown): string[] => secretsOf({ url: '/', headers: {}, body });
+const basic = (text: string): string => Buffer.from(text).toString('base64');
 
 describe('the known secrets', () => {
   it('the known secrets are those used last: one that is used again is not the oldest any more', () => {
@@ -55,5 +58,76 @@ describe('the secrets of a request', () => {
       'in the query',
       'the body',
     ]);
+  });
+
+  it('the secrets of a request are the values of a form, too, as text or bytes, and several values of a header', () => {
+    for (const body of ['a=in+the+form&b=xyz', Buffer.from('a=in+the+form&b=xyz')])
+      expect(secretsOf({ url: 'no URL', headers: {}, body })).toEqual(['in the form']);
+    expect(secretsOf({ url: '/', headers: { 'x-any': ['first', 'other'] } })).toEqual([
+      'first',
+      'first',
+      'other',
+      'other',
+    ]);
+  });
+
+  it('the secrets of a request have 4 letters at least', () => {
+    expect(secretsOf({ url: 'https://api.example/?a=abc&b=abcd', headers: {} })).toEqual(['abcd']);
+  });
+
+  it('the secrets of a request are not looked for in a body that is none, is no JSON, or has more than 65,536 letters', () => {
+    expect([undefined, { a: 'text' }, '{"a":"text"', '["text"]'].map(ofBody)).toEqual([[], [], [], ['text']]);
+    expect(ofBody(JSON.stringify(['x'.repeat(65_532)]))).toHaveLength(1);
+    expect(ofBody(JSON.stringify(['x'.repeat(65_533)]))).toEqual([]);
+  });
+});
+
+it('the password of Basic credentials is what follows the first colon', () => {
+  expect([`Basic ${basic('u:p:w')}`, `basic ${basic('none')}`, `Bearer ${basic('u:p')}`].map(basicParts)).toEqual([
+    ['p:w'],
+    [''],
+    [],
+  ]);
+});
+
+describe('a text whose secrets are masked', () => {
+  it.each([
+    ['a word of a scheme', 'sent Bearer abc-1', 'sent Bearer [redacted]'],
+    ['a value behind a name', 'password: hunter, then', 'password: [redacted], then'],
+    ['a JSON web token', 'got eyJhbGciOi.eyJzdWIi.c2ln there', 'got [redacted] there'],
+    ['a long word of letters and digits', 'id abcdefghijk1 here', 'id [redacted] here'],
+    ['no shorter one', 'id abcdefghij1 here', 'id abcdefghij1 here'],
+    ['no long word without digits', 'authentication here', 'authentication here'],
+    [
+      'of an address, all but where it leads',
+      'see https://u:p@host.example/a?b=c#d now',
+      'see https://host.example/a now',
+    ],
+  ])('a text whose secrets are masked: %s', (_what, text, masked) => {
+    expect(maskSecrets(text)).toBe(masked);
+  });
+
+  it('a text whose secrets are masked has none of those given, however they are written; of 4 letters at least', () => {
+    const given = 'sécret "words" now';
+    const ways = [given, encodeURIComponent(given), JSON.stringify(given).slice(1, -1)];
+    for (const way of [...ways, Buffer.from(given).toString('base64url'), Buffer.from(given).toString('base64')])
+      expect(maskSecrets(`<${way}>`, [given])).toMatch(/^<\[redacted\]=*>$/);
+    expect(maskSecrets('a wide open door', ['wide', 'a', 'op'])).toBe('a [redacted] open door');
+  });
+
+  it('a text whose secrets are masked has the longest of two masked first', () => {
+    expect(maskSecrets('one word more here', ['word', 'word more'])).toBe('one [redacted] here');
+  });
+
+  it('a text whose secrets are masked is cut after 500 letters', () => {
+    expect(maskSecrets('a '.repeat(250))).toBe('a '.repeat(250));
+    expect(maskSecrets('a '.repeat(251))).toBe(`${'a '.repeat(250)}…`);
+    expect(maskSecrets(`${'plain '.repeat(200)}`, ['plain '])).toBe(`${'[redacted]'.repeat(50)}…`);
+    expect(maskSecrets(`${' '.repeat(4_999)}x`.trimEnd(), [' '.repeat(4)])).toContain('[redacted]');
+  });
+
+  it('a text is noted from 4 letters on, and nothing but a text is', () => {
+    for (const one of ['qzx', 'qzxw', 5, undefined]) noteSecret(one);
+    expect(maskSecrets('a qzx and a qzxw')).toBe('a qzx and a [redacted]');
   });
 });

@@ -79,17 +79,19 @@ class ConcealedCause extends RedactedCause {
 
 /** An error of the app's own as its developer may see it: name, code, stack, and its message without secrets. */
 class RevealedCause extends RedactedCause {
+  readonly #words: string;
+
   constructor(thrown: unknown, secrets: Iterable<string>) {
     super(thrown);
-    const message = maskSecrets(messageOf(thrown), secrets);
-    if (message === '') return;
+    this.#words = maskSecrets(messageOf(thrown), secrets);
+    if (this.#words === '') return;
     const { frames } = this;
-    this.message = message;
+    this.message = this.#words;
     this.stack = `${this.summary}${frames}`;
   }
 
   override get summary(): string {
-    return `${this.name}: ${this.message}`;
+    return this.#words === '' ? super.summary : `${this.name}: ${this.#words}`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { REDACTED, RedactedCause, redactHeaders, redactUrl } from './redact.js';
+import { isErrorCode, REDACTED, RedactedCause, redactHeaders, redactUrl, shownValue } from './redact.js';
 
 const CANARY = 'canary-4711-secret';
 
@@ -117,6 +117,51 @@ describe('RedactedCause', () => {
   ])('RedactedCause is made of %s, too', (_name, original, name) => {
     expect(new RedactedCause(original).name).toBe(name);
   });
+});
+
+const causeOf = (message: string, stack: string): RedactedCause =>
+  new RedactedCause(Object.assign(new Error(message), { stack }));
+
+describe('RedactedCause', () => {
+  it('RedactedCause shows the frames after a message of several lines, and of a stack without the message', () => {
+    const frame = '    at work (/app/work.js:1:2)';
+    const several = causeOf(`one\n${frame}\ntwo`, `Error: one\n${frame}\ntwo\n${frame}`);
+    expect(several.stack).toBe(`Error\n${frame}`);
+    expect(several.frames).toBe(`\n${frame}`);
+    expect(causeOf('else', `Error: x\n${frame}`).frames).toBe(`\n${frame}`);
+    expect(several.summary).toBe('Error');
+    expect(causeOf('', 'Error').frames).toBe('');
+  });
+
+  it('RedactedCause has no code and no system call where there is none that is known', () => {
+    const cause = new RedactedCause(Object.assign(new Error('x'), { code: 'nonsense', syscall: 'nonsense' }));
+    expect(Object.keys(cause)).toEqual([]);
+    expect(['code' in cause, 'syscall' in cause]).toEqual([false, false]);
+    expect(new RedactedCause(Object.assign(() => 0, { code: 'EPIPE' })).message).toBe('function (EPIPE)');
+  });
+});
+
+it('a value that an option does not take is described by its type, but for numbers and switches', () => {
+  expect([null, undefined, 5, true, 'a secret', {}, () => 0].map((value) => shownValue(value))).toEqual([
+    'null',
+    'undefined',
+    '5',
+    'true',
+    'a text of 8 characters',
+    'of type object',
+    'of type function',
+  ]);
+});
+
+it('an error code is one as Node and the libraries below us write them', () => {
+  expect(['ECONNRESET', 'ERR_INVALID_URL', 'E', 'secret', 5, undefined].map((code) => isErrorCode(code))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });
 
 function parseError(text: string): unknown {
