@@ -1,5 +1,7 @@
 import { FakeClock } from '../../testing/fake-clock.js';
-import type { GuardedStorage } from '../../storage/guarded-storage.js';
+import { silentLogger } from '../../logger.js';
+import { GuardedStorage } from '../../storage/guarded-storage.js';
+import { InMemoryTokenStorage } from '../../storage/in-memory.token-storage.js';
 import { RequestTokens } from './request-tokens.js';
 
 /** A storage that takes nothing, and has nothing. */
@@ -31,5 +33,67 @@ describe('request tokens that cannot be stored', () => {
     expect(await tokens.take('t0', signal)).toBeUndefined();
     expect(await tokens.take('t1', signal)).toEqual({ tokenSecret: 's1' });
     expect(await tokens.take('t10000', signal)).toEqual({ tokenSecret: 's10000' });
+  });
+});
+
+const storeOf = (
+  clock: FakeClock,
+): { values: Map<string, string>; memory: InMemoryTokenStorage; storage: GuardedStorage } => {
+  const memory = new InMemoryTokenStorage({ clock });
+  const values = new Map<string, string>();
+  const { set } = memory;
+  memory.set = async (key, value, ...more) => {
+    values.set(key, value);
+    return set.call(memory, key, value, ...more);
+  };
+  return { values, memory, storage: new GuardedStorage(memory, { clock, logger: silentLogger }) };
+};
+
+describe('request tokens that are stored', () => {
+  it('request tokens that are stored are taken once, by whichever process, and stay taken', async () => {
+    const { storage, values } = storeOf(new FakeClock());
+    const [one, other] = [tokensOn(storage), tokensOn(storage)];
+    await one.put('a', { tokenSecret: 'its secret', subject: 'alice' });
+    expect([...values.keys()]).toEqual([expect.stringMatching(/^forge-auth:oauth1:request-token:\w+/)]);
+    expect(await other.take('a', signal)).toEqual({ tokenSecret: 'its secret', subject: 'alice' });
+    expect([...values.values()]).toEqual(['taken']);
+    expect(await one.take('a', signal)).toBeUndefined();
+    expect(await one.take('unknown', signal)).toBeUndefined();
+  });
+
+  it('request tokens that are stored are good for less than ten minutes, whatever the storage keeps', async () => {
+    const clock = new FakeClock();
+    const { storage, values, memory } = storeOf(clock);
+    const tokens = tokensOn(storage, clock);
+    await tokens.put('early', { tokenSecret: 's' });
+    await tokens.put('late', { tokenSecret: 's' });
+    const kept = [...values];
+    await clock.advance(599_999);
+    expect(await tokens.take('early', signal)).toEqual({ tokenSecret: 's' });
+    await clock.advance(1);
+    for (const [key, value] of kept) await memory.set(key, value);
+    expect(await tokens.take('late', signal)).toBeUndefined();
+  });
+
+  it('request tokens that are stored are not taken while another process takes them', async () => {
+    const { storage } = storeOf(new FakeClock());
+    const tokens = tokensOn(storage);
+    await tokens.put('a', { tokenSecret: 's' });
+    const [first, second] = await Promise.all([tokens.take('a', signal), tokens.take('a', signal)]);
+    expect([first, second]).toEqual([{ tokenSecret: 's' }, undefined]);
+  });
+
+  it('request tokens that were taken locally are forgotten here, and the old make room for the new', async () => {
+    const clock = new FakeClock();
+    const tokens = tokensOn(down, clock);
+    await tokens.put('old', { tokenSecret: 'o' });
+    await clock.advance(1_000);
+    await tokens.put('younger', { tokenSecret: 'y' });
+    await clock.advance(599_000);
+    await tokens.put('new', { tokenSecret: 'n' });
+    expect([await tokens.take('younger', signal), await tokens.take('old', signal)]).toEqual([
+      { tokenSecret: 'y' },
+      undefined,
+    ]);
   });
 });
