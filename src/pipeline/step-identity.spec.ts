@@ -32,7 +32,7 @@ const unbuildable = (): BodyTokenFetcher =>
     },
   });
 
-const settings = (): unknown => ({ b: [1, true, null, 'x'], a: { d: 1, c: 2 }, f: () => 1, m: new Map([[1, 2]]) });
+const plain = (): unknown => ({ b: [1, true, null, 'x'], a: { d: 1, c: 2 }, f: () => 1, m: new Map([[1, 2]]) });
 
 it('steps that send the same are one, wherever they were written', async () => {
   for (const named of [true, false]) expect(await alike(fetcher(), fetcher(), named)).toBe(true);
@@ -92,7 +92,7 @@ class Own implements TokenFetcher {
 }
 
 it('a step of the app’s own class is known by its class and its plain properties, under a name', async () => {
-  expect(await alike(new Own(settings()), new Own(settings()))).toBe(true);
+  expect(await alike(new Own(plain()), new Own(plain()))).toBe(true);
   expect(await alike(new Own({ a: 1, b: 2 }), new Own({ b: 2, a: 1 }))).toBe(true);
   expect(await alike(new Own(Object.assign(Object.create(null), { a: 1 })), new Own({ a: 1 }))).toBe(true);
   for (const other of [{ a: 2 }, { b: 1 }, [1], 'a', null])

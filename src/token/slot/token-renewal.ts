@@ -219,11 +219,9 @@ function isDropped({ rejected, token }: StoredToken): boolean {
   return rejected === true && token.refreshToken === undefined;
 }
 
-function droppedFailure({ owner, serviceName }: ServiceScope, subject: string | undefined): AuthenticationError {
+function droppedFailure({ owner }: ServiceScope, subject: string | undefined): AuthenticationError {
   return new AuthenticationError(`The token for ${owner} was dropped while it was renewed: the user must sign in.`, {
     code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
-    transient: false,
-    ...(serviceName === undefined ? undefined : { serviceName }),
     ...(subject === undefined ? undefined : { subject }),
   });
 }

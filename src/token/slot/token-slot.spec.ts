@@ -26,6 +26,8 @@ class Fleet {
   turn: Promise<void> | undefined;
   reads = 0;
   lockIsDown = false;
+  /** Writes take the place of older ones alone. */
+  fenced = false;
   takesWrites = true;
   readonly #listeners = new Set<(message: string) => void>();
   #generation = 0;
@@ -53,7 +55,7 @@ class Fleet {
     this.processes += 1;
     const storage: TokenStorage = {
       get: async (key) => {
-        this.reads += 1;
+        if (key === 'key') this.reads += 1;
         const value = this.values.get(key);
         await this.turn;
         return value;
@@ -63,9 +65,22 @@ class Fleet {
         if (value === '') this.values.delete(key);
         else this.values.set(key, value);
       },
+      ...(this.fenced && { setIfNewer: (key, value, _ttlMs, generation) => this.#setIfNewer(key, value, generation) }),
       ...(announces && { createSignal: () => this.#signal }),
     };
     return new Process(this, storage, locked ? this.#lock : undefined, work);
+  }
+
+  /** Announces that something has changed, as a stranger does. */
+  announce(): void {
+    for (const listener of this.#listeners) listener('stranger key');
+  }
+
+  async #setIfNewer(key: string, value: string, generation: number): Promise<boolean> {
+    const stands = JSON.parse(this.values.get(key) ?? '{"generation":0}') as { generation: number };
+    if (generation <= stands.generation) return false;
+    this.values.set(key, value);
+    return true;
   }
 
   #acquire(key: string): Lease | null {
@@ -296,6 +311,16 @@ describe('a rejected token', () => {
     expect(one.slot.reject(second)).toBe(true);
   });
 
+  it('a rejected token is waited for no longer than its caller stays', async () => {
+    const token = await one.slot.get();
+    one.answer = () => new Promise(() => undefined);
+    const caller = new AbortController();
+    const replacing = one.slot.replace(token, caller.signal);
+    await fleet.clock.advance(0);
+    caller.abort(new Error('I left'));
+    await expect(replacing).rejects.toThrow('I left');
+  });
+
   it('a rejected token that the issuer answers again is not asked for a third time', async () => {
     const same = one.token('same');
     one.answer = async () => same;
@@ -511,8 +536,10 @@ describe('of two processes that need a token one asks', () => {
     fleet.deaf = true;
     open();
     await fleet.clock.advance(0);
-    expect(other.slot.peek()).toBeUndefined();
-    await fleet.clock.advance(312.5);
+    const { reads } = fleet;
+    await fleet.clock.advance(312);
+    expect([other.slot.peek(), fleet.reads]).toEqual([undefined, reads]);
+    await fleet.clock.advance(1);
     expect([await got, other.asked.length]).toEqual([['shared', 'shared'], 0]);
   });
 
@@ -531,6 +558,34 @@ describe('of two processes that need a token one asks', () => {
     slow.open();
     await fleet.clock.advance(0);
     expect([await forced, await waiting]).toEqual(['FORGE_AUTH_TOKEN_REQUEST_FAILED', 'token-of-2-1']);
+  });
+
+  it('of two processes that need a token the one that waits looks once for each announcement', async () => {
+    const { open, got } = await both();
+    const { reads } = fleet;
+    for (const expected of [1, 2]) {
+      fleet.announce();
+      await fleet.clock.advance(10);
+      expect(fleet.reads).toBe(reads + expected);
+    }
+    open();
+    await fleet.clock.advance(0);
+    expect(await got).toEqual(['shared', 'shared']);
+  });
+
+  it.each([
+    ['its lease was lost', false],
+    ['its write comes too late', true],
+  ])('of two processes that renew a token all use the later one: %s', async (_name, fenced) => {
+    fleet.fenced = fenced;
+    one = fleet.process();
+    const { other, open, got } = await both();
+    fleet.holders.clear();
+    fleet.announce();
+    await fleet.clock.advance(2_000);
+    expect(other.slot.peek()?.accessToken).toBe('other');
+    open();
+    expect([await got, await fleet.process().get()]).toEqual([['other', 'other'], 'other']);
   });
 
   it('of two processes that need a token both ask where no lock can be obtained', async () => {
@@ -557,6 +612,44 @@ describe('of two processes that need a token one asks', () => {
 });
 
 describe('a flight that fails', () => {
+  it('a flight that fails by an error that is not ours is told as one that may pass, naming the service', async () => {
+    one.answer = async () => {
+      throw new TypeError('canary');
+    };
+    await expect(one.slot.get()).rejects.toMatchObject({
+      code: 'FORGE_AUTH_TOKEN_REQUEST_FAILED',
+      transient: true,
+      serviceName: 'orders',
+    });
+  });
+
+  it('a flight whose callers leave while storage is read asks nobody', async () => {
+    one = fleet.process({}, { locked: false });
+    const slow = gate();
+    fleet.turn = slow.passed;
+    const caller = new AbortController();
+    const code = codeOf(one.get(caller.signal));
+    await fleet.clock.advance(0);
+    caller.abort(new Error('I left'));
+    slow.open();
+    await code;
+    await fleet.clock.advance(0);
+    expect(one.asked).toEqual([]);
+  });
+
+  it('a flight that fails after another process obtained a token is the first to fail again', async () => {
+    const other = fleet.process();
+    await other.get();
+    other.fails();
+    await codeOf(other.force());
+    await fleet.clock.advance(1);
+    await one.force();
+    await fleet.clock.advance(0);
+    expect(other.slot.peek()?.accessToken).toBe('token-1');
+    await codeOf(other.force());
+    expect(await codeOf(other.force())).toBe('FORGE_AUTH_TOKEN_REQUEST_FAILED');
+  });
+
   it('a flight that takes too long fails by its deadline, and counts as a failure, though its work goes on', async () => {
     one = fleet.process({}, { locked: false });
     one.answer = () => new Promise(() => undefined);
@@ -688,6 +781,18 @@ describe('a refresh token', () => {
     expect([one.slot.peek(), await one.slot.has()]).toEqual([undefined, false]);
   });
 
+  it('a machine’s token that was dropped while it was renewed is taken all the same', async () => {
+    await one.get();
+    const other = fleet.process();
+    const { passed, open } = gate();
+    one.answer = async () => (await passed, one.token('b'));
+    const renewing = one.force();
+    await fleet.clock.advance(5);
+    await other.slot.forget();
+    open();
+    expect([await renewing, await one.get()]).toEqual(['b', 'b']);
+  });
+
   it('a user who signs in while the token is renewed keeps what came of that', async () => {
     const work = { rerunnable: false };
     one = fleet.process(work);
@@ -713,7 +818,8 @@ describe('the end', () => {
     expect(one.slot.busy).toBe(true);
     one.slot.close();
     await expect(forced).rejects.toBeInstanceOf(ClientClosedError);
-    for (const late of [one.get(), one.force()]) await expect(late).rejects.toBeInstanceOf(ClientClosedError);
+    for (const late of [one.slot.get(), one.slot.forceRefresh()])
+      await expect(late).rejects.toBeInstanceOf(ClientClosedError);
     expect([one.slot.peek(), one.slot.last, one.slot.busy, one.lines]).toEqual([undefined, undefined, false, []]);
     expect(one.told).toEqual(['refreshed token-1 undefined']);
   });
