@@ -1,7 +1,7 @@
 // More than 250 lines: every error of the package, and its documentation, where people look for them.
 import { type Challenge, parseChallenges } from './challenges.js';
 import { ownOptions } from './option-check/own-options.js';
-import { RedactedCause } from './redaction/redact.js';
+import { isInstance, RedactedCause } from './redaction/redact.js';
 
 /** Every code an error of this package can bear. Codes are stable; messages are not. */
 export type ForgeAuthErrorCode =
@@ -63,6 +63,11 @@ export class ForgeAuthError extends Error {
       const cause = isOurs(options.cause) ? options.cause : new RedactedCause(options.cause);
       Object.defineProperty(this, 'cause', { value: cause, enumerable: false, configurable: true, writable: true });
     }
+  }
+
+  /** Anything may be thrown, a proxy that answers no question too: that is no error of this package. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(this, value);
   }
 
   /** Name, code, message and service. */

@@ -6,6 +6,7 @@ import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../optio
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import type { ResolverScope } from './host.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
+import { atOnce } from '../option-check/at-once.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { ForgeAuthError } from '../errors.js';
 import { ownCause } from '../redaction/own-cause.js';
@@ -92,7 +93,7 @@ export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | 
 
 function madeBy(make: () => Authenticator, { revealCauses }: ResolverScope, refuse: Refuse): Authenticator {
   try {
-    return make();
+    return atOnce(make(), 'auth()');
   } catch (error) {
     if (error instanceof ForgeAuthError) throw error;
     throw refuse(`auth is a function, which threw ${ownCause(error, { reveal: revealCauses }).summary}.`);

@@ -60,6 +60,7 @@ export interface Authenticator {
   /**
    * Judges every answer to a request that this authenticator wrote, by whatever it likes: `retry` only bounds the
    * replays. A body that was asked for as a stream must be left unread.
+   * @throws {ConfigurationError} when a function of the app's that must answer at once answers a promise
    */
   onResponse?(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict>;
   /**

@@ -3,6 +3,7 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
+import { atOnce } from '../option-check/at-once.js';
 import { declared } from '../option-check/own-options.js';
 
 const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
@@ -33,7 +34,10 @@ export function verdictOf(
 /** Waits as long as `strategy` says before a credential is replaced; rejects when the caller leaves meanwhile. */
 export async function waitBeforeReplay(strategy: AuthRetryStrategy, request: AuthenticatedRequest): Promise<void> {
   const { clock, replays } = request;
-  const delayMs = strategy.delayMs(replays, () => clock.random());
+  const delayMs = atOnce(
+    strategy.delayMs(replays, () => clock.random()),
+    'auth.retry.delayMs()',
+  );
   if (delayMs > 0) await sleep(clock, delayMs, request.callSignal);
 }
 

@@ -14,6 +14,7 @@ import {
   resolveSigning,
   SIGNING_RULES,
 } from './oauth1/signing-options.js';
+import { atOnce } from '../option-check/at-once.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link OAuth1Auth}. */
@@ -150,7 +151,7 @@ export class OAuth1Auth implements Authenticator {
     const subject = tokenRequest?.subject;
     if (subject === undefined)
       throw authorizationRequired(serviceName, 'the call names no user. Give auth: { subject }');
-    const found = await this.#tokens.forSubject(subject).getToken();
+    const found = await atOnce(this.#tokens.forSubject(subject), 'tokens.forSubject()').getToken();
     if (found === undefined) throw authorizationRequired(serviceName, 'the user has not consented');
     return { token: found.token, tokenSecret: found.tokenSecret };
   }

@@ -1,13 +1,21 @@
 // More than 250 lines: one call from end to end, whichever face it came through.
-import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
+import {
+  ClientClosedError,
+  ConfigurationError,
+  ForgeAuthError,
+  HttpStatusError,
+  InvalidRequestError,
+  TimeoutError,
+} from '../errors.js';
 import { afterPatiently } from '../http/patient-timer.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
-
+import { atOnce } from '../option-check/at-once.js';
+import { hasMethods } from '../option-check/option-check.js';
 import { secretsOf } from '../redaction/known-secrets.js';
 import { ownCause } from '../redaction/own-cause.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
-import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
+import type { Circuit, CircuitContext, CircuitState } from '../retry/request-retry.strategy.js';
 import { authLayer } from './layers/auth.layer.js';
 import { type CallRequest, discard, rejectionOf, secretsOfCall } from './request/call-request.js';
 import { CallReport, reportCircuit } from './call-report.js';
@@ -46,9 +54,9 @@ export class ClientCore {
 
   constructor(service: ResolvedService) {
     this.service = service;
-    const { name, hooks, retry, clock, logger, observer } = service;
+    const { name, hooks, clock, logger, observer } = service;
     const onState = observer && ((state: CircuitState) => reportCircuit(observer, name, clock, state));
-    this.circuit = retry && declared(retry, 'createCircuit')?.call(retry, { serviceName: name, clock, onState });
+    this.circuit = circuitOf(service, onState);
     this.#hooks = hooks && new Hooks(hooks, { serviceName: name, logger, clock, revealCauses: service.revealCauses });
     this.#handle = chainOf(service, this.#hooks, this.circuit);
   }
@@ -176,7 +184,7 @@ export class ClientCore {
       shownUrl: call.sentCredentials?.shown(answeredBy),
     };
     const asked = { method, url: answeredBy, headers: { ...request.headers }, responseType };
-    if (valid(answered.status)) {
+    if (atOnce(valid(answered.status), 'validateStatus()')) {
       const response = new ForgeResponse<T>(asked, answered, info);
       if (responseType === 'json') void response.data; // A body that is no JSON fails here, not where it is read.
       return response;
@@ -251,6 +259,23 @@ function dataOf(response: ForgeResponse): unknown {
 /** The URL that answered, without what an authenticator put into it: the one asked for, unless redirects led elsewhere. */
 function ownUrl(request: CallRequest, answered: HttpResponse): string {
   return answered.requestedUrl ?? request.url;
+}
+
+/** @throws {ConfigurationError} when the strategy has one, and it cannot be made */
+function circuitOf(service: ResolvedService, onState: CircuitContext['onState']): Circuit | undefined {
+  const { name: serviceName, retry, clock, revealCauses: reveal } = service;
+  const create = retry && declared(retry, 'createCircuit');
+  if (create === undefined) return undefined;
+  const what = `Service "${serviceName}": retry.createCircuit()`;
+  try {
+    const circuit = atOnce(create.call(retry, { serviceName, clock, onState }), what) as Circuit | undefined;
+    if (circuit === undefined || hasMethods(circuit, 'admit')) return circuit;
+  } catch (error) {
+    if (error instanceof ForgeAuthError) throw error;
+    const cause = ownCause(error, { reveal });
+    throw new ConfigurationError(`${what} threw ${cause.summary}.`, { serviceName, cause });
+  }
+  throw new ConfigurationError(`${what} must answer an object with a method admit().`, { serviceName });
 }
 
 /** The layers of a service, the outermost first. */

@@ -1,3 +1,4 @@
+import { atOnce } from '../option-check/at-once.js';
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
@@ -105,14 +106,22 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
 
   onFetchError(_error: unknown, _context: FetchContext): void | Promise<void> {}
 
-  /** The headers of the token request: a fresh object each time. Synchronous, so that `{ ...super.x() }` is complete. */
+  /**
+   * The headers of the token request: a fresh object each time. Synchronous, so that `{ ...super.x() }` is complete.
+   * @throws {ConfigurationError} when `requestHeaders` answers a promise
+   */
   protected buildRequestHeaders(context: FetchContext): Record<string, string> {
-    return { ...(typeof this.#headers === 'function' ? this.#headers(context) : this.#headers) };
+    return {
+      ...(typeof this.#headers === 'function' ? atOnce(this.#headers(context), 'requestHeaders()') : this.#headers),
+    };
   }
 
-  /** The data of the token request: a fresh object each time. */
+  /**
+   * The data of the token request: a fresh object each time.
+   * @throws {ConfigurationError} when `requestData` answers a promise
+   */
   protected buildRequestData(context: FetchContext): Record<string, unknown> {
-    return { ...(typeof this.#data === 'function' ? this.#data(context) : this.#data) };
+    return { ...(typeof this.#data === 'function' ? atOnce(this.#data(context), 'requestData()') : this.#data) };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { sleep } from '../clock.js';
 import { type AuthenticationError, ForgeAuthError } from '../errors.js';
+import { atOnce } from '../option-check/at-once.js';
 import { exponentialDelayMs } from '../retry/backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.strategy.js';
 import { isTransient, tokenFailure } from '../token/token-failure.js';
@@ -55,7 +56,10 @@ export class TokenRequestRetry {
       ...(status === undefined ? undefined : { status }),
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     };
-    const wished = this.#strategy.nextDelayMs(outcome, () => clock.random());
+    const wished = atOnce(
+      this.#strategy.nextDelayMs(outcome, () => clock.random()),
+      'retry.nextDelayMs()',
+    );
     if (wished === undefined) return undefined;
     const delayMs = Math.max(wished, retryAfterMs ?? 0);
     return clock.now() + delayMs + LEAST_REST_MS < deadline ? delayMs : undefined;

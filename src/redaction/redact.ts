@@ -96,10 +96,9 @@ export class RedactedCause extends Error {
   declare readonly syscall?: string;
 
   constructor(original: unknown) {
-    const name =
-      original instanceof Error
-        ? (matching(CLASS_NAME, property(property(original, 'constructor'), 'name')) ?? 'Error')
-        : typeof original;
+    const name = isInstance(Error, original)
+      ? (matching(CLASS_NAME, property(property(original, 'constructor'), 'name')) ?? 'Error')
+      : typeof original;
     const code = matching(ERROR_CODE, property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
     Object.defineProperty(this, 'name', { value: name, enumerable: false, configurable: true });
@@ -112,6 +111,11 @@ export class RedactedCause extends Error {
       configurable: true,
       writable: true,
     });
+  }
+
+  /** As of a `ForgeAuthError`: what cannot be asked is none. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isInstance(this, value);
   }
 
   /** For messages: `TypeError`, `VaultError (ECONNREFUSED)`. */
@@ -139,6 +143,15 @@ export function shownValue(value: unknown): string {
 /** Checks whether `value` is an error code as Node and the libraries below us write them. */
 export function isErrorCode(value: unknown): value is string {
   return matching(ERROR_CODE, value) !== undefined;
+}
+
+/** As `instanceof`, without its errors: anything may be thrown, a proxy that answers no question too. */
+export function isInstance(type: unknown, value: unknown): boolean {
+  try {
+    return Function.prototype[Symbol.hasInstance].call(type, value);
+  } catch {
+    return false;
+  }
 }
 
 function property(value: unknown, key: string): unknown {

@@ -1,3 +1,4 @@
+import { atOnce } from '../option-check/at-once.js';
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { HttpRequester } from '../http/http-requester.js';
@@ -137,7 +138,7 @@ export interface BindableTokenProvider extends TokenProvider {
 
 /** Binds a definition; anything else is taken as it is. */
 export function bindProvider(provider: TokenProvider, scope: ServiceScope): BoundTokenProvider {
-  return isBindable(provider) ? provider.bind(scope) : provider;
+  return isBindable(provider) ? atOnce(provider.bind(scope), 'bind()') : provider;
 }
 
 function isBindable(provider: TokenProvider): provider is BindableTokenProvider {

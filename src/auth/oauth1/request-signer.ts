@@ -1,3 +1,4 @@
+import { atOnce } from '../../option-check/at-once.js';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
@@ -84,7 +85,8 @@ export class RequestSigner {
       ...credentials,
       oauth_signature_method: method.name,
       oauth_timestamp: this.#checkedTimestamp(signing.timestamp),
-      oauth_nonce: nonce === undefined ? randomBytes(16).toString('hex') : this.#checkedNonce(nonce()),
+      oauth_nonce:
+        nonce === undefined ? randomBytes(16).toString('hex') : this.#checkedNonce(atOnce(nonce(), 'nonce()')),
       ...(version === undefined ? undefined : { oauth_version: version }),
       ...(signing.bodyHash === true && !isForm(request)
         ? { oauth_body_hash: bodyHashOf(request, method.bodyHash) }

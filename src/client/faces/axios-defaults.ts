@@ -1,4 +1,5 @@
-import axios, { Axios, type AxiosDefaults, type AxiosRequestConfig } from 'axios';
+import axios, { Axios, type AxiosDefaults, type AxiosRequestConfig, type ParamsSerializerOptions } from 'axios';
+import { atOnce } from '../../option-check/at-once.js';
 
 /** Defaults as axios made them before anybody could change them, as far as they cannot be written down here. */
 const { defaults: global } = axios;
@@ -49,8 +50,19 @@ const plain = new Axios({});
 
 /** Writes a query as axios does, without a leading `?`. */
 export function axiosQueryOf({ params, paramsSerializer }: AxiosRequestConfig): string {
-  const given = paramsSerializer === undefined ? {} : { paramsSerializer };
+  const given = paramsSerializer === undefined ? {} : { paramsSerializer: answeringAtOnce(paramsSerializer) };
   return plain.getUri({ params: params as unknown, ...given }).replace(/^[?&]/, '');
+}
+
+type Serializer = NonNullable<AxiosRequestConfig['paramsSerializer']>;
+
+/** Options with functions, or a function, which axios takes, too. */
+function answeringAtOnce(given: Serializer): Serializer {
+  const options: ParamsSerializerOptions & { serialize?: (params: Record<string, unknown>, how?: never) => string } =
+    typeof given === 'function' ? { serialize: given } : { ...given };
+  const { serialize } = options;
+  if (typeof serialize !== 'function') return options;
+  return { ...options, serialize: (params, how) => atOnce(serialize(params, how), 'paramsSerializer') };
 }
 
 /** Whoever loaded first may have put transforms of his own before or behind it. */

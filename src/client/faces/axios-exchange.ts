@@ -17,6 +17,7 @@ import {
 import { headOf, type HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
 import { typedStream } from '../../http/typed-stream.js';
+import { atOnce } from '../../option-check/at-once.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { redactUrl } from '../../redaction/redact.js';
 import { isOriginalValidateStatus } from './axios-defaults.js';
@@ -132,8 +133,8 @@ const CLOSED = Object.freeze({ code: 'ECONNRESET' });
 
 /** A request that says nothing is judged by the service's rule, as `client.get` is. */
 function isValid({ validateStatus }: InternalAxiosRequestConfig, service: ResolvedService, status: number): boolean {
-  if (isOriginalValidateStatus(validateStatus)) return service.validateStatus(status);
-  return typeof validateStatus === 'function' ? validateStatus(status) : true;
+  if (isOriginalValidateStatus(validateStatus)) return atOnce(service.validateStatus(status), 'validateStatus()');
+  return typeof validateStatus === 'function' ? atOnce(validateStatus(status), 'validateStatus()') : true;
 }
 
 function statusError(

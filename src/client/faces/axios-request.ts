@@ -5,6 +5,7 @@ import { BODY_TOO_LARGE } from '../../http/framed-body.js';
 import { type BaseUrl, prepareBaseUrl, resolveUrl } from '../../http/url.js';
 import { axiosQueryOf } from './axios-defaults.js';
 import { axiosBodyOf } from './axios-body.js';
+import { ownCause } from '../../redaction/own-cause.js';
 import type { AbortLink } from '../client-core.js';
 import type { FaceRequest } from './face-request.js';
 import type { RequestHeaders } from '../request/request-config.js';
@@ -55,7 +56,7 @@ export function requestOf(
     headers,
     body: axiosBodyOf(data),
     responseType: responseType === 'stream' ? 'stream' : 'arraybuffer',
-    axios: transportSettings(config, unsent, below),
+    axios: transportSettings(config, unsent, below, service),
     ...(withheld.size === 0 ? undefined : { withheld }),
     ...timeoutOf(timeout),
     ...(signal instanceof AbortSignal ? { signal } : undefined),
@@ -124,11 +125,12 @@ function transportSettings(
   config: InternalAxiosRequestConfig,
   unsent: Record<string, false>,
   below: AxiosAdapter | undefined,
+  service: ResolvedService,
 ): Record<string, unknown> | undefined {
   let settings: Record<string, unknown> | undefined = below && { adapter: below };
   for (const name of OF_THE_TRANSPORT) {
     const value = (config as unknown as Record<string, unknown>)[name];
-    if (value !== undefined) (settings ??= {})[name] = value;
+    if (value !== undefined) (settings ??= {})[name] = PROGRESS.has(name) ? harmless(value, service) : value;
   }
   const { maxBodyLength, transitional, responseType } = config;
   // The stream of an answer is typed by the face.
@@ -136,6 +138,21 @@ function transportSettings(
   if (maxBodyLength !== undefined && maxBodyLength > -1) (settings ??= {})['maxBodyLength'] = maxBodyLength;
   if (transitional?.advertiseZstdAcceptEncoding === true) (settings ??= {})['transitional'] = transitional;
   return Object.keys(unsent).length === 0 ? settings : { ...settings, headers: unsent };
+}
+
+const PROGRESS: ReadonlySet<string> = new Set(['onUploadProgress', 'onDownloadProgress']);
+
+/** A progress callback is called where nobody could catch what it throws: its failure fails no call, and no process. */
+function harmless(report: unknown, { name, logger, revealCauses: reveal }: ResolvedService): unknown {
+  if (typeof report !== 'function') return report;
+  return async (progress: unknown): Promise<void> => {
+    try {
+      await (report as (progress: unknown) => unknown)(progress);
+    } catch (error) {
+      const { summary } = ownCause(error, { reveal });
+      logger.warn(`A progress callback of service "${name}" failed, the call goes on: ${summary}.`);
+    }
+  };
 }
 
 function isTooLarge(data: unknown, maxBodyLength: number | undefined): boolean {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import { type Clock, withDeadline } from '../../clock.js';
 import type { Runtime } from '../../token/runtime.js';
 import { ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
@@ -107,11 +107,21 @@ export class Hooks {
     return response;
   };
 
-  /** Tells error hooks. Answers what the caller gets: the error, unless a hook throws a typed one in its place. */
+  /**
+   * Tells error hooks. Answers what the caller gets: the error, unless a hook throws a typed one in its place. One that
+   * is not done within the timeout of an attempt is waited for no longer.
+   */
   async failed(error: unknown, request: CallRequest): Promise<unknown> {
+    const { clock, logger, serviceName } = this.#owner;
+    const { timeoutMs } = request.call;
+    const leave = (): Error => {
+      logger.warn(`An error hook of service "${serviceName}" is not done after ${timeoutMs} ms: no longer waited for.`);
+      return error as Error;
+    };
     try {
       const call = this.#callOf(request);
-      await this.#runAll(this.#list.onError, (run) => run(error, call), request);
+      const told = this.#runAll(this.#list.onError, (run) => run(error, call), request);
+      await withDeadline(clock, told, timeoutMs, leave);
       return error;
     } catch (replacement) {
       return replacement;

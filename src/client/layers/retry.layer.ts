@@ -2,6 +2,7 @@ import { type Clock, sleep } from '../../clock.js';
 import { AuthenticationError, ConnectionError, ForgeAuthError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
 import type { Observers } from '../../observer.js';
+import { atOnce } from '../../option-check/at-once.js';
 import type { Circuit, CircuitPermit, RequestRetryStrategy, RetryOutcome } from '../../retry/request-retry.strategy.js';
 import { parseRetryAfter } from '../../retry/retry-after.js';
 import { type CallRequest, discard, isIdempotent } from '../request/call-request.js';
@@ -65,25 +66,29 @@ async function attemptOnce(
   let permit: CircuitPermit | undefined;
   let unfollow: (() => void) | undefined;
   try {
-    permit = circuit?.admit();
+    permit = circuit && atOnce(circuit.admit(), "the circuit's admit()");
     // What the attempt waits for need not hear of the abort: a caller that left must not keep the place of a probe.
     if (permit !== undefined) unfollow = request.call.scope.onAbort(() => permit?.release());
     const response = await next(request);
     const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.now());
     const outcome = { attempt, status: response.status, retryAfterMs };
-    permit?.record(outcome);
+    record(permit, outcome);
     return { outcome, response };
   } catch (error) {
     const known = error instanceof ForgeAuthError ? error : undefined;
     const outcome: RetryOutcome = { attempt, error: known };
     // A token that could not be obtained, or a caller that left, says nothing about the service.
     if (known !== undefined && !(known instanceof AuthenticationError) && !request.call.scope.aborted)
-      permit?.record(outcome);
+      record(permit, outcome);
     return { outcome, error };
   } finally {
     unfollow?.();
     permit?.release();
   }
+}
+
+function record(permit: CircuitPermit | undefined, outcome: RetryOutcome): void {
+  if (permit !== undefined) atOnce(permit.record(outcome), "the circuit's record()");
 }
 
 /** Undefined: this was the last attempt. */
@@ -96,7 +101,10 @@ function delayAfter(
   const { call } = request;
   if (!call.retry || call.scope.aborted || (error !== undefined && outcome.error === undefined)) return undefined;
   if (error instanceof AuthenticationError || !mayRepeat(request, error)) return undefined;
-  const wished = strategy.nextDelayMs(outcome, () => clock.random());
+  const wished = atOnce(
+    strategy.nextDelayMs(outcome, () => clock.random()),
+    'retry.nextDelayMs()',
+  );
   if (wished === undefined) return undefined;
   const delayMs = Math.max(wished, outcome.retryAfterMs ?? 0);
   return delayMs > LONGEST_WAIT_MS || clock.now() + delayMs >= call.deadline ? undefined : delayMs;
