@@ -16,6 +16,7 @@ import type { TokenLock } from '../lock/token-lock.js';
 import { Observers } from '../observer.js';
 import type { ServiceTokenProvider } from './service-token-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
+import { loadedWhenCalled } from '../lazy.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
@@ -199,6 +200,8 @@ export class ForgeAuthApplication {
       get storage() {
         return storage();
       },
+      openCore: loadedWhenCalled(async () => (await import('./service-core.js')).openCore),
+      createTokenSource: loadedWhenCalled(async () => (await import('./token-source.factory.js')).createTokenSource),
       storageOf: (option, owner) => this.#host.storageOf(option, owner),
       overridingTokens: (name, ours) => this.#host.overridingTokens?.(name, ours),
       names: () => this.names(),

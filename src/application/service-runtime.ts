@@ -6,19 +6,24 @@ import type { TokenLock } from '../lock/token-lock.js';
 import { ownOptions } from '../option-check/own-options.js';
 import type { ForgeServiceOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
-import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
+import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
+import { type DeferredPipeline, TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import { TokenManager } from '../token/token-manager.js';
+import type { BoundTokenProvider } from '../token/token-provider.js';
 import type { TokenSource } from '../token/token-source.js';
 import { hasTokenOptions } from './auth-resolver.js';
+import type { openCore } from './service-core.js';
 import { boundPipelineOf, definedPipelineOf } from './service-pipeline.js';
-import { ServiceTokenProvider } from './service-token-provider.js';
+import { type ProviderOwner, ServiceTokenProvider } from './service-token-provider.js';
 import { ServiceTokens, type SharingScope, type SharingService, type TokensOwner } from './service-tokens.js';
 import { withServiceName } from './with-service-name.js';
 
 /** Parts that an application gives each of its services. */
 export interface ServiceHost extends SharingScope {
+  /** Loaded with the first service that is opened. */
+  readonly openCore: typeof openCore;
   /** The storage that an option stands for. */
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
   /** Returns what a test has put in the place of a service's manager, if anything. */
@@ -30,7 +35,7 @@ export interface ServiceHost extends SharingScope {
 }
 
 /** One service of an application: what is injected is there at once, and opened when it is used or the application starts. */
-export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwner {
+export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwner, ProviderOwner, DeferredPipeline {
   readonly name: string;
   readonly client: ForgeHttpClient;
   /** The pipeline behind the service's tokens; one of a service without throws when it is used. */
@@ -53,12 +58,8 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     this.#application = application;
     this.#tokens = new ServiceTokens(this, application);
     this.client = new ForgeHttpClient(this);
-    this.tokenProvider = new ServiceTokenProvider(name, () => this.#tokens.provider());
-    this.definedPipeline = TokenFetchPipeline.deferred({
-      open: () => this.#tokens.pipeline(),
-      bound: () => boundPipelineOf(this.#tokens.manager.source),
-      definition: () => definedPipelineOf(this.#options?.auth as TokenAuthOptions | undefined),
-    });
+    this.tokenProvider = new ServiceTokenProvider(this);
+    this.definedPipeline = TokenFetchPipeline.deferred(this);
   }
 
   get options(): ForgeServiceOptions | undefined {
@@ -113,6 +114,22 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     if (!this.hasTokens) return undefined;
     const { source } = this.#tokens.manager;
     return source === undefined || boundPipelineOf(source) !== undefined ? this.definedPipeline : undefined;
+  }
+
+  openProvider(): Promise<BoundTokenProvider> {
+    return this.#tokens.provider();
+  }
+
+  openPipeline(): Promise<BoundPipeline> {
+    return this.#tokens.pipeline();
+  }
+
+  boundPipeline(): BoundPipeline | undefined {
+    return boundPipelineOf(this.#tokens.manager.source);
+  }
+
+  pipelineDefinition(): TokenFetchPipeline | undefined {
+    return definedPipelineOf(this.#options?.auth as TokenAuthOptions | undefined);
   }
 
   /** The source of the service's tokens, for another that shares them. */
@@ -191,8 +208,7 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
       const kept = await this.#application.storageOf(storage, `Service "${name}"`);
       this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
-    const { openCore } = await import('./service-core.js');
-    return openCore(options, ownOptions(rootOptions.defaults), {
+    return this.#application.openCore(options, ownOptions(rootOptions.defaults), {
       ...runtime,
       instantiate: (type, what) => runtime.instantiate(type, `Service "${name}": ${what}`),
       managerFor: (auth) => this.#tokens.managerFor(auth),

@@ -23,20 +23,22 @@ export interface SignInProvider extends TokenProvider {
   handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }>;
 }
 
-/** Opens a service, and returns the provider of its tokens. */
-export type OpenProvider = () => Promise<BoundTokenProvider>;
+/** The service whose provider it is. */
+export interface ProviderOwner {
+  readonly name: string;
+  /** Opens the service, and returns the provider of its tokens. */
+  openProvider(): Promise<BoundTokenProvider>;
+}
 
 /**
  * The provider of a service's tokens, as it is bound to the service: what a person signs in to is stored where the
  * service's tokens are. Injected before the service is opened, which its first use does.
  */
 export class ServiceTokenProvider implements SignInProvider {
-  readonly #serviceName: string;
-  readonly #open: OpenProvider;
+  readonly #service: ProviderOwner;
 
-  constructor(serviceName: string, open: OpenProvider) {
-    this.#serviceName = serviceName;
-    this.#open = open;
+  constructor(service: ProviderOwner) {
+    this.#service = service;
   }
 
   authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn> {
@@ -64,11 +66,11 @@ export class ServiceTokenProvider implements SignInProvider {
   }
 
   async fetchToken(context?: TokenRequestContext): Promise<Token> {
-    return (await this.#open()).fetchToken(context);
+    return (await this.#service.openProvider()).fetchToken(context);
   }
 
   async refreshToken(current: Token, context?: TokenRequestContext): Promise<Token> {
-    const provider = await this.#open();
+    const provider = await this.#service.openProvider();
     if (provider.refreshToken === undefined) throw this.#unable('refreshToken');
     return provider.refreshToken(current, context);
   }
@@ -78,21 +80,21 @@ export class ServiceTokenProvider implements SignInProvider {
     try {
       return await use(provider);
     } catch (error) {
-      if (error instanceof ForgeAuthError) error.serviceName ??= this.#serviceName;
+      if (error instanceof ForgeAuthError) error.serviceName ??= this.#service.name;
       throw error;
     }
   }
 
   async #able(method: keyof SignInProvider & string): Promise<SignInProvider> {
-    const provider = (await this.#open()) as Partial<SignInProvider>;
+    const provider = (await this.#service.openProvider()) as Partial<SignInProvider>;
     if (typeof provider[method] !== 'function') throw this.#unable(method);
     return provider as SignInProvider;
   }
 
   #unable(method: string): ConfigurationError {
     return new ConfigurationError(
-      `Service "${this.#serviceName}": its provider has no ${method}(). Give it one that can, such as AuthorizationCodeTokenProvider.`,
-      { serviceName: this.#serviceName },
+      `Service "${this.#service.name}": its provider has no ${method}(). Give it one that can, such as AuthorizationCodeTokenProvider.`,
+      { serviceName: this.#service.name },
     );
   }
 }

@@ -9,6 +9,7 @@ import type { BoundTokenProvider } from '../token/token-provider.js';
 import type { TokenSource } from '../token/token-source.js';
 import type { ApplicationScope } from './host.js';
 import { boundPipelineOf } from './service-pipeline.js';
+import type { createTokenSource } from './token-source.factory.js';
 import { withServiceName } from './with-service-name.js';
 
 /** The service whose tokens they are. */
@@ -32,6 +33,8 @@ export interface SharingService {
 
 /** The application of a service, with the other services of it. */
 export interface SharingScope extends ApplicationScope {
+  /** Loaded with the first tokens that are opened. */
+  readonly createTokenSource: typeof createTokenSource;
   /** Names of the services that are declared. */
   names(): string[];
   find(name: string): SharingService | undefined;
@@ -153,13 +156,12 @@ export class ServiceTokens {
     const { name, baseUrl } = this.#service;
     try {
       if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager)();
-      const { createTokenSource } = await import('./token-source.factory.js');
       const owner = {
         baseUrl,
         storage: () => this.#service.ownStorage(),
         sharedSource: (other: string) => this.#sharedSource(other),
       };
-      return await createTokenSource(name, auth, this.#application, owner, events);
+      return await this.#application.createTokenSource(name, auth, this.#application, owner, events);
     } catch (error) {
       throw withServiceName(error, name);
     }

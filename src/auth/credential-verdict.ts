@@ -6,7 +6,8 @@ import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './a
 import { atOnce } from '../option-check/at-once.js';
 import { declared } from '../option-check/own-options.js';
 
-const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
+/** Strategy of authenticators that have none of their own. Immutable: one is enough for all. */
+export const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
 
 /** Returns the strategy of an authenticator, or the default one. */
 export function retryOf(authenticator: Authenticator): AuthRetryStrategy {

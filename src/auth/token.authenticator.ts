@@ -12,7 +12,6 @@ import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { spellingOf } from '../http/spelled-headers.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
-import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { scopes } from '../token/token-key.js';
 import type { TokenRequest } from '../token/token-provider.js';
@@ -21,7 +20,7 @@ import type { Replacement, TokenHandle, TokenSource } from '../token/token-sourc
 import type { Token } from '../token/token.js';
 import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialVerdict } from './authenticator.js';
 import { BearerPresenter } from './bearer.presenter.js';
-import { mayReplay, waitBeforeReplay } from './credential-verdict.js';
+import { DEFAULT_RETRY, mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
 import { ownOptions } from '../option-check/own-options.js';
 
@@ -109,9 +108,9 @@ export class TokenAuth implements Authenticator {
   readonly #sent = new WeakMap<AuthenticatedRequest, SentToken>();
   readonly #stepUpScopes: readonly string[];
   /** Token requests of calls since their service named the scopes that it needs. */
-  readonly #stepUps = new WeakMap<object, TokenRequest>();
+  #stepUps: WeakMap<object, TokenRequest> | undefined;
   /** Calls that were rejected. */
-  readonly #rejections = new WeakMap<object, Rejection>();
+  #rejections: WeakMap<object, Rejection> | undefined;
 
   /** @throws {ConfigurationError} when an option is malformed */
   constructor(manager: TokenManager, given: TokenAuthPlacement = {}) {
@@ -121,7 +120,7 @@ export class TokenAuth implements Authenticator {
       headerName = 'Authorization',
       scheme,
       placement = 'header',
-      retry = new SimpleAuthRetryStrategy(),
+      retry = DEFAULT_RETRY,
       stepUpScopes = [],
     } = options;
     if (typeof (manager as Partial<TokenManager> | undefined)?.getToken !== 'function') {
@@ -140,7 +139,7 @@ export class TokenAuth implements Authenticator {
   async authenticate(request: AuthenticatedRequest): Promise<void> {
     const source = this.#manager.source ?? (await this.#manager.ready());
     const { prepare } = source;
-    const asked = this.#stepUps.get(request.call) ?? request.tokenRequest;
+    const asked = this.#stepUps?.get(request.call) ?? request.tokenRequest;
     const handle = source.for(prepare === undefined ? asked : await prepare(asked));
     const token = handle.peekFresh() ?? (await handle.get(request.callSignal));
     this.#sent.set(request, { handle, token });
@@ -154,7 +153,7 @@ export class TokenAuth implements Authenticator {
     if (this.#presenter?.observe?.(response, request) === 'resend' && request.replayable) return 'resend';
     if (this.#stepUpScopes.length > 0 && this.#stepsUp(response, request)) return 'resend';
     const rejected = this.retry.shouldRetry(response, request.replays);
-    if (rejected === false && !this.#rejections.has(request.call)) {
+    if (rejected === false && this.#rejections?.has(request.call) !== true) {
       if (isProof(response.status)) this.#accepted(sent, request);
       return 'accepted';
     }
@@ -166,8 +165,8 @@ export class TokenAuth implements Authenticator {
     const asked = challengeWith('insufficient_scope', headers['www-authenticate'])?.params['scope'];
     const wanted = scopes(asked ?? '');
     const allowed = wanted.length > 0 && wanted.every((scope) => this.#stepUpScopes.includes(scope));
-    if (!allowed || !request.replayable || this.#stepUps.has(request.call)) return false;
-    this.#stepUps.set(request.call, { ...request.tokenRequest, scope: wanted });
+    if (!allowed || !request.replayable || this.#stepUps?.has(request.call) === true) return false;
+    (this.#stepUps ??= new WeakMap()).set(request.call, { ...request.tokenRequest, scope: wanted });
     return true;
   }
 
@@ -178,7 +177,7 @@ export class TokenAuth implements Authenticator {
     request: AuthenticatedRequest,
   ): Promise<CredentialVerdict> {
     const rejected = await rejecting;
-    const before = this.#rejections.get(request.call);
+    const before = this.#rejections?.get(request.call);
     if (!rejected && response.status !== before?.status) {
       if (isProof(response.status, before)) this.#accepted(sent, request);
       return 'accepted';
@@ -218,13 +217,14 @@ export class TokenAuth implements Authenticator {
     request: AuthenticatedRequest,
   ): Promise<CredentialVerdict | undefined> {
     await waitBeforeReplay(this.retry, request);
-    const before = this.#rejections.get(request.call)?.replacement;
+    const before = this.#rejections?.get(request.call)?.replacement;
     if (before?.obtainedAfterRejection === true) return 'replaced';
     const replacement = await handle.replace(token, request.callSignal);
-    this.#rejections.set(request.call, { status, ...(replacement && { replacement }) });
+    const rejections = (this.#rejections ??= new WeakMap());
+    rejections.set(request.call, { status, ...(replacement && { replacement }) });
     if (replacement === undefined) return undefined;
     if (before !== undefined) {
-      this.#rejections.set(request.call, { status, replacement: { ...replacement, obtainedAfterRejection: true } });
+      rejections.set(request.call, { status, replacement: { ...replacement, obtainedAfterRejection: true } });
       return 'replaced';
     }
     return replacement.obtainedAfterRejection ? 'replaced' : 'resend';

@@ -48,11 +48,11 @@ const PIPELINE_RULES: OptionRules<TokenFetchPipelineOptions> = Object.freeze({
   resultStep: RULES.text,
 });
 
-/** A pipeline that is bound elsewhere: how it is opened, and what is known of it before. */
+/** Whoever binds a pipeline elsewhere: opens it, and says what is known of it before. */
 export interface DeferredPipeline {
-  open(): Promise<BoundPipeline>;
-  bound(): BoundPipeline | undefined;
-  definition(): TokenFetchPipeline | undefined;
+  openPipeline(): Promise<BoundPipeline>;
+  boundPipeline(): BoundPipeline | undefined;
+  pipelineDefinition(): TokenFetchPipeline | undefined;
 }
 
 /** Options of {@link TokenFetchPipeline.execute}. */
@@ -81,7 +81,7 @@ export class TokenFetchPipeline {
   constructor(given: TokenFetchPipelineOptions | Deferred<DeferredPipeline>) {
     if (given instanceof Deferred) {
       this.#elsewhere = given.how;
-      this.#bound = new Lazy(() => given.how.open());
+      this.#bound = new Lazy(() => given.how.openPipeline());
       return;
     }
     this.#options = ownOptions(given);
@@ -214,12 +214,12 @@ export class TokenFetchPipeline {
   }
 
   get #known(): BoundPipeline | undefined {
-    return this.#bound.value ?? this.#elsewhere?.bound();
+    return this.#bound.value ?? this.#elsewhere?.boundPipeline();
   }
 
   get #definition(): TokenFetchPipelineOptions | undefined {
     if (this.#options !== undefined) return this.#options;
-    const defined = this.#elsewhere?.definition();
+    const defined = this.#elsewhere?.pipelineDefinition();
     return defined && defined.#definition;
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TokenRequest } from './token-provider.js';
 import { ownOptions } from '../option-check/own-options.js';
 
@@ -19,8 +19,8 @@ export interface TokenKeyParts {
  * each part with its length, so no two lists of parts read the same.
  */
 export function tokenKey(parts: TokenKeyParts): string {
-  const hash = fingerprintOf([parts.serviceName, parts.request, ...parts.identity]);
-  return `${keyPart(parts.prefix)}:${encodeURIComponent(parts.serviceName).slice(0, 64)}:${hash}`;
+  const fingerprint = fingerprintOf([parts.serviceName, parts.request, ...parts.identity]);
+  return `${keyPart(parts.prefix)}:${encodeURIComponent(parts.serviceName).slice(0, 64)}:${fingerprint}`;
 }
 
 /** One well-formed hash tag, by which all keys of a prefix stand on one node of a cluster. */
@@ -37,9 +37,7 @@ export function keyPart(prefix: string): string {
 
 /** SHA-256 over a list of strings, base64url. Not for passwords: those are guessed too fast. */
 export function fingerprintOf(parts: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
-  return hash.digest('base64url');
+  return hash('sha256', parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join(''), 'base64url');
 }
 
 /** The canonical form of a request that asks for nothing of its own. */

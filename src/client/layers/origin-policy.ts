@@ -5,7 +5,7 @@ import { originOf, type BaseUrl } from '../../http/url.js';
 /** Origins that may see a service's credential: its own, and those it names. */
 export class OriginPolicy {
   readonly #serviceName: string;
-  readonly #origins: ReadonlySet<string>;
+  readonly #origins: readonly string[];
   /** The base's origin with a slash: what nearly every URL starts with. */
   readonly #ownPrefix: string | undefined;
 
@@ -13,16 +13,14 @@ export class OriginPolicy {
   constructor(serviceName: string, base: BaseUrl | undefined, allowedOrigins: readonly string[]) {
     this.#serviceName = serviceName;
     this.#ownPrefix = base && `${base.origin}/`;
-    this.#origins = new Set([
-      ...(base === undefined ? [] : [base.origin]),
-      ...allowedOrigins.map((origin) => this.#check(origin)),
-    ]);
+    const allowed = allowedOrigins.map((origin) => this.#check(origin));
+    this.#origins = base === undefined ? allowed : [base.origin, ...allowed];
   }
 
   /** Checks whether a credential may go to `url`, an absolute and normalised one. */
   allows(url: string): boolean {
     if (this.#ownPrefix !== undefined && url.startsWith(this.#ownPrefix)) return true;
-    return this.#origins.has(originOf(url));
+    return this.#origins.includes(originOf(url));
   }
 
   /** @throws {OriginNotAllowedError} unless a credential may go to `url` */

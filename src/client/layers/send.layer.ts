@@ -29,9 +29,7 @@ export interface SendOptions {
 /** Hands one request to the transport, within its timeout: to the end of the body, to the headers of a stream. */
 export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest> {
   const { name, transport, clock, observer, ownsTransport, revealCauses } = service;
-  const causeOf = (error: unknown, request: SentRequest): unknown =>
-    ownsTransport ? error : ownCause(error, { reveal: revealCauses, secrets: secretsOf(request) });
-  const causeOfBody = (error: unknown, request: SentRequest): RedactedCause =>
+  const ownCauseOf = (error: unknown, request: SentRequest): RedactedCause =>
     ownCause(error, { reveal: revealCauses, secrets: secretsOf(request) });
   const takesCancellation = transport.takesCancellation === true;
   const send: Layer<SentRequest, HttpRequest> = async (request, next) => {
@@ -52,12 +50,14 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
       release();
       if (counted?.failure !== undefined) throw counted.failure;
       if (body !== undefined && !cancellation.aborted && body.hasCaused(error))
-        throw body.error instanceof ForgeAuthError ? body.error : brokenBody(request, causeOfBody(body.error, request));
+        throw body.error instanceof ForgeAuthError ? body.error : brokenBody(request, ownCauseOf(body.error, request));
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
       const known = error instanceof ForgeAuthError || cancellation.aborted;
       const failure = known
         ? error
-        : networkError(request.method, request.url, error, { cause: causeOf(error, request) });
+        : networkError(request.method, request.url, error, {
+            cause: ownsTransport ? error : ownCauseOf(error, request),
+          });
       if (!mayGoAgain(request, failure)) throw failure;
       request.freshConnection = true;
       return send(request, next);

@@ -35,10 +35,10 @@ export class Client {
   readonly #owner: string;
   readonly #secret: Secret | undefined;
   /** Ways that the options have the material for, in order of preference. */
-  readonly #used = new Set<ClientAuthentication>();
+  readonly #used: ClientAuthentication[] = [];
   readonly #candidates: readonly ClientAuthentication[];
-  /** Those of endpoints that have ways of their own. */
-  readonly #elsewhere: ReadonlyMap<ClientAuthEndpoint, readonly ClientAuthentication[]>;
+  /** Those of endpoints that have ways of their own; undefined where none has. */
+  readonly #elsewhere: ReadonlyMap<ClientAuthEndpoint, readonly ClientAuthentication[]> | undefined;
 
   readonly #warn: (problem: string) => void;
   /** True once it was logged that the issuer does not list the one method that is configured. */
@@ -63,14 +63,13 @@ export class Client {
     checkClientAssertion(options.clientAssertion, owner);
     const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
     this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material, 'authMethod');
-    this.#elsewhere = new Map(
-      Object.entries(ELSEWHERE).flatMap(([endpoint, option]) => {
-        const methods = options[option];
-        return methods === undefined
-          ? []
-          : [[endpoint as ClientAuthEndpoint, configured(methods, material, option)] as const];
-      }),
-    );
+    const elsewhere = Object.entries(ELSEWHERE).flatMap(([endpoint, option]) => {
+      const methods = options[option];
+      return methods === undefined
+        ? []
+        : [[endpoint as ClientAuthEndpoint, configured(methods, material, option)] as const];
+    });
+    this.#elsewhere = elsewhere.length === 0 ? undefined : new Map(elsewhere);
   }
 
   /**
@@ -83,7 +82,7 @@ export class Client {
     endpoint: ClientAuthEndpoint = 'token',
   ): ClientAuthentication {
     const used = this.#authentication(supported, endpoint);
-    this.#used.add(used);
+    if (!this.#used.includes(used)) this.#used.push(used);
     return used;
   }
 
@@ -91,7 +90,7 @@ export class Client {
     supported: Partial<Record<ClientAuthEndpoint, readonly string[]>> | undefined,
     endpoint: ClientAuthEndpoint,
   ): ClientAuthentication {
-    const own = this.#elsewhere.get(endpoint);
+    const own = this.#elsewhere?.get(endpoint);
     if (own !== undefined)
       return this.#choose(own, ELSEWHERE[endpoint as keyof typeof ELSEWHERE], supported?.[endpoint]);
     const listed = endpoint === 'token' ? undefined : supported?.[endpoint];
@@ -135,7 +134,7 @@ export class Client {
 
   /** True when what it has written carries a time, and so depends on the clock. */
   get timed(): boolean {
-    return [...this.#used].some(({ timed }) => timed === true);
+    return this.#used.some(({ timed }) => timed === true);
   }
 
   /** @param withSecret whether the client secret is to be among them */
@@ -157,7 +156,7 @@ export class Client {
   }
 
   get #all(): readonly ClientAuthentication[] {
-    return [...this.#candidates, ...[...this.#elsewhere.values()].flat()];
+    return [...this.#candidates, ...[...(this.#elsewhere?.values() ?? [])].flat()];
   }
 }
 

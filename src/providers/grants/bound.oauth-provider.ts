@@ -41,7 +41,6 @@ export interface BoundOAuthProviderParts {
 export class BoundOAuthProvider implements BoundTokenProvider {
   readonly issuer: Issuer;
   readonly client: Client;
-  readonly openid: OpenIdConnect;
   /** Signs proofs of possession, where tokens are bound to a key. */
   readonly dpop: DpopSigner | undefined;
   readonly #options: GrantOptions;
@@ -51,6 +50,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly #ownIdentity: boolean;
   readonly #retry: TokenRequestRetry;
   readonly #freshSecrets: FreshSecrets;
+  #openid: OpenIdConnect | undefined;
 
   constructor({ options, grant, environment, owner, identity, ownIdentity = false }: BoundOAuthProviderParts) {
     this.#options = options;
@@ -64,9 +64,14 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       options.dpop === undefined
         ? undefined
         : new DpopSigner(options.dpop, owner, this.issuer.clock, environment.clock);
-    this.openid = new OpenIdConnect(this.issuer, options, environment.clock, this.dpop);
     this.#retry = new TokenRequestRetry(options.retry);
     this.#freshSecrets = new FreshSecrets(this.issuer, this.client, this.#grant, this.dpop !== undefined);
+  }
+
+  /** Made when it is first asked for: most tokens are no user's. */
+  get openid(): OpenIdConnect {
+    const { clock } = this.#environment;
+    return (this.#openid ??= new OpenIdConnect(this.issuer, this.#options, clock, this.dpop));
   }
 
   get http(): HttpRequester {
@@ -239,7 +244,8 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       current === undefined ? this.#grant.obtain === undefined : outcomeIsKnown(error) || !this.rerunnable;
     const grantType = current === undefined ? this.grantType : 'refresh_token';
     const received = await this.attempted(grantType, attempt, context, mayRepeat);
-    const token = await this.openid.accept(received, current, context.signal);
+    const token =
+      received.idToken === undefined ? received : await this.openid.accept(received, current, context.signal);
     await this.tell(token, current, context);
     return token;
   }
