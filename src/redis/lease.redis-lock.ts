@@ -12,15 +12,18 @@ const LONGEST_LEASE_MS = 60_000;
 
 /**
  * Takes the lease and mints its generation: one more than the last, and never less than Redis' own time, so that it
- * grows even when everything was flushed. What stands there without an end, for longer than any lease, or is no text, is
- * no lease: it is replaced.
+ * grows even when everything was flushed. What stands there without an end, for longer than any lease, or is not the name
+ * of an owner, is no lease: it is replaced.
  */
 const ACQUIRE = `
 local kind = redis.call('TYPE', KEYS[1]).ok
 local left = redis.call('PTTL', KEYS[1])
-if kind ~= 'none' and (kind ~= 'string' or left < 0 or left > math.max(tonumber(ARGV[2]), ${LONGEST_LEASE_MS})) then
-  redis.call('DEL', KEYS[1])
+local function isLease()
+  if kind ~= 'string' or left < 0 or left > math.max(tonumber(ARGV[2]), ${LONGEST_LEASE_MS}) then return false end
+  local owner = redis.call('GET', KEYS[1])
+  return #owner == 36 and string.match(owner, '^%x+%-%x+%-%x+%-%x+%-%x+$')
 end
+if kind ~= 'none' and not isLease() then redis.call('DEL', KEYS[1]) end
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

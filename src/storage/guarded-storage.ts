@@ -173,7 +173,10 @@ export class GuardedStorage {
   async read(key: string): Promise<TokenEnvelope | undefined> {
     const envelope = decodeEnvelope(await this.readText(key));
     // Nothing of ours comes from so far ahead: what does would have no room for a later one.
-    return envelope !== undefined && envelope.generation < this.#clock.now() + FARTHEST_AHEAD_MS ? envelope : undefined;
+    if (envelope === undefined) return undefined;
+    return Math.max(envelope.generation, envelope.obtainedAt) < this.#clock.now() + FARTHEST_AHEAD_MS
+      ? envelope
+      : undefined;
   }
 
   /** Writes, unless the storage knows of something newer. @param ttlMs rounded to whole milliseconds, one at least */

@@ -107,3 +107,27 @@ it.each([250, 5_000])(
     );
   },
 );
+
+it.each(['garbage', '', 'x'.repeat(10_000), '5', `${'a'.repeat(36)} 0`, 'Free', 'null', '-1 -1'])(
+  'a lock by reading back takes no claim for one that reads %.20p: no process of ours has written it',
+  async (forged) => {
+    const values = new Map([['key:claim', forged]]);
+    const store: TextStore = {
+      readText: async (key) => values.get(key),
+      writeText: async (key, text) => {
+        values.set(key, text);
+        return 'written';
+      },
+    };
+    const clock = new FakeClock();
+    const own: Lease = { generation: 1, extend: async () => true, release: async () => undefined };
+    const asked = new ReadBackLock(store, 500, clock).widen(own, 'key', { ttlMs: TTL_MS, signal: NEVER });
+    await clock.advance(500);
+    const lease = await asked;
+    expect(lease).not.toBeNull();
+    // What it wrote itself is one.
+    const other = new ReadBackLock(store, 500, clock);
+    expect(await other.widen(own, 'key', { ttlMs: TTL_MS, signal: NEVER })).toBeNull();
+    await lease?.release();
+  },
+);

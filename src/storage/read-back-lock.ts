@@ -14,6 +14,8 @@ interface SeenClaim {
 }
 
 const FREE = 'free';
+/** The text of a claim: whose it is, and how often it was extended. What reads otherwise was not written by us. */
+const CLAIM = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12} \d{1,9}$/;
 
 /**
  * A lock among processes on a store that can only read and write: whoever finds no claim writes its own, waits until
@@ -69,7 +71,7 @@ export class ReadBackLock {
   #isHeld(place: string, text: string | undefined, holdMs: number): boolean {
     const seen = this.#seen.get(place);
     const now = monotonicNow(this.#clock);
-    if (text === undefined || text === FREE || (seen?.text === text && now - seen.since >= holdMs)) {
+    if (text === undefined || !CLAIM.test(text) || (seen?.text === text && now - seen.since >= holdMs)) {
       this.#seen.delete(place);
       return false;
     }

@@ -76,7 +76,9 @@ function isEnvelope(value: unknown): value is TokenEnvelope & { v: number } {
   const { token, obtainedAt, generation, rejected, claimed } = value;
   return (
     Number.isFinite(obtainedAt) &&
+    (obtainedAt as number) >= 0 &&
     Number.isSafeInteger(generation) &&
+    (generation as number) >= 0 &&
     (generation as number) < LATEST_GENERATION &&
     isOptional('boolean', rejected) &&
     isOptional('boolean', claimed) &&

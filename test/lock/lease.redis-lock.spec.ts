@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createClient } from '@redis/client';
 import { createKeyv } from '@keyv/redis';
 import { createCache } from 'cache-manager';
@@ -127,7 +128,8 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
       true,
     ],
     ['a text without an end', (key) => redis.command('SET', key, 'somebody'), true],
-    ["another owner's lease", (key) => redis.command('SET', key, 'somebody', 'PX', 60_000), false],
+    ['a text that names no owner', (key) => redis.command('SET', key, 'somebody', 'PX', 60_000), true],
+    ["another owner's lease", (key) => redis.command('SET', key, randomUUID(), 'PX', 60_000), false],
   ])('%s in its place: is free: %p', async (_what, put, free) => {
     await put(`${KEY}:lock`);
     const { lock } = await make();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Api, startApi } from '../support/api.js';
 import { quietly } from '../support/quietly.js';
@@ -334,6 +335,16 @@ describe.each(WAYS)('%s', (_way, way) => {
       ['a word for a generation', beside('generation', text('later'))],
       ['a generation without end', beside('generation', text('inf'))],
       ['the last generation that a number can hold', beside('generation', text(String(2 ** 53 - 1)))],
+      ['a lock of somebody for half a minute', beside('lock', (key) => redis.command('SET', key, 'x', 'PX', 30_000))],
+      [
+        'a lock with more than a name in it',
+        beside('lock', (key) => redis.command('SET', key, `${randomUUID()} ${'x'.repeat(99)}`, 'PX', 30_000)),
+      ],
+      ['an empty lock', beside('lock', (key) => redis.command('SET', key, '', 'PX', 30_000))],
+      ['a token with a negative generation', edited((value) => value.replace(/(\\?"generation\\?":)\d+/, '$1-5'))],
+      ['a token of before all time', edited((value) => value.replace(/(\\?"obtainedAt\\?":)\d+/, '$1-5'))],
+      ['a token of the end of time', edited((value) => value.replace(/(\\?"obtainedAt\\?":)\d+/, '$11e300'))],
+      ['a token whose times are texts', edited((value) => value.replace(/(\\?"obtainedAt\\?":)\d+/, '$1[]'))],
       ['a lock for a day', beside('lock', (key) => redis.command('SET', key, 'x', 'PX', 86_400_000))],
       [
         'a token with the last generation',

@@ -292,6 +292,38 @@ describe('a logout at the issuer', () => {
     });
   });
 
+  it.each<[string, (names: unknown[]) => unknown]>([
+    ['names that are none', (names) => ['', null, 5, {}, ...names]],
+    ['every name many times', (names) => times(1_000, () => names).flat()],
+    ['a name of somebody else', (names) => ['user-2', ...names]],
+  ])('a logout at the issuer ends what it names, though an index was forged: %s', async (_what, forge) => {
+    const storage = new Map<string, unknown>();
+    const { provider, tokens } = await start(storage);
+    await signIn(provider, 'user-1');
+    idToken = (of) => sign(key, claims({ nonce: of, sub: 'bob', sid: 'session-of-bob' }));
+    await signIn(provider, 'user-2');
+    for (const [place, text] of storage)
+      if (place.includes(':openid:') && String(text).includes('user-1'))
+        storage.set(place, JSON.stringify(forge(JSON.parse(String(text)) as unknown[])));
+    expect(await provider.handleLogoutToken(await logoutToken())).toEqual({ subjects: ['user-1'] });
+    expect(await tokens.forSubject('user-1').has()).toBe(false);
+    expect(await tokens.forSubject('user-2').has()).toBe(true);
+  });
+
+  it('a logout at the issuer is carried out though something that nobody of ours wrote stands where its delivery is noted', async () => {
+    const storage = new Map<string, unknown>();
+    const { provider, tokens } = await start(storage);
+    const before = new Set(storage.keys());
+    await provider.handleLogoutToken(await logoutToken());
+    const noted = [...storage.keys()].filter((place) => !before.has(place) && place.includes(':openid:'));
+    expect(noted).toHaveLength(1);
+    await signIn(provider, 'user-1');
+    storage.set(noted[0] as string, 'forged');
+    expect(await provider.handleLogoutToken(await logoutToken())).toEqual({ subjects: ['user-1'] });
+    expect(await tokens.forSubject('user-1').has()).toBe(false);
+    expect(await provider.handleLogoutToken(await logoutToken())).toEqual({ subjects: [] });
+  });
+
   it('a logout at the issuer is no logout while the storage does not answer: the issuer delivers it again', async () => {
     const kept = new Map<string, unknown>();
     let down = false;

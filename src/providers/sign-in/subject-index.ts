@@ -12,6 +12,7 @@ const TTL_MS = 30 * 24 * 3_600_000;
 const LEASE_MS = 5_000;
 /** Wait between two tries to be the one that adds a name. */
 const PAUSE_MS = 10;
+const DELIVERED = '1';
 
 /** Index of whom a logout at the issuer concerns, by the app's names: the issuer knows people and sessions by its own. */
 export class SubjectIndex {
@@ -71,17 +72,19 @@ export class SubjectIndex {
 
   /** Remembers for `ttlMs` that a logout token was delivered. */
   async note(delivery: string, ttlMs: number): Promise<void> {
-    await this.#scope.storage()?.writeText(this.#delivery(delivery), '1', ttlMs);
+    await this.#scope.storage()?.writeText(this.#delivery(delivery), DELIVERED, ttlMs);
   }
 
   async isNoted(delivery: string): Promise<boolean> {
-    return (await this.#scope.storage()?.readText(this.#delivery(delivery))) !== undefined;
+    return (await this.#scope.storage()?.readText(this.#delivery(delivery))) === DELIVERED;
   }
 
+  /** Reads the names under a key; what a stranger has put among them is left out. */
   async #read(key: string): Promise<string[]> {
     try {
       const found: unknown = JSON.parse((await this.#scope.storage()?.readText(key)) ?? '[]');
-      return Array.isArray(found) ? found.filter((item) => typeof item === 'string') : [];
+      if (!Array.isArray(found)) return [];
+      return [...new Set(found.filter((item) => typeof item === 'string' && item !== ''))];
     } catch {
       return [];
     }

@@ -11,6 +11,8 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 const NOTE_REST_MS = 30_000;
 /** Part of a pause that jitter takes away, so a fleet does not come back in step. */
 const JITTER = 0.2;
+/** Time by which the clock of whoever wrote a note may be ahead. */
+const MOST_AHEAD_MS = 48 * 3_600_000;
 /** Epoch milliseconds until which fetches wait, failures in a row, milliseconds from the failure on. */
 const NOTE = /^(\d{1,15}) (\d{1,6}) (\d{1,10})$/;
 
@@ -141,7 +143,7 @@ export class FetchBackoff {
     const [until, failures, forMs] = parts.slice(1).map(Number) as [number, number, number];
     const now = this.#clock.now();
     // A store that forgets nothing returns old ones.
-    if (until + NOTE_REST_MS <= now || forMs > LONGEST_RETRY_AFTER_MS) return;
+    if (until + NOTE_REST_MS <= now || forMs > LONGEST_RETRY_AFTER_MS || until - forMs > now + MOST_AHEAD_MS) return;
     this.#failures = Math.max(this.#failures, failures);
     this.#holdBack(Math.min(until - now, forMs));
   }
