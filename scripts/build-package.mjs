@@ -118,7 +118,7 @@ function withName(head, name) {
  * functions keep their names and lines stay short, for stack traces.
  */
 async function shorten(file) {
-  const mangle = { keep_classnames: true, keep_fnames: true, toplevel: true };
+  const mangle = { keep_classnames: true, keep_fnames: true, keep_private_props: true, toplevel: true };
   const { code } = await minify(readFileSync(file, 'utf8'), { module: true, compress: false, mangle });
   // esbuild would give a class expression, but not a declaration, a name of its own.
   const declared = code.replaceAll(/\blet (\w+)=class \1\b/g, 'class $1');
