@@ -77,7 +77,6 @@ export class ProviderTokenSource implements TokenSource {
     const slots = [...(this.#default === undefined ? [] : [this.#default]), ...(this.#slots?.values() ?? [])];
     const tokens = revokesAtClose(this.#provider, this.#scope) ? slots.flatMap((slot) => slot.last ?? []) : [];
     for (const slot of slots) slot.close();
-    this.#slots?.clear();
     if (tokens.length > 0) await revokeAll(this.#provider, tokens, this.#scope, (signal) => this.#context({}, signal));
     await Promise.all([
       declared(this.#provider, 'close')?.call(this.#provider),

@@ -36,11 +36,6 @@ export class SlotCache {
     return [...new Set([...this.#kept.values(), ...inUse])];
   }
 
-  clear(): void {
-    this.#kept.clear();
-    this.#evicted.clear();
-  }
-
   /** Evicts the oldest slot; keeps one with a flight under way as the newest: its callers' one flight must stay one. */
   #evictOldest(): void {
     const [oldest] = this.#kept;
