@@ -222,7 +222,7 @@ describe('OAuth1Auth', () => {
   });
 
   it('puts the parameters into the query, behind what is there', async () => {
-    const request = requestTo('https://api.example/a?q=%FF&flag&oauth_nonce=theirs');
+    const request = requestTo('https://api.example/a?q=%FF&flag&oauth_nonce=theirs&oauth_signature=theirs');
     await new OAuth1Auth({ ...PRINTER, placement: 'query', nonce: () => 'n &', timestamp: () => 1 }).authenticate(
       request,
     );
