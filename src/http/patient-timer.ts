@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, monotonicNow } from '../clock.js';
 
 /** A timer that is this much late was held up: the process stood still, and what arrived meanwhile is not read yet. */
 const STOOD_STILL_MS = 10;
@@ -11,9 +11,9 @@ const CATCH_UP_MS = 100;
  * a moment to read the answer that may have been waiting. Returns a function that cancels it.
  */
 export function afterPatiently(clock: Clock, delayMs: number, task: () => void): () => void {
-  const dueAt = clock.now() + delayMs;
+  const dueAt = monotonicNow(clock) + delayMs;
   let cancel = clock.after(delayMs, () => {
-    if (clock.now() - dueAt < STOOD_STILL_MS) task();
+    if (monotonicNow(clock) - dueAt < STOOD_STILL_MS) task();
     else cancel = clock.after(CATCH_UP_MS, task);
   });
   return () => cancel();

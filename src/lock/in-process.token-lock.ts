@@ -1,9 +1,10 @@
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, monotonicNow, systemClock } from '../clock.js';
 import type { AcquireOptions, Lease, TokenLock } from './token-lock.js';
 
 /** A lock among the token managers of one process, where there is no store that could lock for many. */
 export class InProcessTokenLock implements TokenLock {
   readonly #clock: Clock;
+  /** Until when, in monotonic milliseconds. */
   readonly #held = new Map<string, { readonly generation: number; until: number }>();
   #lastGeneration = 0;
 
@@ -13,16 +14,16 @@ export class InProcessTokenLock implements TokenLock {
 
   async acquire(key: string, { ttlMs, signal }: AcquireOptions): Promise<Lease | null> {
     signal.throwIfAborted();
-    const now = this.#clock.now();
-    if ((this.#held.get(key)?.until ?? 0) > now) return null;
-    this.#lastGeneration = Math.max(this.#lastGeneration + 1, now);
+    const now = monotonicNow(this.#clock);
+    if ((this.#held.get(key)?.until ?? now) > now) return null;
+    this.#lastGeneration = Math.max(this.#lastGeneration + 1, this.#clock.now());
     const held = { generation: this.#lastGeneration, until: now + ttlMs };
     this.#held.set(key, held);
     return {
       generation: held.generation,
       extend: async () => {
         if (this.#held.get(key) !== held) return false;
-        held.until = this.#clock.now() + ttlMs;
+        held.until = monotonicNow(this.#clock) + ttlMs;
         return true;
       },
       release: async () => {

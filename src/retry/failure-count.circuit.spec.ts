@@ -108,6 +108,33 @@ describe('an open circuit', () => {
     expect(new World().open().pass(-86_400_000).state).toBe('half-open');
   });
 
+  it.each([-500, -5_000, -86_400_000, 86_400_000])(
+    'an open circuit lets a probe pass when it is due, though the time of day moved by %d ms',
+    (jumpMs) => {
+      const at = { wall: 1_000_000, elapsed: 0 };
+      const circuit = new FailureCountCircuit({
+        serviceName: 'orders',
+        clock: {
+          now: () => at.wall,
+          monotonic: () => at.elapsed,
+          random: () => 0.5,
+          after: () => () => undefined,
+        },
+        failureThreshold: 1,
+        recoveryTimeoutMs: 1_000,
+        halfOpenMaxCalls: 1,
+        statuses: new Set([503]),
+      });
+      circuit.admit().record(failure);
+      at.elapsed = 999;
+      at.wall += 999 + jumpMs;
+      expect(circuit.state).toBe('open');
+      at.elapsed = 1_000;
+      at.wall += 1;
+      expect(circuit.state).toBe('half-open');
+    },
+  );
+
   it('an open circuit is not closed by an attempt that was under way when it opened, nor kept open', () => {
     const world = new World();
     const [early, late] = [world.circuit.admit(), world.circuit.admit()];

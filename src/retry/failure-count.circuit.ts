@@ -1,3 +1,4 @@
+import { monotonicNow } from '../clock.js';
 import { CircuitOpenError } from '../errors.js';
 import type { Circuit, CircuitContext, CircuitPermit, CircuitState, RetryOutcome } from './request-retry.strategy.js';
 import { isTransientFailure } from './transient-failure.js';
@@ -31,6 +32,7 @@ export class FailureCountCircuit implements Circuit {
   #failures = 0;
   /** Under way, in this generation, while half-open. */
   #probes = 0;
+  /** Monotonic milliseconds. */
   #openedAt = 0;
 
   constructor(options: FailureCountCircuitOptions) {
@@ -84,7 +86,7 @@ export class FailureCountCircuit implements Circuit {
     this.#generation += 1;
     this.#failures = 0;
     this.#probes = 0;
-    if (state === 'open') this.#openedAt = this.#options.clock.now();
+    if (state === 'open') this.#openedAt = monotonicNow(this.#options.clock);
     this.#options.onState?.(state);
   }
 
@@ -94,10 +96,10 @@ export class FailureCountCircuit implements Circuit {
     return outcome.status === undefined ? 'none' : 'success';
   }
 
-  /** Milliseconds until an open circuit lets a probe pass. A clock that was set back does not lengthen them. */
+  /** Milliseconds until an open circuit lets a probe pass. Whole ones, by a clock that is not set back, where there is one. */
   #closedForMs(): number {
-    const elapsedMs = this.#options.clock.now() - this.#openedAt;
-    return elapsedMs < 0 ? 0 : Math.max(0, this.#options.recoveryTimeoutMs - elapsedMs);
+    const elapsedMs = monotonicNow(this.#options.clock) - this.#openedAt;
+    return elapsedMs < 0 ? 0 : Math.max(0, Math.ceil(this.#options.recoveryTimeoutMs - elapsedMs));
   }
 
   #refusal(state: string): CircuitOpenError {

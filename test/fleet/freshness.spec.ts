@@ -195,3 +195,33 @@ describe('a change that is announced while storage is being looked at', () => {
     await until(() => other.peek() === undefined, 'the tombstone is found');
   });
 });
+
+describe('where changes are not announced, and the time of day is set back,', () => {
+  it.each([60_000, HOUR_MS, 48 * HOUR_MS])(
+    'where the time of day is set back by %d ms, storage is looked at no later',
+    async (backMs) => {
+      const store = new OneStore();
+      const clock = new FakeClock();
+      const options = { storage: store.storage, lock: store.lock, nearCacheTtlMs: 5_000, clock };
+      const [one, other] = [start(options), start({ ...options, clock: new FakeClock() })];
+      await one.client.get('/');
+      await other.client.get('/');
+      await clock.advance(2_000);
+      clock.jump(-backMs);
+      await other.manager.forceRefresh();
+      await clock.advance(3_000);
+      await look(one);
+      expect(one.manager.peek()?.accessToken).toBe(other.manager.peek()?.accessToken);
+      // One look, not one for each call.
+      let reads = 0;
+      const { get } = store.storage;
+      store.storage.get = (key) => {
+        reads += 1;
+        return get(key);
+      };
+      for (let call = 0; call < 10; call += 1) await one.client.get('/');
+      expect(reads).toBeLessThan(2);
+      expect(world.endpoint.tokenRequests).toBe(2);
+    },
+  );
+});

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import { type Clock, monotonicNow } from '../../clock.js';
 import { AuthenticationError, InvalidRequestError } from '../../errors.js';
 import type { GuardedStorage } from '../../storage/guarded-storage.js';
 import { fingerprintOf } from '../../token/token-key.js';
@@ -40,6 +40,7 @@ const FORGOTTEN_MS = 60_000;
 /** A token, or that there is none, as this process has last seen it. */
 interface Known {
   readonly token: OAuth1Token | undefined;
+  /** Monotonic milliseconds. */
   readonly at: number;
   /** True when the storage has it. */
   readonly stored: boolean;
@@ -76,7 +77,7 @@ export class UserTokens {
     const { storage, clock } = this.#options;
     const known = this.#known.get(key);
     if (known?.stored === false) await this.#write(key, known.token);
-    if (known !== undefined && (!known.stored || clock.now() - known.at < NEAR_MS)) return known.token;
+    if (known !== undefined && (!known.stored || monotonicNow(clock) - known.at < NEAR_MS)) return known.token;
     const text = await storage.readText(key);
     if (text === undefined && storage.failing) return known?.token;
     const token = text === undefined ? undefined : tokenOf(text);
@@ -94,7 +95,7 @@ export class UserTokens {
 
   #know(key: string, token: OAuth1Token | undefined, stored: boolean): void {
     this.#known.delete(key);
-    this.#known.set(key, { token, at: this.#options.clock.now(), stored });
+    this.#known.set(key, { token, at: monotonicNow(this.#options.clock), stored });
     const [oldest] = this.#known.keys();
     if (oldest !== undefined && this.#known.size > MOST_KNOWN) this.#known.delete(oldest);
   }

@@ -1,4 +1,4 @@
-import { sleep } from '../../clock.js';
+import { monotonicNow, sleep } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import { isTransient } from '../../token/token-failure.js';
 import type { Token } from '../../token/token.js';
@@ -38,11 +38,11 @@ export function pendingOf(answer: Readonly<Record<string, unknown>>, startedAt: 
  */
 export async function pollForToken(context: GrantExchange, pending: Pending, own: GrantParameters): Promise<Token> {
   const { clock, signal } = context;
-  const expiresAt = pending.startedAt + pending.expiresIn * 1_000;
+  const expiresAt = monotonicNow(clock) + pending.startedAt + pending.expiresIn * 1_000 - clock.now();
   let waitMs = pending.interval * 1_000;
   for (;;) {
-    if (clock.now() + waitMs >= expiresAt) {
-      await sleep(clock, Math.max(0, expiresAt - clock.now()), signal);
+    if (monotonicNow(clock) + waitMs >= expiresAt) {
+      await sleep(clock, Math.max(0, expiresAt - monotonicNow(clock)), signal);
       throw signInFailed('the person did not answer in time', 'expired_token');
     }
     await sleep(clock, waitMs, signal);

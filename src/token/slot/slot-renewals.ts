@@ -69,6 +69,7 @@ export class SlotRenewals {
     const { waitMs } = this.#parts.backoff;
     if (waitMs > 0) {
       cached.checkAt = Math.min(now + waitMs, cached.ages.leewayAt);
+      cached.checkedAt = now;
       return;
     }
     this.#flights.join(undefined).catch(() => undefined);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import type { Observers } from '../../observer.js';
+import { isUnchecked } from './cached-token.js';
 import { RejectionTracker } from './rejection-tracker.js';
 import { RefusingResources } from '../refusing-resources.js';
 import type { ServiceScope } from '../runtime.js';
@@ -65,7 +66,7 @@ export class TokenSlot implements TokenHandle {
       events: guardedEvents(given, scope),
     };
     this.#tokens = new SlotTokens(scope, parts);
-    this.#looks = new StorageLooks(this.#store, this.#tokens, (stored) => this.#useStored(stored));
+    this.#looks = new StorageLooks(this.#store, this.#tokens, clock, (stored) => this.#useStored(stored));
     this.#renewals = new SlotRenewals(scope, work, { ...parts, tokens: this.#tokens, looks: this.#looks });
     this.#withdrawal = new TokenWithdrawal(scope, work, this.#store, this.#tokens, this.#rejections);
     this.refusing = new RefusingResources(clock);
@@ -75,7 +76,7 @@ export class TokenSlot implements TokenHandle {
   /** A valid token. Without I/O, timers or allocation while the current one is fresh. */
   get(signal?: AbortSignal): Promise<Token> {
     const cached = this.#tokens.cached;
-    if (cached === undefined || this.#clock.now() >= cached.checkAt) return this.#getSlowly(signal);
+    if (cached === undefined || !isUnchecked(cached, this.#clock.now())) return this.#getSlowly(signal);
     if (this.#observers.active) this.#observer.served('fresh');
     return cached.promise;
   }
@@ -83,7 +84,7 @@ export class TokenSlot implements TokenHandle {
   /** The current token while `get` would answer it without another look at anything. */
   peekFresh(): Token | undefined {
     const cached = this.#tokens.cached;
-    if (cached === undefined || this.#clock.now() >= cached.checkAt) return undefined;
+    if (cached === undefined || !isUnchecked(cached, this.#clock.now())) return undefined;
     if (this.#observers.active) this.#observer.served('fresh');
     return cached.token;
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import { type Clock, systemClock } from '../../clock.js';
 import { silentLogger } from '../../logger.js';
 import type { TokenSignal } from '../../lock/token-lock.js';
 import { GuardedStorage } from '../../storage/guarded-storage.js';
@@ -88,7 +88,8 @@ describe('TokenStore', () => {
 
   it('stores of a token in use what others need, and nothing of what this process computed of it', async () => {
     const { tokenStore, store } = start();
-    const scope = { settings: { refreshWindowMs: 120_000, expiryLeewayMs: 30_000 }, jitter: 0.5 } as ServiceScope;
+    const settings = { refreshWindowMs: 120_000, expiryLeewayMs: 30_000 };
+    const scope = { settings, jitter: 0.5, clock: systemClock } as ServiceScope;
     const inUse = toCached(stored('a', { token: withRefreshToken() }), scope, Infinity);
     await tokenStore.put({ ...inUse, claimed: true });
     const [[, text]] = [...store.values] as [[string, string]];
