@@ -1,5 +1,3 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
 import {
   type AxiosAdapter,
   type AxiosRequestConfig,
@@ -10,6 +8,7 @@ import {
 } from 'axios';
 import { ownOptions } from '../option-check/own-options.js';
 import type { HttpRequest } from './http-request.js';
+import { keepingNone } from './own-agents.js';
 import { spelledHeaders } from './spelled-headers.js';
 
 /** Settings that the adapter must not take from a shared config: set for each request, or done elsewhere. */
@@ -66,16 +65,8 @@ export function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
 
 /** An agent of the app's own kind (a proxy's) cannot be copied: it knows by now that the kept connection is closed. */
 function takeFreshConnection(exchange: Exchange): void {
-  const plain = optionsOf(exchange.httpAgent, http.Agent);
-  if (plain !== undefined) exchange.httpAgent = new http.Agent({ ...plain, keepAlive: false });
-  const secure = optionsOf(exchange.httpsAgent, https.Agent);
-  if (secure !== undefined) exchange.httpsAgent = new https.Agent({ ...secure, keepAlive: false });
-}
-
-/** Returns the options of an agent of exactly this class: Node keeps them, though its types do not say so. */
-function optionsOf(agent: unknown, kind: typeof http.Agent): https.AgentOptions | undefined {
-  const known = typeof agent === 'object' && agent !== null && agent.constructor === kind;
-  return known ? (agent as { readonly options: https.AgentOptions }).options : undefined;
+  exchange.httpAgent = keepingNone(exchange.httpAgent);
+  exchange.httpsAgent = keepingNone(exchange.httpsAgent);
 }
 
 /** Returns one request's own adapter settings, never those set above; headers named there (as false) are not sent. */

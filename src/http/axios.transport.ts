@@ -1,5 +1,4 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosRequestConfig, getAdapter } from 'axios';
 import { ownOptions } from '../option-check/own-options.js';
@@ -11,7 +10,7 @@ import { decode, isCoded } from './content-coding.js';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
 import { NODE_TRANSPORT } from './node-transport.js';
-import { NOT_INHERITED_BY_SOCKETS } from './not-inherited.js';
+import { ownHttpAgent, ownHttpsAgent } from './own-agents.js';
 import { exchangePlainly, type PlainAnswer, type PlainSettings } from './plain-exchange.js';
 import { isPlain, isPlainRequest } from './plain-request.js';
 import { certificateProblem } from './tls-hints.js';
@@ -50,7 +49,7 @@ export const POOL_RULES: OptionRules<PoolOptions> = Object.freeze({
  * axios sets this delay on every socket that it is given: an agent that wants another one sets its own again after each
  * request, with several system calls each.
  */
-const KEEP_ALIVE = { ...NOT_INHERITED_BY_SOCKETS, keepAlive: true, keepAliveMsecs: 60_000 } as const;
+const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
 
 /**
  * The default transport: axios's own `http` adapter, called directly; and what asks nothing of that goes out over Node's
@@ -83,7 +82,7 @@ export class AxiosTransport implements Transport {
       response = {
         status,
         statusText,
-        headers: { ...headers } as HttpHeaders,
+        headers: headers as HttpHeaders,
         body: request.responseType === 'stream' ? (data as Readable) : toBuffer(data),
         url: request.url,
       };
@@ -108,8 +107,8 @@ export class AxiosTransport implements Transport {
     const { axios: settings, tls, pool } = this.#options;
     const given = ownOptions(settings);
     const config = { ...given, ...PER_REQUEST } as unknown as Exchange;
-    config.httpAgent = given.httpAgent ?? this.#own(new http.Agent({ ...KEEP_ALIVE, ...pool }));
-    config.httpsAgent = given.httpsAgent ?? this.#own(httpsAgent({ ...KEEP_ALIVE, ...pool }, tls));
+    config.httpAgent = given.httpAgent ?? this.#own(ownHttpAgent({ ...KEEP_ALIVE, ...pool }));
+    config.httpsAgent = given.httpsAgent ?? this.#own(ownHttpsAgent({ ...KEEP_ALIVE, ...pool }, tls));
     config.adapter = getAdapter(given.adapter ?? 'http');
     config.transport = (given.transport as unknown) ?? NODE_TRANSPORT;
     return {
@@ -134,10 +133,6 @@ export class AxiosTransport implements Transport {
   }
 }
 
-function httpsAgent(options: https.AgentOptions, tls: TlsSource | undefined): https.Agent {
-  return typeof tls === 'function' ? new FreshTlsAgent(options, tls) : new https.Agent({ ...options, ...tls });
-}
-
 /** Parts that are made once for all requests. */
 interface Prepared {
   readonly exchange: Exchange;
@@ -159,7 +154,7 @@ async function throughAdapter(exchange: Exchange): Promise<PlainAnswer> {
   const decodes = exchange.adapter === HTTP_ADAPTER && exchange.decompress !== false;
   if (decodes) exchange.decompress = false;
   const { status, statusText, headers, data } = await exchange.adapter(exchange);
-  return { status, statusText, headers, data: data as unknown, decodes };
+  return { status, statusText, headers: { ...headers }, data: data as unknown, decodes };
 }
 
 function toBuffer(data: unknown): Buffer {

@@ -36,6 +36,8 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i;
 
+const NO_INIT = Object.freeze(ownOptions<ForgeRequestInit>({}));
+
 /** The stream of an answer stays within the Response, which words its failures itself. */
 const READ_HERE = Object.freeze({ readHere: true });
 
@@ -64,9 +66,9 @@ export function createFetchFace(open: () => ClientCore | Promise<ClientCore>): F
       const core = opened instanceof Promise ? await opened : opened;
       if ((input as unknown) === undefined) throw new InvalidRequestError('fetch needs a URL or a Request.');
       const redirect = redirectOf(input, init);
-      return await core.run(await asked(input, init, redirect, core.service.revealCauses), (request, answered) =>
-        responseOf(request, answered, redirect, abandoned),
-      );
+      const asking = asked(input, init, redirect, core.service.revealCauses);
+      const request = asking instanceof Promise ? await asking : asking;
+      return await core.run(request, (sent, answered) => responseOf(sent, answered, redirect, abandoned));
     } catch (error) {
       throw asFetchError(error);
     }
@@ -77,32 +79,33 @@ function redirectOf(input: string | URL | Request, init: ForgeRequestInit | unde
   return init?.redirect ?? (input instanceof Request ? input.redirect : 'follow');
 }
 
-/** Errors of the platform quote headers; what a body or a function of the app's own throws, it may quote anything. */
-async function asked(
+/** The request that is asked for, at once where no body of a `Request` has to be read for it. */
+function asked(
   input: string | URL | Request,
   init: ForgeRequestInit | undefined,
   redirect: RequestRedirect,
   reveal: boolean,
-): Promise<FaceRequest> {
+): FaceRequest | Promise<FaceRequest> {
   try {
-    return await requestOf(input, init, redirect);
+    if (!(input instanceof Request)) return requestOf(partsOfInit(String(input), init ?? NO_INIT), init, redirect);
+    return partsOfRequest(init === undefined ? input : new Request(input, init))
+      .then((parts) => requestOf(parts, init, redirect))
+      .catch((error: unknown) => {
+        throw askedError(error, init, reveal);
+      });
   } catch (error) {
-    if (error instanceof ForgeAuthError) throw error;
-    const cause = ownCause(error, { reveal, secrets: valuesOf(init?.headers) });
-    throw new InvalidRequestError(`The request cannot be made: ${cause.summary}.`, { cause });
+    throw askedError(error, init, reveal);
   }
 }
 
-async function requestOf(
-  input: string | URL | Request,
-  init: ForgeRequestInit | undefined,
-  redirect: RequestRedirect,
-): Promise<FaceRequest> {
-  const given = input instanceof Request && init !== undefined ? new Request(input, init) : input;
-  const parts =
-    given instanceof Request
-      ? await partsOfRequest(given)
-      : partsOfInit(String(given), init ?? ownOptions<ForgeRequestInit>({}));
+/** Errors of the platform quote headers; what a body or a function of the app's own throws, it may quote anything. */
+function askedError(error: unknown, init: ForgeRequestInit | undefined, reveal: boolean): ForgeAuthError {
+  if (error instanceof ForgeAuthError) return error;
+  const cause = ownCause(error, { reveal, secrets: valuesOf(init?.headers) });
+  return new InvalidRequestError(`The request cannot be made: ${cause.summary}.`, { cause });
+}
+
+function requestOf(parts: FaceRequest, init: ForgeRequestInit | undefined, redirect: RequestRedirect): FaceRequest {
   if (parts.headers !== undefined && Object.keys(parts.headers).some((name) => /^host$/i.test(name)))
     throw new InvalidRequestError('Host must not be among the headers: it is the URL that names it.');
   if (init?.integrity)

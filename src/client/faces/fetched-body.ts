@@ -51,12 +51,12 @@ export class FetchedBody {
         size += chunk.length;
         if (size > maxBytes) body.destroy(tooLarge(maxBytes));
       });
-      body.once('end', () => {
+      body.on('end', () => {
         ended = true;
         resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
       });
-      body.once('error', (error) => reject(brokenOff(error, scope) as Error));
-      body.once('close', () => {
+      body.on('error', (error) => reject(brokenOff(error, scope) as Error));
+      body.on('close', () => {
         if (!ended) reject(brokenOff(undefined, scope) as Error);
       });
       if (body.destroyed || scope.aborted) reject(brokenOff(body.errored, scope) as Error);

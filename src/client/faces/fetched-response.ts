@@ -140,10 +140,10 @@ export class FetchedResponse extends Native implements Response {
     return `Response { status: ${this.status}, url: '${redactUrl(this.url)}', bodyUsed: ${this.bodyUsed} }`;
   }
 
-  async #read(): Promise<Buffer> {
+  #read(): Promise<Buffer> {
     const stream = nativeBody.call(this);
-    if (stream === null) return Buffer.alloc(0);
-    if (this.bodyUsed || stream.locked) throw new TypeError(UNUSABLE);
+    if (stream === null) return Promise.resolve(Buffer.alloc(0));
+    if (this.bodyUsed || stream.locked) return Promise.reject(new TypeError(UNUSABLE));
     this.#used = true;
     // Whoever has cloned it reads a branch.
     if (this.#body === undefined || this.#body.stream !== stream) return collectStream(stream, this.#parts.maxBytes);
