@@ -28,6 +28,8 @@ class Fleet {
   lockIsDown = false;
   /** Writes take the place of older ones alone. */
   fenced = false;
+  /** Writes of no later generation are refused, as by a store whose clock is ahead. */
+  ahead = 0;
   takesWrites = true;
   readonly #listeners = new Set<(message: string) => void>();
   #generation = 0;
@@ -78,7 +80,7 @@ class Fleet {
 
   async #setIfNewer(key: string, value: string, generation: number): Promise<boolean> {
     const stands = JSON.parse(this.values.get(key) ?? '{"generation":0}') as { generation: number };
-    if (generation <= stands.generation) return false;
+    if (generation <= Math.max(stands.generation, this.ahead)) return false;
     this.values.set(key, value);
     return true;
   }
@@ -279,6 +281,21 @@ describe('a token in use', () => {
   });
 });
 
+it('a token whose endpoint is to be left alone for longer is not fresh in its leeway', async () => {
+  await one.get();
+  await fleet.clock.advance(DUE_MS);
+  one.answer = async () => {
+    throw new AuthenticationError('It is down.', { retryAfterMs: 600_000 });
+  };
+  await one.get();
+  await fleet.clock.advance(0);
+  await one.get();
+  await fleet.clock.advance(LEEWAY_MS - DUE_MS - 1);
+  expect(one.slot.peekFresh()?.accessToken).toBe('token-1');
+  await fleet.clock.advance(1);
+  expect([one.slot.peekFresh(), await one.get(), one.asked.length]).toEqual([undefined, 'token-1', 2]);
+});
+
 describe('a forced renewal', () => {
   it('a forced renewal asks for a new token though the current one is fresh, and tells how long that took', async () => {
     await one.get();
@@ -363,6 +380,47 @@ describe('invalidation', () => {
     expect(one.eventsOf('token_invalidated')).toHaveLength(1);
     expect(other.told).toEqual(['invalidated token-1']);
   });
+
+  it.each([
+    ['the lock is up', false],
+    ['no lock can be obtained', true],
+  ])(
+    'invalidation, and what is forgotten, reaches every process where %s and writes are fenced',
+    async (_name, down) => {
+      fleet.fenced = true;
+      fleet.lockIsDown = down;
+      const [here, there] = [fleet.process(), fleet.process()];
+      for (const drop of ['invalidate', 'forget'] as const) {
+        await here.slot.set(here.token(drop));
+        expect(await there.get()).toBe(drop);
+        await here.slot[drop]();
+        await fleet.clock.advance(0);
+        expect([there.slot.peek(), there.told.at(-1)]).toEqual([undefined, `invalidated ${drop}`]);
+        await fleet.clock.advance(1_000);
+      }
+      expect(there.asked).toEqual([]);
+    },
+  );
+
+  it('what is forgotten is so though the clock of the store is ahead', async () => {
+    fleet.fenced = true;
+    one = fleet.process();
+    await one.get();
+    fleet.ahead = fleet.clock.now() + 900;
+    await one.slot.forget();
+    expect(await fleet.process().slot.has()).toBe(false);
+  });
+
+  it.each(['forget', 'discard'] as const)(
+    'a process that holds nothing and is to %s the stored token uses it no more, though the store takes no writes',
+    async (drop) => {
+      await one.get();
+      const other = fleet.process();
+      fleet.takesWrites = false;
+      await other.slot[drop]();
+      expect([await other.get(), other.asked.length]).toEqual(['token-of-2-1', 1]);
+    },
+  );
 
   it('invalidation in a process that holds nothing keeps it from the stored token, though the store takes no writes', async () => {
     await one.get();
@@ -753,33 +811,40 @@ describe('a refresh token', () => {
     expect(one.asked[1]).toMatchObject({ accessToken: 'a', refreshToken: 'r' });
   });
 
-  it('a user’s token that was dropped while it was renewed is not taken, and the user must sign in', async () => {
-    const work = { rerunnable: false, subject: 'hash-of-the-user' };
-    one = fleet.process(work);
-    const other = fleet.process(work);
-    await one.slot.set(one.token('a', HOUR_MS, 'r1'));
-    await other.slot.has();
-    const { passed, open } = gate();
-    one.answer = async (_count, _previous, _signal, claim) => {
-      await claim();
-      await passed;
-      return one.token('b', HOUR_MS, 'r2');
-    };
-    const renewing = one.slot.forceRefresh();
-    renewing.catch(() => undefined);
-    await fleet.clock.advance(0);
-    await fleet.clock.advance(5);
-    expect(await other.slot.forget()).toBe(true);
-    open();
-    await expect(renewing).rejects.toMatchObject({
-      code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
-      transient: false,
-      serviceName: 'orders',
-      subject: 'hash-of-the-user',
-      message: 'The token for "orders" was dropped while it was renewed: the user must sign in.',
-    });
-    expect([one.slot.peek(), await one.slot.has()]).toEqual([undefined, false]);
-  });
+  it.each([
+    ['it is told', true],
+    ['it finds out', false],
+  ])(
+    'a user’s token that was dropped while it was renewed is not taken, and the user must sign in: %s',
+    async (_name, announces) => {
+      const work = { rerunnable: false, subject: 'hash-of-the-user' };
+      one = fleet.process(work, { announces });
+      const other = fleet.process(work);
+      await one.slot.set(one.token('a', HOUR_MS, 'r1'));
+      await other.slot.has();
+      const { passed, open } = gate();
+      one.answer = async (_count, _previous, _signal, claim) => {
+        await claim();
+        await passed;
+        return one.token('b', HOUR_MS, 'r2');
+      };
+      const renewing = one.slot.forceRefresh();
+      renewing.catch(() => undefined);
+      await fleet.clock.advance(0);
+      await fleet.clock.advance(5);
+      expect(await other.slot.forget()).toBe(true);
+      open();
+      await expect(renewing).rejects.toMatchObject({
+        code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+        transient: false,
+        serviceName: 'orders',
+        subject: 'hash-of-the-user',
+        message: 'The token for "orders" was dropped while it was renewed: the user must sign in.',
+      });
+      expect([one.slot.peek(), one.slot.last, await one.slot.has()]).toEqual([undefined, undefined, false]);
+      expect(one.told.filter((line) => line.startsWith('invalidated'))).toEqual(['invalidated a']);
+    },
+  );
 
   it('a machine’s token that was dropped while it was renewed is taken all the same', async () => {
     await one.get();

@@ -265,6 +265,29 @@ describe('TokenStore', () => {
     ]);
   });
 
+  it('leaves notes beside the token that they are of, and has left one when it is written', async () => {
+    const store = new Store();
+    const lock = { acquire: async () => null };
+    const storage = new GuardedStorage(store, { clock, logger: silentLogger, lock, encryption: undefined });
+    const of = (key: string): TokenStore =>
+      new TokenStore(
+        () => storage,
+        () => key,
+        clock,
+        () => undefined,
+      );
+    await of('a').writeNote('text', 1_000);
+    expect([...store.values.keys()]).toEqual(['a:backoff']);
+    expect([await of('a').readNote(), await of('b').readNote(), await of('b').readNote('a:backoff')]).toEqual([
+      'text',
+      undefined,
+      'text',
+    ]);
+    await of('b').writeNote('other', 1_000, 'shared');
+    expect(store.values.get('shared')).toBe('other');
+    expect([of('a').shared, store.ttls]).toEqual([true, [1_000, 1_000]]);
+  });
+
   it('takes what a stranger wrote for nothing', async () => {
     const { tokenStore, store } = start();
     for (const text of ['x', '{}', JSON.stringify({ v: 1, token: { accessToken: 'a\r\nb', tokenType: 'Bearer' } })]) {
