@@ -107,7 +107,6 @@ export class StepFlight {
     const late = (): AuthenticationError =>
       new AuthenticationError(`Token request for ${owner} did not end within ${deadlineMs} ms.`, {
         code: 'FORGE_AUTH_TOKEN_DEADLINE',
-        step: name,
         transient: true,
       });
     this.#fetchFailed = false;

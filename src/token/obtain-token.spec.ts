@@ -182,6 +182,11 @@ describe('a person’s refresh token', () => {
     expect(await persons(REFUSED).token.catch((caught: unknown) => caught)).not.toHaveProperty('subject');
   });
 
+  it('a person’s refresh token that is refused for good is no better for a status that may pass', async () => {
+    const refusal = new AuthenticationError('x', { status: 503, transient: false });
+    await expect(persons(refusal).token).rejects.toMatchObject({ code: 'FORGE_AUTH_REFRESH_FAILED', transient: false });
+  });
+
   it('a person’s refresh token that is refused without a code names none', async () => {
     const error = await persons(new AuthenticationError('x', { status: 400 })).token.catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TokenRefreshError);

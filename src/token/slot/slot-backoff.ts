@@ -66,7 +66,6 @@ export class SlotBackoff {
       },
       failed: async (error) => {
         if (shared !== undefined && isOfEndpoint(error)) {
-          own.abandoned();
           shared.failed(error);
           await this.#tell(this.#endpoint?.backoff, this.#endpoint?.noteKey);
         } else {
@@ -75,10 +74,8 @@ export class SlotBackoff {
           await this.#tell(this.#own, undefined);
         }
       },
-      abandoned: () => {
-        own.abandoned();
-        shared?.abandoned();
-      },
+      // Of a token's own fetches there is one at a time: nobody waits for the end of another.
+      abandoned: () => shared?.abandoned(),
     };
   }
 

@@ -26,6 +26,7 @@ class Fleet {
   turn: Promise<void> | undefined;
   reads = 0;
   lockIsDown = false;
+  releaseFails = false;
   /** Writes take the place of older ones alone. */
   fenced = false;
   /** Writes of no later generation are refused, as by a store whose clock is ahead. */
@@ -93,7 +94,10 @@ class Fleet {
     return {
       generation: this.#generation,
       extend: async () => this.holders.get(key) === holder,
-      release: async () => void (this.holders.get(key) === holder && this.holders.delete(key)),
+      release: async () => {
+        if (this.holders.get(key) === holder) this.holders.delete(key);
+        if (this.releaseFails) throw new Error('not allowed');
+      },
     };
   }
 }
@@ -644,6 +648,21 @@ describe('of two processes that need a token one asks', () => {
     expect(other.slot.peek()?.accessToken).toBe('other');
     open();
     expect([await got, await fleet.process().get()]).toEqual([['other', 'other'], 'other']);
+  });
+
+  it('a lease that cannot be given back harms nobody: neither who asked, nor the process', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    fleet.releaseFails = true;
+    expect(await one.get()).toBe('token-1');
+    await one.slot.invalidate();
+    one.fails();
+    expect(await codeOf(one.get())).toBe('FORGE_AUTH_TOKEN_REQUEST_FAILED');
+    await fleet.clock.advance(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
   });
 
   it('of two processes that need a token both ask where no lock can be obtained', async () => {
