@@ -17,10 +17,10 @@ export async function benchCalls(peers) {
   const names = { ...OWN_WAYS, ...Object.fromEntries(others.map(([way, { name }]) => [way, name])) };
   const theirs = others.map(([way]) => way).filter((way) => way !== UNDICI);
   // Together in one process stands what one app would have: our client over one transport.
-  const groups = await withCallers(async (callers) => [
-    await measureInTurn(callers([BARE, 'default']), { processes: 2, blocks: 100 }),
-    await measureInTurn(callers([BARE, 'undici', UNDICI]), { processes: 2, blocks: 100 }),
-    await measureInTurn(callers([BARE, ...theirs]), { blocks: 60 }),
+  const groups = await withCallers(async (start) => [
+    await measureInTurn([BARE, 'default'], start, { blocks: 100 }),
+    await measureInTurn([BARE, 'undici', UNDICI], start, { blocks: 100 }),
+    await measureInTurn([BARE, ...theirs], start, { blocks: 30, warmUpBlocks: 20 }),
   ]);
   return Object.entries(names).map(([way, name]) => {
     const measured = groups.find((group) => way in group);
@@ -45,7 +45,7 @@ const OPTIONS = {
 
 /** Cost of options on every call, against `client.get` without them. */
 export async function benchOptions() {
-  const measured = await withCallers((callers) => measureInTurn(callers(Object.keys(OPTIONS)), { blocks: 150 }));
+  const measured = await withCallers((start) => measureInTurn(Object.keys(OPTIONS), start, { blocks: 75 }));
   return Object.entries(OPTIONS).map(([way, name]) => ({
     way,
     name,
@@ -73,10 +73,10 @@ const FACES = [
 
 /** CPU time of calls with a cached token through each face, against the plain thing with the header set by hand. */
 export async function benchFaces() {
-  return withCallers(async (callers) => {
+  return withCallers(async (start) => {
     const results = [];
     for (const { way, against, size = { blocks: 75 }, ...face } of FACES) {
-      const measured = await measureInTurn(callers([way, against]), { processes: 2, ...size });
+      const measured = await measureInTurn([way, against], start, { ...size });
       results.push({ ...face, microseconds: median(measured[way]), ratio: ratio(measured, way, against) });
     }
     return results;
@@ -88,12 +88,12 @@ async function withCallers(work) {
   const server = await startProcess('server.mjs');
   const { origin, accessToken } = server.ready;
   let clients = 0;
-  const callers = (ways) => () => {
+  const start = (ways) => {
     clients += ways.length;
     return startProcess('caller.mjs', ways.join(','), origin, accessToken);
   };
   try {
-    const result = await work(callers);
+    const result = await work(start);
     // Or what was measured is something else.
     if ((await server.ask('count')).tokenRequests > clients) throw new Error('A token was not cached.');
     return result;

@@ -1,5 +1,6 @@
 /**
- * Calls an API without telemetry, with metrics, and with metrics and spans, in one process: given the origin of the API.
+ * Calls an API without telemetry, with metrics, and with metrics and spans, in one process: given the origin of
+ * the API, and the names of these ways in the order in which they are set up.
  */
 import { ClientCredentialsTokenProvider, createForgeClient } from '../dist/index.js';
 import { ForgeTelemetry } from '../dist/opentelemetry/opentelemetry.entry.js';
@@ -10,7 +11,7 @@ import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { answerInTurn, blockOf } from './blocks.mjs';
 
-const [origin] = process.argv.slice(2);
+const [origin, ways] = process.argv.slice(2);
 
 /** Metrics are collected on demand, and never are. */
 class ExportsNothing extends MetricReader {
@@ -34,11 +35,14 @@ function clientWith(options) {
 }
 
 const clients = {
-  without: clientWith(),
-  metrics: clientWith({ telemetry: new ForgeTelemetry({ meterProvider }) }),
-  spans: clientWith({ telemetry: new ForgeTelemetry({ meterProvider, tracerProvider }) }),
+  without: () => clientWith(),
+  metrics: () => clientWith({ telemetry: new ForgeTelemetry({ meterProvider }) }),
+  spans: () => clientWith({ telemetry: new ForgeTelemetry({ meterProvider, tracerProvider }) }),
 };
 
-answerInTurn(
-  Object.fromEntries(Object.entries(clients).map(([way, client]) => [way, blockOf(() => client.get('/orders/7'))])),
-);
+const blocks = {};
+for (const way of ways.split(',')) {
+  const client = clients[way]();
+  blocks[way] = blockOf(() => client.get('/orders/7'));
+}
+answerInTurn(blocks);
