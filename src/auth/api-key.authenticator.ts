@@ -1,5 +1,4 @@
 import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
-import { ConfigurationError } from '../errors.js';
 import type { HeaderSpelling } from '../http/http-request.js';
 import { addSpelling, spellingOf } from '../http/spelled-headers.js';
 import { withQueryParam } from '../http/url.js';
@@ -43,8 +42,6 @@ export class ApiKeyAuth implements Authenticator {
     const place = options.in ?? 'header';
     this.#key = key;
     this.#name = options.headerName ?? DEFAULT_NAME;
-    if (typeof this.#name !== 'string' || this.#name === '')
-      throw new ConfigurationError('ApiKeyAuth: headerName must be a text that is not empty.');
     this.#header = place === 'query' ? undefined : checkHeaderName(this.#name, 'ApiKeyAuth: headerName');
     this.#spelling = this.#header === undefined ? undefined : spellingOf(undefined, { [this.#name]: true });
     this.credentialHeaders = this.#header === undefined ? undefined : [this.#header];

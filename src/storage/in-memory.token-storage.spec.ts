@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
+import { TOKEN_STORAGE } from './token-storage.js';
 
 function start(max?: number) {
   const time = { now: 1_000_000 };
@@ -97,5 +98,40 @@ describe('InMemoryTokenStorage', () => {
     time.now += 1;
     expect((await lock.acquire('key', options))?.generation).toBe(time.now);
     expect(await first?.extend()).toBe(false);
+  });
+
+  it('counts those who use it, each once, until they have left as often as they entered', () => {
+    const { storage } = start();
+    const [one, other] = [{}, {}];
+    for (const user of [one, one, other]) storage.enter(user);
+    expect(storage.users).toBe(2);
+    storage.leave(one);
+    expect(storage.users).toBe(2);
+    storage.leave(one);
+    storage.leave(one);
+    expect(storage.users).toBe(1);
+    storage.leave(other);
+    expect(storage.users).toBe(0);
+    storage.enter(one);
+    expect(storage.users).toBe(1);
+  });
+
+  it('looks at two of those that are kept beyond the bound whenever one more comes, and drops what has run out', async () => {
+    const { time, storage } = start(1);
+    for (const key of ['a', 'b', 'c']) await storage.set(key, key, 1_000, { irreplaceable: true });
+    time.now += 1_000;
+    await storage.set('d', 'd', 1_000, { irreplaceable: true });
+    expect(storage.size).toBe(2);
+    await storage.set('e', 'e', 1_000, { irreplaceable: true });
+    expect(storage.size).toBe(2);
+    expect([await storage.get('d'), await storage.get('e')]).toEqual(['d', 'e']);
+  });
+
+  it('is known as a storage of this process, and takes the time of the machine by default', async () => {
+    const storage = new InMemoryTokenStorage();
+    expect([storage[TOKEN_STORAGE], storage.shared]).toEqual([true, false]);
+    await storage.set('key', 'value', 60_000);
+    await storage.set('gone', 'value', 0);
+    expect([await storage.get('key'), await storage.get('gone')]).toEqual(['value', undefined]);
   });
 });

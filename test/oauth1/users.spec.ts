@@ -126,7 +126,11 @@ describe('the tokens of users', () => {
     const client = clientWith({ forSubject: (subject) => ({ getToken: async () => rows.get(subject) }) });
     expect((await client.get('/photos', { auth: { subject: 'alice' } })).data).toEqual({ token });
     const call = client.get('/photos', { auth: { subject: 'bob' } });
-    await expect(call).rejects.toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED', serviceName: 'photos' });
+    await expect(call).rejects.toMatchObject({
+      code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+      serviceName: 'photos',
+      transient: false,
+    });
   });
 });
 
@@ -137,7 +141,7 @@ describe('a call', () => {
   ])('%s is not sent', async (_name, auth) => {
     const call = clientWith(flowWith()).get('/photos', auth && { auth });
     await expect(call).rejects.toThrow(AuthenticationError);
-    await expect(call).rejects.toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
+    await expect(call).rejects.toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED', transient: false });
     expect(server.requests).toHaveLength(0);
   });
 

@@ -97,6 +97,14 @@ function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 
+/** Keyv's own end of what stands under a key. */
+const endOf = async (key: string): Promise<number | undefined> => {
+  const [full] = (await redis.command('KEYS', `*${key}`)) as string[];
+  const written = JSON.parse(String(await redis.command('GET', full ?? ''))) as { value: string; expires?: number };
+  expect(written.value).toBe('value');
+  return written.expires;
+};
+
 describe('CacheManagerTokenStorage', () => {
   it('uses the last store alone, and what another process wrote there', async () => {
     const [memory, shared] = [new Keyv(), new Keyv()];
@@ -116,6 +124,20 @@ describe('CacheManagerTokenStorage', () => {
     const ttl = Number(await redis.command('PTTL', keys[0] ?? ''));
     expect(ttl).toBeGreaterThan(55_000);
     expect(ttl).toBeLessThanOrEqual(60_000);
+  });
+
+  it("writes Keyv's own end beside a value, as Keyv does: fenced or not, and none without a time", async () => {
+    const storage = new CacheManagerTokenStorage(createCache({ stores: [keyvRedis()] }));
+    const before = Date.now();
+    await storage.set('ends', 'value', 60_000);
+    await storage.setIfNewer?.('ends-fenced', 'value', 60_000, before);
+    await storage.set('never-ends', 'value');
+    for (const key of ['ends', 'ends-fenced']) {
+      const end = Number(await endOf(key));
+      expect(end).toBeGreaterThanOrEqual(before + 60_000);
+      expect(end).toBeLessThanOrEqual(Date.now() + 60_000);
+    }
+    expect(await endOf('never-ends')).toBeUndefined();
   });
 
   it.each([[undefined], [{}], [{ stores: [] }], [{ stores: ['redis'] }], [new Map()]])('refuses %p', (cache) => {
