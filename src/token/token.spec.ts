@@ -263,9 +263,19 @@ describe('Token.fromResponse', () => {
         expect(token ?? error).toBeInstanceOf(token === undefined ? AuthenticationError : Token);
         expect(token?.accessToken ?? 'a').toMatch(/^[\x20-\x7e]+$/);
         expect(Number.isFinite(token?.expiresAt ?? 0)).toBe(true);
-        expect(token?.tokenType ?? '').toMatch(/^[\x21-\x7e]*$/);
+        expect(token?.tokenType ?? '').toMatch(/^[\x20-\x7e]*$/);
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it('reads a type that is no word, which no header can begin with', () => {
+    const token = read({ access_token: 'a', token_type: 'my type' });
+    expect(token.tokenType).toBe('my type');
+    expect(() => token.authorizationHeader).toThrow('its token type is no word. Give scheme');
+  });
+
+  it('counts a lifetime from when it was asked for, be that the beginning of time', () => {
+    expect(Token.fromResponse({ access_token: 'a', expires_in: 60 }, { requestedAt: 0 }).expiresAt).toBe(60_000);
   });
 });

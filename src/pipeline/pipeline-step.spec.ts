@@ -1,0 +1,225 @@
+import { ConfigurationError, ConnectionError } from '../errors.js';
+import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
+import { FakeClock } from '../testing/fake-clock.js';
+import type { FlightReport } from '../token/slot/slot-observer.js';
+import { standaloneScope } from '../token/standalone.js';
+import type { BoundTokenProvider, TokenRequestContext } from '../token/token-provider.js';
+import { Token } from '../token/token.js';
+import { BodyTokenFetcher } from './body.fetcher.js';
+import { StepContext } from './fetch-context.js';
+import { bindStep, type GivenStep, type PipelineStep, type StepRequest } from './pipeline-step.js';
+import type { TokenFetcher } from './token-fetcher.js';
+
+const clock = new FakeClock();
+const HOUR_MS = 3_600_000;
+
+function world(storage?: object) {
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  const logger = { debug: log, log, warn: log, error: log };
+  const options = { name: 'orders', clock, logger, ...(storage && { storage: storage as never }) };
+  const scope = { ...standaloneScope(options, 'owner', 'orders'), revealCauses: false, named: true };
+  const bind = (given: unknown): PipelineStep => bindStep(given as GivenStep, scope, 'The pipeline');
+  return { lines, scope, bind };
+}
+
+function requestOf(more: Partial<StepRequest> = {}): StepRequest {
+  const signal = more.signal ?? new AbortController().signal;
+  const context = new StepContext(
+    'app',
+    new Map([['device', new Token({ accessToken: 'canary' })]]),
+    new Set(['device']),
+    signal,
+    clock,
+  );
+  const deadline = clock.now() + 5_000;
+  const report = { grant: 'custom' } as FlightReport;
+  return { context, signal, deadline, previous: undefined, claim: async () => undefined, report, ...more };
+}
+
+/** A provider that records what it is asked with. */
+function providerOf(more: Partial<BoundTokenProvider> = {}) {
+  const asked: TokenRequestContext[] = [];
+  const provider = {
+    fetchToken: async (context: TokenRequestContext) => {
+      asked.push(context);
+      return new Token({ accessToken: 'a' });
+    },
+    ...more,
+  } as BoundTokenProvider;
+  return { asked, provider };
+}
+
+describe('a step that is a provider', () => {
+  it('a step that is a provider is asked in its service’s name, within the deadline of its flight', async () => {
+    const { asked, provider } = providerOf();
+    const { bind, scope } = world();
+    const request = requestOf();
+    await bind({ name: 'app', provider }).obtain(request);
+    const { signal, deadline } = request;
+    expect(asked).toMatchObject([
+      { signal, deadline, clock, logger: scope.logger, serviceName: 'orders', request: {} },
+    ]);
+  });
+
+  it('a step that is a provider bounds its token’s life, and waits for nothing else', async () => {
+    const { provider } = providerOf({ grantType: 'password' });
+    const step = world().bind({ name: 'app', provider, ttlMs: HOUR_MS });
+    expect((await step.obtain(requestOf())).expiresAt).toBe(clock.now() + HOUR_MS);
+    expect(step).toMatchObject({ name: 'app', dependsOn: [], ttlMs: HOUR_MS, grantType: 'password' });
+    const dependent = world().bind({ name: 'user', provider, dependsOn: ['app'] });
+    expect(dependent).toMatchObject({ dependsOn: ['app'], ttlMs: undefined });
+  });
+
+  it('a step that is a provider is told apart by its parts and by what it says itself', async () => {
+    class Mine {
+      async fetchToken(): Promise<Token> {
+        return new Token({ accessToken: 'a' });
+      }
+    }
+    const { bind } = world();
+    const identityOf = (provider: object) => bind({ name: 'app', provider }).identity();
+    expect(await identityOf(new Mine())).toEqual(['Mine']);
+    expect(await identityOf(Object.assign(new Mine(), { identity: ['acme'] }))).toEqual(['Mine', 'acme']);
+    const parts = { keyParts: async () => ['part'], identity: ['acme'] };
+    expect(await identityOf(Object.assign(new Mine(), parts))).toEqual(['part', 'acme']);
+  });
+
+  it.each([
+    ['its last token, where the app wishes it', new Token({ accessToken: 'last' }), ['last']],
+    ['nothing where there is none', undefined, []],
+  ])('a step that is a provider revokes at its end %s, and is closed', async (_name, last, expected) => {
+    const revoked: unknown[] = [];
+    let closed = 0;
+    const { provider } = providerOf({
+      revokeAtClose: async (token, { deadline, request }) => {
+        revoked.push(token.accessToken);
+        expect([deadline, request]).toEqual([clock.now() + 10_000, {}]);
+      },
+      close: async () => void (closed += 1),
+    });
+    const { bind, scope } = world();
+    scope.storage();
+    await bind({ name: 'app', provider }).close?.(last);
+    expect([revoked, closed]).toEqual([expected, 1]);
+  });
+
+  it('a step that is a provider is refused by its name and the option that is wrong', () => {
+    const { provider } = providerOf();
+    expect(() => world().bind({ name: 'app', provider, ttlMs: -1 })).toThrow(ConfigurationError);
+    expect(() => world().bind({ name: 'app', provider, ttlMs: -1 })).toThrow(/^The pipeline: step "app": ttlMs/);
+    expect(() => world().bind({ name: 'app', provider, dependsOn: [7] })).toThrow(
+      /step "app": dependsOn must be a list of step names/,
+    );
+    expect(() => world().bind({ name: 'app', provider, dependOn: [] })).toThrow(/step "app": dependOn/);
+  });
+});
+
+it.each<[string, unknown]>([
+  ['nothing of its own', { name: 'app' }],
+  ['a provider that is none', { name: 'app', provider: {} }],
+  ['no provider', { name: 'app', provider: null }],
+])('a step with %s is refused by what it lacks', (_name, given) => {
+  expect(() => world().bind(given)).toThrow(
+    'The pipeline: a step must have a method fetch(), or be { name, provider }',
+  );
+});
+
+it('a step of another service is refused where there are no services', () => {
+  expect(() => world().bind({ name: 'app', tokenManager: 'users' })).toThrow(
+    'The pipeline: step "app": tokenManager names a service, and there are none here.',
+  );
+});
+
+const fetcherOf = (more: Partial<TokenFetcher>): TokenFetcher => ({
+  name: 'app',
+  dependsOn: [],
+  fetch: async () => new Token({ accessToken: 'a' }),
+  ...more,
+});
+
+const broken = async (): Promise<Token> => {
+  throw new TypeError('It broke on canary.');
+};
+
+const httpOf = (more: object): BodyTokenFetcher =>
+  new BodyTokenFetcher({ name: 'app', baseUrl: 'https://issuer.example', ...more });
+
+describe('a step that is a fetcher', () => {
+  it('a step that is a fetcher has the settings that it says', () => {
+    const more = { dependsOn: ['device'], ttlMs: 1, deadlineMs: 2, refreshWindowMs: 3 };
+    expect(world().bind(fetcherOf(more))).toMatchObject({ name: 'app', ...more });
+    expect(world().bind({ ...fetcherOf({}), dependsOn: undefined })).toMatchObject({ dependsOn: [], ttlMs: undefined });
+  });
+
+  it('a step that is a fetcher is asked again after a failure that may pass, and its token counts from then', async () => {
+    let asked = 0;
+    const fetch = async (): Promise<Token> => {
+      asked += 1;
+      if (asked === 1) throw new TypeError('x');
+      return new Token({ accessToken: 'a' });
+    };
+    const failing = async (): Promise<Token> => {
+      asked += 1;
+      if (asked === 1) throw new ConnectionError('x');
+      return new Token({ accessToken: 'a' });
+    };
+    // An error that is not the network's is not tried again.
+    await expect(world().bind(fetcherOf({ fetch })).obtain(requestOf())).rejects.toBeDefined();
+    expect(asked).toBe(1);
+    asked = 0;
+    const start = clock.now();
+    const obtaining = world()
+      .bind(fetcherOf({ fetch: failing, ttlMs: HOUR_MS }))
+      .obtain(requestOf());
+    await clock.advance(4_000);
+    expect([((await obtaining).expiresAt as number) > start + HOUR_MS, asked]).toEqual([true, 2]);
+    asked = 0;
+    const once = fetcherOf({ fetch: failing, retry: new NoRetryStrategy() });
+    await expect(world().bind(once).obtain(requestOf())).rejects.toThrow('x');
+    expect(asked).toBe(1);
+  });
+
+  it('an error of a fetcher’s own is shown in development, without a token that it was given', async () => {
+    const { bind, scope } = world();
+    scope.revealCauses = true;
+    const error = await bind(fetcherOf({ fetch: broken, dependsOn: ['device', 'none'] }))
+      .obtain(requestOf())
+      .catch((caught: unknown) => caught as { summary: string });
+    expect(error).toMatchObject({ summary: expect.stringContaining('It broke on') });
+    expect((error as { summary: string }).summary).not.toContain('canary');
+  });
+
+  it('an error of a fetcher’s own is thrown as it is when nobody waits any more', async () => {
+    const error = new TypeError('x');
+    const fetch = async (): Promise<Token> => {
+      throw error;
+    };
+    const left = requestOf({ signal: AbortSignal.abort(new Error('I left')) });
+    const thrown = await world()
+      .bind(fetcherOf({ fetch }))
+      .obtain(left)
+      .catch((caught: unknown) => caught);
+    expect([error, left.signal.reason]).toContain(thrown);
+  });
+
+  it('a step whose transport may change the request says once that its tokens stay here, and how to share them', () => {
+    const transport = { send: () => Promise.reject(new Error('unused')) };
+    const shared = { get: async () => undefined, set: async () => undefined };
+    for (const [given, storage, expected] of [
+      [httpOf({ transport }), shared, 1],
+      [httpOf({ transport }), undefined, 0],
+      [httpOf({ transport, identity: 'acme' }), shared, 0],
+      [httpOf({}), shared, 0],
+    ] as const) {
+      const { bind, lines } = world(storage);
+      bind(given);
+      expect(lines).toHaveLength(expected);
+    }
+    const { bind, lines } = world(shared);
+    bind(httpOf({ transport }));
+    expect(lines[0]).toMatch(
+      /^The pipeline: step "app": transport may change what is asked for, so its tokens stay in this process\. To share them, add identity/,
+    );
+  });
+});
