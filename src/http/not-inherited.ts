@@ -26,6 +26,8 @@ export const NOT_INHERITED_BY_REQUESTS = Object.freeze({
 export const NOT_INHERITED_BY_SOCKETS = Object.freeze({
   allowPartialTrustChain: undefined,
   ALPNCallback: undefined,
+  autoSelectFamily: undefined,
+  autoSelectFamilyAttemptTimeout: undefined,
   ca: undefined,
   cert: undefined,
   clientCertEngine: undefined,

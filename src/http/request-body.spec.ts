@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Readable, Stream } from 'node:stream';
 import FormDataPackage from 'form-data';
 import { InvalidRequestError } from '../errors.js';
@@ -163,6 +164,28 @@ describe('bodySourceOf', () => {
       expect.objectContaining({ cause: expect.objectContaining({ message: 'Error' }) }),
     );
   });
+});
+
+it.each<[string, (tell: (error: unknown, length: number) => void) => void]>([
+  ['never answers', () => undefined],
+  ['fails', (tell) => tell(new Error('no such file'), 3)],
+  [
+    'throws',
+    () => {
+      throw new Error('no such file');
+    },
+  ],
+])('sends a form whose getLength %s without a length', async (_how, getLength) => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+  try {
+    const opening = opened(Object.assign(Readable.from(['a=1']), { getHeaders: () => ({}), getLength }));
+    await jest.advanceTimersByTimeAsync(5_000);
+    const { body, contentLength } = await opening;
+    expect(contentLength).toBeUndefined();
+    expect(await read(body)).toBe('a=1');
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 /** The shape of `form-data`: a Stream, no Readable, that flows when it is piped. */

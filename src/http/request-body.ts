@@ -1,6 +1,7 @@
 import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
+import { systemClock } from '../clock.js';
 import { InvalidRequestError } from '../errors.js';
 import type { HttpBody } from './http-request.js';
 import { declared } from '../option-check/own-options.js';
@@ -101,16 +102,25 @@ function openForm(form: FormLike): () => Promise<OpenBody> {
   };
 }
 
+/** A form that has not found its own length by then is sent without one. */
+const LENGTH_MS = 5_000;
+
 /** Undefined where it does not know: a part is a stream without an end in sight. */
-function lengthOf(form: FormLike): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    try {
-      if (form.getLength === undefined) resolve(undefined);
-      else form.getLength((error, length) => resolve(error === null || error === undefined ? length : undefined));
-    } catch {
-      resolve(undefined);
-    }
+async function lengthOf(form: FormLike): Promise<number | undefined> {
+  const ask = declared(form as Partial<FormLike>, 'getLength');
+  if (ask === undefined) return undefined;
+  let cancel: (() => void) | undefined;
+  const told = new Promise<number | undefined>((resolve) => {
+    cancel = systemClock.after(LENGTH_MS, () => resolve(undefined));
+    ask.call(form, (error, length) => resolve(error === null || error === undefined ? length : undefined));
   });
+  try {
+    return await told;
+  } catch {
+    return undefined;
+  } finally {
+    cancel?.();
+  }
 }
 
 /** A stream of the old kind, as `form-data` is one: it flows only when piped, and pipes no errors. */

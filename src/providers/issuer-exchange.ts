@@ -17,6 +17,7 @@ import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
 import { saysAnything } from './answer-members.js';
 import { complianceResponse, readTokenAnswer } from './token-response.js';
+import { ownOptions } from '../option-check/own-options.js';
 
 /** One request to the issuer, written and checked by `openid-client`. */
 export interface ExchangeRequest<T> {
@@ -247,8 +248,11 @@ function acceptable(answer: Record<string, unknown>): Response {
   const dpop = typeof type === 'string' && type.toLowerCase() === 'dpop';
   const seen = { ...answer, token_type: dpop ? 'dpop' : 'bearer' };
   const kept = Object.entries(seen).filter(([name, value]) => value !== null && !READ_BY_US.has(name));
-  return new Response(JSON.stringify(Object.fromEntries(kept)), {
+  const members = Object.fromEntries(kept);
+  const response = new Response(JSON.stringify(members), {
     status: 200,
     headers: { 'content-type': 'application/json' },
   });
+  // JSON makes objects that inherit: what is left out would be read from `Object.prototype`.
+  return Object.defineProperty(response, 'json', { value: async () => ownOptions(members) });
 }

@@ -57,6 +57,7 @@ async function askFor(
   const { allowInsecureRequests, customFetch, discovery, None } = await import('openid-client');
   try {
     const configuration = await discovery(new URL(issuer), 'discovery', undefined, None(), {
+      timeout: 30,
       algorithm,
       execute: [allowInsecureRequests], // Checked by us: openid-client knows no loopback.
       [customFetch]: fetch,

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import type { HttpRequest } from '../http/http-request.js';
-import { NOT_INHERITED_BY_SOCKETS } from '../http/not-inherited.js';
+import { NOT_INHERITED_BY_CONNECTORS, withoutInherited } from './not-inherited.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
 
 /** Connections that a transport's requests go out on. */
@@ -28,29 +28,23 @@ export function givenConnections(dispatcher: Dispatcher): Connections {
   };
 }
 
-/** Named, because undici copies options into objects that inherit. */
-const NOT_INHERITED = Object.freeze({
-  ...NOT_INHERITED_BY_SOCKETS,
-  localAddress: undefined,
-  maxCachedSessions: undefined,
-  session: undefined,
-  socketPath: undefined,
-  timeout: undefined,
-  useH2c: undefined,
-});
-
 /** Those of a transport's own, opened on first use. */
 export function connectionsOf(options: UndiciTransportOptions): Connections {
   const { proxy, tls, connect, maxContentLength: _ofAnswers, ...rest } = options;
   const given = {
-    ...NOT_INHERITED,
+    ...NOT_INHERITED_BY_CONNECTORS,
     allowH2: options.allowH2 ?? false,
     ...tls,
     ...connect,
   } as unknown as buildConnector.BuildOptions;
   const connector = typeof connect === 'function' ? (connect as buildConnector.connector) : buildConnector(given);
-  const direct = { ...rest, connect: telling(connector) } as Agent.Options;
-  const behindProxy = { ...direct, requestTls: tls, proxyTunnel: false };
+  const direct = withoutInherited({ ...rest, connect: telling(connector) }) as Agent.Options;
+  const behindProxy = {
+    ...direct,
+    requestTls: { ...NOT_INHERITED_BY_CONNECTORS, ...tls },
+    proxyTls: NOT_INHERITED_BY_CONNECTORS,
+    proxyTunnel: false,
+  };
   let count = 0;
   let common: Route | undefined;
 
@@ -81,7 +75,7 @@ export function connectionsOf(options: UndiciTransportOptions): Connections {
 /** Makes errors of a connection state whether it served others before: those of the network alone do not show it. */
 function telling(connector: buildConnector.connector): buildConnector.connector {
   return (options, callback) =>
-    connector(options, (...[error, socket]) => {
+    connector({ httpSocket: undefined, ...options } as buildConnector.Options, (...[error, socket]) => {
       // Undefined, where undici's types say null.
       if (!(socket instanceof Socket)) return callback(error as Error, null);
       const before = socket.bytesRead;

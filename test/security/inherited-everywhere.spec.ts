@@ -52,6 +52,10 @@ const FURTHER = `
   tokenType identity
   credentialHeaders onResponse onRejected appliesTo takesTokenRequest signsRequest authenticate createCircuit
   fetch onFetchError ttlMs subject tokens token tokenSecret clientKey placement realm version nonce timestamp
+  factory clientFactory maxOrigins maxHeaderSize headersTimeout bodyTimeout keepAliveTimeout keepAliveMaxTimeout
+  keepAliveTimeoutThreshold maxRequestsPerClient localAddress maxResponseSize autoSelectFamily connections pipelining
+  allowH2 maxConcurrentStreams clientTtl servername httpSocket interceptors socketTimeout connectTimeout pingInterval
+  expires_in scope id_token refresh_token
   dispatch pipe getHeaders getLength createSource revokeToken
 `
   .trim()

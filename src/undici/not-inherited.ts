@@ -1,0 +1,87 @@
+import { Client, type Dispatcher, Pool } from 'undici';
+import { NOT_INHERITED_BY_SOCKETS } from '../http/not-inherited.js';
+
+/**
+ * Options that undici would read from `Object.prototype`, since it copies what it is given into objects that inherit.
+ * Named, they are nobody's.
+ */
+
+/** Options of a connector. */
+export const NOT_INHERITED_BY_CONNECTORS = Object.freeze({
+  ...NOT_INHERITED_BY_SOCKETS,
+  family: undefined,
+  hints: undefined,
+  keepAlive: undefined,
+  keepAliveInitialDelay: undefined,
+  localAddress: undefined,
+  lookup: undefined,
+  maxCachedSessions: undefined,
+  servername: undefined,
+  session: undefined,
+  socketPath: undefined,
+  timeout: undefined,
+  useH2c: undefined,
+});
+
+/** Options of clients, pools, agents and agents of proxies. */
+const NOT_INHERITED_BY_CLIENTS = Object.freeze({
+  allowH2: undefined,
+  auth: undefined,
+  autoSelectFamily: undefined,
+  autoSelectFamilyAttemptTimeout: undefined,
+  bodyTimeout: undefined,
+  clientTtl: undefined,
+  connect: undefined,
+  connections: undefined,
+  connectionWindowSize: undefined,
+  connectTimeout: undefined,
+  eventSource: undefined,
+  factory: undefined,
+  headers: undefined,
+  headersTimeout: undefined,
+  httpProxy: undefined,
+  httpsProxy: undefined,
+  idleTimeout: undefined,
+  initialWindowSize: undefined,
+  interceptors: undefined,
+  keepAlive: undefined,
+  keepAliveMaxTimeout: undefined,
+  keepAliveTimeout: undefined,
+  keepAliveTimeoutThreshold: undefined,
+  localAddress: undefined,
+  maxCachedSessions: undefined,
+  maxConcurrentStreams: undefined,
+  maxHeaderSize: undefined,
+  maxKeepAliveTimeout: undefined,
+  maxOrigins: undefined,
+  maxRequestsPerClient: undefined,
+  maxResponseSize: undefined,
+  noProxy: undefined,
+  password: undefined,
+  pingInterval: undefined,
+  pipelining: undefined,
+  requestTimeout: undefined,
+  socketPath: undefined,
+  socketTimeout: undefined,
+  strictContentLength: undefined,
+  tls: undefined,
+  token: undefined,
+  useH2c: undefined,
+  username: undefined,
+  webSocket: undefined,
+});
+
+/** Returns options of undici's with nothing left to inherit; each pool and client below is made of such ones, too. */
+export function withoutInherited<T extends object>(options: T): T {
+  return { ...NOT_INHERITED_BY_CLIENTS, factory: poolOf, clientFactory: poolOf, ...options };
+}
+
+/** As undici's agents make them by default. */
+function poolOf(origin: string | URL, options: object): Dispatcher {
+  const given = { ...NOT_INHERITED_BY_CLIENTS, ...options } as object as Pool.Options;
+  return given.connections === 1 ? clientOf(origin, given) : new Pool(origin, { ...given, factory: clientOf });
+}
+
+function clientOf(origin: string | URL, options: object): Dispatcher {
+  return new Client(origin as URL, { ...NOT_INHERITED_BY_CLIENTS, ...options } as object as Client.Options);
+}
