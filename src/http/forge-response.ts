@@ -1,3 +1,4 @@
+import { streamOf } from './typed-stream.js';
 import type { Readable } from 'node:stream';
 import { inspect, type InspectOptions } from 'node:util';
 import { ResponseParseError } from '../errors.js';
@@ -129,7 +130,9 @@ export class ForgeResponse<T = unknown> {
   }
 
   #decode(type: ResponseType): unknown {
-    if (type === 'stream' || type === 'arraybuffer') return this.#body;
+    if (type === 'stream' || type === 'arraybuffer')
+      // A transport of the app's own need not know streams.
+      return type === 'stream' && Buffer.isBuffer(this.#body) ? streamOf(this.#body) : this.#body;
     const text = this.text();
     if (type === 'text') return text;
     if (text === '') return undefined;

@@ -1,8 +1,9 @@
-import { Readable, Transform, type TransformCallback } from 'node:stream';
+import { Readable } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
 import { systemClock } from '../clock.js';
 import { InvalidRequestError } from '../errors.js';
+import { BytesAlone } from './bytes-alone.js';
 import type { HttpBody } from './http-request.js';
 import { declared } from '../option-check/own-options.js';
 
@@ -125,7 +126,7 @@ async function lengthOf(form: FormLike): Promise<number | undefined> {
 
 /** A stream of the old kind, as `form-data` is one: it flows only when piped, and pipes no errors. */
 function piped(stream: NodeJS.ReadableStream): Readable {
-  const body = new BytesAlone();
+  const body = new BytesAlone((type) => new InvalidRequestError(`The stream of the body gives ${type}.`));
   stream.once('error', (error) => body.destroy(error));
   body.once('close', () => (stream as Partial<Readable>).destroy?.());
   if (stream instanceof Readable) {
@@ -133,24 +134,6 @@ function piped(stream: NodeJS.ReadableStream): Readable {
     stream.once('close', () => !stream.readableEnded && body.destroy());
   }
   return stream.pipe(body);
-}
-
-/** Fails at what is neither text nor bytes: written to a socket, that would throw where nobody can catch it. */
-class BytesAlone extends Transform {
-  constructor() {
-    super({ writableObjectMode: true });
-  }
-
-  override _transform(chunk: unknown, encoding: BufferEncoding, done: TransformCallback): void {
-    if (typeof chunk === 'string') done(null, Buffer.from(chunk, Buffer.isEncoding(encoding) ? encoding : 'utf8'));
-    else if (chunk instanceof Uint8Array) done(null, chunk);
-    else
-      done(
-        new InvalidRequestError(
-          `The stream of the body gives chunks of type ${typeof chunk}: they must be text or bytes.`,
-        ),
-      );
-  }
 }
 
 /** Guards a stream that may fail while the call waits for its token: reported on sending, no uncaught exception. */

@@ -1,6 +1,6 @@
 import { ResponseParseError } from '../errors.js';
 import { redactUrl } from '../redaction/redact.js';
-import type { HttpRequest, HttpResponse } from './http-request.js';
+import type { HttpRequest, HttpResponse, ResponseType } from './http-request.js';
 
 /**
  * Sends one request and answers one response. The only seam that knows an HTTP library.
@@ -25,20 +25,25 @@ export interface Transport {
  * Returns what a transport answered, if that is a response.
  * @throws {ResponseParseError} saying what of it is none
  */
-export function checkResponse(answered: HttpResponse, { method, url }: HttpRequest): HttpResponse {
-  const problem = problemOf(answered as unknown);
+export function checkResponse(answered: HttpResponse, { method, url, responseType }: HttpRequest): HttpResponse {
+  const problem = problemOf(answered as unknown, responseType);
   if (problem === undefined) return answered;
   throw new ResponseParseError(`${method} ${redactUrl(url)}: the transport answered no response: ${problem}.`);
 }
 
-function problemOf(answered: unknown): string | undefined {
+function problemOf(answered: unknown, responseType: ResponseType): string | undefined {
   if (typeof answered !== 'object' || answered === null) return 'it must be an object with status, headers and body';
   const { status, headers, body } = answered as Partial<Record<keyof HttpResponse, unknown>>;
   if (!Number.isInteger(status) || (status as number) < 100 || (status as number) > 999)
     return 'status must be a whole number of three digits';
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
     return 'headers must be an object of lower-case names and their values';
-  if (!Buffer.isBuffer(body) && typeof (body as { pipe?: unknown } | null | undefined)?.pipe !== 'function')
-    return 'body must be a Buffer, or a Readable';
-  return undefined;
+  if (Buffer.isBuffer(body)) return undefined;
+  if (!isStream(body)) return 'body must be a Buffer, or a Readable';
+  return responseType === 'stream' ? undefined : "body must be a Buffer: it was not asked for as 'stream'";
+}
+
+function isStream(body: unknown): boolean {
+  const { pipe, on } = (body ?? {}) as { pipe?: unknown; on?: unknown };
+  return typeof pipe === 'function' && typeof on === 'function';
 }

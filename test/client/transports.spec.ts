@@ -100,6 +100,7 @@ describe('a transport that an app has made', () => {
     ['Headers of fetch', { status: 200, headers: new Headers(), body: Buffer.alloc(0) }, /headers/],
     ['no body', { status: 200, headers: {} }, /body/],
     ['a body that is a text', { status: 200, headers: {}, body: SECRET }, /body/],
+    ['a body that can only pipe', { status: 200, headers: {}, body: { pipe: () => undefined } }, /body/],
     ['a body of fetch', { status: 200, headers: {}, body: new ReadableStream() }, /body/],
     ['a Response', new Response(SECRET), /headers|body/],
   ])(
@@ -124,6 +125,53 @@ describe('a transport that an app has made', () => {
     expect((await data.toArray()).map(String)).toEqual(['a']);
   });
 
+  it('a transport that an app has made may answer a body in memory where a stream was asked for', async () => {
+    const transport: Transport = {
+      send: async ({ url }) => ({ status: 200, headers: {}, body: Buffer.from('in memory'), url }),
+    };
+    const client = wire.client(NOWHERE, { transport });
+    const { data } = await client.get<Readable>('/', { responseType: 'stream' });
+    expect(String(Buffer.concat(await data.toArray()))).toBe('in memory');
+    const ofAxios = await client.axiosRef.get<Readable>('/', { responseType: 'stream' });
+    expect(String(Buffer.concat(await ofAxios.data.toArray()))).toBe('in memory');
+  });
+
+  it('a transport that an app has made is refused a stream that nobody asked for', async () => {
+    const transport: Transport = {
+      send: async ({ url }) => ({ status: 200, headers: {}, body: Readable.from(['a']), url }),
+    };
+    const client = wire.client(NOWHERE, { transport });
+    for (const call of [client.get('/'), client.get('/', { responseType: 'arraybuffer' }), client.axiosRef.get('/')])
+      await expect(call).rejects.toThrow('body must be a Buffer');
+  });
+
+  describe.each<[string, () => Readable, string]>([
+    ['fails', () => new Readable({ read: (): never => fail() }), 'FORGE_AUTH_CONNECTION'],
+    ['is closed amid the body', () => Readable.from(['a']).destroy(), 'FORGE_AUTH_CONNECTION'],
+    ['gives objects', () => Readable.from([{ a: SECRET }]), 'FORGE_AUTH_RESPONSE_PARSE'],
+    ['never ends', () => new Readable({ read: () => undefined }), 'FORGE_AUTH_TIMEOUT'],
+  ])('a stream of a transport of the app’s own that %s', (_how, body, code) => {
+    it.each<[string, (client: ReturnType<typeof wire.client>) => Promise<Readable>]>([
+      ['client.get', async (client) => (await client.get<Readable>('/', { responseType: 'stream' })).data],
+      ['axiosRef', async (client) => (await client.axiosRef.get<Readable>('/', { responseType: 'stream' })).data],
+      ['fetch', async (client) => Readable.fromWeb((await client.fetch('/')).body as never)],
+    ])('fails with an error of this package, and ends with the call: %s', async (_face, open) => {
+      const transport: Transport = { send: async ({ url }) => ({ status: 200, headers: {}, body: body(), url }) };
+      const client = wire.client(NOWHERE, { transport, totalTimeoutMs: 150 }, { revealCauses: false });
+      const error = await open(client)
+        .then(
+          (stream) => stream.toArray(),
+          (thrown: unknown) => thrown,
+        )
+        .catch((thrown: unknown) => thrown);
+      const codes = [error, (error as { cause?: unknown }).cause].map(
+        (one) => (one as { code?: string } | undefined)?.code,
+      );
+      expect(codes).toContain(code);
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
+    });
+  });
+
   it('a transport that an app has made is given a signal that it may hand on in a copy of the request', async () => {
     const copies: HttpRequest[] = [];
     const transport: Transport = {
@@ -141,3 +189,7 @@ describe('a transport that an app has made', () => {
     expect(copies[0]?.signal?.aborted).toBe(true);
   });
 });
+
+function fail(): never {
+  throw new Error(`the own stream says ${SECRET}`);
+}

@@ -16,7 +16,7 @@ import {
 } from '../../errors.js';
 import { headOf, type HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
-import { typedStream } from '../../http/typed-stream.js';
+import { streamOf, typedStream } from '../../http/typed-stream.js';
 import { atOnce } from '../../option-check/at-once.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { redactUrl } from '../../redaction/redact.js';
@@ -99,7 +99,8 @@ function dataOf(config: InternalAxiosRequestConfig, request: CallRequest, answer
   const { responseType, responseEncoding } = config;
   const { body } = answered;
   if (!Buffer.isBuffer(body)) return streamedData(config, request, answered, body);
-  if (responseType === 'stream' || responseType === 'arraybuffer') return body;
+  if (responseType === 'stream') return streamedData(config, request, answered, streamOf(body));
+  if (responseType === 'arraybuffer') return body;
   const encoding = (responseEncoding ?? 'utf8') as BufferEncoding;
   if (!Buffer.isEncoding(encoding)) throw undecodable(request, answered);
   const text = body.toString(encoding);

@@ -12,6 +12,7 @@ import { secretsOf } from '../../redaction/known-secrets.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { type RedactedCause, redactUrl } from '../../redaction/redact.js';
 import { isIdempotent } from '../request/call-request.js';
+import { withOwnStream } from './foreign-stream.js';
 import type { Layer, SentRequest } from './layer.js';
 import { WatchedBody } from './watched-body.js';
 
@@ -46,6 +47,8 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
     let response: HttpResponse;
     try {
       response = checkResponse(await next(request), request);
+      if (!takesCancellation && request.responseType === 'stream')
+        response = withOwnStream(response, request, cancellation, (error) => ownCauseOf(error, request));
     } catch (error) {
       release();
       if (counted?.failure !== undefined) throw counted.failure;
