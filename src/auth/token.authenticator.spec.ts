@@ -355,12 +355,13 @@ describe('a challenge for more scopes', () => {
 describe('the presenter of a provider', () => {
   it('writes the token, may take its time, and may have the request sent again where it can be', async () => {
     const told = new Told();
-    let written = 0;
+    let [written, made] = [0, 0];
     const manager = {
       getToken: async () => told.token,
       source: {
         ...told.source,
         presenter: () => ({
+          made: (made += 1),
           write: async () => {
             await new Promise(setImmediate);
             written += 1;
@@ -376,6 +377,7 @@ describe('the presenter of a provider', () => {
     expect(await told.call(auth, 401)).toBe('resend');
     expect(await told.call(auth, 401, { replayable: false })).toBe('rejected');
     expect(await told.call(auth, 200)).toBe('accepted');
+    expect(made).toBe(1);
   });
 });
 

@@ -131,3 +131,131 @@ it.each(['garbage', '', 'x'.repeat(10_000), '5', `${'a'.repeat(36)} 0`, 'Free', 
     await lease?.release();
   },
 );
+
+describe('a claim', () => {
+  const SETTLE_MS = 500;
+  const HOLD_MS = SETTLE_MS + TTL_MS;
+
+  /** One process on a store of claims, and what becomes of its own lease. */
+  function member(clock: FakeClock, values: Map<string, string>, more: Partial<TextStore> = {}) {
+    const noted = { writes: [] as [string, string, number][], extends: true, released: 0 };
+    const store: TextStore = {
+      readText: async (key) => values.get(key),
+      writeText: async (key, text, ttlMs) => {
+        noted.writes.push([key, text, ttlMs]);
+        values.set(key, text);
+        return 'written';
+      },
+      ...more,
+    };
+    const own: Lease = {
+      generation: 7,
+      extend: async () => noted.extends,
+      release: async () => void (noted.released += 1),
+    };
+    const lock = new ReadBackLock(store, SETTLE_MS, clock);
+    const claim = (signal: AbortSignal = NEVER): Promise<Lease | null> =>
+      lock.widen(own, 'key', { ttlMs: TTL_MS, signal });
+    return { noted, own, claim };
+  }
+  const FOREIGN = '11111111-1111-1111-1111-111111111111 0';
+
+  it('a claim of another process counts for as long as it is seen to change within the wait and a lease, no longer', async () => {
+    const clock = new FakeClock();
+    const values = new Map([['key:claim', FOREIGN]]);
+    const { noted, claim } = member(clock, values);
+    expect([await claim(), noted.released]).toEqual([null, 1]);
+    await clock.advance(HOLD_MS - 1);
+    expect(await claim()).toBeNull();
+    values.set('key:claim', FOREIGN.replace(' 0', ' 1'));
+    await clock.advance(1);
+    expect(await claim()).toBeNull();
+    await clock.advance(HOLD_MS - 1);
+    expect([await claim(), noted.writes]).toEqual([null, []]);
+    await clock.advance(1);
+    const asked = claim();
+    await clock.advance(SETTLE_MS);
+    expect((await asked)?.generation).toBe(7);
+  });
+
+  it('a claim is made for the wait and a lease, extended by another text, and freed', async () => {
+    const clock = new FakeClock();
+    const values = new Map<string, string>();
+    const { noted, claim } = member(clock, values);
+    const asked = claim();
+    await clock.advance(SETTLE_MS);
+    const lease = (await asked) as Lease;
+    expect(await lease.extend()).toBe(true);
+    expect(noted.writes.map(([key, text, ttlMs]) => [key, text.slice(37), ttlMs])).toEqual([
+      ['key:claim', '0', HOLD_MS],
+      ['key:claim', '1', HOLD_MS],
+    ]);
+    await lease.release();
+    expect([values.get('key:claim'), noted.released]).toEqual(['free', 1]);
+    const again = claim();
+    await clock.advance(SETTLE_MS);
+    expect(await again).not.toBeNull();
+  });
+
+  it('a claim that another has taken the place of is neither extended nor freed', async () => {
+    const clock = new FakeClock();
+    const values = new Map<string, string>();
+    const { noted, claim } = member(clock, values);
+    const asked = claim();
+    await clock.advance(SETTLE_MS);
+    const lease = (await asked) as Lease;
+    noted.extends = false;
+    expect(await lease.extend()).toBe(false);
+    noted.extends = true;
+    values.set('key:claim', FOREIGN);
+    expect(await lease.extend()).toBe(false);
+    await lease.release();
+    expect([values.get('key:claim'), noted.writes.length, noted.released]).toEqual([FOREIGN, 1, 1]);
+  });
+
+  it('a claim that is overwritten within the wait is lost, and the own lease is given back', async () => {
+    const clock = new FakeClock();
+    const values = new Map<string, string>();
+    const { noted, claim } = member(clock, values);
+    const asked = claim();
+    await clock.advance(SETTLE_MS - 1);
+    values.set('key:claim', FOREIGN);
+    await clock.advance(1);
+    expect([await asked, noted.released, values.get('key:claim')]).toEqual([null, 1, FOREIGN]);
+  });
+
+  it('a claim whose caller leaves within the wait is freed', async () => {
+    const clock = new FakeClock();
+    const values = new Map<string, string>();
+    const { noted, claim } = member(clock, values);
+    const caller = new AbortController();
+    const asked = claim(caller.signal);
+    await clock.advance(1);
+    caller.abort(new Error('left'));
+    await expect(asked).rejects.toThrow('left');
+    expect([values.get('key:claim'), noted.released]).toEqual(['free', 1]);
+  });
+
+  it('a claim that cannot be written locks nothing: the lease of this process is as it was', async () => {
+    const { noted, own, claim } = member(new FakeClock(), new Map(), { writeText: async () => 'failed' });
+    expect([await claim(), noted.released]).toEqual([own, 0]);
+  });
+
+  it.each([
+    [SETTLE_MS, true],
+    [SETTLE_MS + 1, false],
+  ])('a claim that took %d ms to be made is good: %p', async (tookMs, good) => {
+    const clock = new FakeClock();
+    const values = new Map<string, string>();
+    const writeText: TextStore['writeText'] = async (key, text) => {
+      await sleep(clock, tookMs);
+      values.set(key, text);
+      return 'written';
+    };
+    const { noted, claim } = member(clock, values, { writeText });
+    const asked = claim();
+    await clock.advance(tookMs + SETTLE_MS);
+    expect([(await asked) !== null, noted.released]).toEqual([good, good ? 0 : 1]);
+    expect(values.get('key:claim')).toMatch(/ 0$/);
+  });
+});
