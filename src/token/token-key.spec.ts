@@ -125,6 +125,15 @@ describe('canonicalRequest', () => {
     );
   });
 
+  it('canonicalRequest takes claims as an object in any order, and as a text as they are', () => {
+    const nested = { b: { d: 1, c: [2, { f: 1, e: null }] }, a: 1 };
+    const other = { a: 1, b: { c: [2, { e: null, f: 1 }], d: 1 } };
+    expect(canonicalRequest({ claims: nested })).toBe(canonicalRequest({ claims: other }));
+    expect(canonicalRequest({ claims: '{"b":1,"a":2}' })).not.toBe(canonicalRequest({ claims: '{"a":2,"b":1}' }));
+    expect(canonicalRequest({ claims: 'a' })).toBe('[["claims","a"]]');
+    expect(canonicalRequest({ claims: { b: 1, a: [2] } })).toBe('[["claims",{"a":[2],"b":1}]]');
+  });
+
   it('canonicalRequest does not depend on the order of names, scopes or extra parameters', () => {
     fc.assert(
       fc.property(requests, (request) => {

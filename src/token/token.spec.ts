@@ -269,6 +269,14 @@ describe('Token.fromResponse', () => {
     );
   });
 
+  it('takes no lifetime for longer than a hundred years, before or after now', () => {
+    const hundredYears = 100 * 365 * 86_400_000;
+    const endOf = (seconds: number): number =>
+      (Token.fromResponse({ access_token: 'a', expires_in: seconds }, { requestedAt: 0 }).expiresAt ?? 0) /
+      hundredYears;
+    expect([endOf(4e9), endOf(1e300), endOf(-4e9)]).toEqual([1, 1, -1]);
+  });
+
   it('reads a type that is no word, which no header can begin with', () => {
     const token = read({ access_token: 'a', token_type: 'my type' });
     expect(token.tokenType).toBe('my type');

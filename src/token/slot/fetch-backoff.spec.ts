@@ -299,4 +299,19 @@ describe('fetches that are under way together', () => {
     await waiting;
     expect([world.backoff.probing, world.backoff.failures]).toEqual([undefined, 1]);
   });
+
+  it('wait for none while nothing has failed, and for one only after that', async () => {
+    const { backoff } = new World();
+    backoff.begin().abandoned();
+    const attempt = backoff.begin();
+    expect(backoff.probing).toBeUndefined();
+    attempt.failed(failure);
+    const first = backoff.begin();
+    const ended = backoff.probing;
+    backoff.begin().abandoned();
+    expect([ended === undefined, backoff.probing === ended]).toEqual([false, true]);
+    first.abandoned();
+    await ended;
+    expect(backoff.probing).toBeUndefined();
+  });
 });
