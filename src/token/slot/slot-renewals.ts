@@ -115,6 +115,7 @@ export class SlotRenewals {
         before ??= this.#useUntilRenewed(stored);
       },
       overtaken: () => this.busy || this.#tokens.cached !== before,
+      isRejected: (token) => token.fingerprint === this.#tokens.rejected,
       dropped: () => {
         if (before !== undefined && this.#tokens.cached === before) this.#tokens.invalidate(before);
         // What came meanwhile is a sign-in's: that stands.

@@ -7,6 +7,7 @@ import { RefreshTokenClaims } from './refresh-token-claims.js';
 import { tokenFailure } from '../token-failure.js';
 import { type StoredToken, toStored } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
+import type { Token } from '../token.js';
 import { TokenRequests } from './token-requests.js';
 import type { TokenWork } from './token-work.js';
 
@@ -26,6 +27,8 @@ export interface RenewalRequest {
   lastResort(stored: StoredToken): void;
   /** Checks whether something newer has come meanwhile: a result that is late is then dropped. */
   overtaken(): boolean;
+  /** Checks whether a service has rejected a token. */
+  isRejected(token: Token): boolean;
   /** Called when the token was dropped while it was renewed. */
   dropped(): void;
 }

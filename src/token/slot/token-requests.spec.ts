@@ -48,7 +48,8 @@ function world(answers: readonly unknown[], work: Partial<TokenWork> = {}): Worl
     claims,
     obtain: (known, signal = new AbortController().signal) => {
       const stored = known && { token: known, obtainedAt: clock.now(), generation: 1 };
-      return requests.obtain({ known: stored, stored: undefined, lease: undefined }, { signal, report });
+      const flight = { signal, report, isRejected: (token: Token) => token.accessToken === 'rejected' };
+      return requests.obtain({ known: stored, stored: undefined, lease: undefined }, flight);
     },
   };
 }
@@ -144,6 +145,36 @@ describe('the same token again', () => {
   it('another token says nothing of the one before it', async () => {
     expect(await again(9_000, 8_000, 'another')).toBe(8_000);
   });
+});
+
+it.each<[string, string, number]>([
+  ['one that was known', 'same', 4],
+  ['one that a service has rejected', 'rejected', 4],
+])('a token without a life, asked for four times: %s', async (_what, name, times) => {
+  const without = world([tokenOf(name, 0)]);
+  const settled = await passing(without, without.obtain(tokenOf(name, 0)));
+  expect(without.asked).toHaveLength(times);
+  expect(settled.status).toBe(name === 'rejected' ? 'rejected' : 'fulfilled');
+});
+
+it('a token that comes again without a life is asked for after 0.4, 0.6, 0.9 … 2 s, once each, and is good for the moment', async () => {
+  const same = world([tokenOf('same', 0)]);
+  await passing(same, same.obtain(tokenOf('same', 0)));
+  const waits: number[] = [];
+  let askedAt = same.clock.now();
+  for (let turn = 0; turn < 6; turn += 1) {
+    const before = same.asked.length;
+    const state: { token?: Token } = {};
+    void same.obtain(tokenOf('same', 0)).then((obtained) => (state.token = obtained));
+    while (state.token === undefined) await same.clock.advance(50);
+    expect(same.asked).toHaveLength(before + 1);
+    expect(state.token.expiresAt).toBeLessThanOrEqual(same.clock.now() + 1);
+    waits.push(same.clock.now() - askedAt);
+    askedAt = same.clock.now();
+  }
+  // Time had passed before the first; the clock moves by 50 ms.
+  const pauses = [50, 600, 900, 1_350, 2_000, 2_000];
+  for (const [turn, pause] of pauses.entries()) expect(Math.abs((waits[turn] ?? 0) - pause)).toBeLessThanOrEqual(50);
 });
 
 it('the refusal of a refresh token is noted before it is thrown, other failures are not', async () => {
