@@ -405,6 +405,36 @@ describe('what goes wrong', () => {
   });
 });
 
+it.each<[string, (flow: OAuth1Flow) => Promise<void>]>([
+  ['close()', (flow) => flow.close()],
+  ['the end of the application', (flow) => flow.onApplicationShutdown()],
+  ['`await using`', (flow) => flow[Symbol.asyncDispose]()],
+])('lets go of its storage before %s is over', async (_how, close) => {
+  let released = false;
+  const storage = {
+    get: async () => undefined,
+    set: async () => undefined,
+    delete: async () => true,
+    release: async () => {
+      await new Promise(setImmediate);
+      released = true;
+    },
+  };
+  await close(flowWith({ storage }));
+  expect(released).toBe(true);
+});
+
+it('asks for any kind of answer, and tells what kept a server from being reached', async () => {
+  const flow = flowWith();
+  await flow.requestToken();
+  expect(server.requests[0]?.headers.accept).toBe('*/*');
+  server.before = (_request, response) => {
+    response.destroy();
+    return true;
+  };
+  expect(await failureOf(flow.requestToken())).toMatchObject({ transient: true, cause: expect.any(Error) as Error });
+});
+
 it('prints nothing of tokens and secrets', async () => {
   const flow = flowWith();
   const token = await flow.requestToken();

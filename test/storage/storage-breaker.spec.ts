@@ -83,6 +83,19 @@ it('resets a failure that has another cause', () => {
   expect([breaker.failing, breaker.admit()]).toEqual([false, 'call']);
 });
 
+it('resets a probe that was under way: the next failure is probed as the first', async () => {
+  for (const probing of [false, true]) {
+    breaker.failed('call');
+    await clock.advance(500);
+    if (probing) breaker.admit();
+    breaker.reset();
+    breaker.failed('call');
+    await clock.advance(500);
+    expect(breaker.admit()).toBe('probe');
+    breaker.reset();
+  }
+});
+
 it('is closed for no longer when the clock is set back', async () => {
   breaker.failed('call');
   clock.jump(-3_600_000);
