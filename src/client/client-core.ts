@@ -131,7 +131,7 @@ export class ClientCore {
       const result = await conclude(request, answered);
       if (scope.aborted) throw scope.reason;
       if (Buffer.isBuffer(answered.body)) release();
-      else answered.body.once('close', release);
+      else answered.body.on('close', release);
       report?.ended(answered);
       return result;
     } catch (thrown) {

@@ -104,7 +104,7 @@ class PlainExchange {
       decodes: true,
     };
     if (this.#request.responseType === 'stream') {
-      message.once('close', () => this.#release());
+      message.on('close', () => this.#release());
       this.#resolve(this.#answer);
       return;
     }

@@ -7,18 +7,19 @@ import type { FetchedBody } from './fetched-body.js';
  */
 export class AbandonedBodies {
   readonly #registry = new FinalizationRegistry<WeakRef<Readable>>((body) => body.deref()?.destroy());
-  #fresh: [response: object, body: FetchedBody][] = [];
+  #fresh: FetchedBody[] = [];
 
-  /** Watches the body of an answer that was just made. */
-  watch(response: object, body: FetchedBody): void {
-    if (this.#fresh.push([response, body]) === 1) setImmediate(() => this.#watchUnread());
+  /** Watches the body of an answer that was just made, its owner. */
+  watch(body: FetchedBody): void {
+    if (this.#fresh.push(body) === 1) setImmediate(() => this.#watchUnread());
   }
 
   #watchUnread(): void {
     const fresh = this.#fresh;
     this.#fresh = [];
-    for (const [response, body] of fresh) {
-      if (!body.isBegun) this.#registry.register(response, new WeakRef(body.source));
+    for (const body of fresh) {
+      const { owner, source } = body;
+      if (owner !== undefined && !body.isBegun) this.#registry.register(owner, new WeakRef(source));
     }
   }
 }

@@ -24,14 +24,13 @@ interface Asked {
   readonly referrerPolicy?: string;
 }
 
-/** Headers of a request that is given by its parts, those that `fetch` itself would write among them. */
-export function headersAsked(url: string, init: RequestInit): { headers?: Record<string, string> } {
+/** Headers of a request that is given by its parts, those that `fetch` itself would write among them; undefined where there are none. */
+export function headersAsked(url: string, init: RequestInit): Record<string, string> | undefined {
   const headers = init.headers === undefined ? undefined : headersOf(init.headers);
   const { cache, referrer, referrerPolicy } = init as Asked;
-  const names = Object.keys(headers ?? {});
-  if (cache === undefined && referrer === undefined && !names.some((name) => /^range$/i.test(name)))
-    return headers === undefined ? {} : { headers };
-  return { headers: withImplied(headers ?? {}, impliedBy(url, { cache, referrer, referrerPolicy })) };
+  const ranged = headers !== undefined && Object.keys(headers).some((name) => /^range$/i.test(name));
+  if (cache === undefined && referrer === undefined && !ranged) return headers;
+  return withImplied(headers ?? {}, impliedBy(url, { cache, referrer, referrerPolicy }));
 }
 
 /** The platform's own rules of what may be asked; its words may quote what was. */

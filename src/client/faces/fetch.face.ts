@@ -110,13 +110,9 @@ function requestOf(parts: FaceRequest, init: ForgeRequestInit | undefined, redir
     throw new InvalidRequestError('Host must not be among the headers: it is the URL that names it.');
   if (init?.integrity)
     throw new InvalidRequestError('integrity is not checked here: leave it out, and check the body.');
-  return {
-    ...init?.forge,
-    ...parts,
-    responseType: 'stream',
-    axios: READ_HERE,
-    ...(redirect === 'follow' ? undefined : { maxRedirects: 0 }),
-  };
+  const request: FaceRequest = { ...init?.forge, ...parts, responseType: 'stream', axios: READ_HERE };
+  if (redirect !== 'follow') request.maxRedirects = 0;
+  return request;
 }
 
 async function partsOfRequest(request: Request): Promise<FaceRequest> {
@@ -142,13 +138,11 @@ function partsOfInit(url: string, init: RequestInit): FaceRequest {
   if (streams && (init as { duplex?: unknown }).duplex !== 'half') {
     throw new InvalidRequestError('RequestInit: duplex option is required when sending a body that is a stream.');
   }
-  return {
-    url,
-    method,
-    ...headersAsked(url, init),
-    body: fetchBodyOf(body),
-    ...(signal === undefined || signal === null ? undefined : { signal }),
-  };
+  const parts: FaceRequest = { url, method, body: fetchBodyOf(body) };
+  const headers = headersAsked(url, init);
+  if (headers !== undefined) parts.headers = headers;
+  if (signal !== undefined && signal !== null) parts.signal = signal;
+  return parts;
 }
 
 function responseOf(

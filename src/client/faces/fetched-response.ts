@@ -55,7 +55,7 @@ export class FetchedResponse extends Native implements Response {
     this.#body = body;
     if (body === undefined) return;
     body.owner = this;
-    abandoned.watch(this, body);
+    abandoned.watch(body);
   }
 
   get status(): number {
@@ -97,12 +97,11 @@ export class FetchedResponse extends Native implements Response {
   }
 
   async text(): Promise<string> {
-    const text = (await this.#read()).toString('utf8');
-    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+    return textOf(await this.#read());
   }
 
   async json(): Promise<unknown> {
-    const text = await this.text();
+    const text = textOf(await this.#read());
     try {
       return JSON.parse(text);
     } catch {
@@ -151,6 +150,11 @@ export class FetchedResponse extends Native implements Response {
     stream.getReader();
     return this.#body.collect();
   }
+}
+
+function textOf(body: Buffer): string {
+  const text = body.toString('utf8');
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
 /** Returns what the platform's own methods read of a Response; it takes no status below 200, and none above 599. */

@@ -69,7 +69,7 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
     }
     // A stream is still under way: the call's end is its end, too.
     if (Buffer.isBuffer(response.body)) release();
-    else response.body.once('close', release);
+    else response.body.on('close', release);
     return response;
   };
   return observer === undefined ? send : observed(send, name, clock, observer);
