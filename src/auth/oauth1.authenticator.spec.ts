@@ -345,6 +345,7 @@ describe('OAuth1Auth', () => {
     ['a secret that is none', { clientSecret: () => undefined as unknown as string }],
     ['a nonce that is none', { nonce: () => 5 as unknown as string }],
     ['a timestamp that is none', { timestamp: () => Number.NaN }],
+    ['a timestamp before 1970', { timestamp: () => -1 }],
     ['a signature that is none', { signatureMethod: { name: 'X', sign: () => undefined as unknown as string } }],
   ])('fails closed on %s', async (_name, options) => {
     const request = requestTo('https://api.example/?a=b');
