@@ -1,4 +1,4 @@
-import { ownOptions } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import type { AxiosRequestConfig } from 'axios';
 import type { Authenticator } from '../auth/authenticator.js';
 import { OriginPolicy } from '../client/layers/origin-policy.js';
@@ -91,7 +91,8 @@ async function resolve(
     totalTimeoutMs: options.totalTimeoutMs,
     retry: retry === undefined || retry instanceof NoRetryStrategy ? undefined : retry,
     maxRedirects: options.maxRedirects ?? SERVICE_DEFAULTS.maxRedirects,
-    maxContentLength: options.maxContentLength ?? limitOf(axios),
+    maxContentLength:
+      options.maxContentLength ?? limitOf(axios) ?? (transport && declared(transport, 'maxContentLength')),
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
     hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
     logging: loggingOf(name, logging),

@@ -62,11 +62,13 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveMsecs: 60_000 } as const;
 export class AxiosTransport implements Transport {
   readonly #options: AxiosTransportOptions;
   readonly takesCancellation = true;
+  readonly maxContentLength: number | undefined;
   #prepared: Prepared | undefined;
   #ownAgents: http.Agent[] = [];
 
   constructor(options: AxiosTransportOptions = {}) {
     this.#options = ownOptions(options);
+    this.maxContentLength = limitOf(ownOptions(this.#options.axios));
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {

@@ -17,6 +17,8 @@ export interface Transport {
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Follows `request.cancellation`, cheaper than `request.signal`, which is then made on demand. @default false */
   readonly takesCancellation?: boolean;
+  /** Bytes of a body, unpacked, after which it is given up where neither call nor service says. @default the service's */
+  readonly maxContentLength?: number | undefined;
   /** Closes kept-alive connections. */
   close?(): void | Promise<void>;
 }

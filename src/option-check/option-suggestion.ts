@@ -58,8 +58,8 @@ export function nameMeant(name: string, known: readonly string[]): string | unde
   return alike(name, known) ?? synonym(name, known) ?? misspelt(name, known);
 }
 
-/** A name that is no word may be a value that was spread into the options, a secret among them. */
-function shownName(name: string): string {
+/** Shows a name that nothing here has: one that is no word may be a value that came into the wrong place, a secret among them. */
+export function shownName(name: string): string {
   return /^[A-Za-z_$][A-Za-z_$-]{0,39}\d{0,2}$/.test(name) ? name : '[a name with other characters in it]';
 }
 

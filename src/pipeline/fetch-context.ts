@@ -1,3 +1,4 @@
+import { shownName } from '../option-check/option-suggestion.js';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import type { Token } from '../token/token.js';
@@ -48,7 +49,7 @@ export class StepContext implements FetchContext {
     if (token !== undefined) return token;
     if (this.#reachable.has(name)) throw new TokenWanted(name);
     throw new ConfigurationError(
-      `Step "${this.#step}" asks for the token of "${name}", which it does not depend on. Add it to dependsOn.`,
+      `Step "${this.#step}" asks for the token of "${shownName(name)}", which it does not depend on. Add it to dependsOn.`,
     );
   }
 

@@ -1,3 +1,4 @@
+import { shownName } from '../option-check/option-suggestion.js';
 import { ConfigurationError } from '../errors.js';
 import { shownValue } from '../redaction/redact.js';
 
@@ -32,14 +33,16 @@ export class StepGraph {
         throw refuse(`ttlMs of step "${name}" must be a number of milliseconds above zero, not ${shownValue(ttlMs)}.`);
       const unknown = dependsOn.find((dependency) => !this.#steps.has(dependency));
       if (unknown !== undefined)
-        throw refuse(`step "${name}" depends on "${unknown}", which is no step. Steps: ${this.names.join(', ')}.`);
+        throw refuse(
+          `step "${name}" depends on "${shownName(unknown)}", which is no step. Steps: ${this.names.join(', ')}.`,
+        );
     }
     const cycle = this.#cycle();
     if (cycle !== undefined) throw refuse(`steps depend on each other in a circle: ${cycle.join(' → ')}.`);
     const needed = new Set(steps.flatMap(({ dependsOn }) => dependsOn));
     this.sinks = this.names.filter((name) => !needed.has(name));
     if (resultStep !== undefined && !this.#steps.has(resultStep))
-      throw refuse(`resultStep "${resultStep}" is no step. Steps: ${this.names.join(', ')}.`);
+      throw refuse(`resultStep "${shownName(resultStep)}" is no step. Steps: ${this.names.join(', ')}.`);
     this.result = resultStep ?? (this.sinks.at(-1) as string);
   }
 

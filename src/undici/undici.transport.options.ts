@@ -22,6 +22,6 @@ export interface UndiciTransportOptions {
   keepAliveTimeout?: number;
   /** True when HTTP/2 is spoken where a server offers it. @default false */
   allowH2?: boolean;
-  /** Bytes of a body, compressed or not, after which it is given up, where the request says nothing. @default no limit */
+  /** Bytes of a body, compressed or not, after which it is given up, where neither call nor service says. @default the service's */
   maxContentLength?: number;
 }

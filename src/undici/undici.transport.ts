@@ -27,7 +27,7 @@ const DEFAULT_HEADERS = { 'accept-encoding': 'gzip, deflate, br', 'user-agent': 
 export class UndiciTransport implements Transport {
   readonly takesCancellation = true;
   readonly #connections: Connections;
-  readonly #maxContentLength: number | undefined;
+  readonly maxContentLength: number | undefined;
 
   /** @throws {ConfigurationError} when an option is malformed */
   constructor(options: UndiciTransportOptions | Dispatcher = {}) {
@@ -36,7 +36,7 @@ export class UndiciTransport implements Transport {
       return;
     }
     const given = checked(options);
-    this.#maxContentLength = given.maxContentLength;
+    this.maxContentLength = given.maxContentLength;
     this.#connections = connectionsOf(given);
   }
 
@@ -44,7 +44,7 @@ export class UndiciTransport implements Transport {
     throwIfAborted(request);
     const opened = this.#connections.count;
     const dispatcher = this.#connections.for(request);
-    const limit = request.maxContentLength ?? this.#maxContentLength;
+    const limit = request.maxContentLength ?? this.maxContentLength;
     try {
       return request.responseType === 'stream'
         ? await this.#stream(request, dispatcher, limit)

@@ -1,6 +1,13 @@
 import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { BearerAuth, type ForgeAuthError, type ForgeHttpClient } from 'nestjs-forge-auth';
+import {
+  AxiosTransport,
+  BearerAuth,
+  type ForgeAuthError,
+  type ForgeHttpClient,
+  type Transport,
+} from 'nestjs-forge-auth';
+import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import type { RecordingServer } from '../support/recording-server.js';
 import { Wire } from './wire.js';
 
@@ -141,6 +148,20 @@ describe('a body that unpacks to more than it should', () => {
     const unread = await client.fetch('/packed', { forge: { maxContentLength: 1_000 } });
     expect((await failure(unread.text())).code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
   });
+
+  it.each<[string, () => Transport]>([
+    ['undici', () => new UndiciTransport({ maxContentLength: 1_000 })],
+    ['axios', () => new AxiosTransport({ axios: { maxContentLength: 1_000 } })],
+  ])(
+    'a body that unpacks to more than it should is given up at the limit of a transport, unless the service says: %s',
+    async (_name, make) => {
+      const transport = wire.closeLater(make() as Transport & { close(): void });
+      const tooLarge = await failure(wire.client(server, { transport }).get('/packed'));
+      expect(tooLarge.code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');
+      const roomy = wire.client(server, { transport, maxContentLength: 300_000 });
+      expect((await roomy.get('/packed')).status).toBe(200);
+    },
+  );
 
   it('a body that unpacks to more than it should is given up at 100 MB unless anybody says otherwise', async () => {
     expect((await failure(client.get('/bomb'))).code).toBe('FORGE_AUTH_RESPONSE_TOO_LARGE');

@@ -6,6 +6,8 @@ import {
   type ForgeHttpClient,
   type ForgeServiceOptions,
   isForgeAuthError,
+  type Token,
+  type TokenFetcher,
 } from 'nestjs-forge-auth';
 import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
@@ -26,7 +28,13 @@ const client = (options: Partial<ForgeServiceOptions> = {}): ForgeHttpClient =>
     { revealCauses: false },
   );
 const get = (options: Partial<ForgeServiceOptions>): Promise<unknown> => client(options).get('/orders');
-const pipeline = (steps: unknown[]): Promise<unknown> => get({ auth: { pipeline: { steps } } as never });
+const pipeline = (steps: unknown[], more: object = {}): Promise<unknown> =>
+  get({ auth: { pipeline: { steps, ...more } } as never });
+const asking = (name: string, dependsOn: string[]): TokenFetcher => ({
+  name: 'app',
+  dependsOn,
+  fetch: async (context) => context?.token(name) as Token,
+});
 const step = (): BodyTokenFetcher => new BodyTokenFetcher({ name: 'app', baseUrl: server.origin });
 
 describe('an option that a secret came into is told without it', () => {
@@ -37,6 +45,9 @@ describe('an option that a secret came into is told without it', () => {
     ['an exact path', () => get({ excludedPaths: [`${SECRET}*`] })],
     ['an exact path with a query', () => get({ excludedPaths: [`${SECRET}?a=b`] })],
     ['a step', () => pipeline([step(), SECRET])],
+    ['a step that is depended on', () => pipeline([asking('app', [SECRET])])],
+    ['the step of the result', () => pipeline([step()], { resultStep: SECRET })],
+    ['a step whose token is asked for', () => pipeline([asking(SECRET, [])])],
     ['a function that makes the authentication', () => get({ auth: throwing as never })],
     ['the signal of a call', () => client().get('/orders', { signal: SECRET as never })],
     [
