@@ -1,3 +1,5 @@
+import { isPromise } from 'node:util/types';
+
 /**
  * Logger that this package's few log lines go to. Nest's `Logger` fits as it is.
  *
@@ -30,7 +32,7 @@ export function guardedLogger(logger: ForgeLogger): ForgeLogger {
     (message: unknown, ...details: unknown[]): void => {
       try {
         const written: unknown = logger[level]?.(message, ...details);
-        if (written instanceof Promise) written.catch(nothing);
+        if (isPromise(written)) written.catch(nothing);
       } catch {
         // Nowhere is left to say it.
       }

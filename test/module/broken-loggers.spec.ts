@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { ForgeAuthModule, ForgeAuthService, TokenManager } from 'nestjs-forge-auth';
 import type { LoggerService } from '@nestjs/common';
 import { FakeClock } from '../support/fake-clock.js';
@@ -16,6 +17,11 @@ function broken(): never {
 }
 async function brokenLater(): Promise<never> {
   return broken();
+}
+/** A promise that is none of this realm's, as a logger in a context of its own may answer one. */
+function foreign(): Promise<never> {
+  lines += 1;
+  return runInNewContext('Promise.reject(new Error("the disk is full"))') as Promise<never>;
 }
 /** Nest's own lines are written. */
 const inNest = (_message: unknown, ...details: unknown[]): void => {
@@ -60,6 +66,7 @@ it('a logger that throws keeps no app from starting, and fails no call over a st
 it.each([
   ['throws', broken],
   ['rejects', brokenLater],
+  ['answers a promise of another realm that rejects', foreign],
 ])('a logger that %s ends no refresh in the background, and no process', async (_how, method) => {
   const clock = new FakeClock();
   const manager = world.closeLater(

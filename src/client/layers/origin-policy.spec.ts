@@ -51,6 +51,19 @@ describe('OriginPolicy', () => {
   });
 
   it.each([
+    'https://%2a.example',
+    'https://%2A.example',
+    'https://＊.example',
+    'https://﹡.example',
+    'https://a*b.example',
+  ])('knows a wildcard in whatever way it is written: %s', (origin) => {
+    expect(() => new OriginPolicy('orders', base, [origin])).toThrow(/holds a wildcard/);
+  });
+
+  it.each([
+    'https://{a,b}.example',
+    'https://:p@files.example',
+    'https://files.example#a',
     'files.example',
     'https://files.example/?a',
     'https://files.example/a',

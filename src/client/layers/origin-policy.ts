@@ -33,22 +33,24 @@ export class OriginPolicy {
   }
 
   #check(origin: string): string {
-    if (origin.includes('*')) {
+    // A browser's URL makes an asterisk of `%2A` and of wide ones, too.
+    const url = URL.canParse(origin) ? new URL(origin) : undefined;
+    if (`${origin}${url?.hostname}`.includes('*')) {
       throw new ConfigurationError(
         `Service "${this.#serviceName}": allowedOrigins holds a wildcard, which would match nothing. List each origin by its name, such as https://files.example.`,
         { serviceName: this.#serviceName },
       );
     }
-    try {
-      const url = new URL(origin);
-      if (/^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.username === '')
-        return url.origin;
-    } catch {
-      // Reported below.
-    }
+    if (url !== undefined && isBare(url)) return url.origin;
     throw new ConfigurationError(
       `Service "${this.#serviceName}": allowedOrigins must list origins such as https://files.example, each by its whole name, without a path or a wildcard.`,
       { serviceName: this.#serviceName },
     );
   }
+}
+
+/** Checks whether a URL is the origin of a host with a name or an address, and nothing more. */
+function isBare({ protocol, hostname, username, password, pathname, search, hash }: URL): boolean {
+  const more = [username, password, search, hash].join('');
+  return /^https?:$/.test(protocol) && /^(?:[\w.-]+|\[[\da-f:.]+\])$/.test(hostname) && pathname === '/' && more === '';
 }
