@@ -635,6 +635,19 @@ describe('of two processes that need a token one asks', () => {
     expect(await got).toEqual(['shared', 'shared']);
   });
 
+  it('of two processes that write a token at once the later one counts, in the store and for both', async () => {
+    fleet.fenced = true;
+    one = fleet.process();
+    const other = fleet.process();
+    const { passed, open } = gate();
+    one.answer = async () => (await passed, one.token('late'));
+    const getting = one.get();
+    await fleet.clock.advance(5);
+    await other.slot.set(other.token('set'));
+    open();
+    expect([await getting, await one.get(), await fleet.process().get()]).toEqual(Array(3).fill('set'));
+  });
+
   it.each([
     ['its lease was lost', false],
     ['its write comes too late', true],
