@@ -52,8 +52,9 @@ class Client extends EventEmitter {
     this.steps.push('unref');
   }
 
-  /** Ends the oldest step that is under way. */
+  /** Ends the oldest step that is under way, or about to be. */
   async end(failed?: Error): Promise<void> {
+    await turn();
     this.#pending.shift()?.(failed);
     await turn();
   }

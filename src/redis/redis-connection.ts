@@ -75,6 +75,7 @@ function ioredis(client: AnyClient): RedisConnection {
   return {
     command: async (_key, ...args) => call(client, 'call', ...args),
     duplicate: () => {
+      if (typeof client['nodes'] === 'function') return replacedSubscriber(() => nodeOfIoredis(client));
       // Without a queue it would refuse to subscribe while it connects.
       const own = call(client, 'duplicate', { enableOfflineQueue: true }) as AnyClient;
       call(own, 'on', 'error', ignore);
@@ -106,7 +107,7 @@ function nodeRedis(client: AnyClient): RedisConnection {
   return {
     command: async (key, ...args) =>
       cluster ? call(client, 'sendCommand', key, false, args) : call(client, 'sendCommand', args),
-    duplicate: () => (cluster ? clusterSubscriber(client) : nodeSubscriber(client)),
+    duplicate: () => (cluster ? replacedSubscriber(async () => clusterOfNodeRedis(client)) : nodeSubscriber(client)),
   };
 }
 
@@ -129,31 +130,73 @@ function nodeSubscriber(client: AnyClient): SubscriberConnection {
   };
 }
 
-/**
- * Listens on a cluster. It tells of its nodes alone, of one that is back only the first time, and what it was asked for
- * while a node was away may never be answered: one with any trouble is replaced.
- */
-function clusterSubscriber(client: AnyClient): SubscriberConnection {
-  let own: AnyClient | undefined;
+/** A connection that listens once: one that is in trouble is given up for a new one. */
+interface Listening {
+  /** Calls `lost` at the first trouble. */
+  subscribe(channel: string, listener: (message: string) => void, lost: () => void): Promise<unknown>;
+  close(): void;
+}
+
+/** A cluster tells of its nodes alone, of one that is back only the first time, and what it was asked for while a node was away may never be answered. */
+function clusterOfNodeRedis(client: AnyClient): Listening {
+  const own = call(client, 'duplicate') as AnyClient;
+  return {
+    subscribe: async (channel, listener, lost) => {
+      call(own, 'on', 'error', ignore);
+      for (const event of TROUBLE) call(own, 'on', event, lost);
+      await call(own, 'connect');
+      await call(own, 'subscribe', channel, listener);
+    },
+    close: () => destroy(own),
+  };
+}
+
+/** A cluster tells nothing of the connection that it listens on. What is published anywhere is heard on each of its nodes. */
+async function nodeOfIoredis(client: AnyClient): Promise<Listening> {
+  const nodes = (): AnyClient[] => call(client, 'nodes', 'master') as AnyClient[];
+  if (nodes().length === 0) await (call(client, 'call', 'PING') as Promise<unknown>).catch(ignore);
+  const found = nodes();
+  const node = found[Math.floor(systemClock.random() * found.length)];
+  if (node === undefined) throw new Error('The cluster has no node yet.');
+  const own = call(node, 'duplicate', {
+    lazyConnect: true,
+    enableOfflineQueue: true,
+    retryStrategy: () => null,
+  }) as AnyClient;
+  return {
+    subscribe: async (channel, listener, lost) => {
+      call(own, 'on', 'error', ignore);
+      call(own, 'on', 'close', lost);
+      call(own, 'on', 'message', (_channel: string, message: string) => listener(message));
+      await call(own, 'subscribe', channel);
+    },
+    close: () => void call(own, 'disconnect'),
+  };
+}
+
+/** Listens on a cluster by one connection after another. */
+function replacedSubscriber(open: () => Promise<Listening>): SubscriberConnection {
+  let own: Listening | undefined;
   let closed = false;
   let tell: (up: boolean) => void = ignore;
   const listen = async (channel: string, listener: (message: string) => void): Promise<void> => {
-    const fresh = call(client, 'duplicate') as AnyClient;
-    own = fresh;
+    let fresh: Listening | undefined;
+    let over = false;
     const lost = (): void => {
-      if (own !== fresh) return;
-      own = undefined;
-      destroy(fresh);
+      if (over) return;
+      over = true;
+      if (own === fresh) own = undefined;
+      fresh?.close();
       if (closed) return;
       tell(false);
       systemClock.after(LISTENER_RETRY_MS, () => closed || listen(channel, listener).catch(ignore));
     };
-    call(fresh, 'on', 'error', ignore);
-    for (const event of TROUBLE) call(fresh, 'on', event, lost);
     try {
-      await call(fresh, 'connect');
-      await call(fresh, 'subscribe', channel, listener);
-      if (own === fresh) tell(true);
+      fresh = await open();
+      own = fresh;
+      if (closed) return lost();
+      await fresh.subscribe(channel, listener, lost);
+      if (!over) tell(true);
     } catch (error) {
       lost();
       throw error;
@@ -164,7 +207,7 @@ function clusterSubscriber(client: AnyClient): SubscriberConnection {
     onStateChange: (listener) => (tell = listener),
     close: () => {
       closed = true;
-      if (own !== undefined) destroy(own);
+      own?.close();
     },
   };
 }

@@ -2,15 +2,46 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { createClient, createCluster } from '@redis/client';
 import { Cluster, Redis } from 'ioredis';
-import { RedisTokenStorage } from 'nestjs-forge-auth';
+import { RedisTokenStorage, Token, TokenManager, type TokenProvider } from 'nestjs-forge-auth';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { until } from '../tokens/world.js';
 
 const PATIENCE_MS = 30_000;
 const CHANNEL = 'changes';
 const NODES = `${randomUUID()}.nodes.conf`;
+
+class Counted implements TokenProvider {
+  asked = 0;
+  readonly identity = [randomUUID()];
+  async fetchToken(): Promise<Token> {
+    this.asked += 1;
+    return new Token({ accessToken: `token-${this.asked}`, expiresAt: Date.now() + 3_600_000 });
+  }
+}
+
+/** Until it answers: a cluster that was just started again has no slots for a moment. */
+async function answering(storage: RedisTokenStorage): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += 50) {
+    try {
+      await storage.get('warm-up');
+      return;
+    } catch (error) {
+      if (waitedMs > PATIENCE_MS) throw error;
+      await setTimeout(50);
+    }
+  }
+}
+
+/** Until calls get another token than `before`. */
+async function another(manager: TokenManager, before: string): Promise<void> {
+  for (let waitedMs = 0; (await manager.getToken()).accessToken === before; waitedMs += 20) {
+    if (waitedMs > PATIENCE_MS) throw new Error('the invalidation was never seen');
+    await setTimeout(20);
+  }
+}
 
 let single: RedisServer;
 let cluster: RedisServer;
@@ -98,5 +129,27 @@ describe.each<[string, server: () => RedisServer, storage: () => RedisTokenStora
     await publish('afterwards');
     await until(() => heard.includes('afterwards'), 'a message is heard', PATIENCE_MS);
     expect((await Promise.all(listening)).every((count) => count === 1)).toBe(true);
+  }, 90_000);
+
+  it('see after a gap what was invalidated in it', async () => {
+    const provider = new Counted();
+    const [kept, its] = [await storage(), await storage()];
+    await Promise.all([answering(kept), answering(its)]);
+    const make = (on: RedisTokenStorage): TokenManager => {
+      const manager = new TokenManager({ name: 'orders', provider, storage: on, nearCacheTtlMs: 3_600_000 });
+      cleanups.push(() => manager.close());
+      return manager;
+    };
+    const [one, other] = [make(kept), make(its)];
+    const first = await one.getToken();
+    await other.getToken();
+    for (let round = 0; round < 3; round += 1) {
+      const before = (await one.getToken()).accessToken;
+      await server().command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await other.invalidate();
+      for (const manager of [one, other]) await another(manager, before);
+    }
+    expect((await one.getToken()).accessToken).not.toBe(first.accessToken);
+    expect(provider.asked).toBeLessThanOrEqual(5);
   }, 90_000);
 });
