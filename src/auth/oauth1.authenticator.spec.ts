@@ -421,6 +421,22 @@ describe('OAuth1Auth', () => {
     for (const host of ['localhost:1', '127.0.0.1', '[::1]:1']) await sentTo(`http://${host}/`);
   });
 
+  it.each([
+    [undefined, 'the call names no user. Give auth: { subject }.'],
+    ['alice', 'the user has not consented.'],
+  ])('signs nothing in the name of %p without a token: by its service, for good', async (subject, why) => {
+    const tokens = { forSubject: () => ({ getToken: async () => undefined }) };
+    const asked = new OAuth1Auth({ ...PRINTER, tokens }).authenticate(
+      requestTo('https://api.example/', { tokenRequest: subject === undefined ? undefined : { subject } }),
+    );
+    await expect(asked).rejects.toMatchObject({
+      message: `No credential for "photos": ${why}`,
+      code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+      serviceName: 'photos',
+      transient: false,
+    });
+  });
+
   it('prints nothing of its secrets', () => {
     const auth = new OAuth1Auth({
       clientId: 'c',

@@ -389,6 +389,7 @@ describe('what goes wrong', () => {
     ['a token without its secret', { token: 't' }, /belong together/],
     ['no secret', { clientSecret: undefined as unknown as string }, /clientSecret is undefined/],
     ['a method that is none', { method: 'PUT' as 'GET' }, /method must be 'POST' or 'GET'/],
+    ['settings of requests that are none', { http: { timeoutMs: -1 } }, /^OAuth1Flow: .*timeoutMs/],
     ['a storage that is none', { storage: {} as unknown as Map<string, string> }, /storage must have get/],
   ])('the options: %s', (_name, options, message) => {
     expect(() => flowWith(options)).toThrow(ConfigurationError);
