@@ -138,8 +138,8 @@ describe('CompositeAuth', () => {
     const inQuery = new ApiKeyAuth('k', { in: 'query', headerName: 'q' });
     const inner = new CompositeAuth([inForm, new BearerAuth('t')]);
     expect(credentialParametersOf(new CompositeAuth([inQuery, inner]))).toEqual({ query: ['q'], form: ['f'] });
-    expect(credentialParametersOf(inQuery)).toEqual({ query: ['q'] });
-    expect(credentialParametersOf(new CompositeAuth([new BearerAuth('t')]))).toBeUndefined();
+    expect(credentialParametersOf(inQuery)).toEqual({ query: ['q'], form: [] });
+    expect(credentialParametersOf(new CompositeAuth([new BearerAuth('t')]))).toEqual({ query: [], form: [] });
   });
 
   it('leaves a member alone whose parameter the call has brought', async () => {

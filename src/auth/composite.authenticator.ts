@@ -53,10 +53,9 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
   }
 
   /** The parameters that its members write. A call that brings one of them itself is left alone by that member. */
-  get parametersOfMembers(): CredentialParameters | undefined {
-    const written = this.#authenticators().flatMap((member) => credentialParametersOf(member) ?? []);
-    if (written.length === 0) return undefined;
-    return { query: written.flatMap(({ query = [] }) => query), form: written.flatMap(({ form = [] }) => form) };
+  get parametersOfMembers(): Required<CredentialParameters> {
+    const written = this.#authenticators().map((member) => credentialParametersOf(member));
+    return { query: written.flatMap(({ query }) => query), form: written.flatMap(({ form }) => form) };
   }
 
   /** A composite of the same kind, its members made into authenticators: token options get a manager when they are bound. */
@@ -123,7 +122,7 @@ export function credentialHeadersOf(authenticator: Authenticator): readonly stri
 }
 
 /** The parameters that an authenticator is known to write, by itself or by its members. */
-export function credentialParametersOf(authenticator: Authenticator): CredentialParameters | undefined {
+export function credentialParametersOf(authenticator: Authenticator): Required<CredentialParameters> {
   return authenticator instanceof CompositeAuth
     ? authenticator.parametersOfMembers
     : parametersWrittenBy(authenticator);

@@ -1,6 +1,6 @@
 import type { HttpHeaders } from '../http/http-request.js';
 import type { Authenticator, CredentialParameters } from './authenticator.js';
-import { declared } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 
 /** A request that may have, or refuse, headers of an authenticator's. */
 interface Carrier {
@@ -18,9 +18,9 @@ export function isTaken(
   ownParameters: ReadonlySet<string> | undefined,
 ): boolean {
   if (writtenBy(authenticator).some((name) => headers[name] !== undefined || withheld?.has(name) === true)) return true;
-  return (
-    ownParameters !== undefined && namesOf(parametersWrittenBy(authenticator)).some((name) => ownParameters.has(name))
-  );
+  if (ownParameters === undefined) return false;
+  const { query, form } = parametersWrittenBy(authenticator);
+  return [...query, ...form].some((name) => ownParameters.has(name));
 }
 
 /** The headers that an authenticator writes itself, as far as it says so. */
@@ -29,15 +29,15 @@ export function writtenBy(authenticator: Authenticator): readonly string[] {
 }
 
 /** The parameters that an authenticator writes itself, as far as it says so. */
-export function parametersWrittenBy(authenticator: Authenticator): CredentialParameters | undefined {
-  return declared(authenticator, 'credentialParameters');
-}
-
-function namesOf({ query = NONE, form = NONE }: CredentialParameters = {}): readonly string[] {
-  return [...query, ...form];
+export function parametersWrittenBy(authenticator: Authenticator): Required<CredentialParameters> {
+  const given = declared(authenticator, 'credentialParameters');
+  if (given === undefined) return NO_PARAMETERS;
+  const { query = NONE, form = NONE } = ownOptions(given);
+  return { query, form };
 }
 
 const NONE: readonly string[] = Object.freeze([]);
+const NO_PARAMETERS = Object.freeze({ query: NONE, form: NONE });
 
 /** Checks whether a header holds nothing but blanks. */
 export function isBlank(value: string | readonly string[] | undefined): boolean {

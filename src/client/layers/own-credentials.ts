@@ -6,8 +6,6 @@ import type { HttpBody, HttpHeaders } from '../../http/http-request.js';
 import type { ForgeLogger } from '../../logger.js';
 import type { Call, CallRequest } from '../request/call-request.js';
 
-const NO_NAMES: readonly string[] = Object.freeze([]);
-
 /** Tells that a call brought a credential of its own. */
 export type Warn = (request: CallRequest, authenticator: Authenticator) => void;
 
@@ -41,7 +39,7 @@ export function assertCredentials({ headers }: CallRequest, authenticator: Authe
  */
 export function ownParametersIn(url: string, authenticator: Authenticator | false): ReadonlySet<string> | undefined {
   if (authenticator === false || !url.includes('?')) return undefined;
-  const { query = NO_NAMES } = credentialParametersOf(authenticator) ?? {};
+  const { query } = credentialParametersOf(authenticator);
   return query.length === 0 ? undefined : broughtOf(query, new URL(url).searchParams);
 }
 
@@ -57,7 +55,7 @@ interface FormCarrier {
  * @throws {InvalidRequestError} when one is blank
  */
 export function noteForm(authenticator: Authenticator, { headers, body, call }: FormCarrier): void {
-  const { form = NO_NAMES } = credentialParametersOf(authenticator) ?? {};
+  const { form } = credentialParametersOf(authenticator);
   if (form.length === 0 || (typeof body !== 'string' && !Buffer.isBuffer(body))) return;
   if (!/^application\/x-www-form-urlencoded\b/i.test(String(headers['content-type'] ?? ''))) return;
   const own = broughtOf(form, new URLSearchParams(body.toString()));

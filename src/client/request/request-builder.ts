@@ -84,7 +84,7 @@ function withoutCredential(
 /** As {@link withoutCredential}, of the query. A form's is written over. */
 function withoutCredentialIn(url: string, authenticator: Authenticator | false): string {
   if (authenticator === false || !url.includes('?')) return url;
-  return withoutQueryParams(url, new Set(credentialParametersOf(authenticator)?.query));
+  return withoutQueryParams(url, new Set(credentialParametersOf(authenticator).query));
 }
 
 /** Checks whether the service's own headers and parameters may go there: without base and credential, everywhere. */
