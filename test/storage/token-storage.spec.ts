@@ -129,15 +129,15 @@ describe('CacheManagerTokenStorage', () => {
   it("writes Keyv's own end beside a value, as Keyv does: fenced or not, and none without a time", async () => {
     const storage = new CacheManagerTokenStorage(createCache({ stores: [keyvRedis()] }));
     const before = Date.now();
-    await storage.set('ends', 'value', 60_000);
-    await storage.setIfNewer?.('ends-fenced', 'value', 60_000, before);
-    await storage.set('never-ends', 'value');
-    for (const key of ['ends', 'ends-fenced']) {
+    await storage.set('plain-end', 'value', 60_000);
+    await storage.setIfNewer?.('fenced-end', 'value', 60_000, before);
+    await storage.set('endless', 'value');
+    for (const key of ['plain-end', 'fenced-end']) {
       const end = Number(await endOf(key));
       expect(end).toBeGreaterThanOrEqual(before + 60_000);
       expect(end).toBeLessThanOrEqual(Date.now() + 60_000);
     }
-    expect(await endOf('never-ends')).toBeUndefined();
+    expect(await endOf('endless')).toBeUndefined();
   });
 
   it.each([[undefined], [{}], [{ stores: [] }], [{ stores: ['redis'] }], [new Map()]])('refuses %p', (cache) => {
