@@ -4,6 +4,7 @@ import { addSpelling } from '../http/spelled-headers.js';
 import { withQueryParam } from '../http/url.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
 import type { Token } from '../token/token.js';
+import type { CredentialParameters } from './authenticator.js';
 
 /** Place where a service wants its token. */
 export interface BearerPlacement {
@@ -15,6 +16,14 @@ export interface BearerPlacement {
   readonly scheme: string | undefined;
   readonly placement: 'header' | 'body' | 'uri';
 }
+
+/** The parameters that carry the token, by its placement. */
+export const PARAMETERS_OF_PLACEMENT: Readonly<Record<BearerPlacement['placement'], CredentialParameters | undefined>> =
+  Object.freeze({
+    header: undefined,
+    body: { form: ['access_token'] },
+    uri: { query: ['access_token'] },
+  });
 
 /**
  * Writes a token as it is: whoever bears it may use it.

@@ -85,7 +85,7 @@ it('an authenticator has its own strategy, or the one that replays once on 401',
   expect(retryOf({ authenticate: () => undefined }).maxRetries).toBe(1);
 });
 
-it('a wait before a replay is told the replays and the random numbers of the clock, and ends with its caller', async () => {
+it('a wait before a replay is given the replays and the random numbers of the clock, and ends with its caller', async () => {
   const asked: unknown[] = [];
   const strategy = {
     maxRetries: 3,

@@ -381,7 +381,7 @@ describe('the presenter of a provider', () => {
   });
 });
 
-describe('TokenAuth is told what is wrong with its options', () => {
+describe('TokenAuth reports what is wrong with its options', () => {
   it.each<[string, object, RegExp]>([
     ['a number of retries', { retry: 3 }, /use auth: \{ retry: new SimpleAuthRetryStrategy\(\{ maxRetries: 3 \}\) \}/i],
     ['a strategy for failures', { retry: { nextDelayMs: () => 0 } }, /not one for transient failures/],

@@ -19,7 +19,7 @@ import type { TokenPresenter } from '../token/token-presenter.js';
 import type { Replacement, TokenHandle, TokenSource } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialVerdict } from './authenticator.js';
-import { BearerPresenter } from './bearer.presenter.js';
+import { BearerPresenter, PARAMETERS_OF_PLACEMENT } from './bearer.presenter.js';
 import { DEFAULT_RETRY, mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
 import { ownOptions } from '../option-check/own-options.js';
@@ -80,13 +80,6 @@ function cureOfAuthRetry(retry: unknown): string | undefined {
   return undefined;
 }
 
-/** The parameters that carry the token, by its placement. */
-const PARAMETERS: Readonly<Record<'header' | 'body' | 'uri', CredentialParameters | undefined>> = Object.freeze({
-  header: undefined,
-  body: { form: ['access_token'] },
-  uri: { query: ['access_token'] },
-});
-
 /** A token that went out with a request. */
 interface SentToken {
   readonly handle: TokenHandle;
@@ -132,7 +125,7 @@ export class TokenAuth implements Authenticator {
     const header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
     const spelling = header === undefined ? undefined : spellingOf(undefined, { [options.headerName ?? header]: true });
     this.credentialHeaders = header === undefined ? undefined : [header];
-    this.credentialParameters = PARAMETERS[placement];
+    this.credentialParameters = PARAMETERS_OF_PLACEMENT[placement];
     this.#placement = new BearerPresenter({ headerName: header, spelling, scheme, placement });
   }
 

@@ -265,7 +265,7 @@ describe('a step that is refused', () => {
     expect([world.news, world.told]).toEqual([['user', 'app', 'user'], []]);
   });
 
-  it('a step that is refused with tokens that are brand new fails at once, and its error is told to it', async () => {
+  it('a step that is refused with tokens that are brand new fails at once, and its error is reported to it', async () => {
     const pipeline = await world.bind();
     world.fails('user', REFUSED);
     const error = await failure(pipeline.get());
@@ -311,7 +311,7 @@ const failingHook = async (): Promise<never> => {
 };
 
 describe('errors of a pipeline', () => {
-  it('errors of a pipeline are those of the step that failed, told to it alone, and kept until it succeeds', async () => {
+  it('errors of a pipeline are those of the step that failed, reported to it alone, and kept until it succeeds', async () => {
     const pipeline = await world.bind();
     world.fails('app', DOWN, 1);
     const error = await failure(pipeline.get());
@@ -368,7 +368,7 @@ describe('errors of a pipeline', () => {
     );
   });
 
-  it('errors of a step’s own onFetchError are told, and hide nothing', async () => {
+  it('errors of a step’s own onFetchError are logged, and hide nothing', async () => {
     const pipeline = await world.bind(CHAIN, { onFetchError: failingHook }, { revealCauses: false });
     world.fails('device', DOWN);
     expect((await failure(pipeline.get())).message).toContain('It is down.');
@@ -377,7 +377,7 @@ describe('errors of a pipeline', () => {
     ]);
   });
 
-  it('errors of nobody are told to no step when its callers have left', async () => {
+  it('errors of nobody are reported to no step when its callers have left', async () => {
     const pipeline = await world.bind();
     world.instead.set(
       'device',
@@ -427,7 +427,7 @@ describe('a step', () => {
 });
 
 describe('what happens to the result', () => {
-  it('what happens to the result is told to those who listen, and not what happens to other steps', async () => {
+  it('what happens to the result is reported to those who listen, and not what happens to other steps', async () => {
     const pipeline = await world.bind();
     const events: unknown[] = [];
     pipeline.listen({

@@ -32,7 +32,7 @@ it('an implicit answer of another state is refused, whatever it says', () => {
     );
 });
 
-it('an implicit answer that is an error is told by its registered code alone', () => {
+it('an implicit answer that is an error is named by its registered code alone', () => {
   expect(() => implicitResponse('https://app.example/#error=access_denied&state=s', 's')).toThrow(
     expect.objectContaining({
       message: 'The callback brings no token: access_denied.',

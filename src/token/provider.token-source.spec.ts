@@ -151,7 +151,7 @@ describe('failures of a provider', () => {
   it.each([
     ['FORGE_AUTH_AUTHORIZATION_REQUIRED', 3],
     ['FORGE_AUTH_TOKEN_REFUSED', 2],
-  ] as const)('failures of a provider that only a person can mend hold back nothing: %s', async (code, expected) => {
+  ] as const)('failures of a provider that only a person can resolve hold back nothing: %s', async (code, expected) => {
     let asked = 0;
     const fetchToken = async (): Promise<Token> => {
       asked += 1;
