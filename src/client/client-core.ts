@@ -1,44 +1,29 @@
-// More than 250 lines: one call from end to end, whichever face it came through.
-import {
-  ClientClosedError,
-  ConfigurationError,
-  ForgeAuthError,
-  HttpStatusError,
-  InvalidRequestError,
-  TimeoutError,
-} from '../errors.js';
-import { afterPatiently } from '../http/patient-timer.js';
+import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
-import type { HttpRequest, HttpResponse } from '../http/http-request.js';
+import type { HttpResponse } from '../http/http-request.js';
+import { afterPatiently } from '../http/patient-timer.js';
 import { atOnce } from '../option-check/at-once.js';
-import { hasMethods } from '../option-check/option-check.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { secretsOf } from '../redaction/known-secrets.js';
 import { ownCause } from '../redaction/own-cause.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
-import type { Circuit, CircuitContext, CircuitState } from '../retry/request-retry.strategy.js';
-import { authLayer } from './layers/auth.layer.js';
-import { type CallRequest, discard, rejectionOf, secretsOfCall } from './request/call-request.js';
+import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
+import { type AbortLink, followAll, untilAborted } from './call-abort.js';
 import { CallReport, reportCircuit } from './call-report.js';
-import { CallScope } from './request/call-scope.js';
 import { collectBody } from './collect-body.js';
-import { type Next, over } from './layers/layer.js';
-import { logLayer } from './layers/log.layer.js';
-import { redirectLayer } from './layers/redirect.layer.js';
 import type { FaceRequest } from './faces/face-request.js';
 import { Hooks } from './layers/hooks.layer.js';
+import type { Next } from './layers/layer.js';
+import { type CallRequest, discard, rejectionOf, secretsOfCall } from './request/call-request.js';
+import { CallScope } from './request/call-scope.js';
 import { assertRequest } from './request/known-options.js';
 import { buildRequest } from './request/request-builder.js';
 import type { ForgeRequest } from './request/request-config.js';
 import type { ResolvedService } from './resolved-service.js';
-import { retryLayer } from './layers/retry.layer.js';
-import { sendLayer } from './layers/send.layer.js';
-import { ownOptions, declared } from '../option-check/own-options.js';
+import { chainOf, circuitOf } from './service-chain.js';
 
 /** Turns an answer into a face's own kind of response, or into an error. */
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;
-
-/** Has a call aborted by something that is no AbortSignal. Returns a function that lets go of it. */
-export type AbortLink = (scope: CallScope) => () => void;
 
 /** A service's chain of layers, and the calls that are under way in it. */
 export class ClientCore {
@@ -176,7 +161,8 @@ export class ClientCore {
     const config = ownOptions(given);
     const valid = config.validateStatus === undefined ? validateStatus : (config.validateStatus ?? (() => true));
     const { lastSent } = call;
-    const answeredBy = ownUrl(request, answered);
+    // Without what an authenticator put into it: the one asked for, unless redirects led elsewhere.
+    const answeredBy = answered.requestedUrl ?? url;
     const info = {
       elapsedMs: clock.now() - call.startedAt,
       attempts: call.attempts,
@@ -253,79 +239,5 @@ function dataOf(response: ForgeResponse): unknown {
     return response.data;
   } catch {
     return response.text();
-  }
-}
-
-/** The URL that answered, without what an authenticator put into it: the one asked for, unless redirects led elsewhere. */
-function ownUrl(request: CallRequest, answered: HttpResponse): string {
-  return answered.requestedUrl ?? request.url;
-}
-
-/** @throws {ConfigurationError} when the strategy has one, and it cannot be made */
-function circuitOf(service: ResolvedService, onState: CircuitContext['onState']): Circuit | undefined {
-  const { name: serviceName, retry, clock, revealCauses: reveal } = service;
-  const create = retry && declared(retry, 'createCircuit');
-  if (create === undefined) return undefined;
-  const what = `Service "${serviceName}": retry.createCircuit()`;
-  try {
-    const circuit = atOnce(create.call(retry, { serviceName, clock, onState }), what) as Circuit | undefined;
-    if (circuit === undefined || hasMethods(circuit, 'admit')) return circuit;
-  } catch (error) {
-    if (error instanceof ForgeAuthError) throw error;
-    const cause = ownCause(error, { reveal });
-    throw new ConfigurationError(`${what} threw ${cause.summary}.`, { serviceName, cause });
-  }
-  throw new ConfigurationError(`${what} must answer an object with a method admit().`, { serviceName });
-}
-
-/** The layers of a service, the outermost first. */
-function chainOf(service: ResolvedService, hooks: Hooks | undefined, circuit: Circuit | undefined): Next {
-  const { retry: strategy, logging, logger, clock, transport } = service;
-  const retry = strategy && retryLayer({ ...service, strategy, circuit });
-  const log = logging && logLayer(logging, logger, clock);
-  const wire: Next<HttpRequest> = (request) => transport.send(request);
-  const sent = over(log, over(sendLayer(service), wire));
-  return over(hooks?.layer, over(retry, over(redirectLayer, over(authLayer(service), sent))));
-}
-
-function followAll(
-  scope: CallScope,
-  signal: AbortSignal | undefined,
-  follow: AbortLink | undefined,
-): (() => void) | undefined {
-  const unfollow = signal === undefined ? undefined : scope.follow(signal);
-  const further = follow?.(scope);
-  if (unfollow === undefined || further === undefined) return unfollow ?? further;
-  return () => {
-    unfollow();
-    further();
-  };
-}
-
-/** Settles as `work` does, or rejects as soon as the scope is aborted. What comes later is thrown away. */
-function untilAborted(work: Promise<HttpResponse>, scope: CallScope): Promise<HttpResponse> {
-  return new Promise((resolve, reject) => {
-    const release = scope.onAbort((reason) => {
-      reject(reason as Error);
-      work.then(discard, () => undefined);
-    });
-    void settle(work, release, resolve, reject);
-  });
-}
-
-/** As `work.finally(release).then(resolve, reject)`, with half its promises. */
-async function settle<T>(
-  work: Promise<T>,
-  release: () => void,
-  resolve: (value: T) => void,
-  reject: (reason: unknown) => void,
-): Promise<void> {
-  try {
-    const value = await work;
-    release();
-    resolve(value);
-  } catch (error) {
-    release();
-    reject(error);
   }
 }

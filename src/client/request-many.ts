@@ -2,7 +2,7 @@ import { checkOptions, type OptionRules, RULES } from '../option-check/option-ch
 import { InvalidRequestError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { CallScope } from './request/call-scope.js';
-import type { AbortLink } from './client-core.js';
+import type { AbortLink } from './call-abort.js';
 import type { ForgeRequest } from './request/request-config.js';
 import { ownOptions } from '../option-check/own-options.js';
 

@@ -6,7 +6,7 @@ import { type BaseUrl, prepareBaseUrl, resolveUrl } from '../../http/url.js';
 import { axiosQueryOf } from './axios-defaults.js';
 import { axiosBodyOf } from './axios-body.js';
 import { ownCause } from '../../redaction/own-cause.js';
-import type { AbortLink } from '../client-core.js';
+import type { AbortLink } from '../call-abort.js';
 import type { FaceRequest } from './face-request.js';
 import type { RequestHeaders } from '../request/request-config.js';
 import type { ResolvedService } from '../resolved-service.js';
