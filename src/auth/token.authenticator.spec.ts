@@ -163,8 +163,8 @@ describe('TokenAuth', () => {
   });
 });
 
-/** A manager of one token, which notes what it is told. */
-class Told {
+/** A manager of one token, which notes what it is judged. */
+class Judged {
   readonly clock = new FakeClock();
   readonly token = new Token({ accessToken: 'first' });
   readonly events: string[] = [];
@@ -213,9 +213,9 @@ describe('an answer', () => {
     [404, []],
     [500, []],
   ])('an answer with %d shows that the token was accepted, or nothing: %p', async (status, events) => {
-    const told = new Told();
-    expect(await told.call(new TokenAuth(told.manager), status)).toBe('accepted');
-    expect(told.events).toEqual(events);
+    const judged = new Judged();
+    expect(await judged.call(new TokenAuth(judged.manager), status)).toBe('accepted');
+    expect(judged.events).toEqual(events);
   });
 
   it.each([
@@ -225,22 +225,22 @@ describe('an answer', () => {
     [429, false],
     [500, false],
   ])('an answer with %d after a rejection shows that the next token fared better: %p', async (status, better) => {
-    const told = new Told();
-    told.replacement = { token: told.token, obtainedAfterRejection: true };
-    const auth = new TokenAuth(told.manager);
+    const judged = new Judged();
+    judged.replacement = { token: judged.token, obtainedAfterRejection: true };
+    const auth = new TokenAuth(judged.manager);
     const call = {};
-    expect(await told.call(auth, 401, { call })).toBe('replaced');
-    expect(await told.call(auth, status, { call, replays: 1 })).toBe('accepted');
-    expect(told.events).toEqual(better ? ['accepted'] : []);
+    expect(await judged.call(auth, 401, { call })).toBe('replaced');
+    expect(await judged.call(auth, status, { call, replays: 1 })).toBe('accepted');
+    expect(judged.events).toEqual(better ? ['accepted'] : []);
   });
 
   it('an answer to one of two calls makes no difference to the other', async () => {
-    const told = new Told();
-    told.replacement = { token: told.token, obtainedAfterRejection: true };
-    const auth = new TokenAuth(told.manager);
-    expect(await told.call(auth, 401)).toBe('replaced');
-    expect(await told.call(auth, 404)).toBe('accepted');
-    expect(told.events).toEqual([]);
+    const judged = new Judged();
+    judged.replacement = { token: judged.token, obtainedAfterRejection: true };
+    const auth = new TokenAuth(judged.manager);
+    expect(await judged.call(auth, 401)).toBe('replaced');
+    expect(await judged.call(auth, 404)).toBe('accepted');
+    expect(judged.events).toEqual([]);
   });
 });
 
@@ -248,74 +248,74 @@ describe('a rejection', () => {
   const SAME = { method: 'GET', url: 'https://api.example/same?a=1' };
 
   it('a rejection of a token that was obtained after the first one pauses renewal for the resource, whatever its query', async () => {
-    const told = new Told();
-    told.replacement = { token: told.token, obtainedAfterRejection: true };
-    const auth = new TokenAuth(told.manager);
+    const judged = new Judged();
+    judged.replacement = { token: judged.token, obtainedAfterRejection: true };
+    const auth = new TokenAuth(judged.manager);
     const call = {};
-    expect(await told.call(auth, 401, { ...SAME, call })).toBe('replaced');
-    expect(await told.call(auth, 401, { ...SAME, call, replays: 1 })).toBe('rejected');
-    expect(told.events).toEqual(['refused']);
-    expect(await told.call(auth, 401, { ...SAME, url: 'https://api.example/same?b=2' })).toBe('rejected');
-    expect(await told.call(auth, 401, { ...SAME, method: 'PUT' })).toBe('replaced');
-    expect(await told.call(auth, 401, { ...SAME, url: 'https://api.example/other' })).toBe('replaced');
-    await told.clock.advance(30_000);
-    expect(await told.call(auth, 401, SAME)).toBe('replaced');
-    expect(told.events).toEqual(['refused']);
+    expect(await judged.call(auth, 401, { ...SAME, call })).toBe('replaced');
+    expect(await judged.call(auth, 401, { ...SAME, call, replays: 1 })).toBe('rejected');
+    expect(judged.events).toEqual(['refused']);
+    expect(await judged.call(auth, 401, { ...SAME, url: 'https://api.example/same?b=2' })).toBe('rejected');
+    expect(await judged.call(auth, 401, { ...SAME, method: 'PUT' })).toBe('replaced');
+    expect(await judged.call(auth, 401, { ...SAME, url: 'https://api.example/other' })).toBe('replaced');
+    await judged.clock.advance(30_000);
+    expect(await judged.call(auth, 401, SAME)).toBe('replaced');
+    expect(judged.events).toEqual(['refused']);
   });
 
   it('a rejection whose token was replaced by one at hand is sent again, and may renew once more', async () => {
-    const told = new Told();
-    told.replacement = { token: told.token, obtainedAfterRejection: false };
-    const auth = new TokenAuth(told.manager);
+    const judged = new Judged();
+    judged.replacement = { token: judged.token, obtainedAfterRejection: false };
+    const auth = new TokenAuth(judged.manager);
     const call = {};
-    expect(await told.call(auth, 401, { call })).toBe('resend');
-    expect(await told.call(auth, 401, { call })).toBe('replaced');
-    expect(await told.call(auth, 401, { call, replays: 1 })).toBe('rejected');
-    expect(told.events).toEqual(['refused']);
+    expect(await judged.call(auth, 401, { call })).toBe('resend');
+    expect(await judged.call(auth, 401, { call })).toBe('replaced');
+    expect(await judged.call(auth, 401, { call, replays: 1 })).toBe('rejected');
+    expect(judged.events).toEqual(['refused']);
   });
 
   it('a rejection stands where the issuer has no other token, and pauses renewal for the resource', async () => {
-    const told = new Told();
-    const auth = new TokenAuth(told.manager);
-    expect(await told.call(auth, 401, SAME)).toBe('rejected');
-    expect(told.events).toEqual(['refused']);
-    told.replacement = { token: told.token, obtainedAfterRejection: true };
-    expect(await told.call(auth, 401, SAME)).toBe('rejected');
+    const judged = new Judged();
+    const auth = new TokenAuth(judged.manager);
+    expect(await judged.call(auth, 401, SAME)).toBe('rejected');
+    expect(judged.events).toEqual(['refused']);
+    judged.replacement = { token: judged.token, obtainedAfterRejection: true };
+    expect(await judged.call(auth, 401, SAME)).toBe('rejected');
   });
 
   it('a rejection of a request that cannot be sent again drops the token, three times not', async () => {
-    const told = new Told();
-    const auth = new TokenAuth(told.manager);
+    const judged = new Judged();
+    const auth = new TokenAuth(judged.manager);
     const once = { ...SAME, replayable: false };
-    for (let call = 0; call < 3; call += 1) expect(await told.call(auth, 401, once)).toBe('rejected');
-    expect(told.events).toEqual(['reject', 'reject', 'refused']);
-    expect(told.refusing.mayRenew('GET https://api.example/same')).toBe(false);
+    for (let call = 0; call < 3; call += 1) expect(await judged.call(auth, 401, once)).toBe('rejected');
+    expect(judged.events).toEqual(['reject', 'reject', 'refused']);
+    expect(judged.refusing.mayRenew('GET https://api.example/same')).toBe(false);
   });
 
   it('a rejection is what the strategy says, also where it takes its time', async () => {
-    const told = new Told();
-    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    const judged = new Judged();
+    judged.replacement = { token: judged.token, obtainedAfterRejection: true };
     const retry = { maxRetries: 1, delayMs: () => 0, shouldRetry: async ({ status }: ForgeResponse) => status === 403 };
-    const auth = new TokenAuth(told.manager, { retry });
-    expect([await told.call(auth, 401), told.events]).toEqual(['accepted', []]);
-    expect(await told.call(auth, 200)).toBe('accepted');
-    expect(told.events).toEqual(['accepted']);
-    expect(await told.call(auth, 403)).toBe('replaced');
+    const auth = new TokenAuth(judged.manager, { retry });
+    expect([await judged.call(auth, 401), judged.events]).toEqual(['accepted', []]);
+    expect(await judged.call(auth, 200)).toBe('accepted');
+    expect(judged.events).toEqual(['accepted']);
+    expect(await judged.call(auth, 403)).toBe('replaced');
   });
 
   it('a rejection of the second sending is one even where the strategy looks at first answers only', async () => {
-    const told = new Told();
-    told.replacement = { token: told.token, obtainedAfterRejection: true };
+    const judged = new Judged();
+    judged.replacement = { token: judged.token, obtainedAfterRejection: true };
     const retry = {
       maxRetries: 1,
       delayMs: () => 0,
       shouldRetry: ({ status }: ForgeResponse, attempt: number) => status === 401 && attempt === 0,
     };
-    const auth = new TokenAuth(told.manager, { retry });
+    const auth = new TokenAuth(judged.manager, { retry });
     const call = {};
-    expect(await told.call(auth, 401, { call })).toBe('replaced');
-    expect(await told.call(auth, 401, { call, replays: 1 })).toBe('rejected');
-    expect(told.events).toEqual(['refused']);
+    expect(await judged.call(auth, 401, { call })).toBe('replaced');
+    expect(await judged.call(auth, 401, { call, replays: 1 })).toBe('rejected');
+    expect(judged.events).toEqual(['refused']);
   });
 });
 
@@ -325,13 +325,13 @@ const asking = (scope: string, error = 'insufficient_scope'): Record<string, str
 
 describe('a challenge for more scopes', () => {
   it('a challenge for more scopes is met once, where each of them may be asked for', async () => {
-    const told = new Told();
-    const auth = new TokenAuth(told.manager, { stepUpScopes: ['write', 'admin'] });
+    const judged = new Judged();
+    const auth = new TokenAuth(judged.manager, { stepUpScopes: ['write', 'admin'] });
     const call = {};
     const tokenRequest = { subject: 'alice', scope: ['read'] };
-    expect(await told.call(auth, 403, { call, tokenRequest }, asking('admin write'))).toBe('resend');
-    expect(await told.call(auth, 403, { call, tokenRequest }, asking('admin write'))).toBe('accepted');
-    expect(told.asked).toEqual([tokenRequest, { subject: 'alice', scope: ['admin', 'write'] }]);
+    expect(await judged.call(auth, 403, { call, tokenRequest }, asking('admin write'))).toBe('resend');
+    expect(await judged.call(auth, 403, { call, tokenRequest }, asking('admin write'))).toBe('accepted');
+    expect(judged.asked).toEqual([tokenRequest, { subject: 'alice', scope: ['admin', 'write'] }]);
   });
 
   it.each<[string, Record<string, string>, Partial<AuthenticatedRequest>]>([
@@ -341,25 +341,25 @@ describe('a challenge for more scopes', () => {
     ['that there is none of', {}, {}],
     ['to a request that cannot be sent again', asking('write'), { replayable: false }],
   ])('a challenge for more scopes is not met %s', async (_what, headers, more) => {
-    const told = new Told();
-    const auth = new TokenAuth(told.manager, { stepUpScopes: ['write'] });
-    expect(await told.call(auth, 403, more, headers)).toBe('accepted');
+    const judged = new Judged();
+    const auth = new TokenAuth(judged.manager, { stepUpScopes: ['write'] });
+    expect(await judged.call(auth, 403, more, headers)).toBe('accepted');
   });
 
   it('a challenge for more scopes is not met by default', async () => {
-    const told = new Told();
-    expect(await told.call(new TokenAuth(told.manager), 403, {}, asking('write'))).toBe('accepted');
+    const judged = new Judged();
+    expect(await judged.call(new TokenAuth(judged.manager), 403, {}, asking('write'))).toBe('accepted');
   });
 });
 
 describe('the presenter of a provider', () => {
   it('writes the token, may take its time, and may have the request sent again where it can be', async () => {
-    const told = new Told();
+    const judged = new Judged();
     let [written, made] = [0, 0];
     const manager = {
-      getToken: async () => told.token,
+      getToken: async () => judged.token,
       source: {
-        ...told.source,
+        ...judged.source,
         presenter: () => ({
           made: (made += 1),
           write: async () => {
@@ -374,9 +374,9 @@ describe('the presenter of a provider', () => {
     const request = requestOf();
     await auth.authenticate(request);
     expect([written, request.headers]).toEqual([1, {}]);
-    expect(await told.call(auth, 401)).toBe('resend');
-    expect(await told.call(auth, 401, { replayable: false })).toBe('rejected');
-    expect(await told.call(auth, 200)).toBe('accepted');
+    expect(await judged.call(auth, 401)).toBe('resend');
+    expect(await judged.call(auth, 401, { replayable: false })).toBe('rejected');
+    expect(await judged.call(auth, 200)).toBe('accepted');
     expect(made).toBe(1);
   });
 });
@@ -387,19 +387,19 @@ describe('TokenAuth reports what is wrong with its options', () => {
     ['a strategy for failures', { retry: { nextDelayMs: () => 0 } }, /not one for transient failures/],
     ['a class', { retry: SimpleAuthRetryStrategy }, /must be an instance, not a class/],
     ['no strategy', { retry: {} }, /an auth retry strategy, such as new SimpleAuthRetryStrategy\(\)/],
-  ])('TokenAuth is told what is wrong with %s', (_what, options, message) => {
-    const { manager } = new Told();
+  ])('TokenAuth names what is wrong with %s', (_what, options, message) => {
+    const { manager } = new Judged();
     expect(() => new TokenAuth(manager, options as TokenAuthPlacement)).toThrow(message);
   });
 
   it('TokenAuth takes calls that say what they ask of the token, and names its header as it is spelt', async () => {
-    const told = new Told();
-    expect(new TokenAuth(told.manager).takesTokenRequest).toBe(true);
+    const judged = new Judged();
+    expect(new TokenAuth(judged.manager).takesTokenRequest).toBe(true);
     const request = requestOf();
-    await new TokenAuth(told.manager, { headerName: 'X-Auth' }).authenticate(request);
+    await new TokenAuth(judged.manager, { headerName: 'X-Auth' }).authenticate(request);
     expect(request.spelling).toEqual({ 'x-auth': 'X-Auth' });
     const usual = requestOf();
-    await new TokenAuth(told.manager).authenticate(usual);
+    await new TokenAuth(judged.manager).authenticate(usual);
     expect(usual.spelling).toBeUndefined();
   });
 });

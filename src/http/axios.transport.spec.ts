@@ -193,7 +193,7 @@ describe('AxiosTransport', () => {
       await gone(sockets);
     });
 
-    it('fails with a typed error that tells no credential when the connection is lost', async () => {
+    it('fails with a typed error without any credential when the connection is lost', async () => {
       const { origin } = await serve((_request, response) => {
         response.write('first', () => setTimeout(() => response.destroy(), 20));
       });
@@ -247,7 +247,7 @@ describe('AxiosTransport', () => {
     expect(error).toMatchObject({ nothingSent: false });
   });
 
-  it('tells a refused connection from a lost one', async () => {
+  it('distinguishes a refused connection from a lost one', async () => {
     const { origin } = await serve((request) => request.socket.destroy());
     expect(await rejection(transportOf().send(get(origin)))).toMatchObject({ nothingSent: false });
     expect(await rejection(transportOf().send(get('http://127.0.0.1:1/')))).toMatchObject({ nothingSent: true });

@@ -125,7 +125,7 @@ describe('bodySourceOf', () => {
     expect(await read((await opened(texts())).body)).toBe('one, two');
   });
 
-  it.each([1, 2, 3])('tells the length of a form of %d fields, none of them a file', async (fields) => {
+  it.each([1, 2, 3])('knows the length of a form of %d fields, none of them a file', async (fields) => {
     const form = new FormDataPackage();
     for (let index = 0; index < fields; index += 1) form.append(`field-${index}`, 'value');
     const { body, contentLength } = await opened(form);
@@ -154,7 +154,7 @@ describe('bodySourceOf', () => {
     expect(() => bodySourceOf(data, undefined)).toThrow(InvalidRequestError);
   });
 
-  it('tells nothing of the data that it refuses', () => {
+  it('quotes nothing of the data that it refuses', () => {
     const data = {
       toJSON: () => {
         throw new Error('card 4242');

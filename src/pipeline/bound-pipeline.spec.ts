@@ -273,7 +273,7 @@ describe('a step that is refused', () => {
     expect([world.news, world.told]).toEqual([['device', 'app', 'user'], ['user: No.']]);
   });
 
-  it('a step that is refused again and again ends after its parents were renewed, and tells what was tried', async () => {
+  it('a step that is refused again and again ends after its parents were renewed, and names what was tried', async () => {
     const pipeline = await world.bind();
     await pipeline.get();
     world.asked.length = 0;

@@ -71,7 +71,7 @@ describe('a step that is a provider', () => {
     expect(dependent).toMatchObject({ dependsOn: ['app'], ttlMs: undefined });
   });
 
-  it('a step that is a provider is told apart by its parts and by what it says itself', async () => {
+  it('a step that is a provider is identified by its parts and by the identity that it returns', async () => {
     class Mine {
       async fetchToken(): Promise<Token> {
         return new Token({ accessToken: 'a' });

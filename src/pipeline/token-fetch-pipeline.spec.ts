@@ -63,7 +63,7 @@ describe('a pipeline is refused', () => {
   });
 });
 
-it('a pipeline on its own runs its steps once, and anew when it is told to', async () => {
+it('a pipeline on its own runs its steps once, and anew when it is asked to', async () => {
   const app = new App();
   const pipeline = pipelineOf({ steps: [app] });
   expect([(await pipeline.execute()).accessToken, (await pipeline.execute()).accessToken]).toEqual(['app-1', 'app-1']);

@@ -41,7 +41,7 @@ describe('redactHeaders', () => {
     expect(Object.keys(shown)).toEqual(Object.keys(headers));
   });
 
-  it('shows how an exchange was framed, cached, timed and traced: nothing of that tells of a caller', () => {
+  it('shows how an exchange was framed, cached, timed and traced: nothing of that identifies a caller', () => {
     const shown = [
       'accept accept-encoding accept-language age allow cache-control connection content-encoding content-language',
       'content-length content-type date expires host keep-alive last-modified retry-after server transfer-encoding',

@@ -172,7 +172,7 @@ describe('a lock', () => {
   });
 });
 
-describe('what is said of a lock', () => {
+describe('what is logged of a lock', () => {
   it.each<[string, () => Promise<never>, string]>([
     ['fails', down, 'Error'],
     ['is refused', () => Promise.reject(new Error("NOPERM 'eval' command")), 'NOPERM: EVAL'],
@@ -191,7 +191,7 @@ describe('what is said of a lock', () => {
     ]);
   });
 
-  it('what is said of a lock on the store is what it lacks; a failure is said of the store', async () => {
+  it('the log names what a lock on the store lacks, and the store where it fails', async () => {
     const lock = world.guard({ lockIsApart: false });
     world.acquire = down;
     await lock.acquire('key', TERM);

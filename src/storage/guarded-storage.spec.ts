@@ -362,7 +362,7 @@ const make =
   () =>
     new TokenEncryption({ keys } as never);
 
-it('encryption is told what is wrong with its keys', () => {
+it('encryption names what is wrong with its keys', () => {
   const key = randomBytes(32);
   expect(make([{ id: 'a', key, other: 1 }])).toThrow(ConfigurationError);
   expect(make([{ id: 'a', key: randomBytes(33) }])).toThrow('encryption: key "a" is not of 32 bytes.');

@@ -137,7 +137,7 @@ describe('a token in a cache without Redis', () => {
   beforeEach(() => void CALLS.splice(0));
   const DAYS_30_MS = 30 * 24 * 3_600_000;
 
-  it('a token in a cache without Redis is kept in Memcached for 30 days at most, elsewhere as long as is said', async () => {
+  it('a token in a cache without Redis is kept in Memcached for 30 days at most, elsewhere as long as was asked for', async () => {
     const memcached = storageOn(storeOf({ client: { servers: ['a:1'] } }));
     await memcached.set('key', 'value', DAYS_30_MS + 1);
     await memcached.set('key', 'value', DAYS_30_MS - 1);

@@ -110,7 +110,7 @@ describe('a claim that is refused', () => {
     expect([await token, log]).toEqual([FETCHED, ['claim', 'fetch as password']]);
   });
 
-  it('a claim that is refused is told as one that may pass, where only a person could do more', async () => {
+  it('a claim that is refused is a transient failure, where only a person could do more', async () => {
     const given = { granted: false, refresh: async () => FETCHED, rerunnable: false };
     const { log, token } = obtaining(PREVIOUS, given);
     await expect(token).rejects.toMatchObject({
@@ -166,7 +166,7 @@ const persons = (error: unknown, subject?: string) =>
   });
 
 describe('a person’s refresh token', () => {
-  it('a person’s refresh token that is refused is told as such: they must sign in again', async () => {
+  it('a person’s refresh token that is refused fails with an error that says so: they must sign in again', async () => {
     const { log, token } = persons(REFUSED, 'ada');
     const error = await token.catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TokenRefreshError);

@@ -38,7 +38,7 @@ describe('the tokens of a provider', () => {
     expect(provider.asked.map(({ request }) => request)).toEqual([{}, { scope: 'a' }]);
   });
 
-  it('the tokens of a provider are asked for with what the call said, though that changes', async () => {
+  it('the tokens of a provider are asked for with the parameters of the call, though those change', async () => {
     const { source, provider } = world();
     const request = { scope: ['a'] };
     const handle = source.for(request);
@@ -82,7 +82,7 @@ describe('the tokens of a provider', () => {
 });
 
 describe('a request to a provider', () => {
-  it('a request to a provider tells the service, the time, the deadline and how to reach the network', async () => {
+  it('a request to a provider carries the service, the time, the deadline and how to reach the network', async () => {
     const { source, provider, clock, scope } = world();
     await source.for().get();
     const [context] = provider.asked;
@@ -315,7 +315,7 @@ describe('the end of a source', () => {
     expect(revoked).toEqual(['token-1']);
   });
 
-  it('the end of a source tells what could not be revoked, and keeps nothing from closing', async () => {
+  it('the end of a source logs what could not be revoked, and keeps nothing from closing', async () => {
     const lines: string[] = [];
     const logger = {
       debug: () => undefined,

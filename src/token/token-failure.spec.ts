@@ -13,7 +13,7 @@ const late = new TimeoutError('x');
 const refusal = (facts: object): AuthenticationError => new AuthenticationError('x', facts);
 
 describe('a failure of a provider', () => {
-  it('is told to its callers as one that may pass, with its cause and its service', () => {
+  it('reaches its callers as a transient failure, with its cause and its service', () => {
     const cause = new TypeError('canary-4711');
     const error = tokenFailure(cause, '"orders"', 'orders');
     expect(error).toBeInstanceOf(AuthenticationError);
@@ -22,7 +22,7 @@ describe('a failure of a provider', () => {
     expect(error.cause).toBeDefined();
   });
 
-  it('is told in its own words where they are ours', () => {
+  it('keeps its own words where they are ours', () => {
     const error = tokenFailure(unsent, '"orders"', undefined);
     expect(error).toMatchObject({ message: 'Token request for "orders" failed: x', transient: true });
     expect(error.serviceName).toBeUndefined();

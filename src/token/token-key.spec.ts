@@ -77,7 +77,7 @@ describe('tokenKey', () => {
     );
   });
 
-  it('tells parts apart that read the same when joined', () => {
+  it('distinguishes parts that read the same when joined', () => {
     const lists = [
       ['ab', 'c'],
       ['a', 'bc'],
@@ -95,7 +95,7 @@ describe('tokenKey', () => {
     expect(new Set(keys).size).toBe(lists.length);
   });
 
-  it('tells service names apart that a key cannot show', () => {
+  it('distinguishes service names that a key cannot show', () => {
     const names = ['a:b', 'a%3Ab', 'a b', 'a', 'A', 'x'.repeat(200), 'x'.repeat(201), 'ü', 'u\u0308'];
     const keys = names.map((serviceName) => tokenKey({ prefix: 'p', serviceName, identity: [], request: '[]' }));
     expect(new Set(keys).size).toBe(names.length);

@@ -24,7 +24,7 @@ function managerOf(more: Partial<TokenManagerOptions> & { readonly provided?: ob
 
 const textOf = async (token: Promise<Token>): Promise<string> => (await token).accessToken;
 
-it('a manager tells its listeners what happens to its tokens, and is disturbed by none', async () => {
+it('a manager reports to its listeners what happens to its tokens, and is disturbed by none', async () => {
   const lines: string[] = [];
   const logger = {
     debug: () => undefined,

@@ -138,7 +138,7 @@ describe('an answer', () => {
 });
 
 describe('a response', () => {
-  it('tells status, headers, URL, time and attempts', async () => {
+  it('has status, headers, URL, time and attempts', async () => {
     let asked = 0;
     const server = await wire.server((_request, response) => {
       give(response, (asked += 1) < 3 ? { status: 503 } : { status: 201, headers: { 'X-Trace': 't' }, json: [] });
@@ -171,7 +171,7 @@ describe('a response', () => {
     expectNoSecrets(request.toCurl() + JSON.stringify(request) + inspect(response, { depth: 10 }), [SECRET]);
   });
 
-  it('tells the URL that answered, after a redirect', async () => {
+  it('names the URL that answered, after a redirect', async () => {
     const server = await wire.server((request, response) =>
       give(response, request.path === '/a' ? { status: 302, headers: { location: '/b?c=d' } } : { json: {} }),
     );
@@ -213,7 +213,7 @@ describe('a status', () => {
     expect(error.data).toEqual(data);
   });
 
-  it('error tells nothing of the answer when it is printed or serialised', async () => {
+  it('error shows nothing of the answer when it is printed or serialised', async () => {
     const server = await answering({ status: 400, headers: { 'set-cookie': SECRET }, json: { leaked: SECRET } });
     const auth = new BearerAuth('other-canary-value');
     const error = await rejection<HttpStatusError>(wire.client(server, { auth }).get(`/?q=${SECRET}`));

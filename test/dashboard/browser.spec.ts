@@ -99,7 +99,7 @@ else
       expect(complaints).toEqual([]);
     });
 
-    it('tells of what fails, and warms up and invalidates', async () => {
+    it('shows what fails, and warms up and invalidates', async () => {
       const press = async (name: string): Promise<void> => {
         await page.getByRole('button', { name }).click();
         await page.getByRole('button', { name: 'Confirm' }).click();

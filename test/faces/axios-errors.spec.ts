@@ -141,7 +141,7 @@ it.each(['stream', 'text'] as const)('writes nothing on the reason of an abort: 
   expect(Object.keys(reason)).toEqual([]);
 });
 
-it('tells status and headers of a streamed answer where code looks for them', async () => {
+it('has status and headers of a streamed answer where code looks for them', async () => {
   const { data } = await client.axiosRef.get<Readable>('/here', { responseType: 'stream' });
   expect(data).toMatchObject({ statusCode: 200, statusMessage: 'OK', headers: { 'x-of': 'it' } });
   await drain(data);

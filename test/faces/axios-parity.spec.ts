@@ -165,7 +165,7 @@ describe('axiosRef, held against plain axios', () => {
     ['gives up after its timeout', (i) => i.get('/hang', { timeout: 40 })],
     ['words a timeout as it is asked to', (i) => i.get('/hang', { timeout: 40, timeoutErrorMessage: 'too slow' })],
     [
-      'tells a timeout from an abort where asked',
+      'distinguishes a timeout from an abort where asked',
       (i) => i.get('/hang', { timeout: 40, transitional: { clarifyTimeoutError: true } }),
     ],
     ['is aborted by a signal', (i) => aborted(i)],
@@ -218,7 +218,7 @@ describe('axiosRef, held against plain axios', () => {
     expect(server.requests.at(-1)?.url).toBe('/echo?p=1');
   });
 
-  it('tells the URL that answered where code looks for it', async () => {
+  it('names the URL that answered where code looks for it', async () => {
     const response = await client.axiosRef.get('/redirect');
     expect((response.request as { res: { responseUrl: string } }).res.responseUrl).toBe(`${server.origin}/json`);
   });

@@ -118,7 +118,7 @@ describe.each(['axios', 'undici'])('over %s', (transport) => {
   );
 
   it.each(['gzip', 'br', 'deflate', 'gzip,br'])(
-    'a body that is no %s fails, and tells status and headers',
+    'a body that is no %s fails, and names status and headers',
     async (coding) => {
       const path = `/${encodeURIComponent(`${coding}~broken`)}`;
       const error: unknown = await client()

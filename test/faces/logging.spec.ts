@@ -104,7 +104,7 @@ describe('logging', () => {
     await client.close();
   });
 
-  it('tells type and size of bodies that are no JSON and no form, and caps those that are', async () => {
+  it('logs type and size of bodies that are no JSON and no form, and caps those that are', async () => {
     const client = logging({ logging: { body: true } });
     service.api.answerNext({ body: 'words that say a lot', headers: { 'content-type': 'text/plain' } });
     await client.post(

@@ -64,7 +64,7 @@ describe('requestMany', () => {
     expect(service.api.server.count('/n')).toBeLessThanOrEqual(6);
   });
 
-  it('tells how far it has come', async () => {
+  it('reports how far it has come', async () => {
     const reported: RequestManyProgress[] = [];
     await client.requestMany(numbered(5), { onProgress: (progress) => void reported.push(progress) });
     expect(reported.map(({ completed, failed, total }) => [completed, failed, total])).toEqual([
@@ -182,7 +182,7 @@ describe('requestMany', () => {
 });
 
 describe('client.circuit', () => {
-  it('tells its state: closed, open, half-open, and closed again', async () => {
+  it('reports its state: closed, open, half-open, and closed again', async () => {
     const service = await startProtectedApi();
     const retry = new CircuitBreakerRetryStrategy({ maxRetries: 0, failureThreshold: 2, recoveryTimeoutMs: 60 });
     const client = service.createClient({ retry });

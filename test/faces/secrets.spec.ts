@@ -105,7 +105,7 @@ describe.each(faces)('%s', (_name, send) => {
     await Promise.all([api.close(), tokens.close()]);
   });
 
-  it.each(failures)('tells no secret of %s', async (_failure, path) => {
+  it.each(failures)('shows no secret of %s', async (_failure, path) => {
     const target =
       path === '/large'
         ? createForgeClient({ ...options(api.origin, tokens.url), maxContentLength: 500 }, { logger: captured.logger })

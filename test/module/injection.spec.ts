@@ -108,7 +108,7 @@ describe('the decorators', () => {
     ]);
   });
 
-  it('tell apart the tokens of clients, managers and pipelines, whatever a service is named', () => {
+  it('distinguish the tokens of clients, managers and pipelines, whatever a service is named', () => {
     const names = ['a', 'a:b', 'FORGE_CLIENT:a', ''];
     const tokens = names.flatMap((name) => [
       getForgeClientToken(name),

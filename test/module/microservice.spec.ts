@@ -96,7 +96,7 @@ async function start(filter: Type, shutdownGraceMs = 0): Promise<void> {
 const ask = (pattern: string, payload: object = {}): Promise<unknown> => firstValueFrom(caller.send(pattern, payload));
 
 describe('a microservice', () => {
-  it('tells its callers of failures as problems', async () => {
+  it('answers failures to its callers as problems', async () => {
     await start(ForgeAuthExceptionFilter);
     const required = { status: 401, code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED', service: 'calendar' };
     expect(await rejection(ask('events', { subject: 'user-1' }))).toMatchObject(required);
@@ -104,7 +104,7 @@ describe('a microservice', () => {
     expect(await rejection(ask('fail'))).toMatchObject(busy);
   });
 
-  it('tells them by SignInRequiredFilter who must sign in, and nothing of the rest', async () => {
+  it('answers by SignInRequiredFilter who must sign in, and nothing of the rest', async () => {
     await start(SignInRequiredFilter);
     const required = { title: 'Unauthorized', status: 401, code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' };
     const problem = await rejection(ask('events', { subject: 'user-1' }));

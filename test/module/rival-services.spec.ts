@@ -100,7 +100,7 @@ describe('services that ask for the same token, each for itself', () => {
       ],
     ],
     [
-      'one provider whose requests no key tells apart',
+      'one provider whose requests no key distinguishes',
       () => {
         const hooked = provider({ compliance: { tokenRequest: (request) => request } });
         return [{ provider: hooked }, { provider: hooked }];

@@ -40,7 +40,7 @@ const provider = (): ClientCredentialsTokenProvider =>
   new ClientCredentialsTokenProvider({ tokenUrl: issuer.tokenUrl, clientId: 'app', clientSecret: SECRET });
 
 describe('ForgeAuthService.describe()', () => {
-  it('tells of every service: where it is, its token, its circuit', async () => {
+  it('describes every service: where it is, its token, its circuit', async () => {
     const { get } = await boot({
       storage: new InMemoryTokenStorage(),
       services: [
@@ -107,7 +107,7 @@ describe('ForgeAuthService.describe()', () => {
     expect(token()).not.toHaveProperty('backoffUntil');
   });
 
-  it('tells how long a failing issuer is left alone, and that it came back', async () => {
+  it('describes how long a failing issuer is left alone, and that it came back', async () => {
     const service = (await boot({ services: [{ name: 'orders', auth: { provider: provider() } }] })).get(
       ForgeAuthService,
     );
@@ -134,7 +134,7 @@ describe('ForgeAuthService.describe()', () => {
     expect(token()).not.toHaveProperty('backoffUntil');
   });
 
-  it('tells of the usual token, not of those that calls ask for with parameters of their own', async () => {
+  it('describes the usual token, not those that calls ask for with parameters of their own', async () => {
     const service = (await boot({ services: [{ name: 'orders', auth: { provider: provider() } }] })).get(
       ForgeAuthService,
     );

@@ -118,7 +118,7 @@ describe('a clock that is off', () => {
     expect(api.requests).toHaveLength(2);
   });
 
-  it('a clock that is off stays off where the service tells no time', async () => {
+  it('a clock that is off stays off where the service sends no time', async () => {
     api.aheadS = 3_600;
     api.tellsDate = false;
     const error = await failure(clientWith().get('/photos'));

@@ -425,7 +425,7 @@ it.each<[string, (flow: OAuth1Flow) => Promise<void>]>([
   expect(released).toBe(true);
 });
 
-it('asks for any kind of answer, and tells what kept a server from being reached', async () => {
+it('asks for any kind of answer, and names what kept a server from being reached', async () => {
   const flow = flowWith();
   await flow.requestToken();
   expect(server.requests[0]?.headers.accept).toBe('*/*');

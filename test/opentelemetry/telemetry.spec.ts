@@ -196,7 +196,7 @@ describe('durations of calls', () => {
 });
 
 describe('spans', () => {
-  it.each(['a context manager', 'no context manager'])('tell resends, attempts and links with %s', async (manager) => {
+  it.each(['a context manager', 'no context manager'])('show resends, attempts and links with %s', async (manager) => {
     if (manager.startsWith('no')) otelContext.disable();
     const client = (await boot()).client('orders');
     await client.get('/');

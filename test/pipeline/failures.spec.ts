@@ -168,7 +168,7 @@ describe('onFetchError', () => {
 });
 
 describe('a TokenManager over a pipeline that no module has', () => {
-  it('names its service, tells its events, and shares the state of the definition', async () => {
+  it('names its service, emits its events, and shares the state of the definition', async () => {
     const pipeline = new TokenFetchPipeline({ steps: twoSteps() });
     const logger = recordingLogger();
     const manager = new TokenManager({ name: 'myapp', provider: new PipelineTokenProvider({ pipeline }), logger });

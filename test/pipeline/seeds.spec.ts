@@ -206,7 +206,7 @@ describe('device token → app token → user token', () => {
     expect(issuer.counts).toEqual([1, 2, 1]);
   });
 
-  it('draws itself and tells what each step is doing', async () => {
+  it('draws itself and describes what each step is doing', async () => {
     const pipeline = threeSteps();
     expect(pipeline.stepNames).toEqual(['device_token', 'app_token', 'user_token']);
     expect(pipeline.toMermaid()).toBe(

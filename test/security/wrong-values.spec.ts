@@ -37,7 +37,7 @@ const asking = (name: string, dependsOn: string[]): TokenFetcher => ({
 });
 const step = (): BodyTokenFetcher => new BodyTokenFetcher({ name: 'app', baseUrl: server.origin });
 
-describe('an option that a secret came into is told without it', () => {
+describe('an option that a secret came into is named without it', () => {
   it.each<[string, () => Promise<unknown>]>([
     ['a glob', () => get({ excludedPathPatterns: [`${SECRET}{`] })],
     ['a glob that looks like a path', () => get({ excludedPathPatterns: [`/${SECRET}[z-a]`] })],

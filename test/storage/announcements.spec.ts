@@ -68,7 +68,7 @@ function member(muted?: () => boolean): {
   return { announcements, heard, listen: (key) => announcements.onChange(key, () => heard.push(key)) };
 }
 
-it('tells the others, and those in this process, once each', async () => {
+it('reaches the others, and those in this process, once each', async () => {
   const [one, other] = [member(), member()];
   for (const { listen } of [one, other]) listen('a');
   await settled();
@@ -77,7 +77,7 @@ it('tells the others, and those in this process, once each', async () => {
   expect([one.heard, other.heard]).toEqual([['a'], ['a']]);
 });
 
-it('tells those only who listen to that key', async () => {
+it('reaches those only who listen to that key', async () => {
   const [one, other] = [member(), member()];
   const end = other.listen('a');
   other.listen('b');

@@ -65,7 +65,7 @@ describe('startServer', () => {
     await Promise.all(calls);
   });
 
-  it('tells overlapping requests from those that follow one another', async () => {
+  it('distinguishes overlapping requests from those that follow one another', async () => {
     server = await startServer((_request, res) => void setTimeout(() => send(res, 200), 20));
     await Promise.all([1, 2, 3].map(() => fetch(`${server.origin}/together`)));
     for (let n = 0; n < 20; n += 1) await fetch(`${server.origin}/apart`);

@@ -1,7 +1,7 @@
 import { render, renderError } from './render.js';
 
 describe('renderError', () => {
-  it('tells message, stack, and own properties, hidden ones and symbols too', () => {
+  it('shows message, stack, and own properties, hidden ones and symbols too', () => {
     const error = Object.assign(new Error('message-canary'), { code: 'code-canary' });
     Object.defineProperty(error, 'hidden', { value: { in: { it: 'hidden-canary' } }, enumerable: false });
     Object.defineProperty(error, Symbol('mark'), { value: 'symbol-canary', enumerable: false });
@@ -20,7 +20,7 @@ describe('renderError', () => {
     expect(text).toContain('part-canary');
   });
 
-  it('tells what toJSON says, and what bytes mean', () => {
+  it('shows what toJSON returns, and what bytes mean', () => {
     const error = Object.assign(new Error('x'), { toJSON: () => ({ json: 'json-canary' }) });
     expect(renderError(error)).toContain('json-canary');
     const long = `${'x'.repeat(100)}bytes-canary`;

@@ -81,7 +81,7 @@ describe('startTokenEndpoint', () => {
     expect(error).toBe(status === 200 ? undefined : 'invalid_client');
   });
 
-  it('tells the two kinds of Basic apart when asked to', async () => {
+  it('distinguishes the two kinds of Basic when asked to', async () => {
     await start({ clients: { id: 'a+b%' }, authenticate: 'client_secret_basic' });
     const params = { grant_type: 'client_credentials' };
     expect((await ask(params, basic('id', 'a%2Bb%25'))).status).toBe(200);

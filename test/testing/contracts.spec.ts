@@ -73,7 +73,7 @@ describe('tokenStorageContract', () => {
     expect(await failuresOf(tokenStorageContract, storage)).toContain(check);
   });
 
-  it('tells a storage that keeps what is over, or takes older writes', async () => {
+  it('names a storage that keeps what is over, or takes older writes', async () => {
     expect(await failuresOf(expiringTokenStorageContract, new StorageOfMap())).toHaveLength(1);
     const careless = Object.assign(new StorageOfMap(), {
       async setIfNewer(this: StorageOfMap, key: string, value: string) {

@@ -210,7 +210,7 @@ describe('TestIssuer', () => {
     expect(issuer.requests).toEqual([]);
   });
 
-  it('tells the age of its tokens by a clock of the test', async () => {
+  it('counts the age of its tokens by a clock of the test', async () => {
     const clock = new FakeClock();
     const issuer = await start({ clock });
     issuer.expireIn(60_000);

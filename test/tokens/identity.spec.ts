@@ -80,7 +80,7 @@ const own = (name: string): TokenProvider => ({
 });
 
 describe('two applications of one name, client and store', () => {
-  it.each(OPAQUE)('share no token where each has %s, and are told so in one line', async (name, options) => {
+  it.each(OPAQUE)('share no token where each has %s, and log that in one line', async (name, options) => {
     const providers = [world.provider(await options('acme')), world.provider(await options('globex'))];
     const { tokens, said } = await sharing(...providers);
     expect(tokens).toBe(2);
@@ -134,7 +134,7 @@ describe('two applications of one name, client and store', () => {
     expect((await sharing(provider('acme'), provider('globex'))).tokens).toBe(2);
   });
 
-  it('share none of a provider of their own where each tells an identity', async () => {
+  it('share none of a provider of their own where each returns an identity', async () => {
     expect((await sharing(own('acme'), own('globex'))).tokens).toBe(2);
     expect((await sharing(own('acme'), own('acme'))).tokens).toBe(1);
   });

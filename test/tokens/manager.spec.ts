@@ -160,7 +160,7 @@ describe('invalidate', () => {
 });
 
 describe('events', () => {
-  it('tell each new token, each dropped one and each failed flight once', async () => {
+  it('report each new token, each dropped one and each failed flight once', async () => {
     await world.start();
     const manager = world.manager({ provider: world.singleShot() });
     const reported: unknown[] = [];
@@ -230,7 +230,7 @@ describe('a manager', () => {
     }
   });
 
-  it('a manager whose provider tells no identity, and that has no name, shares its tokens with nobody', async () => {
+  it('a manager whose provider returns no identity, and that has no name, shares its tokens with nobody', async () => {
     const storage = new Map<string, string>();
     const make = (accessToken: string): TokenManager =>
       world.closeLater(new TokenManager({ provider: { fetchToken: async () => new Token({ accessToken }) }, storage }));

@@ -236,7 +236,7 @@ it.each(['', undefined, null, 7, {}])('%j is the name of no user', (subject) => 
   expect(() => processOf().forSubject(subject as string)).toThrow(InvalidRequestError);
 });
 
-describe('a provider is told until when its token is waited for', () => {
+describe('a provider receives the time until which its token is waited for', () => {
   const clock = new FakeClock();
   let left: number | undefined;
   const provider: TokenProvider = {
@@ -281,7 +281,7 @@ it.each(['delete', 'setIfNewer', 'createLock', 'createSignal', 'connect', 'relea
   },
 );
 
-it('a step whose callers have all left is told so: what it does is aborted', async () => {
+it('a step whose callers have all left learns that: what it does is aborted', async () => {
   let signal: AbortSignal | undefined;
   const step: TokenFetcher = {
     name: 'app',

@@ -158,7 +158,7 @@ describe('a sign-in at an issuer that answers wrongly', () => {
     expect(issuer.count('/token')).toBe(3);
   });
 
-  it('tells of another person by userinfo: refused', async () => {
+  it('answers another person at userinfo: refused', async () => {
     const { provider } = await start();
     const token = await signIn(provider);
     expect(await provider.userInfo(token)).toEqual({ sub: 'alice' });
@@ -231,7 +231,7 @@ describe('a sign-in that fails', () => {
     expect(error).toMatchObject({ cause: { message: 'the hook has a mistake' } });
   });
 
-  it('tells that the connection broke, not that a nonce was asked for before', async () => {
+  it('names that the connection broke, not that a nonce was asked for before', async () => {
     let pushed = 0;
     const server = await startServer((request, response) => {
       pushed += 1;
@@ -447,7 +447,7 @@ describe('a logout at the issuer', () => {
     expect(await tokens.forSubject('user-1').has()).toBe(false);
   });
 
-  it('a logout at the issuer ends a session of a person whose token tells of none', async () => {
+  it('a logout at the issuer ends a session of a person whose token names none', async () => {
     const { provider } = await start();
     await signIn(provider);
     expect(await provider.handleLogoutToken(await logoutToken({ sid: 'laptop' }))).toEqual({ subjects: ['user-1'] });

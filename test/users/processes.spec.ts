@@ -101,7 +101,7 @@ it('a process that is killed between code and token leaves nothing half stored: 
   for (const one of [first, second]) expect(await one.call('user-2')).toBe(200);
 }, 60_000);
 
-it('a logout that the issuer tells of itself drops the tokens of its subject in every process, and of nobody else', async () => {
+it('a logout that the issuer announces itself drops the tokens of its subject in every process, and of nobody else', async () => {
   const { sid } = await signIn('user-3', 'carol');
   await signIn('user-4', 'dave');
   for (const one of [first, second]) expect([await one.call('user-3'), await one.call('user-4')]).toEqual([200, 200]);

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { CallScope } from './call-scope.js';
 
 describe('CallScope', () => {
-  it('tells its listeners once, with the first reason', () => {
+  it('calls its listeners once, with the first reason', () => {
     const scope = new CallScope();
     const reported: unknown[] = [];
     scope.onAbort((reason) => reported.push(reason));
@@ -12,7 +12,7 @@ describe('CallScope', () => {
     expect(scope).toMatchObject({ aborted: true, reason: 'first' });
   });
 
-  it('tells a listener that comes late at once', () => {
+  it('calls a listener that comes late at once', () => {
     const scope = new CallScope();
     scope.abort('over');
     const reported: unknown[] = [];
@@ -20,7 +20,7 @@ describe('CallScope', () => {
     expect(reported).toEqual(['over']);
   });
 
-  it('CallScope does not tell a listener that was taken back', () => {
+  it('CallScope does not call a listener that was removed', () => {
     const scope = new CallScope();
     const reported: unknown[] = [];
     scope.onAbort((reason) => reported.push(reason))();
@@ -28,7 +28,7 @@ describe('CallScope', () => {
     expect(reported).toEqual([]);
   });
 
-  it('tells every listener, and none that another has taken back, whichever came first', () => {
+  it('calls every listener, and none that another has removed, whichever came first', () => {
     const scope = new CallScope();
     const reported: string[] = [];
     const takeBack = ['first', 'second', 'third'].map((name) => scope.onAbort(() => reported.push(name)));
@@ -40,7 +40,7 @@ describe('CallScope', () => {
     expect(reported.toSorted()).toEqual(['fourth', 'second']);
   });
 
-  it('tells each listener once, even one that aborts again or brings another', () => {
+  it('calls each listener once, even one that aborts again or adds another', () => {
     const scope = new CallScope();
     const reported: unknown[] = [];
     scope.onAbort(() => {

@@ -59,7 +59,7 @@ describe('FetchBackoff', () => {
     expect(world.heldBackForMs).toBe(800);
   });
 
-  it('refuses with a typed error that tells how long, how often, and what went wrong last', () => {
+  it('refuses with a typed error that names how long, how often, and what went wrong last', () => {
     const world = new World();
     world.backoff.failed(new AuthenticationError('first'));
     world.backoff.failed(failure);
@@ -126,7 +126,7 @@ describe('a note to the other processes', () => {
     expect(reader.heldBackForMs).toBe(4_000);
   });
 
-  it('tells of a first failure, too: the second one, elsewhere, closes the backoff', () => {
+  it('shares a first failure, too: the second one, elsewhere, closes the backoff', () => {
     const reader = new World();
     reader.backoff.adopt(noteAfter(1).text);
     expect(reader.refusal()).toBeUndefined();

@@ -82,7 +82,7 @@ it('the longer of the two pauses counts', async () => {
   expect([one.waitMs, other.waitMs]).toEqual([1_800, 0]);
 });
 
-it('a pause is told to observers with its end, once it begins', async () => {
+it('a pause is reported to observers with its end, once it begins', async () => {
   const made = world();
   const slot = made.slot();
   await fail(slot, REFUSED);

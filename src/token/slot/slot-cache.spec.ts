@@ -60,7 +60,7 @@ it('a slot that was released and that somebody still has is the same for who ask
   expect(new Set(cache.values() as unknown[])).toEqual(new Set([a, b]));
 });
 
-it('ten thousand slots are kept where nothing else is said', () => {
+it('ten thousand slots are kept by default', () => {
   const { get, released } = cacheOf();
   for (let count = 0; count < 10_000; count += 1) get(String(count));
   expect(released()).toEqual([]);

@@ -113,7 +113,7 @@ it('the end of a flight takes no later one away', async () => {
   expect(started).toHaveLength(2);
 });
 
-it('a flight that failed is told of when the next caller no longer gets it', async () => {
+it('a flight that failed is reported when the next caller no longer gets it', async () => {
   const { flights, started, failures } = world();
   const error = new Error('down');
   const joined = flights.join(undefined);

@@ -17,7 +17,7 @@ function world(tokens: ObservedTokens = {}) {
 
 const here = ({ clock }: { clock: FakeClock }) => ({ at: clock.now(), service: 'orders' });
 
-it('what happens to a token in use is told by name, time and service', () => {
+it('what happens to a token in use is reported by name, time and service', () => {
   const made = world();
   made.slot.served('due');
   made.slot.rejected();
@@ -29,7 +29,7 @@ it('what happens to a token in use is told by name, time and service', () => {
   ]);
 });
 
-it('a caller’s wait is told when it ends, with its time and the flight that it waited for', async () => {
+it('a caller’s wait is reported when it ends, with its time and the flight that it waited for', async () => {
   const made = world();
   const flight = new Flight(
     () => Promise.reject(new Error('down')),
@@ -111,7 +111,7 @@ async function ended(work: () => Promise<Token>, tokens: ObservedTokens = {}): P
 const common = { type: 'token_request', flight: 1, cause: 'missing', grant: 'custom', shared: false, durationMs: 30 };
 
 describe('the end of a flight', () => {
-  it('the end of a flight tells of its token when that expires, if it does', async () => {
+  it('the end of a flight reports when its token expires, if it does', async () => {
     expect(await ended(async () => new Token({ accessToken: 'a', expiresAt: 9 }))).toEqual({
       ...common,
       outcome: 'obtained',
@@ -120,7 +120,7 @@ describe('the end of a flight', () => {
     expect(await ended(async () => new Token({ accessToken: 'a' }))).toEqual({ ...common, outcome: 'obtained' });
   });
 
-  it('the end of a flight tells the code of its error, where that is one of ours', async () => {
+  it('the end of a flight reports the code of its error, where that is one of ours', async () => {
     expect(await ended(() => Promise.reject(new AuthenticationError('x', { code: 'FORGE_AUTH_BACKOFF' })))).toEqual({
       ...common,
       outcome: 'failed',
@@ -129,7 +129,7 @@ describe('the end of a flight', () => {
     expect(await ended(() => Promise.reject(new Error('x')))).toEqual({ ...common, outcome: 'failed' });
   });
 
-  it('the end of a flight tells the step, and that it was for one call’s parameters', async () => {
+  it('the end of a flight reports the step, and that it was for one call’s parameters', async () => {
     const token = new Token({ accessToken: 'a' });
     expect(await ended(async () => token, { step: 'app', perCall: true })).toEqual({
       ...common,

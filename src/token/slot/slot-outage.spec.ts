@@ -16,7 +16,7 @@ function outage(): { outage: SlotOutage; warnings: string[]; lines: string[] } {
   return { outage: new SlotOutage(scopeOf({ logger })), warnings, lines };
 }
 
-it('an outage is told of once when it begins and once when it is over, each time', () => {
+it('an outage is reported once when it begins and once when it is over, each time', () => {
   const { outage: told, warnings, lines } = outage();
   told.over();
   for (let round = 0; round < 2; round += 1) {

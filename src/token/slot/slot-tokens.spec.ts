@@ -134,7 +134,7 @@ it('a token in use is looked after when it is due, or when storage is worth a lo
   expect(tokens().tokens.toCached(storedOf('a')).checkAt).toBe(NOW + LIFETIME_MS - 720_000);
 });
 
-it('a token that takes the place of none is told to those who judge rejections, with the last one', () => {
+it('a token that takes the place of none is reported to those who judge rejections, with the last one', () => {
   const { tokens: slot, cached, log } = using(storedOf('a'));
   const next = slot.toCached(storedOf('b'));
   log.length = 0;
@@ -157,7 +157,7 @@ it('a token that is dropped stays the last one, and takes no other with it', () 
   expect([slot.cached, slot.last, slot.rejected]).toEqual([undefined, cached, cached.token.fingerprint]);
 });
 
-it('a token that its owner takes out of use is told to observers, too', () => {
+it('a token that its owner takes out of use is reported to observers, too', () => {
   const { tokens: slot, cached, log } = using(storedOf('a'));
   slot.invalidate(cached);
   expect(log).toEqual([['invalidated'], ['dropped', cached.token]]);

@@ -187,7 +187,7 @@ it('the refusal of a refresh token is noted before it is thrown, other failures 
   expect(failed.claims).toEqual(['claimed']);
 });
 
-it('a provider that answers no Token is told what to return, and is not asked again', async () => {
+it('a provider that answers no Token fails with an error that names what to return, and is not asked again', async () => {
   const wrong = world([{ access_token: 'a' }]);
   await expect(wrong.obtain()).rejects.toMatchObject({
     code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',

@@ -301,7 +301,7 @@ it('a token whose endpoint is to be left alone for longer is not fresh in its le
 });
 
 describe('a forced renewal', () => {
-  it('a forced renewal asks for a new token though the current one is fresh, and tells how long that took', async () => {
+  it('a forced renewal asks for a new token though the current one is fresh, and reports how long that took', async () => {
     await one.get();
     one.observe();
     one.answer = async () => {
@@ -373,7 +373,7 @@ describe('invalidation', () => {
     expect([await one.get(), one.asked.length, one.told.length]).toEqual(['token-1', 1, 1]);
   });
 
-  it('invalidation reaches every process, and is told of', async () => {
+  it('invalidation reaches every process, and is reported', async () => {
     const other = fleet.process();
     await one.get();
     expect(await other.get()).toBe('token-1');
@@ -562,7 +562,7 @@ describe('what another process stored', () => {
     expect([await other.get(), other.asked.length]).toEqual(['token-1', 1]);
   });
 
-  it('a renewal that finds what another process stored asks nobody, tells no listener, and reports it as shared', async () => {
+  it('a renewal that finds what another process stored asks nobody, calls no listener, and reports it as shared', async () => {
     await one.get();
     const other = fleet.process();
     other.observe();
@@ -702,7 +702,7 @@ describe('of two processes that need a token one asks', () => {
 });
 
 describe('a flight that fails', () => {
-  it('a flight that fails by an error that is not ours is told as one that may pass, naming the service', async () => {
+  it('a flight that fails by an error that is not ours is a transient failure that names the service', async () => {
     one.answer = async () => {
       throw new TypeError('canary');
     };
@@ -752,7 +752,7 @@ describe('a flight that fails', () => {
     expect(one.told).toHaveLength(2);
   });
 
-  it('a flight that fails is told of once, however many fail, and so is its end; what is held back is not told of', async () => {
+  it('a flight that fails is reported once, however many fail, and so is its end; what is held back is not reported', async () => {
     one.fails();
     for (let flights = 0; flights < 3; flights += 1) await codeOf(one.get());
     expect(one.told).toEqual(['failed It is down.', 'failed It is down.']);
@@ -776,7 +776,7 @@ describe('a flight that fails', () => {
     expect([one.asked.length, one.lines, one.told.length]).toEqual([3, [], 3]);
   });
 
-  it('a flight whose callers have left says nothing of its endpoint, and is told to no listener', async () => {
+  it('a flight whose callers have left says nothing of its endpoint, and is reported to no listener', async () => {
     one.answer = (_count, _previous, signal) =>
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
     for (let flights = 0; flights < 3; flights += 1) {
