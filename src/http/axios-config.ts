@@ -63,7 +63,6 @@ export function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
   return exchange;
 }
 
-/** An agent of the app's own kind (a proxy's) cannot be copied: it knows by now that the kept connection is closed. */
 function takeFreshConnection(exchange: Exchange): void {
   exchange.httpAgent = keepingNone(exchange.httpAgent);
   exchange.httpsAgent = keepingNone(exchange.httpsAgent);

@@ -27,9 +27,22 @@ class OwnHttpsAgent extends https.Agent {
 /** Kinds of agents that can be made again of their options: Node keeps these, though its types do not say so. */
 const COPIED: ReadonlySet<unknown> = new Set([http.Agent, https.Agent, OwnHttpAgent, OwnHttpsAgent]);
 
-/** Returns an agent of the same options that keeps no connection; one of another kind as it is. */
+/** Opens each connection as another agent does (through a proxy, say), and keeps none. */
+class OpeningAgent extends http.Agent {
+  readonly createSocket: unknown;
+
+  constructor(opener: http.Agent & { createSocket(...given: unknown[]): unknown }) {
+    super({ keepAlive: false });
+    this.createSocket = opener.createSocket.bind(opener);
+    // Node compares it with the request's.
+    Object.assign(this, { protocol: (opener as { protocol?: unknown }).protocol });
+  }
+}
+
+/** Returns an agent that opens connections in the same way, and keeps none; one that is none of Node's kind as it is. */
 export function keepingNone<A>(agent: A): A {
-  if (typeof agent !== 'object' || agent === null || !COPIED.has(agent.constructor)) return agent;
+  if (!(agent instanceof http.Agent)) return agent;
+  if (!COPIED.has(agent.constructor)) return new OpeningAgent(agent as never) as A;
   const { constructor: Kind, options } = agent as unknown as {
     readonly constructor: new (options: object) => A;
     readonly options: object;

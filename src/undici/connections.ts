@@ -1,7 +1,7 @@
-import { Socket } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import type { HttpRequest } from '../http/http-request.js';
 import { NOT_INHERITED_BY_CONNECTORS, withoutInherited } from './not-inherited.js';
+import { telling } from './telling-connector.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
 
 /** Connections that a transport's requests go out on. */
@@ -31,6 +31,7 @@ export function givenConnections(dispatcher: Dispatcher): Connections {
 /** Those of a transport's own, opened on first use. */
 export function connectionsOf(options: UndiciTransportOptions): Connections {
   const { proxy, tls, connect, maxContentLength: _ofAnswers, ...rest } = options;
+  let count = 0;
   const given = {
     ...NOT_INHERITED_BY_CONNECTORS,
     allowH2: options.allowH2 ?? false,
@@ -38,21 +39,18 @@ export function connectionsOf(options: UndiciTransportOptions): Connections {
     ...connect,
   } as unknown as buildConnector.BuildOptions;
   const connector = typeof connect === 'function' ? (connect as buildConnector.connector) : buildConnector(given);
-  const direct = withoutInherited({ ...rest, connect: telling(connector) }) as Agent.Options;
+  const direct = withoutInherited({ ...rest, connect: connector }, (each) =>
+    telling(each, () => (count += 1)),
+  ) as Agent.Options;
   const behindProxy = {
     ...direct,
     requestTls: { ...NOT_INHERITED_BY_CONNECTORS, ...tls },
     proxyTls: NOT_INHERITED_BY_CONNECTORS,
     proxyTunnel: false,
   };
-  let count = 0;
   let common: Route | undefined;
 
-  const open = (): Route => {
-    const route = routeOf(proxy, direct, behindProxy);
-    for (const dispatcher of new Set([route.http, route.https])) dispatcher.on('connect', () => (count += 1));
-    return route;
-  };
+  const open = (): Route => routeOf(proxy, direct, behindProxy);
   const pick = (route: Route, { url }: HttpRequest): Dispatcher =>
     url.startsWith('https:') ? route.https : route.http;
 
@@ -70,21 +68,6 @@ export function connectionsOf(options: UndiciTransportOptions): Connections {
       if (route !== undefined) await Promise.all([...new Set([route.http, route.https])].map((each) => each.destroy()));
     },
   };
-}
-
-/** Makes errors of a connection state whether it served others before: those of the network alone do not show it. */
-function telling(connector: buildConnector.connector): buildConnector.connector {
-  return (options, callback) =>
-    connector({ httpSocket: undefined, ...options } as buildConnector.Options, (...[error, socket]) => {
-      // Undefined, where undici's types say null.
-      if (!(socket instanceof Socket)) return callback(error as Error, null);
-      const before = socket.bytesRead;
-      const tell = (failure: Error & { socket?: unknown }): void => {
-        failure.socket ??= { bytesRead: socket.bytesRead - before };
-      };
-      socket.prependListener('error', tell);
-      callback(null, socket);
-    });
 }
 
 interface Route {

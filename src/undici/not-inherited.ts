@@ -1,4 +1,4 @@
-import { Client, type Dispatcher, Pool } from 'undici';
+import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { NOT_INHERITED_BY_SOCKETS } from '../http/not-inherited.js';
 
 /**
@@ -71,17 +71,23 @@ const NOT_INHERITED_BY_CLIENTS = Object.freeze({
   webSocket: undefined,
 });
 
-/** Returns options of undici's with nothing left to inherit; each pool and client below is made of such ones, too. */
-export function withoutInherited<T extends object>(options: T): T {
+/** Changes the connector of each client that is made. */
+type Adapt = (connector: buildConnector.connector) => buildConnector.connector;
+
+/**
+ * Returns options of undici's with nothing left to inherit; each pool and client below is made of such ones, too.
+ * @param adapt is asked for each client's connector, those to a proxy included
+ */
+export function withoutInherited<T extends object>(options: T, adapt: Adapt): T {
+  const clientOf = (origin: string | URL, given: { connect?: unknown }): Dispatcher => {
+    const { connect } = given;
+    const adapted = typeof connect === 'function' ? { connect: adapt(connect as buildConnector.connector) } : undefined;
+    return new Client(origin as URL, { ...NOT_INHERITED_BY_CLIENTS, ...given, ...adapted } as object as Client.Options);
+  };
+  // As undici's agents make them by default.
+  const poolOf = (origin: string | URL, given: object): Dispatcher => {
+    const own = { ...NOT_INHERITED_BY_CLIENTS, ...given } as object as Pool.Options;
+    return own.connections === 1 ? clientOf(origin, own) : new Pool(origin, { ...own, factory: clientOf });
+  };
   return { ...NOT_INHERITED_BY_CLIENTS, factory: poolOf, clientFactory: poolOf, ...options };
-}
-
-/** As undici's agents make them by default. */
-function poolOf(origin: string | URL, options: object): Dispatcher {
-  const given = { ...NOT_INHERITED_BY_CLIENTS, ...options } as object as Pool.Options;
-  return given.connections === 1 ? clientOf(origin, given) : new Pool(origin, { ...given, factory: clientOf });
-}
-
-function clientOf(origin: string | URL, options: object): Dispatcher {
-  return new Client(origin as URL, { ...NOT_INHERITED_BY_CLIENTS, ...options } as object as Client.Options);
 }
