@@ -111,12 +111,12 @@ async function lengthOf(form: FormLike): Promise<number | undefined> {
   const ask = declared(form as Partial<FormLike>, 'getLength');
   if (ask === undefined) return undefined;
   let cancel: (() => void) | undefined;
-  const told = new Promise<number | undefined>((resolve) => {
+  const answered = new Promise<number | undefined>((resolve) => {
     cancel = systemClock.after(LENGTH_MS, () => resolve(undefined));
     ask.call(form, (error, length) => resolve(error === null || error === undefined ? length : undefined));
   });
   try {
-    return await told;
+    return await answered;
   } catch {
     return undefined;
   } finally {

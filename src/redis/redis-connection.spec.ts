@@ -82,7 +82,7 @@ class Ioredis extends Client {
   }
 }
 
-/** A listener on `client`, and what it was told. */
+/** A listener on `client`, and what it heard. */
 function listening(client: Client): {
   readonly own: Client;
   readonly states: boolean[];

@@ -21,7 +21,7 @@ const CLAIM = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12} \d{1,9}$/;
  * A lock among processes on a store that can only read and write: whoever finds no claim writes its own, waits until
  * any other that found none has written, too, and has the lock if its own still stands.
  *
- * Claims are told apart by their text alone, so clocks need not agree: one that has not changed for the time of the wait and of
+ * Claims differ by their text alone, so clocks need not agree: one that has not changed for the time of the wait and of
  * a lease is that of a process that died.
  * @see L. Lamport, A Fast Mutual Exclusion Algorithm, ACM TOCS 5 (1987), section 2: Fischer's algorithm
  */

@@ -8,6 +8,7 @@ import { freePort } from '../support/free-port.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
 import { BearerAuth, createForgeClient, type ForgeHttpClient } from 'nestjs-forge-auth';
+import { TROUBLES } from './troubles.js';
 
 /** Everything that one axios instance did with a request, and what the server saw of it. */
 interface Observation {
@@ -42,16 +43,8 @@ const paths: Record<string, Handler> = {
   '/large': (_request, response) => void response.writeHead(200).end('x'.repeat(5_000)),
   '/teapot': (_request, response) =>
     void response.writeHead(418, "I'm a Teapot", { 'content-type': 'application/json' }).end('{"short":"stout"}'),
-  '/boom': (_request, response) => void response.writeHead(503).end('down'),
+  ...TROUBLES,
   '/redirect': (_request, response) => void response.writeHead(302, { location: '/json' }).end(),
-  '/redirect-307': (_request, response) => void response.writeHead(307, { location: '/echo' }).end(),
-  '/loop': (_request, response) => void response.writeHead(302, { location: '/loop' }).end(),
-  '/hang': () => undefined,
-  '/reset': (_request, response) => void response.socket?.resetAndDestroy(),
-  '/truncated': (_request, response) => {
-    response.writeHead(200, { 'content-length': '100' });
-    response.write('not all of it', () => response.socket?.destroy());
-  },
   '/chunks': (_request, response) => {
     response.writeHead(200);
     response.write('one,');

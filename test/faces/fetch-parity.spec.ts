@@ -3,6 +3,7 @@ import { BearerAuth, createForgeClient, type ForgeHttpClient } from 'nestjs-forg
 import { freePort } from '../support/free-port.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { type Handler, type RecordingServer, startServer } from '../support/recording-server.js';
+import { TROUBLES } from './troubles.js';
 
 type Fetch = typeof globalThis.fetch;
 /** @param arrived resolves when the server has a request, however busy the machine is */
@@ -22,17 +23,9 @@ const paths: Record<string, Handler> = {
   '/cookies': (_request, response) => void response.writeHead(200, { 'set-cookie': ['a=1', 'b=2'] }).end('x'),
   '/gzip': (_request, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('zipped')),
   '/missing': (_request, response) => void response.writeHead(404).end('not here'),
-  '/boom': (_request, response) => void response.writeHead(503).end('down'),
+  ...TROUBLES,
   '/redirect': (_request, response) => void response.writeHead(302, { location: '/json?from=redirect' }).end(),
-  '/redirect-307': (_request, response) => void response.writeHead(307, { location: '/echo' }).end(),
   '/redirect-303': (_request, response) => void response.writeHead(303, { location: '/echo' }).end(),
-  '/loop': (_request, response) => void response.writeHead(302, { location: '/loop' }).end(),
-  '/hang': () => undefined,
-  '/reset': (_request, response) => void response.socket?.resetAndDestroy(),
-  '/truncated': (_request, response) => {
-    response.writeHead(200, { 'content-length': '100' });
-    response.write('not all of it', () => response.socket?.destroy());
-  },
   '/unfinished': (_request, response) => {
     response.writeHead(200);
     response.write('first');

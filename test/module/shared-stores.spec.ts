@@ -21,42 +21,21 @@ import {
   InMemoryTokenStorage,
   type TokenManager,
 } from 'nestjs-forge-auth';
-import { type Api, startApi } from '../support/api.js';
 import { startMemcached, whyNoMemcached } from '../support/memcached-server.js';
 import { startPostgres } from '../support/postgres-server.js';
-import { type RedisEndpoint, startRedis } from '../support/redis-server.js';
-import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { recordingLogger, times, until } from '../tokens/world.js';
+import { CLIENT } from '../support/token-endpoint.js';
+import { times, until } from '../tokens/world.js';
 import { boot, bootFailure } from './boot.js';
+import { useSharedWorld } from '../support/world-of-spec.js';
 
-let redis: RedisEndpoint;
-let endpoint: TokenEndpoint;
-let api: Api;
-let logger: ReturnType<typeof recordingLogger>;
-const closing: (() => unknown)[] = [];
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
-
-beforeEach(async () => {
-  endpoint = await startTokenEndpoint();
-  api = await startApi(endpoint);
-  logger = recordingLogger();
-});
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-  await redis.command('FLUSHALL');
-  await api.close();
-  await endpoint.close();
-});
+const world = useSharedWorld();
 
 /** One application of several over the same store. */
 interface App {
   readonly client: ForgeHttpClient;
   readonly tokens: TokenManager;
   readonly services: ForgeAuthService;
+  readonly close: () => Promise<void>;
 }
 
 /** Options of an application's CacheModule, and the memory above its shared store, where there is one. */
@@ -66,8 +45,8 @@ interface CacheSetup {
 }
 
 function service(more: Partial<ForgeServiceOptions> = {}): ForgeServiceOptions {
-  const provider = new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
-  return { name: 'orders', baseUrl: api.origin, auth: { provider }, ...more };
+  const provider = new ClientCredentialsTokenProvider({ tokenUrl: world.endpoint.url, ...CLIENT });
+  return { name: 'orders', baseUrl: world.api.origin, auth: { provider }, ...more };
 }
 
 /** The app's CACHE_MANAGER, with more patience than usual: the machine may be busy. */
@@ -87,11 +66,12 @@ async function startApp(
   };
   const app: INestApplicationContext = await boot(
     { imports: [cache, forgeAuth, ...imports], providers: [patient] },
-    { logger },
+    { logger: world.logger },
   );
-  closing.push(() => app.close());
+  let closed: Promise<void> | undefined;
+  const { close } = world.closeLater({ close: () => (closed ??= app.close()) });
   const services = app.get(ForgeAuthService);
-  return { services, client: services.client('orders'), tokens: services.tokens('orders') };
+  return { services, close, client: services.client('orders'), tokens: services.tokens('orders') };
 }
 
 /** As the documentation of Nest has it. */
@@ -101,7 +81,7 @@ function documentedMemory(): Keyv {
 
 function aboveRedis(more: CacheManagerOptions = {}): CacheSetup {
   const above = documentedMemory();
-  return { options: { stores: [above, new KeyvRedis(redis.url)], ...more }, above };
+  return { options: { stores: [above, new KeyvRedis(world.redis.url)], ...more }, above };
 }
 
 function cacheable(secondary: Keyv, nonBlocking = false): CacheSetup {
@@ -111,15 +91,15 @@ function cacheable(secondary: Keyv, nonBlocking = false): CacheSetup {
 
 /** Every way in which an application comes to a Redis or Valkey. */
 const OVER_REDIS: readonly [string, () => CacheSetup][] = [
-  ['@keyv/redis', () => ({ options: { stores: [createKeyv(redis.url)] } })],
-  ['@keyv/redis, which Nest wraps', () => ({ options: { stores: new KeyvRedis(redis.url), namespace: 'app' } })],
-  ['@keyv/valkey', () => ({ options: { stores: [createValkeyKeyv(redis.url)] } })],
-  ['@keyv/valkey, which Nest wraps', () => ({ options: { stores: [new KeyvValkey(redis.url)] as never } })],
+  ['@keyv/redis', () => ({ options: { stores: [createKeyv(world.redis.url)] } })],
+  ['@keyv/redis, which Nest wraps', () => ({ options: { stores: new KeyvRedis(world.redis.url), namespace: 'app' } })],
+  ['@keyv/valkey', () => ({ options: { stores: [createValkeyKeyv(world.redis.url)] } })],
+  ['@keyv/valkey, which Nest wraps', () => ({ options: { stores: [new KeyvValkey(world.redis.url)] as never } })],
   ['memory above @keyv/redis', () => aboveRedis()],
   ['memory above @keyv/redis, non-blocking', () => aboveRedis({ nonBlocking: true })],
-  ['a Cacheable', () => cacheable(createKeyv(redis.url))],
-  ['a Cacheable that does not block', () => cacheable(createKeyv(redis.url), true)],
-  ['a Keyv 6, which Nest wraps', () => ({ options: { stores: [new Keyv6(new KeyvRedis(redis.url))] as never } })],
+  ['a Cacheable', () => cacheable(createKeyv(world.redis.url))],
+  ['a Cacheable that does not block', () => cacheable(createKeyv(world.redis.url), true)],
+  ['a Keyv 6, which Nest wraps', () => ({ options: { stores: [new Keyv6(new KeyvRedis(world.redis.url))] as never } })],
 ];
 
 const SHARED = "Tokens are kept in the app's CACHE_MANAGER, in the clear: one request per fleet.";
@@ -129,10 +109,10 @@ const TOKEN_KEY = /forge-auth:orders:[\w-]+$/;
 
 /** Leaves what the store holds now in the memory above it, too: from the next change on it is old. */
 async function leaveOldValueAbove({ above }: CacheSetup): Promise<void> {
-  const stored = ((await redis.command('KEYS', '*')) as string[]).filter((key) => TOKEN_KEY.test(key));
+  const stored = ((await world.redis.command('KEYS', '*')) as string[]).filter((key) => TOKEN_KEY.test(key));
   expect(stored).toHaveLength(1);
   const [key] = TOKEN_KEY.exec(stored[0] ?? '') ?? [];
-  const { value } = JSON.parse(String(await redis.command('GET', stored[0] ?? ''))) as { value: string };
+  const { value } = JSON.parse(String(await world.redis.command('GET', stored[0] ?? ''))) as { value: string };
   await above?.set(key ?? '', value);
 }
 
@@ -141,13 +121,13 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     const apps = [await startApp(setUp()), await startApp(setUp())];
     const calls = apps.flatMap(({ client }) => times(20, () => client.get('/orders')));
     await Promise.all(calls);
-    expect([endpoint.tokenRequests, new Set(api.tokens).size, api.tokens.length]).toEqual([1, 1, 40]);
-    expect(logger.warnings).toEqual([]);
+    expect([world.endpoint.tokenRequests, new Set(world.api.tokens).size, world.api.tokens.length]).toEqual([1, 1, 40]);
+    expect(world.logger.warnings).toEqual([]);
   });
 
   it('say what they do with the CACHE_MANAGER that they find', async () => {
     await startApp(setUp(), {});
-    expect(logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([SHARED]);
+    expect(world.logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([SHARED]);
   });
 
   it('see a token that the other one renewed, and no old one', async () => {
@@ -160,7 +140,7 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     const renewed = await one.tokens.forceRefresh();
     await until(() => other.tokens.peek()?.accessToken === renewed.accessToken, 'the other hears of it', 20_000);
     await other.client.get('/orders');
-    expect([endpoint.tokenRequests, api.tokens.at(-1)]).toEqual([2, renewed.accessToken]);
+    expect([world.endpoint.tokenRequests, world.api.tokens.at(-1)]).toEqual([2, renewed.accessToken]);
   });
 
   it('replace a revoked token once', async () => {
@@ -169,10 +149,10 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     for (const { client } of apps) await client.get('/orders');
     for (const setup of setups) await leaveOldValueAbove(setup);
 
-    endpoint.revokeAll();
+    world.endpoint.revokeAll();
     const answers = await Promise.all(apps.flatMap(({ client }) => times(10, () => client.get('/orders'))));
     expect(answers.map(({ status }) => status)).toEqual(times(20, () => 200));
-    expect(endpoint.tokenRequests).toBe(2);
+    expect(world.endpoint.tokenRequests).toBe(2);
   });
 
   it('drop a token that the other one invalidated', async () => {
@@ -186,19 +166,19 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     await one.tokens.invalidate(rejected);
     await until(() => other.tokens.peek()?.accessToken !== rejected?.accessToken, 'the other hears of it', 20_000);
     await Promise.all([one, other].map(({ client }) => client.get('/orders')));
-    expect(endpoint.tokenRequests).toBe(2);
-    expect(api.tokens.slice(2)).toEqual(times(2, () => endpoint.issued[1]?.accessToken));
+    expect(world.endpoint.tokenRequests).toBe(2);
+    expect(world.api.tokens.slice(2)).toEqual(times(2, () => world.endpoint.issued[1]?.accessToken));
   });
 
   it('leave no lease behind when one closes in the middle of a token request', async () => {
     const [one, other] = [await startApp(setUp()), await startApp(setUp())];
-    endpoint.hold();
+    world.endpoint.hold();
     const call = one.client.get('/orders').catch((error: Error) => error);
-    await until(() => endpoint.held === 1, 'the token request', 20_000);
-    await (closing.splice(0, 1)[0] as () => Promise<void>)();
+    await until(() => world.endpoint.held === 1, 'the token request', 20_000);
+    await one.close();
     expect(await call).toBeInstanceOf(Error);
-    expect(((await redis.command('KEYS', '*')) as string[]).filter((key) => key.endsWith(':lock'))).toEqual([]);
-    endpoint.release();
+    expect(((await world.redis.command('KEYS', '*')) as string[]).filter((key) => key.endsWith(':lock'))).toEqual([]);
+    world.endpoint.release();
     await expect(other.client.get('/orders')).resolves.toMatchObject({ status: 200 });
   });
 });
@@ -251,13 +231,15 @@ function describeStoreWithoutLocks(name: string, startServer: () => Promise<Serv
     ])('%s', (_way, setUp) => {
       it('use one token, which the other one finds', async () => {
         for (const { client } of [await start(setUp), await start(setUp)]) await client.get('/orders');
-        expect([endpoint.tokenRequests, new Set(api.tokens).size, api.tokens.length]).toEqual([1, 1, 2]);
-        expect(logger.warnings).toEqual([]);
+        expect([world.endpoint.tokenRequests, new Set(world.api.tokens).size, world.api.tokens.length]).toEqual([
+          1, 1, 2,
+        ]);
+        expect(world.logger.warnings).toEqual([]);
       });
 
       it('say what they do with the CACHE_MANAGER that they find', async () => {
         await start(setUp, {});
-        expect(logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([ALONE]);
+        expect(world.logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([ALONE]);
       });
 
       it('see a token that the other one renewed, and no old one', async () => {
@@ -270,15 +252,15 @@ function describeStoreWithoutLocks(name: string, startServer: () => Promise<Serv
           await one.client.get('/orders');
         }
         await one.client.get('/orders');
-        expect([endpoint.tokenRequests, api.tokens.at(-1)]).toEqual([2, accessToken]);
+        expect([world.endpoint.tokenRequests, world.api.tokens.at(-1)]).toEqual([2, accessToken]);
       });
 
       it('replace a revoked token once, when they meet it one after the other', async () => {
         const apps = [await start(setUp), await start(setUp)];
         for (const { client } of apps) await client.get('/orders');
-        endpoint.revokeAll();
+        world.endpoint.revokeAll();
         for (const { client } of apps) await expect(client.get('/orders')).resolves.toMatchObject({ status: 200 });
-        expect(endpoint.tokenRequests).toBe(2);
+        expect(world.endpoint.tokenRequests).toBe(2);
       });
     });
 
@@ -286,12 +268,12 @@ function describeStoreWithoutLocks(name: string, startServer: () => Promise<Serv
       const apps = [await start(alone), await start(alone)];
       for (const { client } of apps) await client.get('/orders');
       await server.fail();
-      endpoint.revokeAll();
+      world.endpoint.revokeAll();
       for (const { client } of [...apps, ...apps]) {
         await expect(client.get('/orders')).resolves.toMatchObject({ status: 200 });
       }
-      expect(endpoint.tokenRequests).toBe(3);
-      const warnings = logger.warnings.map((line) => line.split(' (')[0]);
+      expect(world.endpoint.tokenRequests).toBe(3);
+      const warnings = world.logger.warnings.map((line) => line.split(' (')[0]);
       expect(warnings).toEqual(apps.map(() => 'Token storage is not answering'));
     });
   });
@@ -321,7 +303,7 @@ else {
     return {
       open(namespace) {
         const adapter = new KeyvMemcache(memcached.address, { logger: { log: () => undefined } });
-        closing.push(() => adapter.client.close());
+        world.closeLater(adapter.client);
         return new Keyv(adapter, { namespace });
       },
       fail: () => memcached.stop(),
@@ -332,14 +314,14 @@ else {
 
 /** The tokens in a namespace, by service. */
 async function tokensIn(namespace: string): Promise<string[]> {
-  const keys = (await redis.command('KEYS', `${namespace}::*`)) as string[];
+  const keys = (await world.redis.command('KEYS', `${namespace}::*`)) as string[];
   return keys.filter((key) => /:[a-z]+:[\w-]+$/.test(key)).map((key) => key.replace(/[\w-]+$/, ''));
 }
 
 /** A module with a CacheModule of its own, whose cache it gives a name. */
 function moduleOfCache(name: string): Type {
   return moduleOf({
-    imports: [CacheModule.register({ stores: [createKeyv(redis.url, { namespace: name })] })],
+    imports: [CacheModule.register({ stores: [createKeyv(world.redis.url, { namespace: name })] })],
     providers: [{ provide: name, useExisting: CACHE_MANAGER }],
     exports: [name],
   });
@@ -353,11 +335,11 @@ describe('a second cache for one service', () => {
     ['with memory above', () => [documentedMemory()]],
   ])('under a name of its own keeps the tokens of that service, and no other: %s', async (_name, above) => {
     for (let app = 0; app < 2; app += 1) {
-      const shared = createKeyv(redis.url, { namespace: 'partners' });
-      closing.push(() => shared.disconnect());
+      const shared = createKeyv(world.redis.url, { namespace: 'partners' });
+      world.closeLater({ close: () => shared.disconnect() });
       const cache = createCache({ stores: [...above(), shared] });
       const { services } = await startApp(
-        { options: { stores: [createKeyv(redis.url, { namespace: 'main' })] } },
+        { options: { stores: [createKeyv(world.redis.url, { namespace: 'main' })] } },
         {
           ...PATIENTLY,
           services: [service(), service({ name: 'invoices' }), service({ name: 'partners', storage: PARTNERS })],
@@ -368,7 +350,7 @@ describe('a second cache for one service', () => {
     }
     expect((await tokensIn('main')).toSorted()).toEqual(['main::forge-auth:invoices:', 'main::forge-auth:orders:']);
     expect(await tokensIn('partners')).toEqual(['partners::forge-auth:partners:']);
-    expect([endpoint.tokenRequests, api.tokens.length]).toEqual([3, 6]);
+    expect([world.endpoint.tokenRequests, world.api.tokens.length]).toEqual([3, 6]);
   });
 
   it('a second cache for one service may be another CacheModule, where each is named', async () => {
@@ -378,9 +360,9 @@ describe('a second cache for one service', () => {
     };
     const app = await boot(
       { imports: [moduleOfCache('main'), moduleOfCache('partners'), ForgeAuthModule.forRoot(root)] },
-      { logger },
+      { logger: world.logger },
     );
-    closing.push(() => app.close());
+    world.closeLater(app);
     for (const name of ['orders', 'partners']) await app.get(ForgeAuthService).client(name).get('/');
     expect([await tokensIn('main'), await tokensIn('partners')]).toEqual([
       ['main::forge-auth:orders:'],

@@ -1,7 +1,6 @@
 import { createKeyv } from '@keyv/redis';
 import { CACHE_MANAGER, CacheModule } from '@nestjs/cache-manager';
 import { Module, type ModuleMetadata, type Type } from '@nestjs/common';
-import type { INestApplicationContext } from '@nestjs/common';
 import { type Cache, createCache } from 'cache-manager';
 import { Cacheable } from 'cacheable';
 import { Keyv } from 'keyv';
@@ -17,34 +16,11 @@ import {
   InMemoryTokenStorage,
   type TokenStorage,
 } from 'nestjs-forge-auth';
-import { type Api, startApi } from '../support/api.js';
-import { type RedisEndpoint, startRedis } from '../support/redis-server.js';
-import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { recordingLogger } from '../tokens/world.js';
+import { CLIENT } from '../support/token-endpoint.js';
 import { boot, bootFailure } from './boot.js';
+import { useSharedWorld } from '../support/world-of-spec.js';
 
-let redis: RedisEndpoint;
-let endpoint: TokenEndpoint;
-let api: Api;
-let logger: ReturnType<typeof recordingLogger>;
-const apps: INestApplicationContext[] = [];
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
-
-beforeEach(async () => {
-  endpoint = await startTokenEndpoint();
-  api = await startApi(endpoint);
-  logger = recordingLogger();
-});
-afterEach(async () => {
-  for (const app of apps.splice(0)) await app.close();
-  await redis.command('FLUSHALL');
-  await api.close();
-  await endpoint.close();
-});
+const world = useSharedWorld();
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
@@ -52,8 +28,8 @@ async function start(
   imports: Imports,
   providers: NonNullable<ModuleMetadata['providers']> = [],
 ): Promise<ForgeAuthService> {
-  const app = await boot({ imports, providers }, { logger });
-  apps.push(app);
+  const app = await boot({ imports, providers }, { logger: world.logger });
+  world.closeLater(app);
   return app.get(ForgeAuthService);
 }
 
@@ -64,8 +40,8 @@ function moduleOf(metadata: ModuleMetadata): Type {
 }
 
 function orders(more: Partial<ForgeServiceOptions> = {}): ForgeServiceOptions {
-  const provider = new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
-  return { name: 'orders', baseUrl: api.origin, auth: { provider }, ...more };
+  const provider = new ClientCredentialsTokenProvider({ tokenUrl: world.endpoint.url, ...CLIENT });
+  return { name: 'orders', baseUrl: world.api.origin, auth: { provider }, ...more };
 }
 
 function rootOf(options: ForgeAuthRootOptions = {}): Imports[number] {
@@ -74,16 +50,16 @@ function rootOf(options: ForgeAuthRootOptions = {}): Imports[number] {
 
 /** A CacheModule over the real Redis. */
 function redisCache(isGlobal: boolean, namespace = 'app'): Imports[number] {
-  return CacheModule.register({ isGlobal, stores: [createKeyv(redis.url, { namespace })] });
+  return CacheModule.register({ isGlobal, stores: [createKeyv(world.redis.url, { namespace })] });
 }
 
 async function keys(): Promise<string[]> {
-  return ((await redis.command('KEYS', '*')) as string[]).toSorted();
+  return ((await world.redis.command('KEYS', '*')) as string[]).toSorted();
 }
 
 /** The one line that says where tokens are kept. */
 function storageLine(): string {
-  const lines = logger.lines.filter((line) => line.startsWith('Tokens are kept'));
+  const lines = world.logger.lines.filter((line) => line.startsWith('Tokens are kept'));
   expect(lines).toHaveLength(1);
   return lines[0] ?? '';
 }
@@ -105,7 +81,7 @@ describe("the app's CACHE_MANAGER", () => {
       () => [
         rootOf(),
         CacheModule.registerAsync({
-          useFactory: async () => ({ stores: [createKeyv(redis.url, { namespace: 'app' })] }),
+          useFactory: async () => ({ stores: [createKeyv(world.redis.url, { namespace: 'app' })] }),
         }),
       ],
     ],
@@ -114,10 +90,10 @@ describe("the app's CACHE_MANAGER", () => {
     await services.client('orders').get('/orders');
     const stored = (await keys()).filter((key) => key.startsWith('app::forge-auth:orders:'));
     expect(stored).toHaveLength(1);
-    const envelope = String(await redis.command('GET', stored[0] ?? ''));
-    expect(envelope).toContain(api.tokens[0]);
+    const envelope = String(await world.redis.command('GET', stored[0] ?? ''));
+    expect(envelope).toContain(world.api.tokens[0]);
     expect(storageLine()).toBe(SHARED);
-    expect(logger.warnings).toEqual([]);
+    expect(world.logger.warnings).toEqual([]);
   });
 
   it('serves the next process with the same token', async () => {
@@ -125,7 +101,7 @@ describe("the app's CACHE_MANAGER", () => {
       const services = await start([redisCache(true), rootOf()]);
       await services.client('orders').get('/orders');
     }
-    expect([endpoint.tokenRequests, new Set(api.tokens).size, api.tokens.length]).toEqual([1, 1, 3]);
+    expect([world.endpoint.tokenRequests, new Set(world.api.tokens).size, world.api.tokens.length]).toEqual([1, 1, 3]);
   });
 
   it("the app's CACHE_MANAGER is the one instance that several modules import", async () => {
@@ -147,15 +123,15 @@ describe("the app's CACHE_MANAGER", () => {
     const encryption = { keys: [{ id: 'a', key: Buffer.alloc(32, 1) }] };
     const services = await start([redisCache(true), rootOf({ encryption })]);
     await services.client('orders').get('/orders');
-    const dump = await Promise.all((await keys()).map(async (key) => String(await redis.command('GET', key))));
+    const dump = await Promise.all((await keys()).map(async (key) => String(await world.redis.command('GET', key))));
     expect(dump.join('\n')).not.toBe('');
-    expect(dump.join('\n')).not.toContain(api.tokens[0]);
+    expect(dump.join('\n')).not.toContain(world.api.tokens[0]);
     expect(storageLine()).toBe("Tokens are kept in the app's CACHE_MANAGER, encrypted: one request per fleet.");
   });
 
   it("the app's CACHE_MANAGER is its last store: a memory layer above it keeps no token", async () => {
     const memory = new Map<string, unknown>();
-    const stores = [new Keyv({ store: memory }), createKeyv(redis.url, { namespace: 'app' })];
+    const stores = [new Keyv({ store: memory }), createKeyv(world.redis.url, { namespace: 'app' })];
     const services = await start([CacheModule.register({ isGlobal: true, stores }), rootOf()]);
     await services.client('orders').get('/orders');
     expect(await keys()).not.toEqual([]);
@@ -181,7 +157,7 @@ describe("the app's CACHE_MANAGER", () => {
     const services = await start([rootOf()]);
     await services.client('orders').get('/orders');
     await services.client('orders').get('/orders');
-    expect(endpoint.tokenRequests).toBe(1);
+    expect(world.endpoint.tokenRequests).toBe(1);
     expect(storageLine()).toBe('Tokens are kept in memory: there is no CACHE_MANAGER.');
   });
 
@@ -195,7 +171,7 @@ describe("the app's CACHE_MANAGER", () => {
     const services = await start([dead, rootOf()]);
     await expect(services.client('orders').get('/orders')).resolves.toMatchObject({ status: 200 });
     await services.client('orders').get('/orders');
-    expect(endpoint.tokenRequests).toBe(1);
+    expect(world.endpoint.tokenRequests).toBe(1);
   });
 });
 
@@ -214,7 +190,7 @@ describe('several CACHE_MANAGERs', () => {
   });
 
   it('several CACHE_MANAGERs are fine where storage names one', async () => {
-    const store = createKeyv(redis.url, { namespace: 'mine' });
+    const store = createKeyv(world.redis.url, { namespace: 'mine' });
     const storage = new CacheManagerTokenStorage(createCache({ stores: [store] }));
     const services = await start([...twoCaches(), rootOf({ storage })]);
     await services.client('orders').get('/orders');
@@ -229,12 +205,12 @@ describe('the storage option', () => {
   const TOKENS = 'TOKENS';
 
   it('the storage option may be an injection token, of a cache or of a storage', async () => {
-    const store = createKeyv(redis.url, { namespace: 'mine' });
+    const store = createKeyv(world.redis.url, { namespace: 'mine' });
     for (const provided of [
       createCache({ stores: [store] }),
       new CacheManagerTokenStorage(createCache({ stores: [store] })),
     ]) {
-      await redis.command('FLUSHALL');
+      await world.redis.command('FLUSHALL');
       const module = moduleOf({ providers: [{ provide: TOKENS, useValue: provided }] });
       const services = await start([module, rootOf({ storage: TOKENS })]);
       await services.client('orders').get('/orders');
@@ -292,7 +268,7 @@ describe('the storage option', () => {
       }),
     };
     await start([redisCache(true), rootOf()], [early]);
-    expect([endpoint.tokenRequests, api.tokens.length]).toEqual([1, 2]);
+    expect([world.endpoint.tokenRequests, world.api.tokens.length]).toEqual([1, 2]);
   });
 
   it.each<[string, () => TokenStorage | Map<string, unknown>]>([
@@ -304,13 +280,13 @@ describe('the storage option', () => {
       const services = await start([rootOf({ storage })]);
       await services.client('orders').get('/orders');
     }
-    expect(endpoint.tokenRequests).toBe(1);
+    expect(world.endpoint.tokenRequests).toBe(1);
   });
 });
 
 it("what is kept is not the app's: its own entries of the cache stay as they are", async () => {
-  const app = await boot({ imports: [redisCache(true), rootOf()] }, { logger });
-  apps.push(app);
+  const app = await boot({ imports: [redisCache(true), rootOf()] }, { logger: world.logger });
+  world.closeLater(app);
   const cache = app.get<Cache>(CACHE_MANAGER, { strict: false });
   await cache.set('mine', 'a-value');
   await app.get(ForgeAuthService).client('orders').get('/orders');

@@ -8,75 +8,60 @@ import {
   type ForgeAuthRootOptions,
 } from 'nestjs-forge-auth';
 import { bootFailure } from '../module/boot.js';
-import { type Api, startApi } from '../support/api.js';
-import { useRedis } from '../support/redis-of-spec.js';
 import { expectNoSecrets } from '../support/secrets.js';
-import { CLIENT, startTokenEndpoint, type TokenEndpoint, USER } from '../support/token-endpoint.js';
-import { recordingLogger, times } from '../tokens/world.js';
+import { CLIENT, USER } from '../support/token-endpoint.js';
+import { times } from '../tokens/world.js';
 import { type Member, nestAppOver } from './members.js';
+import { useSharedWorld } from '../support/world-of-spec.js';
 
 const old = { id: 'old', key: randomBytes(32).toString('base64') };
 const next = { id: 'next', key: randomBytes(32) };
 
-let endpoint: TokenEndpoint;
-let api: Api;
-let logger: ReturnType<typeof recordingLogger>;
-const members: Member[] = [];
-
-const redis = useRedis();
-beforeEach(async () => {
-  await redis.flushAll();
-  endpoint = await startTokenEndpoint();
-  api = await startApi(endpoint);
-  logger = recordingLogger();
-});
-afterEach(async () => {
-  for (const member of members.splice(0)) await member.close();
-  await api.close();
-  await endpoint.close();
-});
+const world = useSharedWorld();
 
 const nestApp = nestAppOver((url) => createKeyv(url, { namespace: 'app' }));
 
 /** Starts an app that has these keys; without any, one that stores in the clear. */
 async function start(keys?: EncryptionOptions['keys'], root: ForgeAuthRootOptions = {}): Promise<Member> {
   const member = await nestApp({
-    redisUrl: redis.url,
-    apiUrl: api.origin,
-    tokenUrl: endpoint.url,
-    logger,
+    redisUrl: world.redis.url,
+    apiUrl: world.api.origin,
+    tokenUrl: world.endpoint.url,
+    logger: world.logger,
     root: { ...root, ...(keys === undefined ? undefined : { encryption: { keys } }) },
   });
-  members.push(member);
-  return member;
+  return world.closeLater(member);
 }
 
 /** Everything in Redis, keys and values. */
 async function dump(): Promise<string> {
-  const keys = (await redis.command('KEYS', '*')) as string[];
-  const values = await Promise.all(keys.map((key) => redis.command('GET', key)));
+  const keys = (await world.redis.command('KEYS', '*')) as string[];
+  const values = await Promise.all(keys.map((key) => world.redis.command('GET', key)));
   return keys.flatMap((key, index) => [key, String(values[index])]).join('\n');
 }
 
 async function tokenKey(service = 'orders'): Promise<string> {
-  const keys = (await redis.command('KEYS', '*')) as string[];
+  const keys = (await world.redis.command('KEYS', '*')) as string[];
   return keys.find((key) => key.startsWith(`app::forge-auth:${service}:`)) ?? '';
 }
 
-const troubles = (): string[] => logger.warnings.filter((line) => line.startsWith('Token'));
-const storageLines = (): string[] => logger.lines.filter((line) => line.startsWith('Tokens are kept'));
+const troubles = (): string[] => world.logger.warnings.filter((line) => line.startsWith('Token'));
+const storageLines = (): string[] => world.logger.lines.filter((line) => line.startsWith('Tokens are kept'));
 
 it('keeps every secret out of Redis and out of the log', async () => {
   const canaries = { id_token: 'canary-id-token', extra_secret: 'canary-extra-secret' };
-  endpoint.configure({ refreshTokens: 'rotate', extra: canaries });
+  world.endpoint.configure({ refreshTokens: 'rotate', extra: canaries });
   const { client } = await start([old]);
   await client.get('/orders');
   await client.tokens?.forceRefresh();
-  endpoint.answerNext(
+  world.endpoint.answerNext(
     ...times(10, () => ({ status: 503, headers: { 'retry-after': '60' }, text: 'canary-of-the-issuer' })),
   );
   await client.tokens?.forceRefresh().catch(() => undefined);
-  const issued = endpoint.issued.flatMap(({ accessToken, refreshToken = accessToken }) => [accessToken, refreshToken]);
+  const issued = world.endpoint.issued.flatMap(({ accessToken, refreshToken = accessToken }) => [
+    accessToken,
+    refreshToken,
+  ]);
   const secrets = [
     ...issued,
     ...Object.values(canaries),
@@ -87,21 +72,21 @@ it('keeps every secret out of Redis and out of the log', async () => {
   const stored = await dump();
   expect(stored).toContain('forge-auth.1.old.');
   expectNoSecrets(stored, secrets);
-  expectNoSecrets([...logger.lines, ...logger.warnings].join('\n'), [...secrets, old.key]);
+  expectNoSecrets([...world.logger.lines, ...world.logger.warnings].join('\n'), [...secrets, old.key]);
   expect(storageLines()).toEqual(["Tokens are kept in the app's CACHE_MANAGER, encrypted: one request per fleet."]);
 });
 
 it('without keys, one line at the start says that tokens are stored in the clear', async () => {
   const { client } = await start();
   await client.get('/orders');
-  expect(await dump()).toContain(api.tokens[0]);
+  expect(await dump()).toContain(world.api.tokens[0]);
   expect(storageLines()).toEqual(["Tokens are kept in the app's CACHE_MANAGER, in the clear: one request per fleet."]);
 });
 
 it('a key is rotated under two running apps without a token request', async () => {
   const [one, two] = [await start([old]), await start([old])];
   await Promise.all([one.client.get('/orders'), two.client.get('/orders')]);
-  expect(endpoint.tokenRequests).toBe(1);
+  expect(world.endpoint.tokenRequests).toBe(1);
   // One app after the other gets the new key, and finds the token under the old one.
   await one.close();
   const oneWithBoth = await start([next, old]);
@@ -109,13 +94,13 @@ it('a key is rotated under two running apps without a token request', async () =
   await two.close();
   const twoWithBoth = await start([next, old]);
   await Promise.all([oneWithBoth.client.get('/orders'), twoWithBoth.client.get('/orders')]);
-  expect([endpoint.tokenRequests, await dump()]).toEqual([1, expect.stringContaining('forge-auth.1.old.')]);
+  expect([world.endpoint.tokenRequests, await dump()]).toEqual([1, expect.stringContaining('forge-auth.1.old.')]);
   // The next token is under the new key: the old one may go.
   await twoWithBoth.client.tokens?.forceRefresh();
   expect(await dump()).not.toContain('forge-auth.1.old.');
   const newOnly = await start([next]);
   await Promise.all([newOnly.client.get('/orders'), oneWithBoth.client.get('/orders')]);
-  expect([endpoint.tokenRequests, api.unauthorized, troubles()]).toEqual([2, 0, []]);
+  expect([world.endpoint.tokenRequests, world.api.unauthorized, troubles()]).toEqual([2, 0, []]);
 });
 
 it('an app that knows the new key as its second reads what others have encrypted with it', async () => {
@@ -124,9 +109,9 @@ it('an app that knows the new key as its second reads what others have encrypted
   await ready.client.get('/orders');
   await ready.client.tokens?.forceRefresh();
   await switched.client.get('/orders');
-  expect([endpoint.tokenRequests, new Set(api.tokens.slice(-1)).size]).toEqual([2, 1]);
+  expect([world.endpoint.tokenRequests, new Set(world.api.tokens.slice(-1)).size]).toEqual([2, 1]);
   await (await start([next, old])).client.get('/orders');
-  expect([endpoint.tokenRequests, troubles()]).toEqual([2, []]);
+  expect([world.endpoint.tokenRequests, troubles()]).toEqual([2, []]);
 });
 
 it('an app that meets a key it does not know keeps the token it has, and asks for its own when that is gone', async () => {
@@ -135,16 +120,16 @@ it('an app that meets a key it does not know keeps the token it has, and asks fo
   const ahead = await start([next, old]);
   await ahead.client.tokens?.forceRefresh();
   await Promise.all(times(10, () => behind.client.get('/orders')));
-  expect([endpoint.tokenRequests, api.unauthorized]).toEqual([2, 0]);
+  expect([world.endpoint.tokenRequests, world.api.unauthorized]).toEqual([2, 0]);
   await (await start([old])).client.get('/orders');
-  expect([endpoint.tokenRequests, troubles()]).toEqual([3, []]);
+  expect([world.endpoint.tokenRequests, troubles()]).toEqual([3, []]);
 });
 
 /** Edits what is stored, in the cache's own format. */
 async function put(edit: (sealed: string) => string): Promise<void> {
   const key = await tokenKey();
-  const stored = JSON.parse(String(await redis.command('GET', key))) as { value: string };
-  await redis.command('SET', key, JSON.stringify({ ...stored, value: edit(stored.value) }));
+  const stored = JSON.parse(String(await world.redis.command('GET', key))) as { value: string };
+  await world.redis.command('SET', key, JSON.stringify({ ...stored, value: edit(stored.value) }));
 }
 
 /** One bit is another one. */
@@ -169,15 +154,15 @@ describe('asks once, and says nothing, where what is stored', () => {
     await put(edit);
     const finder = await start([old, next]);
     await Promise.all(times(10, () => finder.client.get('/orders')));
-    expect(endpoint.tokenRequests).toBe(2);
+    expect(world.endpoint.tokenRequests).toBe(2);
     await (await start([old, next])).client.get('/orders');
-    expect([endpoint.tokenRequests, api.unauthorized, troubles()]).toEqual([2, 0, []]);
+    expect([world.endpoint.tokenRequests, world.api.unauthorized, troubles()]).toEqual([2, 0, []]);
   });
 
   it('asks once, and says nothing, where what is stored was sealed with a key of the same name and other bytes', async () => {
     await (await start([{ id: 'old', key: randomBytes(32) }])).client.get('/orders');
     await (await start([old])).client.get('/orders');
-    expect([endpoint.tokenRequests, troubles()]).toEqual([2, []]);
+    expect([world.endpoint.tokenRequests, troubles()]).toEqual([2, []]);
   });
 
   it.each<[string, EncryptionOptions['keys'] | undefined, EncryptionOptions['keys'] | undefined]>([
@@ -186,15 +171,15 @@ describe('asks once, and says nothing, where what is stored', () => {
   ])('%s', async (_what, before, after) => {
     await (await start(before)).client.get('/orders');
     await (await start(after)).client.get('/orders');
-    expect([endpoint.tokenRequests, api.unauthorized, troubles()]).toEqual([2, 0, []]);
+    expect([world.endpoint.tokenRequests, world.api.unauthorized, troubles()]).toEqual([2, 0, []]);
   });
 
   it('asks once, and says nothing, where what is stored is the token of another prefix, moved', async () => {
     await (await start([old], { keyPrefix: 'other' })).client.get('/orders');
-    const [moved = ''] = ((await redis.command('KEYS', 'app::other:orders:*')) as string[]).toSorted();
-    await redis.command('RENAME', moved, moved.replace('app::other:', 'app::forge-auth:'));
+    const [moved = ''] = ((await world.redis.command('KEYS', 'app::other:orders:*')) as string[]).toSorted();
+    await world.redis.command('RENAME', moved, moved.replace('app::other:', 'app::forge-auth:'));
     await (await start([old])).client.get('/orders');
-    expect([endpoint.tokenRequests, api.unauthorized, troubles()]).toEqual([2, 0, []]);
+    expect([world.endpoint.tokenRequests, world.api.unauthorized, troubles()]).toEqual([2, 0, []]);
   });
 });
 
@@ -210,7 +195,7 @@ it.each<[string, unknown, string]>([
 ])('%s stops the start, and is named with the cure', async (_what, encryption, problem) => {
   const error = await bootFailure({
     imports: [
-      CacheModule.register({ isGlobal: true, stores: [createKeyv(redis.url)] }),
+      CacheModule.register({ isGlobal: true, stores: [createKeyv(world.redis.url)] }),
       ForgeAuthModule.forRoot({ encryption: encryption as EncryptionOptions }),
     ],
   });

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type Api, startApi } from '../support/api.js';
 import { quietly } from '../support/quietly.js';
-import { useRedis } from '../support/redis-of-spec.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { recordingLogger, times } from '../tokens/world.js';
+import { times } from '../tokens/world.js';
 import { type Member, type Place, WAYS } from './members.js';
+import { useSharedWorld } from '../support/world-of-spec.js';
 
 /** Waits are as long as a busy machine may need: a breaker leaves a storage alone for 10 s at most. */
 const PATIENCE_MS = 30_000;
@@ -17,37 +15,26 @@ const USED = ['getrange', 'set', 'del', 'eval', 'publish'];
 
 const GUIDE = new URL('../../docs/how-to/fleets.md', import.meta.url);
 
-let endpoint: TokenEndpoint;
-let api: Api;
-let logger: ReturnType<typeof recordingLogger>;
-const members: Member[] = [];
-
-const redis = useRedis();
-beforeEach(async () => {
-  await redis.flushAll();
-  await redis.command('CONFIG', 'RESETSTAT');
-  endpoint = await startTokenEndpoint();
-  api = await startApi(endpoint);
-  logger = recordingLogger();
-});
-afterEach(async () => {
-  for (const member of members.splice(0)) await member.close();
-  await api.close();
-  await endpoint.close();
-});
+const world = useSharedWorld();
+beforeEach(() => world.redis.command('CONFIG', 'RESETSTAT'));
 
 type Join = (typeof WAYS)[number][1];
 
 async function join(way: Join, more: Partial<Place> = {}): Promise<Member> {
-  const member = await way({ redisUrl: redis.url, apiUrl: api.origin, tokenUrl: endpoint.url, logger, ...more });
-  members.push(member);
-  return member;
+  const member = await way({
+    redisUrl: world.redis.url,
+    apiUrl: world.api.origin,
+    tokenUrl: world.endpoint.url,
+    logger: world.logger,
+    ...more,
+  });
+  return world.closeLater(member);
 }
 
 /** Returns what was logged of the storage. */
 const logged = (): { warnings: string[]; back: string[] } => ({
-  warnings: logger.warnings.filter((line) => line.startsWith('Token ')),
-  back: logger.lines.filter((line) => line.startsWith('Token storage is back')),
+  warnings: world.logger.warnings.filter((line) => line.startsWith('Token ')),
+  back: world.logger.lines.filter((line) => line.startsWith('Token storage is back')),
 });
 
 /** Calls with tokens that nobody has yet, several callers for each. */
@@ -69,7 +56,7 @@ async function untilBack({ client }: Member): Promise<void> {
 
 /** How often Redis has carried out, or refused, a command of these names. */
 async function commands(...names: string[]): Promise<number> {
-  const info = String(await redis.command('INFO', 'commandstats'));
+  const info = String(await world.redis.command('INFO', 'commandstats'));
   return [...info.matchAll(/cmdstat_(\w+):calls=(\d+).*?rejected_calls=(\d+)/g)]
     .filter(([, name = '']) => names.includes(name))
     .reduce((sum, [, , calls, rejected]) => sum + Number(calls) + Number(rejected), 0);
@@ -77,7 +64,7 @@ async function commands(...names: string[]): Promise<number> {
 
 /** Key of the one token that is stored. */
 async function tokenKey(): Promise<string> {
-  const keys = (await redis.command('KEYS', '*')) as string[];
+  const keys = (await world.redis.command('KEYS', '*')) as string[];
   const [key = '', ...others] = keys.filter((one) => !one.startsWith('{'));
   expect([key, others]).toEqual([expect.stringContaining('forge-auth:orders:'), []]);
   return key;
@@ -98,26 +85,26 @@ const refusing = (why: string): RegExp =>
   new RegExp(`^Token storage takes no writes \\(${why}\\)\\. Tokens are not shared until it is back; calls go on\\.$`);
 
 const FAULTS: readonly Fault[] = [
-  { name: 'is killed', harm: () => redis.kill(), heal: () => redis.restart(), says: silent, reads: false },
-  { name: 'freezes', harm: () => redis.freeze(), heal: () => redis.thaw(), says: silent, reads: false },
+  { name: 'is killed', harm: () => world.redis.kill(), heal: () => world.redis.restart(), says: silent, reads: false },
+  { name: 'freezes', harm: () => world.redis.freeze(), heal: () => world.redis.thaw(), says: silent, reads: false },
   {
     name: 'becomes a replica, which is read-only',
-    harm: () => redis.command('REPLICAOF', '127.0.0.1', 1),
-    heal: () => redis.command('REPLICAOF', 'NO', 'ONE'),
+    harm: () => world.redis.command('REPLICAOF', '127.0.0.1', 1),
+    heal: () => world.redis.command('REPLICAOF', 'NO', 'ONE'),
     says: refusing('READONLY'),
     reads: true,
   },
   {
     name: 'has lost the replicas that it wants for a write',
-    harm: () => redis.command('CONFIG', 'SET', 'min-replicas-to-write', 1),
-    heal: () => redis.command('CONFIG', 'SET', 'min-replicas-to-write', 0),
+    harm: () => world.redis.command('CONFIG', 'SET', 'min-replicas-to-write', 1),
+    heal: () => world.redis.command('CONFIG', 'SET', 'min-replicas-to-write', 0),
     says: refusing('NOREPLICAS'),
     reads: true,
   },
   {
     name: 'is full',
-    harm: () => redis.command('CONFIG', 'SET', 'maxmemory', 1),
-    heal: () => redis.command('CONFIG', 'SET', 'maxmemory', 0),
+    harm: () => world.redis.command('CONFIG', 'SET', 'maxmemory', 1),
+    heal: () => world.redis.command('CONFIG', 'SET', 'maxmemory', 0),
     says: refusing('OOM'),
     reads: true,
   },
@@ -127,21 +114,21 @@ const FAULTS: readonly Fault[] = [
 type Spoil = (key: string) => Promise<unknown>;
 
 function text(value: string): Spoil {
-  return (key) => redis.command('SET', key, value);
+  return (key) => world.redis.command('SET', key, value);
 }
 
 function edited(edit: (value: string) => string): Spoil {
   return async (key) => {
-    const value = String(await redis.command('GET', key));
+    const value = String(await world.redis.command('GET', key));
     expect(edit(value)).not.toBe(value);
-    await redis.command('SET', key, edit(value));
+    await world.redis.command('SET', key, edit(value));
   };
 }
 
 function replaced(command: string, ...values: string[]): Spoil {
   return async (key) => {
-    await redis.command('DEL', key);
-    await redis.command(command, key, ...values);
+    await world.redis.command('DEL', key);
+    await world.redis.command(command, key, ...values);
   };
 }
 
@@ -153,7 +140,7 @@ const slashed = (value: string): string => (value.includes('\\"') ? '\\"extra\\"
 /** The token is gone, and what stands beside it is spoilt. */
 function beside(name: string, spoil: Spoil): Spoil {
   return async (key) => {
-    await redis.command('DEL', key);
+    await world.redis.command('DEL', key);
     await spoil(`{${key}}:${name}`);
   };
 }
@@ -166,9 +153,9 @@ describe.each(WAYS)('%s', (_way, way) => {
       await harm();
       try {
         await Promise.all(times(20, () => member.client.get('/orders')));
-        expect(endpoint.tokenRequests).toBe(1);
+        expect(world.endpoint.tokenRequests).toBe(1);
         await coldCalls(member);
-        expect(endpoint.tokenRequests).toBe(1 + COLD);
+        expect(world.endpoint.tokenRequests).toBe(1 + COLD);
         expect(logged()).toEqual({ warnings: [expect.stringMatching(says)], back: [] });
       } finally {
         await heal();
@@ -176,9 +163,9 @@ describe.each(WAYS)('%s', (_way, way) => {
       await untilBack(member);
       expect(logged()).toEqual({ warnings: [expect.stringMatching(says)], back: ['Token storage is back.'] });
       await member.client.tokens?.forceRefresh();
-      const asked = endpoint.tokenRequests;
+      const asked = world.endpoint.tokenRequests;
       await (await join(way)).client.get('/orders');
-      expect([endpoint.tokenRequests, api.unauthorized]).toEqual([asked, 0]);
+      expect([world.endpoint.tokenRequests, world.api.unauthorized]).toEqual([asked, 0]);
       expect(logged().warnings).toHaveLength(1);
     }, 60_000);
 
@@ -189,8 +176,8 @@ describe.each(WAYS)('%s', (_way, way) => {
         await harm();
         try {
           await (await join(way)).client.get('/orders');
-          expect([endpoint.tokenRequests, logged().warnings]).toEqual([1, []]);
-          await redis.command('CONFIG', 'RESETSTAT');
+          expect([world.endpoint.tokenRequests, logged().warnings]).toEqual([1, []]);
+          await world.redis.command('CONFIG', 'RESETSTAT');
           await coldCalls(member);
           // A lease and a write for each token, did nobody remember; one of each, and what the breakers try again.
           expect(await commands('eval')).toBeLessThan(COLD);
@@ -204,23 +191,23 @@ describe.each(WAYS)('%s', (_way, way) => {
   it('whose Redis freezes sends it a command and a few probes, rather than all that it would need', async () => {
     const member = await join(way);
     await member.client.get('/orders');
-    await redis.command('CONFIG', 'RESETSTAT');
-    redis.freeze();
+    await world.redis.command('CONFIG', 'RESETSTAT');
+    world.redis.freeze();
     try {
       for (let round = 0; round < 4; round += 1) await coldCalls(member, round * COLD);
     } finally {
-      redis.thaw();
+      world.redis.thaw();
     }
     // Each of these 40 tokens takes reads, a lease, a write and announcements of a Redis that is well.
     const sent = await commands(...USED);
     expect([sent > 0, sent <= COLD]).toEqual([true, true]);
-    expect(endpoint.tokenRequests).toBe(1 + 4 * COLD);
+    expect(world.endpoint.tokenRequests).toBe(1 + 4 * COLD);
   });
 
   describe('whose Redis is slow', () => {
     let proxy: TcpProxy;
     beforeEach(async () => {
-      proxy = await startTcpProxy(redis.port);
+      proxy = await startTcpProxy(world.redis.port);
     });
     afterEach(() => proxy.close());
     const viaProxy = (more: Partial<Place> = {}): Promise<Member> =>
@@ -231,50 +218,50 @@ describe.each(WAYS)('%s', (_way, way) => {
       for (const member of [await viaProxy({ deadlineMs: 15_000 }), await viaProxy({ deadlineMs: 15_000 })]) {
         await Promise.all(times(20, () => member.client.get('/orders')));
       }
-      expect([endpoint.tokenRequests, api.unauthorized]).toEqual([1, 0]);
+      expect([world.endpoint.tokenRequests, world.api.unauthorized]).toEqual([1, 0]);
       expect(logged()).toEqual({ warnings: [], back: [] });
     });
 
     it('beyond the deadline is left alone, and shared again when it is as fast as before', async () => {
       const member = await viaProxy();
       await member.client.get('/orders');
-      await redis.command('CONFIG', 'RESETSTAT');
+      await world.redis.command('CONFIG', 'RESETSTAT');
       proxy.delayMs = 2_000;
       for (let round = 0; round < 4; round += 1) await coldCalls(member, round * COLD);
-      expect(endpoint.tokenRequests).toBe(1 + 4 * COLD);
+      expect(world.endpoint.tokenRequests).toBe(1 + 4 * COLD);
       expect(await commands(...USED)).toBeLessThanOrEqual(COLD);
       expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
       proxy.delayMs = 0;
       await untilBack(member);
       await member.client.tokens?.forceRefresh();
-      const asked = endpoint.tokenRequests;
+      const asked = world.endpoint.tokenRequests;
       await (await viaProxy()).client.get('/orders');
-      expect(endpoint.tokenRequests).toBe(asked);
+      expect(world.endpoint.tokenRequests).toBe(asked);
       expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
     }, 60_000);
   });
 
   it('whose Redis is not there at the start uses it when it comes', async () => {
-    await redis.kill();
+    await world.redis.kill();
     const member = await join(way);
     await coldCalls(member);
-    expect(endpoint.tokenRequests).toBe(COLD);
+    expect(world.endpoint.tokenRequests).toBe(COLD);
     expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: [] });
-    await redis.restart();
+    await world.redis.restart();
     await untilBack(member);
     await member.client.tokens?.forceRefresh();
-    const asked = endpoint.tokenRequests;
+    const asked = world.endpoint.tokenRequests;
     await (await join(way)).client.get('/orders');
-    expect([endpoint.tokenRequests, api.unauthorized]).toEqual([asked, 0]);
+    expect([world.endpoint.tokenRequests, world.api.unauthorized]).toEqual([asked, 0]);
     expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
   }, 60_000);
 
   it('whose Redis allows it no more than the guide asks for works all the same', async () => {
     const sentence = /A Redis ACL must allow (.+)\. Beside/.exec(readFileSync(GUIDE, 'utf8'))?.[1] ?? '';
     const allowed = [...sentence.matchAll(/`([A-Z]+)`/g)].map(([, name = '']) => `+${name.toLowerCase()}`);
-    await redis.command('ACL', 'SETUSER', 'forge', 'reset', 'on', '>secret', '~*', '&*', ...allowed);
-    const redisUrl = redis.url.replace('//', '//forge:secret@');
-    await redis.command('ACL', 'LOG', 'RESET');
+    await world.redis.command('ACL', 'SETUSER', 'forge', 'reset', 'on', '>secret', '~*', '&*', ...allowed);
+    const redisUrl = world.redis.url.replace('//', '//forge:secret@');
+    await world.redis.command('ACL', 'LOG', 'RESET');
     // ioredis would like to ask how the server is.
     await quietly('Skipping the ready check', async () => {
       const [one, other] = [await join(way, { redisUrl }), await join(way, { redisUrl })];
@@ -284,8 +271,8 @@ describe.each(WAYS)('%s', (_way, way) => {
       await one.client.get('/orders');
       await other.client.tokens?.forceRefresh();
     });
-    expect([endpoint.tokenRequests, logged()]).toEqual([3, { warnings: [], back: [] }]);
-    const denied = (await redis.command('ACL', 'LOG')) as unknown[][];
+    expect([world.endpoint.tokenRequests, logged()]).toEqual([3, { warnings: [], back: [] }]);
+    const denied = (await world.redis.command('ACL', 'LOG')) as unknown[][];
     expect(
       denied.map((entry) => String(entry[entry.indexOf('object') + 1])).filter((name) => USED.includes(name)),
     ).toEqual([]);
@@ -296,7 +283,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     const [one, other] = [await join(way, { nearCacheTtlMs }), await join(way, { nearCacheTtlMs })];
     await one.client.get('/orders');
     await other.client.get('/orders');
-    await redis.restart();
+    await world.redis.restart();
     const end = performance.now() + PATIENCE_MS;
     let [wanted, found] = ['one', 'other'];
     // Only an announcement makes the other one look so soon.
@@ -312,10 +299,10 @@ describe.each(WAYS)('%s', (_way, way) => {
     const member = await join(way);
     for (let round = 0; round < 5; round += 1) {
       const calls = times(50, () => member.client.get('/orders'));
-      await redis.flushAll();
+      await world.redis.flushAll();
       await Promise.all(calls);
     }
-    expect([endpoint.tokenRequests, api.unauthorized]).toEqual([1, 0]);
+    expect([world.endpoint.tokenRequests, world.api.unauthorized]).toEqual([1, 0]);
     expect(logged()).toEqual({ warnings: [], back: [] });
   });
 
@@ -335,17 +322,20 @@ describe.each(WAYS)('%s', (_way, way) => {
       ['a word for a generation', beside('generation', text('later'))],
       ['a generation without end', beside('generation', text('inf'))],
       ['the last generation that a number can hold', beside('generation', text(String(2 ** 53 - 1)))],
-      ['a lock of somebody for half a minute', beside('lock', (key) => redis.command('SET', key, 'x', 'PX', 30_000))],
+      [
+        'a lock of somebody for half a minute',
+        beside('lock', (key) => world.redis.command('SET', key, 'x', 'PX', 30_000)),
+      ],
       [
         'a lock with more than a name in it',
-        beside('lock', (key) => redis.command('SET', key, `${randomUUID()} ${'x'.repeat(99)}`, 'PX', 30_000)),
+        beside('lock', (key) => world.redis.command('SET', key, `${randomUUID()} ${'x'.repeat(99)}`, 'PX', 30_000)),
       ],
-      ['an empty lock', beside('lock', (key) => redis.command('SET', key, '', 'PX', 30_000))],
+      ['an empty lock', beside('lock', (key) => world.redis.command('SET', key, '', 'PX', 30_000))],
       ['a token with a negative generation', edited((value) => value.replace(/(\\?"generation\\?":)\d+/, '$1-5'))],
       ['a token of before all time', edited((value) => value.replace(/(\\?"obtainedAt\\?":)\d+/, '$1-5'))],
       ['a token of the end of time', edited((value) => value.replace(/(\\?"obtainedAt\\?":)\d+/, '$11e300'))],
       ['a token whose times are texts', edited((value) => value.replace(/(\\?"obtainedAt\\?":)\d+/, '$1[]'))],
-      ['a lock for a day', beside('lock', (key) => redis.command('SET', key, 'x', 'PX', 86_400_000))],
+      ['a lock for a day', beside('lock', (key) => world.redis.command('SET', key, 'x', 'PX', 86_400_000))],
       [
         'a token with the last generation',
         edited((value) => value.replace(/(\\?"generation\\?":)\d+/, `$1${2 ** 53 - 1}`)),
@@ -361,9 +351,9 @@ describe.each(WAYS)('%s', (_way, way) => {
       await spoil(await tokenKey());
       const second = await join(way);
       await Promise.all(times(20, () => second.client.get('/orders')));
-      expect(endpoint.tokenRequests).toBe(2);
+      expect(world.endpoint.tokenRequests).toBe(2);
       await (await join(way)).client.get('/orders');
-      expect([endpoint.tokenRequests, api.unauthorized]).toEqual([2, 0]);
+      expect([world.endpoint.tokenRequests, world.api.unauthorized]).toEqual([2, 0]);
       expect(logged()).toEqual({ warnings: [], back: [] });
     });
   });

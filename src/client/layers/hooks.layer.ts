@@ -120,8 +120,8 @@ export class Hooks {
     };
     try {
       const call = this.#callOf(request);
-      const told = this.#runAll(this.#list.onError, (run) => run(error, call), request);
-      await withDeadline(clock, told, timeoutMs, leave);
+      const running = this.#runAll(this.#list.onError, (run) => run(error, call), request);
+      await withDeadline(clock, running, timeoutMs, leave);
       return error;
     } catch (replacement) {
       return replacement;
