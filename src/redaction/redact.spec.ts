@@ -68,9 +68,16 @@ describe('redactHeaders', () => {
 describe('RedactedCause', () => {
   class VaultError extends Error {}
 
-  it('RedactedCause has a stack that may be written, as that of any error, and a name and a stack that no loop shows', () => {
+  it('RedactedCause has a name and a stack that may be rewritten, as those of any error, and that no loop shows', () => {
     const cause = new RedactedCause(new VaultError(CANARY));
     expect(Object.keys(cause)).toEqual([]);
+    for (const key of ['name', 'stack']) {
+      expect(Object.getOwnPropertyDescriptor(cause, key)).toMatchObject({
+        enumerable: false,
+        configurable: true,
+        writable: true,
+      });
+    }
     cause.stack = 'rewritten by a tool';
     expect(cause.stack).toBe('rewritten by a tool');
   });

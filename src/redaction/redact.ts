@@ -87,6 +87,9 @@ export function redactHeaders(
   return shown;
 }
 
+/** Attributes of what an error says of itself, as engines write them: no loop shows it, a tool may rewrite it. */
+const HIDDEN = { enumerable: false, configurable: true, writable: true } as const;
+
 /**
  * Our own copy of a foreign error: its name, code and system call, and the frames of its stack.
  * Never its message, properties or cause: those quote bodies, headers and input.
@@ -101,16 +104,11 @@ export class RedactedCause extends Error {
       : typeof original;
     const code = matching(ERROR_CODE, property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
-    Object.defineProperty(this, 'name', { value: name, enumerable: false, configurable: true });
+    Object.defineProperty(this, 'name', { value: name, ...HIDDEN });
     if (code !== undefined) this.code = code;
     const syscall = matching(SYSTEM_CALL, property(original, 'syscall'));
     if (syscall !== undefined) this.syscall = syscall;
-    Object.defineProperty(this, 'stack', {
-      value: [this.message, ...framesOf(original)].join('\n'),
-      enumerable: false,
-      configurable: true,
-      writable: true,
-    });
+    Object.defineProperty(this, 'stack', { value: [this.message, ...framesOf(original)].join('\n'), ...HIDDEN });
   }
 
   /** As of a `ForgeAuthError`: what cannot be asked is none. */

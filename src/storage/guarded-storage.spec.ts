@@ -233,6 +233,22 @@ describe('a value in a storage', () => {
     ]);
   });
 
+  it('a value in a storage that is refused for itself while the storage is tried again shows that it is back', async () => {
+    const { guarded, events } = guard(store);
+    store.failure = new Error('READONLY You cannot');
+    await guarded.writeText('key', 'text', 1_000);
+    await clock.advance(500);
+    store.failure = new RangeError('too large');
+    expect(await guarded.writeText('key', 'text', 1_000)).toBe('failed');
+    store.failure = undefined;
+    expect(await guarded.writeText('key', 'text', 1_000)).toBe('written');
+    expect(events.flatMap((event) => (event.type === 'storage' ? event.outcome : []))).toEqual([
+      'refused',
+      'refused',
+      'ok',
+    ]);
+  });
+
   it('a value in a storage that cannot be read is a miss, and says nothing of the storage', async () => {
     const { guarded, warnings } = guard(store);
     store.failure = new Error('WRONGTYPE Operation against a key holding the wrong kind of value');
