@@ -1,7 +1,7 @@
-import { systemClock } from '../clock.js';
 import { inspect } from 'node:util';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { ApiKeyAuth } from './api-key.authenticator.js';
+import { authenticatedRequest } from './authenticated-request.fixture.js';
 import type { AuthenticatedRequest, Authenticator, CredentialSource } from './authenticator.js';
 import { BasicAuth } from './basic.authenticator.js';
 import { BearerAuth } from './bearer.authenticator.js';
@@ -10,19 +10,7 @@ import { maskSecrets } from '../redaction/known-secrets.js';
 const SECRET = 'canary-credential';
 
 function requestTo(url = 'https://api.example/a', headers: AuthenticatedRequest['headers'] = {}): AuthenticatedRequest {
-  return {
-    method: 'GET',
-    url,
-    headers,
-    responseType: 'json',
-    serviceName: 'orders',
-    tokenRequest: undefined,
-    call: {},
-    callSignal: new AbortController().signal,
-    clock: systemClock,
-    replays: 0,
-    replayable: true,
-  };
+  return authenticatedRequest({ url, headers });
 }
 
 async function authenticated(authenticator: Authenticator, url?: string): Promise<AuthenticatedRequest> {

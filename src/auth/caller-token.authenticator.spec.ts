@@ -1,24 +1,10 @@
-import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
-import type { AuthenticatedRequest } from './authenticator.js';
+import { authenticatedRequest } from './authenticated-request.fixture.js';
 import { CallerTokenAuth } from './caller-token.authenticator.js';
 import { Caller, runAs } from './caller.js';
 
-const request = (): AuthenticatedRequest => ({
-  method: 'GET',
-  url: 'https://api.example/',
-  headers: {},
-  responseType: 'json',
-  serviceName: 'orders',
-  tokenRequest: undefined,
-  call: {},
-  callSignal: new AbortController().signal,
-  clock: systemClock,
-  replays: 0,
-  replayable: true,
-});
 const headersFor = (caller: Caller, auth: CallerTokenAuth): object => {
-  const sent = request();
+  const sent = authenticatedRequest();
   runAs(caller, () => auth.authenticate(sent));
   return sent.headers;
 };
@@ -38,7 +24,7 @@ it('fails for good where there is no token to pass on, unless it is optional', (
     message: expect.stringMatching(/^No credential for "orders": the caller's token is to be passed on/) as string,
   };
   for (const auth of [new CallerTokenAuth(), new CallerTokenAuth({ optional: false })]) {
-    expect(() => auth.authenticate(request())).toThrow(expect.objectContaining(failure) as Error);
+    expect(() => auth.authenticate(authenticatedRequest())).toThrow(expect.objectContaining(failure) as Error);
     expect(() => headersFor(anonymous, auth)).toThrow(expect.objectContaining(failure) as Error);
   }
   expect(headersFor(anonymous, new CallerTokenAuth({ optional: true }))).toEqual({});

@@ -1,27 +1,15 @@
-import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import { NoAuthRetryStrategy } from '../retry/no.auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import { ApiKeyAuth } from './api-key.authenticator.js';
+import { authenticatedRequest } from './authenticated-request.fixture.js';
 import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
 import { BearerAuth } from './bearer.authenticator.js';
 import { CompositeAuth, credentialHeadersOf, credentialParametersOf } from './composite.authenticator.js';
 
 function requestTo(path: string, headers: AuthenticatedRequest['headers'] = {}): AuthenticatedRequest {
-  return {
-    method: 'GET',
-    url: `https://api.example${path}`,
-    headers,
-    responseType: 'json',
-    serviceName: 'orders',
-    tokenRequest: undefined,
-    call: {},
-    callSignal: new AbortController().signal,
-    clock: systemClock,
-    replays: 0,
-    replayable: true,
-  };
+  return authenticatedRequest({ url: `https://api.example${path}`, headers });
 }
 
 async function headersOf(authenticator: Authenticator, path = '/', given = {}): Promise<object> {

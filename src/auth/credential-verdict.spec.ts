@@ -2,26 +2,15 @@ import { ForgeResponse } from '../http/forge-response.js';
 import { NoAuthRetryStrategy } from '../retry/no.auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import { FakeClock } from '../testing/fake-clock.js';
+import { authenticatedRequest } from './authenticated-request.fixture.js';
 import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
 import { isTaken, isBlank, writtenBy } from './credential-headers.js';
 import { judgesAnswers, retryOf, verdictOf, waitBeforeReplay } from './credential-verdict.js';
 
 const clock = new FakeClock();
 
-const requestOf = (more: Partial<AuthenticatedRequest> = {}): AuthenticatedRequest => ({
-  method: 'GET',
-  url: 'https://api.example/',
-  headers: {},
-  responseType: 'json',
-  serviceName: 'orders',
-  tokenRequest: undefined,
-  call: {},
-  callSignal: new AbortController().signal,
-  clock,
-  replays: 0,
-  replayable: true,
-  ...more,
-});
+const requestOf = (more: Partial<AuthenticatedRequest> = {}): AuthenticatedRequest =>
+  authenticatedRequest({ clock, ...more });
 
 const verdict = (
   more: Partial<Authenticator>,

@@ -1,4 +1,3 @@
-import { systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
@@ -8,24 +7,12 @@ import type { Replacement, TokenSource } from '../token/token-source.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import type { TokenProvider } from '../token/token-provider.js';
 import { Token } from '../token/token.js';
+import { authenticatedRequest } from './authenticated-request.fixture.js';
 import type { AuthenticatedRequest } from './authenticator.js';
 import { TokenAuth, type TokenAuthPlacement } from './token.authenticator.js';
 
 function requestOf(more: Partial<AuthenticatedRequest> = {}): AuthenticatedRequest {
-  return {
-    method: 'POST',
-    url: 'https://api.example/a?q=%FF',
-    headers: {},
-    responseType: 'json',
-    serviceName: 'orders',
-    tokenRequest: undefined,
-    call: {},
-    callSignal: new AbortController().signal,
-    clock: systemClock,
-    replays: 0,
-    replayable: true,
-    ...more,
-  };
+  return authenticatedRequest({ method: 'POST', url: 'https://api.example/a?q=%FF', ...more });
 }
 
 /** Numbers its tokens. */

@@ -137,7 +137,7 @@ describe('a claim', () => {
   const HOLD_MS = SETTLE_MS + TTL_MS;
 
   /** One process on a store of claims, and what becomes of its own lease. */
-  function member(clock: FakeClock, values: Map<string, string>, more: Partial<TextStore> = {}) {
+  function member(more: Partial<TextStore> = {}, clock = new FakeClock(), values = new Map<string, string>()) {
     const noted = { writes: [] as [string, string, number][], extends: true, released: 0 };
     const store: TextStore = {
       readText: async (key) => values.get(key),
@@ -156,14 +156,18 @@ describe('a claim', () => {
     const lock = new ReadBackLock(store, SETTLE_MS, clock);
     const claim = (signal: AbortSignal = NEVER): Promise<Lease | null> =>
       lock.widen(own, 'key', { ttlMs: TTL_MS, signal });
-    return { noted, own, claim };
+    const claimAndWait = async (): Promise<Lease | null> => {
+      const asked = claim();
+      await clock.advance(SETTLE_MS);
+      return asked;
+    };
+    return { noted, own, clock, values, claim, claimAndWait };
   }
   const FOREIGN = '11111111-1111-1111-1111-111111111111 0';
 
   it('a claim of another process counts for as long as it is seen to change within the wait and a lease, no longer', async () => {
-    const clock = new FakeClock();
-    const values = new Map([['key:claim', FOREIGN]]);
-    const { noted, claim } = member(clock, values);
+    const { noted, clock, values, claim, claimAndWait } = member();
+    values.set('key:claim', FOREIGN);
     expect([await claim(), noted.released]).toEqual([null, 1]);
     await clock.advance(HOLD_MS - 1);
     expect(await claim()).toBeNull();
@@ -173,18 +177,12 @@ describe('a claim', () => {
     await clock.advance(HOLD_MS - 1);
     expect([await claim(), noted.writes]).toEqual([null, []]);
     await clock.advance(1);
-    const asked = claim();
-    await clock.advance(SETTLE_MS);
-    expect((await asked)?.generation).toBe(7);
+    expect((await claimAndWait())?.generation).toBe(7);
   });
 
   it('a claim is made for the wait and a lease, extended by another text, and freed', async () => {
-    const clock = new FakeClock();
-    const values = new Map<string, string>();
-    const { noted, claim } = member(clock, values);
-    const asked = claim();
-    await clock.advance(SETTLE_MS);
-    const lease = (await asked) as Lease;
+    const { noted, values, claimAndWait } = member();
+    const lease = (await claimAndWait()) as Lease;
     expect(await lease.extend()).toBe(true);
     expect(noted.writes.map(([key, text, ttlMs]) => [key, text.slice(37), ttlMs])).toEqual([
       ['key:claim', '0', HOLD_MS],
@@ -192,18 +190,12 @@ describe('a claim', () => {
     ]);
     await lease.release();
     expect([values.get('key:claim'), noted.released]).toEqual(['free', 1]);
-    const again = claim();
-    await clock.advance(SETTLE_MS);
-    expect(await again).not.toBeNull();
+    expect(await claimAndWait()).not.toBeNull();
   });
 
   it('a claim that another has taken the place of is neither extended nor freed', async () => {
-    const clock = new FakeClock();
-    const values = new Map<string, string>();
-    const { noted, claim } = member(clock, values);
-    const asked = claim();
-    await clock.advance(SETTLE_MS);
-    const lease = (await asked) as Lease;
+    const { noted, values, claimAndWait } = member();
+    const lease = (await claimAndWait()) as Lease;
     noted.extends = false;
     expect(await lease.extend()).toBe(false);
     noted.extends = true;
@@ -214,9 +206,7 @@ describe('a claim', () => {
   });
 
   it('a claim that is overwritten within the wait is lost, and the own lease is given back', async () => {
-    const clock = new FakeClock();
-    const values = new Map<string, string>();
-    const { noted, claim } = member(clock, values);
+    const { noted, clock, values, claim } = member();
     const asked = claim();
     await clock.advance(SETTLE_MS - 1);
     values.set('key:claim', FOREIGN);
@@ -225,9 +215,7 @@ describe('a claim', () => {
   });
 
   it('a claim whose caller leaves within the wait is freed', async () => {
-    const clock = new FakeClock();
-    const values = new Map<string, string>();
-    const { noted, claim } = member(clock, values);
+    const { noted, clock, values, claim } = member();
     const caller = new AbortController();
     const asked = claim(caller.signal);
     await clock.advance(1);
@@ -237,7 +225,7 @@ describe('a claim', () => {
   });
 
   it('a claim that cannot be written locks nothing: the lease of this process is as it was', async () => {
-    const { noted, own, claim } = member(new FakeClock(), new Map(), { writeText: async () => 'failed' });
+    const { noted, own, claim } = member({ writeText: async () => 'failed' });
     expect([await claim(), noted.released]).toEqual([own, 0]);
   });
 
@@ -252,7 +240,7 @@ describe('a claim', () => {
       values.set(key, text);
       return 'written';
     };
-    const { noted, claim } = member(clock, values, { writeText });
+    const { noted, claim } = member({ writeText }, clock, values);
     const asked = claim();
     await clock.advance(tookMs + SETTLE_MS);
     expect([(await asked) !== null, noted.released]).toEqual([good, good ? 0 : 1]);

@@ -96,10 +96,10 @@ const FOLDERS_WITH_AXIOS_TYPES: ReadonlySet<string> = new Set(['http', 'client',
 /** Names that say nothing about what is inside: a type lives with its concept. */
 const NAMELESS_FOLDERS: ReadonlySet<string> = new Set(['utils', 'common', 'interfaces', 'types', 'helpers']);
 
-/** Reads what ships of `root`: every `.ts` file below it but the specs. */
+/** Reads what ships of `root`: every `.ts` file below it but the specs and their fixtures. */
 export function readSourceFiles(root: string): SourceFile[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts') && !path.endsWith('.spec.ts'))
+    .filter((path) => /(?<!\.spec|\.fixture)\.ts$/.test(path))
     .map((path) => ({ path: path.split(sep).join('/'), text: readFileSync(join(root, path), 'utf8') }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
