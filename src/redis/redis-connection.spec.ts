@@ -1,6 +1,10 @@
 import { EventEmitter } from 'node:events';
+import { jest } from '@jest/globals';
 import { ConfigurationError } from '../errors.js';
 import { connectionOf, isNodeRedis, isRedisClient } from './redis-connection.js';
+
+beforeAll(() => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] }));
+afterAll(() => jest.useRealTimers());
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -190,10 +194,14 @@ const up = async (own: Client): Promise<void> => {
   await own.end();
   await own.end();
 };
+/** Returns the next listener, which is made a second after the loss of the last one. */
 const again = async (client: Client): Promise<Client> => {
-  const end = performance.now() + 10_000;
-  while (client.copies.length < 2 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
-  return client.copies[1] as Client;
+  const before = client.copies.length;
+  await jest.advanceTimersByTimeAsync(999);
+  expect(client.copies).toHaveLength(before);
+  await jest.advanceTimersByTimeAsync(1);
+  await turn();
+  return client.copies[before] as Client;
 };
 
 const clusterClient = (): Client => Object.assign(new Client(), { masters: [] });
@@ -252,8 +260,96 @@ describe('a listener on a cluster of node-redis', () => {
     close();
     own.emit('node-disconnect');
     expect([states, own.steps.filter((step) => step === 'destroy').length]).toEqual([[true], 2]);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await jest.advanceTimersByTimeAsync(1_100);
     expect(client.copies).toHaveLength(1);
     close();
+  });
+});
+
+/** A cluster of ioredis with these masters, as soon as it is asked something. */
+const clusterOfIoredis = (...masters: Client[]): Ioredis & { asked: unknown[][] } => {
+  const asked: unknown[][] = [];
+  const known = new Ioredis();
+  return Object.assign(known, {
+    asked,
+    nodes: (role: string) => (role === 'master' && asked.length > 0 ? masters : []),
+    call: (...args: unknown[]) => {
+      asked.push(args);
+      return Promise.reject(new Error('not ready'));
+    },
+  });
+};
+
+/** The listener on a node, once it has been found. */
+const listeningOn = async (client: Ioredis, node: Client) => {
+  const found = listening(client);
+  await turn();
+  return { ...found, own: node.copies[0] as Client };
+};
+
+describe('a listener on a cluster of ioredis', () => {
+  it('a listener on a cluster of ioredis is a connection to one of its masters, which is not made again by itself', async () => {
+    const node = new Ioredis();
+    const client = clusterOfIoredis(node);
+    const { own } = await listeningOn(client, node);
+    expect([client.asked, client.copies, node.copies.length]).toEqual([[['PING']], [], 1]);
+    const [overrides] = own.overrides as [{ retryStrategy: () => unknown }];
+    expect(overrides).toEqual({ lazyConnect: true, enableOfflineQueue: true, retryStrategy: expect.any(Function) });
+    expect(overrides.retryStrategy()).toBeNull();
+    await listeningOn(client, node);
+    expect([client.asked.length, node.copies.length]).toEqual([1, 2]);
+  });
+
+  it.each([
+    [0, 0],
+    [0.49, 0],
+    [0.5, 1],
+    [0.99, 1],
+  ])('a listener on a cluster of ioredis is on any of its masters: by chance %d on %d', async (chance, index) => {
+    const nodes = [new Ioredis(), new Ioredis()];
+    jest.spyOn(Math, 'random').mockReturnValue(chance);
+    await listeningOn(clusterOfIoredis(...nodes), nodes[index] as Client);
+    jest.restoreAllMocks();
+    expect(nodes.map(({ copies }) => copies.length)).toEqual(index === 0 ? [1, 0] : [0, 1]);
+  });
+
+  it('a listener on a cluster of ioredis is up when it is subscribed, not before, and down when it is closed', async () => {
+    const node = new Ioredis();
+    const { own, states, heard, subscribed } = await listeningOn(clusterOfIoredis(node), node);
+    own.emit('ready');
+    await turn();
+    expect([own.steps, states]).toEqual([['subscribe changes'], []]);
+    await own.end();
+    await subscribed;
+    expect(states).toEqual([true]);
+    own.emit('message', 'changes', 'one');
+    own.emit('error', new Error('lost'));
+    own.emit('close');
+    expect([heard, states, own.steps.at(-1)]).toEqual([['one'], [true, false], 'disconnect']);
+    await (await again(node)).end();
+    expect(states).toEqual([true, false, true]);
+  });
+
+  it('a listener on a cluster of ioredis without a node says so, and looks again', async () => {
+    const masters: Client[] = [];
+    const client = clusterOfIoredis();
+    Object.assign(client, { nodes: () => masters });
+    const node = new Ioredis();
+    const { subscribed, states } = await listeningOn(client, node);
+    await expect(subscribed).rejects.toThrow('The cluster has no node yet.');
+    masters.push(node);
+    await (await again(node)).end();
+    expect(states).toEqual([false, true]);
+  });
+
+  it('a listener on a cluster of ioredis that was closed before a node was found is not used, and is not made again', async () => {
+    const node = new Ioredis();
+    const subscriber = connectionOf(clusterOfIoredis(node)).duplicate();
+    const subscribed = subscriber.subscribe('changes', () => undefined);
+    subscriber.close();
+    await subscribed;
+    expect(node.copies[0]?.steps).toEqual(['disconnect']);
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(node.copies).toHaveLength(1);
   });
 });
