@@ -96,6 +96,11 @@ operate_app nest-11 @nestjs/platform-fastify@11
 install_in_app nest-11 nestjs-pino@4 pino@10 pino-http@11
 node_in_app nest-11 pino.mjs
 
+say 'the transport over undici 7, and over undici 8 on the oldest line of Node that it supports'
+node_in_app nest-12 undici.mjs 7
+install_in_app nest-12 undici@8 "node-$(node -p 'process.platform + "-" + process.arch')@22"
+(cd "$temp/nest-12" && ./node_modules/node-*-*/bin/node --import ./must-exit.mjs undici.mjs 8)
+
 say 'the size of the package'
 size=$(tar -tzvf "$tarball" | awk '{ sum += $3 } END { print sum }')
 [ "$size" -le 2500000 ] || fail "the unpacked package is $size bytes: 2,500,000 at most"

@@ -106,7 +106,9 @@ function memberOf(given: AuthMember, context: ResolverScope, place: OptionPlace)
   const cure = cureOfAuth(given);
   if (cure !== undefined) throw refuse(cure);
   if (typeof given !== 'object' || given === null)
-    throw refuse('auth must be an authenticator, its class, or token options.');
+    throw refuse(
+      'auth must be an authenticator, its class, or token options. Leave it out for calls without a credential.',
+    );
   const auth = ownOptions(given);
   checkTokenAuth(auth, place);
   for (const warning of warningsOf(auth.retry)) place.warn?.(warning);
