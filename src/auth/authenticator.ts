@@ -23,6 +23,8 @@ export interface AuthenticatedRequest extends HttpRequest {
   readonly withheld?: ReadonlySet<string> | undefined;
   /** Credential parameters that the call brought itself, in its query or its form: they stay as they are. */
   readonly ownParameters?: ReadonlySet<string> | undefined;
+  /** True when the call brought an `Authorization` header itself, which is then its credential. */
+  readonly ownAuthorization?: boolean | undefined;
   /** True when it can be sent once more: not with a body that can be read only once. */
   readonly replayable: boolean;
   /**
@@ -74,7 +76,10 @@ export interface Authenticator {
   readonly takesTokenRequest?: boolean | undefined;
   /** Signs the request as it stands: {@link CompositeAuth} calls it after those that change it. @default false */
   readonly signsRequest?: boolean | undefined;
-  /** Lower-case names of the headers that are written. A call that sets one of them itself is left alone. */
+  /**
+   * Lower-case names of the headers that are written. A call that sets one of them itself is left alone; with none, one
+   * that sets `Authorization`.
+   */
   readonly credentialHeaders?: readonly string[] | undefined;
   /** Names of the parameters that are written, by their place. A call that brings one of them itself is left alone. */
   readonly credentialParameters?: CredentialParameters | undefined;

@@ -12,7 +12,7 @@ import {
 import { verdictOf } from './credential-verdict.js';
 import { atOnce } from '../option-check/at-once.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
-import { isTaken, parametersWrittenBy, writtenBy } from './credential-headers.js';
+import { isTaken, type OwnCredentials, parametersWrittenBy, writtenBy } from './credential-headers.js';
 
 /** Options of {@link CompositeAuth}. */
 export interface CompositeAuthOptions {
@@ -77,8 +77,14 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
     }
     const writers: Authenticator[] = [];
     this.#writers.set(request, writers);
-    for (const member of signersLast(this.#chosen(request))) {
-      if (isTaken(member, request, request.ownParameters)) continue;
+    const chosen = this.#chosen(request);
+    const own = {
+      ownParameters: request.ownParameters,
+      // It takes the place of the member that would write it, and of all others where there is no such one.
+      ownAuthorization: request.ownAuthorization === true && !chosen.some((member) => writesAuthorization(member)),
+    };
+    for (const member of signersLast(chosen)) {
+      if (isLeftAlone(member, request, own)) continue;
       await member.authenticate(request);
       writers.push(member);
     }
@@ -105,6 +111,19 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
   #authenticators(): readonly Authenticator[] {
     return this.#members.filter((member) => isAuthenticator(member));
   }
+}
+
+function writesAuthorization(authenticator: Authenticator): boolean {
+  return credentialHeadersOf(authenticator).includes('authorization');
+}
+
+/** Checks whether a call brings what takes an authenticator's place. A composite decides by its members. */
+export function isLeftAlone(
+  authenticator: Authenticator,
+  request: Pick<AuthenticatedRequest, 'headers' | 'withheld'>,
+  own: OwnCredentials,
+): boolean {
+  return !(authenticator instanceof CompositeAuth) && isTaken(authenticator, request, own);
 }
 
 /** Moves authenticators that sign to the end: they must see the request as it is sent. */

@@ -8,16 +8,28 @@ interface Carrier {
   readonly withheld?: ReadonlySet<string> | undefined;
 }
 
+/** Credentials that a call brings itself. */
+export interface OwnCredentials {
+  /** Names of credential parameters in its query or its form. */
+  readonly ownParameters?: ReadonlySet<string> | undefined;
+  /** True when it has an `Authorization` header that is not the service's own. */
+  readonly ownAuthorization?: boolean | undefined;
+}
+
 /**
  * Checks whether the call itself sets a header or a parameter that `authenticator` writes, or says that there be no such
- * header.
+ * header. `Authorization` takes the place of a credential that stands in no header: two ways to authenticate are one too
+ * many.
+ * @see [RFC 6750 §2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
  */
 export function isTaken(
   authenticator: Authenticator,
   { headers, withheld }: Carrier,
-  ownParameters: ReadonlySet<string> | undefined,
+  { ownParameters, ownAuthorization = false }: OwnCredentials,
 ): boolean {
-  if (writtenBy(authenticator).some((name) => headers[name] !== undefined || withheld?.has(name) === true)) return true;
+  const written = writtenBy(authenticator);
+  if (written.some((name) => headers[name] !== undefined || withheld?.has(name) === true)) return true;
+  if (ownAuthorization && written.length === 0) return true;
   if (ownParameters === undefined) return false;
   const { query, form } = parametersWrittenBy(authenticator);
   return [...query, ...form].some((name) => ownParameters.has(name));

@@ -4,7 +4,7 @@ import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js'
 import { FakeClock } from '../testing/fake-clock.js';
 import { authenticatedRequest } from './authenticated-request.fixture.js';
 import type { AuthenticatedRequest, Authenticator } from './authenticator.js';
-import { isTaken, isBlank, writtenBy } from './credential-headers.js';
+import { isTaken, type OwnCredentials, isBlank, writtenBy } from './credential-headers.js';
 import { judgesAnswers, retryOf, verdictOf, waitBeforeReplay } from './credential-verdict.js';
 
 const clock = new FakeClock();
@@ -91,6 +91,10 @@ it('a wait before a replay is given the replays and the random numbers of the cl
   expect(clock.pending).toBe(0);
 });
 
+function owning(name: string): OwnCredentials {
+  return { ownParameters: new Set([name]) };
+}
+
 it('a header or a parameter is taken where the call brings it, or says that there be none', () => {
   const authenticator: Authenticator = {
     authenticate: () => undefined,
@@ -99,15 +103,19 @@ it('a header or a parameter is taken where the call brings it, or says that ther
   };
   const none = { headers: {} };
   expect(writtenBy({ authenticate: () => undefined })).toEqual([]);
-  expect(isTaken(authenticator, none, undefined)).toBe(false);
-  expect(isTaken(authenticator, { headers: { q: 'a' }, withheld: new Set(['f']) }, new Set(['x-one']))).toBe(false);
-  expect(isTaken(authenticator, { headers: { 'x-two': 'a' } }, undefined)).toBe(true);
-  expect(isTaken(authenticator, { headers: {}, withheld: new Set(['x-two']) }, undefined)).toBe(true);
-  expect(isTaken(authenticator, none, new Set(['q']))).toBe(true);
-  expect(isTaken(authenticator, none, new Set(['f']))).toBe(true);
-  expect(isTaken({ authenticate: () => undefined }, none, new Set(['q']))).toBe(false);
+  expect(isTaken(authenticator, none, {})).toBe(false);
+  expect(isTaken(authenticator, { headers: { q: 'a' }, withheld: new Set(['f']) }, owning('x-one'))).toBe(false);
+  expect(isTaken(authenticator, { headers: { 'x-two': 'a' } }, {})).toBe(true);
+  expect(isTaken(authenticator, { headers: {}, withheld: new Set(['x-two']) }, {})).toBe(true);
+  expect(isTaken(authenticator, none, owning('q'))).toBe(true);
+  expect(isTaken(authenticator, none, owning('f'))).toBe(true);
+  expect(isTaken({ authenticate: () => undefined }, none, owning('q'))).toBe(false);
   const inQuery: Authenticator = { authenticate: () => undefined, credentialParameters: { query: ['q'] } };
-  expect([isTaken(inQuery, none, new Set(['q'])), isTaken(inQuery, none, new Set(['f']))]).toEqual([true, false]);
+  expect([isTaken(inQuery, none, owning('q')), isTaken(inQuery, none, owning('f'))]).toEqual([true, false]);
+  const ownAuthorization = { ownAuthorization: true };
+  expect(isTaken(inQuery, none, ownAuthorization)).toBe(true);
+  expect(isTaken({ authenticate: () => undefined }, none, ownAuthorization)).toBe(true);
+  expect(isTaken(authenticator, none, ownAuthorization)).toBe(false);
 });
 
 it('a header is blank that is there and holds nothing but blanks', () => {

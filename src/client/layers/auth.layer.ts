@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Authenticator } from '../../auth/authenticator.js';
-import { isTaken } from '../../auth/credential-headers.js';
+import { isLeftAlone } from '../../auth/composite.authenticator.js';
 import { retryOf, verdictOf, judgesAnswers } from '../../auth/credential-verdict.js';
 import type { PathExclusion } from '../../auth/path-exclusion.js';
 import type { Clock } from '../../clock.js';
@@ -18,7 +18,7 @@ import type { TokenRequest } from '../../token/token-provider.js';
 import { type Call, type CallRequest, discard } from '../request/call-request.js';
 import type { Layer, Next, SentRequest } from './layer.js';
 import type { OriginPolicy } from './origin-policy.js';
-import { assertCredentials, noteForm, type Warn, warnOnce } from './own-credentials.js';
+import { assertCredentials, bringsAuthorization, noteForm, type Warn, warnOnce } from './own-credentials.js';
 import { SentCredentials } from './sent-credentials.js';
 
 /** Options of authentication that its service gives. */
@@ -61,13 +61,14 @@ export function authLayer(options: AuthOptions): Layer<CallRequest, SentRequest>
 /** Nobody authenticates calls that say so, foreign origins, excluded paths, and calls that bring a credential. */
 function authenticatorFor(
   request: CallRequest,
-  { origins, excluded, base }: AuthOptions,
+  { origins, excluded, base, headers }: AuthOptions,
   warn: Warn,
 ): Authenticator | undefined {
   const { authenticator } = request.call;
   if (authenticator === false || request.credentialRemoved === true || !origins.allows(request.url)) return undefined;
   assertCredentials(request, authenticator);
-  if (isTaken(authenticator, request, request.call.ownParameters)) {
+  const { ownParameters } = request.call;
+  if (isLeftAlone(authenticator, request, { ownParameters, ownAuthorization: bringsAuthorization(request, headers) })) {
     warn(request, authenticator);
     return undefined;
   }
@@ -91,7 +92,7 @@ async function sendAuthenticated(
     const sent = opening instanceof Promise ? await opening : opening;
     if (sent.body !== undefined && !options.replaceCredential) {
       noteForm(authenticator, sent);
-      if (isTaken(authenticator, sent, sent.call.ownParameters)) {
+      if (isLeftAlone(authenticator, sent, sent)) {
         warn(request, authenticator);
         return next(sent);
       }
@@ -185,6 +186,7 @@ class OpenedRequest implements SentRequest {
   maxContentLength: number | undefined;
   axios: HttpRequest['axios'];
   readonly withheld: ReadonlySet<string> | undefined;
+  readonly ownAuthorization: boolean;
   readonly serviceName: string;
   readonly tokenRequest: TokenRequest | undefined;
   readonly call: Call;
@@ -195,7 +197,7 @@ class OpenedRequest implements SentRequest {
 
   constructor(
     { method, url, headers, spelling, body, responseType, maxContentLength, axios, withheld, call }: CallRequest,
-    { name, clock }: AuthOptions,
+    { name, clock, headers: serviceHeaders }: AuthOptions,
     replays: number,
   ) {
     this.method = method;
@@ -206,6 +208,7 @@ class OpenedRequest implements SentRequest {
     this.maxContentLength = maxContentLength;
     this.axios = axios;
     this.withheld = withheld;
+    this.ownAuthorization = bringsAuthorization({ headers }, serviceHeaders);
     this.serviceName = name;
     this.clock = clock;
     this.tokenRequest = call.tokenRequest;

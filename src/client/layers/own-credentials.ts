@@ -13,14 +13,25 @@ export type Warn = (request: CallRequest, authenticator: Authenticator) => void;
 export function warnOnce({ name, logger }: { readonly name: string; readonly logger: ForgeLogger }): Warn {
   let warned = false;
   return ({ headers, call }, authenticator) => {
-    const header = writtenBy(authenticator).find((candidate) => headers[candidate] !== undefined);
-    const brought = header === undefined ? [...(call.ownParameters ?? [])][0] : header;
+    const written = writtenBy(authenticator).find((candidate) => headers[candidate] !== undefined);
+    const parameter = [...(call.ownParameters ?? [])][0];
+    const header = written ?? (parameter === undefined && headers['authorization'] ? 'authorization' : undefined);
+    const brought = header ?? parameter;
     if (warned || brought === undefined) return;
     warned = true;
     logger.warn(
       `Service "${name}": a call brings the ${header === undefined ? 'parameter' : 'header'} ${brought} itself, so the service's credential is not added. If a library insists on one, set replaceCredential: true.`,
     );
   };
+}
+
+/** Checks whether a request has an `Authorization` header that is not one of the service's options. */
+export function bringsAuthorization(
+  { headers }: Pick<CallRequest, 'headers'>,
+  ofService: Readonly<HttpHeaders>,
+): boolean {
+  const { authorization } = headers;
+  return authorization !== undefined && authorization !== ofService['authorization'];
 }
 
 /** A credential of the call's own that is blank is a mistake: a variable that is not set, sent as if nobody were to sign in. */

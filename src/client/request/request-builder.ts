@@ -17,8 +17,7 @@ import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
 import { shownValue } from '../../redaction/redact.js';
-import { credentialParametersOf } from '../../auth/composite.authenticator.js';
-import { writtenBy } from '../../auth/credential-headers.js';
+import { credentialHeadersOf, credentialParametersOf } from '../../auth/composite.authenticator.js';
 
 /** More than any answer that an app holds in memory on purpose; a few hundred kilobytes of it may unpack to more. */
 export const MAX_BYTES_IN_MEMORY = 104_857_600;
@@ -77,7 +76,7 @@ function withoutCredential(
   authenticator: Authenticator | false,
 ): RequestHeaders | undefined {
   if (headers === undefined || authenticator === false) return headers;
-  const credentials = new Set(['authorization', ...writtenBy(authenticator)]);
+  const credentials = new Set(['authorization', ...credentialHeadersOf(authenticator)]);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !credentials.has(name.toLowerCase())));
 }
 
