@@ -1,27 +1,14 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
-import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError, InvalidRequestError } from '../errors.js';
 import type { PrivateJwk } from '../providers/signing-key.js';
+import { authenticatedRequest } from './authenticated-request.fixture.js';
 import type { AuthenticatedRequest } from './authenticator.js';
 import { OAuth1Auth, type OAuth1AuthOptions } from './oauth1.authenticator.js';
 
 function requestTo(url: string, parts: Partial<AuthenticatedRequest> = {}): AuthenticatedRequest {
-  return {
-    method: 'GET',
-    url,
-    headers: {},
-    responseType: 'json',
-    serviceName: 'photos',
-    tokenRequest: undefined,
-    call: {},
-    callSignal: new AbortController().signal,
-    replays: 0,
-    replayable: true,
-    clock: systemClock,
-    ...parts,
-  };
+  return authenticatedRequest({ url, serviceName: 'photos', ...parts });
 }
 
 /** The RSA key of the test cases that the OAuth community published for OAuth Core 1.0. It protects nothing. */
