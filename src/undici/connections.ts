@@ -1,7 +1,7 @@
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import type { HttpRequest } from '../http/http-request.js';
 import { NOT_INHERITED_BY_CONNECTORS, withoutInherited } from './not-inherited.js';
-import { telling } from './telling-connector.js';
+import { counting } from './counting-connector.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
 
 /** Connections that a transport's requests go out on. */
@@ -40,7 +40,7 @@ export function connectionsOf(options: UndiciTransportOptions): Connections {
   } as unknown as buildConnector.BuildOptions;
   const connector = typeof connect === 'function' ? (connect as buildConnector.connector) : buildConnector(given);
   const direct = withoutInherited({ ...rest, connect: connector }, (each) =>
-    telling(each, () => (count += 1)),
+    counting(each, () => (count += 1)),
   ) as Agent.Options;
   const behindProxy = {
     ...direct,

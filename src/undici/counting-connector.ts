@@ -6,17 +6,17 @@ import type { buildConnector } from 'undici';
  * and others count what opened the tunnel through a proxy.
  * @param onOpened runs for each connection
  */
-export function telling(connector: buildConnector.connector, onOpened: () => void): buildConnector.connector {
+export function counting(connector: buildConnector.connector, onOpened: () => void): buildConnector.connector {
   return (options, callback) =>
     connector({ httpSocket: undefined, ...options } as buildConnector.Options, (...[error, socket]) => {
       // Undefined, where undici's types say null.
       if (!(socket instanceof Socket)) return callback(error as Error, null);
       onOpened();
       const before = socket.bytesRead;
-      const tell = (failure: Error & { socket?: unknown }): void => {
+      const countBytes = (failure: Error & { socket?: unknown }): void => {
         failure.socket = { bytesRead: socket.bytesRead - before };
       };
-      socket.prependListener('error', tell);
+      socket.prependListener('error', countBytes);
       callback(null, socket);
     });
 }
