@@ -1,8 +1,10 @@
 import { AuthenticationError } from '../errors.js';
+import { type ForgeAuthEvent, Observers } from '../observer.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import type { ServiceScope } from '../token/runtime.js';
+import { resolveTokenSettings } from '../token/token-settings.js';
 import { standaloneScope } from '../token/standalone.js';
 import { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
@@ -413,6 +415,57 @@ describe('a step', () => {
     await pipeline.get();
     await world.clock.advance(0);
     expect(world.asked).toHaveLength(2);
+  });
+
+  it('a step may take as long as it says, though the service has less time', async () => {
+    const pipeline = await world.bind({ app: [] }, { deadlineMs: 60_000 });
+    world.instead.set('app', async () => {
+      await new Promise<void>((resolve) => world.clock.after(59_000, resolve));
+      return new Token({ accessToken: 'slow' });
+    });
+    const getting = textOf(pipeline.get());
+    await world.clock.advance(59_000);
+    expect(await getting).toBe('slow');
+  });
+
+  it('a step that never ends holds its callers no longer than the time that it says', async () => {
+    const pipeline = await world.bind(
+      { app: [] },
+      { deadlineMs: 500 },
+      { settings: resolveTokenSettings({ deadlineMs: 60_000 }) },
+    );
+    world.instead.set('app', () => new Promise(() => undefined));
+    const failing = failure(pipeline.get());
+    await world.clock.advance(1_500);
+    expect(await failing).toMatchObject({ code: 'FORGE_AUTH_TOKEN_DEADLINE', step: 'app' });
+  });
+
+  it('a step is named in what is observed, with its grant where it has one', async () => {
+    const observer = new Observers();
+    const events: ForgeAuthEvent[] = [];
+    observer.add({ event: (event) => void events.push(event) });
+    const pipeline = await world.bind(CHAIN, {}, { observer });
+    await pipeline.get();
+    const requests = events.filter(({ type }) => type === 'token_request');
+    expect(requests).toMatchObject([
+      { step: 'device', service: 'orders', grant: 'custom' },
+      { step: 'app' },
+      { step: 'user' },
+    ]);
+  });
+
+  it('a step is renewed by force once, however many steps are made of it', async () => {
+    const observer = new Observers();
+    const pipeline = await world.bind(
+      { app: [], left: ['app'], right: ['app'], both: ['left', 'right'] },
+      {},
+      { observer },
+    );
+    const waits: unknown[] = [];
+    observer.add({ event: (event) => void (event.type === 'token_wait' && waits.push(event)) });
+    await pipeline.forceRefresh();
+    expect(waits).toHaveLength(4);
+    expect(world.news.toSorted()).toEqual(['app', 'both', 'left', 'right']);
   });
 
   it('a step’s token that a later one was made with is good: its refusal is a revocation, each time', async () => {

@@ -167,6 +167,8 @@ describe('a token in a body', () => {
   });
 });
 
+const lastPartsOf = (more: object): unknown => new HeaderTokenFetcher({ ...BASE, ...more }).keyParts(context).slice(-4);
+
 describe('a token in a header', () => {
   it.each<[string, HttpResponse['headers'], Partial<HeaderTokenFetcherOptions>]>([
     ['Authorization, without its scheme', { authorization: 'Bearer  the-token' }, {}],
@@ -185,6 +187,11 @@ describe('a token in a header', () => {
     expect((await fromHeader({ headers })).expiresAt).toBeUndefined();
   });
 
+  it('a token in a header is told apart by its header and its type', () => {
+    expect(lastPartsOf({})).toEqual([{}, {}, 'authorization', 'Bearer']);
+    expect(lastPartsOf({ tokenHeader: 'X-App', tokenType: 'Token' })).toEqual([{}, {}, 'x-app', 'Token']);
+  });
+
   it('a token in a header that is not there is refused by its name', async () => {
     for (const headers of [{}, { 'x-app-token': ' ' }])
       await expect(fromHeader({ headers }, { tokenHeader: 'X-App-Token' })).rejects.toMatchObject({
@@ -197,7 +204,13 @@ describe('a token in a header', () => {
   });
 
   it('a token in a header that cannot be one is refused, naming the step', async () => {
-    await expect(fromHeader({ headers: { authorization: 'a\u0000b' } })).rejects.toMatchObject({ step: 'app' });
+    await expect(fromHeader({ headers: { authorization: 'a\u0000b' } })).rejects.toMatchObject({
+      message: expect.stringMatching(/^Step "app" failed\. /),
+      code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+      step: 'app',
+      status: 200,
+      transient: false,
+    });
   });
 });
 
@@ -217,6 +230,8 @@ describe('a step that is refused', () => {
     await expect(fromBody(answer)).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 });
+
+const partsOf = (more: object): readonly unknown[] => new BodyTokenFetcher({ ...BASE, ...more }).keyParts(context);
 
 describe('the options of a step', () => {
   it('the options of a step are its own from then on', () => {
@@ -257,6 +272,55 @@ describe('the options of a step', () => {
     const make = (): unknown => new BodyTokenFetcher({ ...BASE, ...more } as never);
     expect(make).toThrow(ConfigurationError);
     expect(make).toThrow(message);
+  });
+
+  it('the options of a step bound the time that its answer takes', async () => {
+    const transport: Transport = {
+      send: ({ signal }) =>
+        new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
+    };
+    await expect(new BodyTokenFetcher({ ...BASE, transport, timeoutMs: 7 }).fetch(context)).rejects.toThrow(
+      'POST https://issuer.example/v1/ did not answer within 7 ms.',
+    );
+  });
+
+  it('the options of a step are parts of what it asks for, and so is the way there', () => {
+    const settings = { requestHeaders: { 'x-a': 'a' }, requestData: { b: 'b' } };
+    const fields = {
+      tokenField: 'access_token',
+      tokenTypeField: 'token_type',
+      expiresInField: 'expires_in',
+      refreshTokenField: 'refresh_token',
+    };
+    expect(partsOf({ endpoint: '/token', ...settings })).toEqual([
+      BASE.baseUrl,
+      '/token',
+      'POST',
+      'form',
+      { 'x-a': 'a' },
+      { b: 'b' },
+      fields,
+      'Bearer',
+    ]);
+    const others = {
+      tokenField: 'token',
+      tokenTypeField: 'type',
+      expiresInField: 'ttl',
+      refreshTokenField: 'renewal',
+    };
+    const axios = { socketPath: '/run/issuer.sock' };
+    expect(partsOf({ method: 'put', bodyFormat: 'json', axios, defaultTokenType: 'Token', ...others })).toEqual([
+      BASE.baseUrl,
+      '',
+      'PUT',
+      'json',
+      {},
+      {},
+      'socketPath',
+      '"/run/issuer.sock"',
+      others,
+      'Token',
+    ]);
   });
 
   it('the options of a step let it be insecure where it says so', () => {

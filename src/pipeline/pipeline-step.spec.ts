@@ -130,6 +130,62 @@ it('a step of another service is refused where there are no services', () => {
   );
 });
 
+const tokenOf = (accessToken: string): Token => new Token({ accessToken, refreshToken: 'canary' });
+
+describe('a step of another service', () => {
+  const signal = new AbortController().signal;
+
+  /** A service whose fresh token is `fresh`, and a step that shares it. */
+  function sharing(fresh: Token | undefined, replacement?: Token, more: object = {}) {
+    const { scope } = world();
+    const asked: unknown[] = [];
+    const handle = {
+      peekFresh: () => fresh,
+      get: async (of: AbortSignal) => (asked.push(['get', of === signal]), tokenOf('current')),
+      replace: async (old: Token, of: AbortSignal) => {
+        asked.push(['replace', old.accessToken, of === signal]);
+        return replacement && { token: replacement };
+      },
+    };
+    const sharedSource = (name: string) => async () => (asked.push(name), { for: () => handle });
+    const given = { name: 'app', tokenManager: 'users', ...more } as GivenStep;
+    return { asked, step: bindStep(given, { ...scope, sharedSource } as never, 'The pipeline') };
+  }
+
+  it('a step of another service takes its token, and leaves its refresh token where it is', async () => {
+    const { step, asked } = sharing(undefined);
+    const got = await step.obtain(requestOf({ signal }));
+    expect([got.accessToken, got.refreshToken, asked]).toEqual(['current', undefined, ['users', ['get', true]]]);
+  });
+
+  it.each([
+    ['one that was refused while it is in use', tokenOf('refused'), tokenOf('newer'), 'newer', 1],
+    ['one that was refused and has no better yet', tokenOf('refused'), undefined, 'current', 2],
+    ['one that was replaced already', tokenOf('newer'), tokenOf('newest'), 'current', 1],
+    ['one of which nothing is known', undefined, tokenOf('newest'), 'current', 1],
+  ])('a step of another service has %s replaced there', async (_name, fresh, replacement, expected, calls) => {
+    const { step, asked } = sharing(fresh, replacement);
+    const got = await step.obtain(requestOf({ signal, previous: tokenOf('refused') }));
+    expect([got.accessToken, got.refreshToken, asked.length]).toEqual([expected, undefined, calls + 1]);
+    expect(asked[1]).toEqual(fresh?.accessToken === 'refused' ? ['replace', 'refused', true] : ['get', true]);
+  });
+
+  it('a step of another service has no settings of its own but what it depends on, and is told apart by the service', async () => {
+    const { step } = sharing(undefined, undefined, { dependsOn: ['device'] });
+    expect(step).toMatchObject({ name: 'app', dependsOn: ['device'], ttlMs: undefined, grantType: undefined });
+    expect([await step.identity(), sharing(undefined).step.dependsOn]).toEqual([['shared', 'users'], []]);
+  });
+
+  it('a step of another service is refused by its name and the option that is wrong', () => {
+    expect(() => sharing(undefined, undefined, { dependsOn: 'device' })).toThrow(
+      'The pipeline: step "app": dependsOn must be a list of step names',
+    );
+    expect(() => sharing(undefined, undefined, { ttlMs: 5 })).toThrow(
+      'The pipeline: there is no option step "app": ttlMs. There are name, tokenManager, dependsOn.',
+    );
+  });
+});
+
 const fetcherOf = (more: Partial<TokenFetcher>): TokenFetcher => ({
   name: 'app',
   dependsOn: [],
@@ -217,8 +273,12 @@ describe('a step that is a fetcher', () => {
     }
     const { bind, lines } = world(shared);
     bind(httpOf({ transport }));
-    expect(lines[0]).toMatch(
-      /^The pipeline: step "app": transport may change what is asked for, so its tokens stay in this process\. To share them, add identity/,
+    bind(httpOf({ transport, axios: { paramsSerializer: () => '' } }));
+    expect(lines).toEqual(
+      ['transport', 'transport, axios.paramsSerializer'].map(
+        (names) =>
+          `The pipeline: step "app": ${names} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the fetcher's options.`,
+      ),
     );
   });
 });

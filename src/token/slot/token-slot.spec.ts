@@ -366,6 +366,29 @@ describe('a rejected token', () => {
   });
 });
 
+describe('a token whose key cannot be made any more', () => {
+  it('a token whose key cannot be made any more fails its callers with the reason, and harms nobody else', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    let isUp = true;
+    one = fleet.process({
+      key: async () => {
+        if (isUp) return 'key';
+        throw new AuthenticationError('The secret is gone.');
+      },
+    });
+    const token = await one.slot.get();
+    isUp = false;
+    one.slot.reject(token);
+    await expect(one.slot.get()).rejects.toThrow('The secret is gone.');
+    await fleet.clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect([unhandled, one.asked.length]).toEqual([[], 1]);
+  });
+});
+
 describe('invalidation', () => {
   it('invalidation of a token that is not the current one changes nothing', async () => {
     await one.get();
