@@ -137,10 +137,9 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     return this.#tokens.manager.ready();
   }
 
-  /** The service whose manager this one shares, by name. */
-  get sharesWith(): string | undefined {
-    const manager = (this.#options?.auth as TokenAuthOptions | undefined)?.tokenManager;
-    return typeof manager === 'string' ? manager : undefined;
+  /** Names of the services whose tokens its own are, or are made with, and the options that say so, as far as it was opened. */
+  get uses(): ReadonlyMap<string, string> {
+    return this.#tokens.uses;
   }
 
   /** Sources of its tokens, as far as it was opened; one that it shares with another service among them. */

@@ -26,8 +26,8 @@ export interface TokensOwner {
 export interface SharingService {
   /** Undefined until it is declared. */
   readonly options: object | undefined;
-  /** The service whose tokens it shares itself, by name. */
-  readonly sharesWith: string | undefined;
+  /** Names of the services whose tokens its own are, or are made with, and the options that say so, as far as it was opened. */
+  readonly uses: ReadonlyMap<string, string>;
   source(): Promise<TokenSource>;
 }
 
@@ -54,6 +54,8 @@ export class ServiceTokens {
   #override: unknown;
   /** Managers of further token options: members of a composite. */
   readonly #further: TokenManager[] = [];
+  /** Names of the services whose tokens this one's are, or are made with, and the options that say so. */
+  readonly uses = new Map<string, string>();
 
   constructor(service: TokensOwner, application: SharingScope) {
     this.#service = service;
@@ -155,11 +157,11 @@ export class ServiceTokens {
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
     const { name, baseUrl } = this.#service;
     try {
-      if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager)();
+      if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager, auth)();
       const owner = {
         baseUrl,
         storage: () => this.#service.ownStorage(),
-        sharedSource: (other: string) => this.#sharedSource(other),
+        sharedSource: (other: string, what: string) => this.#sharedSource(other, auth, what),
       };
       return await this.#application.createTokenSource(name, auth, this.#application, owner, events);
     } catch (error) {
@@ -167,26 +169,49 @@ export class ServiceTokens {
     }
   }
 
-  #sharedSource(other: string): () => Promise<TokenSource> {
+  /** @throws {ConfigurationError} when there is no such service, or its tokens are made with this one's */
+  #sharedSource(other: string, auth: TokenAuthOptions, what = 'auth.tokenManager'): () => Promise<TokenSource> {
     const { name } = this.#service;
-    const seen = [name];
-    for (let next: string | undefined = other; next !== undefined; next = this.#application.find(next)?.sharesWith) {
-      if (seen.includes(next)) throw this.#refuseSharing(`names a circle: ${[...seen, next].join(' → ')}`);
-      seen.push(next);
+    // What others share are the tokens of the injected manager.
+    if (auth === this.#options || other === name) {
+      this.uses.set(other, what);
+      this.#assertNoCircle(other);
     }
     const sharing = this.#application.find(other);
     if (sharing?.options !== undefined) return () => sharing.source();
     const known = this.#application.names().filter((candidate) => candidate !== name);
-    throw this.#refuseSharing(`names service "${other}", which is not there. Registered: ${known.join(', ')}`);
+    throw refuseSharing(name, what, `names service "${other}", which is not there. Registered: ${known.join(', ')}`);
+  }
+
+  /** Whichever of its services is opened last, the circle is told from the one that was declared first. */
+  #assertNoCircle(other: string): void {
+    const circle = this.#pathBackFrom(other);
+    if (circle === undefined) return;
+    const first = this.#application.names().find((name) => circle.includes(name)) ?? this.#service.name;
+    const start = circle.indexOf(first);
+    const path = [...circle.slice(start), ...circle.slice(0, start), first];
+    const what = this.#application.find(first)?.uses.get(path[1] ?? first) ?? 'auth.tokenManager';
+    throw refuseSharing(first, what, `names a circle: ${path.join(' → ')}`);
+  }
+
+  /** Returns the services from `from` to this one, each made with the tokens of the next. */
+  #pathBackFrom(from: string, seen = new Set<string>()): readonly string[] | undefined {
+    if (from === this.#service.name) return [from];
+    if (seen.has(from)) return undefined;
+    seen.add(from);
+    for (const next of this.#application.find(from)?.uses.keys() ?? []) {
+      const path = this.#pathBackFrom(next, seen);
+      if (path !== undefined) return [from, ...path];
+    }
+    return undefined;
   }
 
   #refuse(problem: string): ConfigurationError {
     const { name } = this.#service;
     return new ConfigurationError(`Service "${name}" ${problem}`, { serviceName: name });
   }
+}
 
-  #refuseSharing(problem: string): ConfigurationError {
-    const { name } = this.#service;
-    return new ConfigurationError(`Service "${name}": auth.tokenManager ${problem}.`, { serviceName: name });
-  }
+function refuseSharing(serviceName: string, what: string, problem: string): ConfigurationError {
+  return new ConfigurationError(`Service "${serviceName}": ${what} ${problem}.`, { serviceName });
 }

@@ -17,8 +17,11 @@ export interface TokenSourceOwner {
   /** Storage of its tokens, if not that of the application. */
   storage(): GuardedStorage | undefined;
   readonly baseUrl: string | undefined;
-  /** Finds the tokens of another service, by its name. */
-  sharedSource(name: string): () => Promise<TokenSource>;
+  /**
+   * Finds the tokens of another service, by its name.
+   * @param what the option that names it
+   */
+  sharedSource(name: string, what: string): () => Promise<TokenSource>;
 }
 
 /**

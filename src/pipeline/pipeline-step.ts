@@ -210,7 +210,7 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
 /** Its token stays where it is: a refresh token least of all is kept twice. */
 function sharedStep(step: SharedStep, scope: StepScope, owner: string): PipelineStep {
   const { name, tokenManager, dependsOn = [] } = step;
-  const source = scope.sharedSource?.(tokenManager);
+  const source = scope.sharedSource?.(tokenManager, `step "${name}": tokenManager`);
   if (source === undefined)
     throw new ConfigurationError(`${owner}: step "${name}": tokenManager names a service, and there are none here.`);
   return {

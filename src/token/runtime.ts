@@ -43,9 +43,10 @@ export interface ServiceScope extends Runtime {
   readonly storage: () => GuardedStorage | undefined;
   /**
    * Finds the tokens of another service of the application, to be opened when they are needed. Left out where there is none.
-   * @throws {ConfigurationError} when there is no such service
+   * @param what the option that names it, for messages
+   * @throws {ConfigurationError} when there is no such service, or its tokens are made with this one's
    */
-  readonly sharedSource?: (name: string) => () => Promise<SharedTokens>;
+  readonly sharedSource?: (name: string, what: string) => () => Promise<SharedTokens>;
   readonly settings: SlotSettings;
   readonly events: SlotEvents;
   /** True when no module is there: then a definition has one state, however many managers use it. @default false */
