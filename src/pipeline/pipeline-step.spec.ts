@@ -93,9 +93,10 @@ describe('a step that is a provider', () => {
     let closed = 0;
     const { provider } = providerOf({
       revokeAtClose: async (token, { deadline, request }) => {
+        await new Promise((resolve) => setImmediate(resolve));
         revoked.push([token.accessToken, deadline - clock.now(), request]);
       },
-      close: async () => void (closed += 1),
+      close: async () => void (closed += revoked.length === expected.length ? 1 : 100),
     });
     const { bind, scope } = world();
     scope.storage();
@@ -111,6 +112,11 @@ describe('a step that is a provider', () => {
       /step "app": dependsOn must be a list of step names/,
     );
     expect(() => world().bind({ name: 'app', provider, dependOn: [] })).toThrow(/step "app": dependOn/);
+    for (const given of [
+      { provider, name: 7 },
+      { provider, name: 'app', ttlMs: 'x' },
+    ])
+      expect(() => world().bind(given)).toThrow(ConfigurationError);
   });
 });
 

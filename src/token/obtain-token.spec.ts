@@ -38,13 +38,13 @@ function obtaining(previous: Token | undefined, given: Given = {}) {
   const report = { grant: 'password' } as FlightReport;
   const provider: BoundTokenProvider = {
     ...(rerunnable !== undefined && { rerunnable }),
-    fetchToken: async () => {
-      log.push(`fetch as ${report.grant}`);
+    fetchToken: async (of) => {
+      log.push(`fetch as ${report.grant}${of === context ? '' : ' in another context'}`);
       return fetch();
     },
     ...(refresh && {
-      refreshToken: async (current: Token) => {
-        log.push(`refresh ${current.refreshToken} as ${report.grant}`);
+      refreshToken: async (current: Token, of: TokenRequestContext) => {
+        log.push(`refresh ${current.refreshToken} as ${report.grant}${of === context ? '' : ' in another context'}`);
         return refresh(report);
       },
     }),
@@ -52,7 +52,11 @@ function obtaining(previous: Token | undefined, given: Given = {}) {
   const { signal = new AbortController().signal, request = {} } = given;
   const claim = async () => {
     log.push('claim');
-    return granted ? { release: async () => void log.push('release') } : undefined;
+    const release = async (): Promise<void> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push('release');
+    };
+    return granted ? { release } : undefined;
   };
   const context = { signal, request } as TokenRequestContext;
   return { log, token: obtainToken(provider, previous, context, claim, report, given.reveal ?? false) };

@@ -1,5 +1,11 @@
-import { AuthenticationError, InvalidRequestError } from '../errors.js';
+import { jest } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AuthenticationError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
+import { type ForgeAuthEvent, Observers } from '../observer.js';
+import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import { ProviderTokenSource } from './provider.token-source.js';
 import type { ServiceScope } from './runtime.js';
@@ -81,6 +87,64 @@ describe('the tokens of a provider', () => {
   });
 });
 
+describe('what is done to the tokens of a provider', () => {
+  it('what is done to the tokens of a provider is observed by its grant, and whether a call has parameters', async () => {
+    const observer = new Observers();
+    const events: ForgeAuthEvent[] = [];
+    observer.add({ event: (event) => void (event.type === 'token_request' && events.push(event)) });
+    const { source } = world({ grantType: 'password' }, { observer });
+    await source.for().get();
+    await source.for({ scope: 'a' }).get();
+    expect(events).toMatchObject([{ grant: 'password', service: 'orders' }, { perCall: true }]);
+    expect(events[0]).not.toHaveProperty('perCall');
+    expect(events[0]).not.toHaveProperty('step');
+  });
+
+  it.each([undefined, 'token-1'])(
+    'what is done to the tokens of a provider is written when its promise resolves: the invalidation of %s',
+    async (rejected) => {
+      const values = new Map<string, string>();
+      const storage = {
+        get: async (key: string) => values.get(key),
+        set: async (key: string, value: string) => {
+          await new Promise((resolve) => setImmediate(resolve));
+          values.set(key, value);
+        },
+      };
+      const clock = new FakeClock();
+      const scope = standaloneScope({ name: 'orders', clock, storage }, 'owner', 'orders');
+      const source = new ProviderTokenSource(scope, new Numbered());
+      await source.for().get();
+      await source.invalidate(rejected === undefined ? undefined : new Token({ accessToken: rejected }));
+      expect([...values.values()].some((text) => text.includes('"rejected":true'))).toBe(true);
+    },
+  );
+
+  it('what is done to the tokens of a user names them by a hash alone', async () => {
+    const clock = new FakeClock();
+    const storage = new InMemoryTokenStorage({ clock });
+    const scope = standaloneScope({ name: 'orders', clock, storage }, 'owner', 'orders');
+    const signedIn = new Token({ accessToken: 'a', refreshToken: 'r', expiresAt: clock.now() + 3_600_000 });
+    const provider = {
+      rerunnable: false,
+      identity: ['acme'],
+      fetchToken: () => Promise.reject(new Error('unused')),
+      refreshToken: async () => {
+        await other.for({ subject: 'ada' }).forget();
+        return new Token({ accessToken: 'b', refreshToken: 'r2' });
+      },
+    } as unknown as BoundTokenProvider;
+    const [one, other] = [new ProviderTokenSource(scope, provider), new ProviderTokenSource(scope, provider)];
+    await one.for({ subject: 'ada' }).set(signedIn);
+    await expect(one.for({ subject: 'ada' }).forceRefresh()).rejects.toMatchObject({
+      code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+      subject: fingerprintOf(['ada']),
+    });
+    await one.for().set(signedIn);
+    await expect(one.for().forceRefresh()).resolves.toMatchObject({ accessToken: 'b' });
+  });
+});
+
 describe('a request to a provider', () => {
   it('a request to a provider carries the service, the time, the deadline and how to reach the network', async () => {
     const { source, provider, clock, scope } = world();
@@ -91,6 +155,21 @@ describe('a request to a provider', () => {
     expect(context?.http).toBeInstanceOf(HttpRequester);
     await source.for({ scope: 'a' }).get();
     expect(provider.asked[1]?.http).toBe(context?.http);
+  });
+
+  it('a request to a provider without connections of its own ends after half a minute of the service’s time', async () => {
+    const server = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const { source, provider, clock } = world();
+    await source.for().get();
+    const asking = provider.asked[0]?.http.request({ url }).catch((error: unknown) => error);
+    await once(server, 'request');
+    await clock.advance(30_000);
+    expect(await asking).toBeInstanceOf(TimeoutError);
+    await source.close();
+    server.closeAllConnections();
+    server.close();
   });
 
   it('a request to a provider goes its own way, and is bounded by its own deadline', async () => {
@@ -300,6 +379,28 @@ describe('the end of a source', () => {
       ['token-1', {}, false],
       ['token-2', {}, false],
     ]);
+  });
+
+  it('the end of a source waits no longer than 5 s for a revocation', async () => {
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    const { source } = world({ revokeAtClose: async () => undefined });
+    await source.for().get();
+    timers.mockClear();
+    await source.close();
+    expect(timers.mock.calls.map(([, delayMs]) => delayMs)).toEqual([5_000]);
+    timers.mockRestore();
+  });
+
+  it('the end of a source waits for a revocation before it is closed', async () => {
+    const log: string[] = [];
+    const revokeAtClose = async (): Promise<void> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push('revoked');
+    };
+    const { source } = world({ revokeAtClose, close: async () => void log.push('closed') });
+    await source.for().get();
+    await source.close();
+    expect(log).toEqual(['revoked', 'closed']);
   });
 
   it('the end of a source revokes nothing that others may use, unless its key is its own', async () => {

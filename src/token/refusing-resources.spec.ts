@@ -62,4 +62,18 @@ describe('the resources that refuse a token which others accept', () => {
     for (let index = 0; index < 8; index += 1) refusing.refusedFresh(`/never/${index}`);
     expect([refusing.mayRenew('/0'), refusing.mayRenew('/1'), refusing.mayRenew('/1000')]).toEqual([false, true, true]);
   });
+
+  it.each([
+    [999, false],
+    [1_000, true],
+  ])('are remembered up to a thousand: after %d others the first is as any other', async (others, mayRenew) => {
+    const clock = new FakeClock();
+    const refusing = new RefusingResources(clock);
+    refusing.refusedFresh('/first');
+    await clock.advance(30_000);
+    refusing.refusedFresh('/first');
+    for (let index = 0; index < others; index += 1) refusing.refusedFresh(`/${index}`);
+    await clock.advance(30_000);
+    expect(refusing.mayRenew('/first')).toBe(mayRenew);
+  });
 });

@@ -27,7 +27,11 @@ function world({ shared = true, rerunnable = true } = {}): World {
   const storage: World['storage'] = { outcome: 'written' };
   const store = {
     shared,
-    put: async (stored: StoredToken) => (put.push(stored), storage.outcome),
+    put: async (stored: StoredToken) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      put.push(stored);
+      return storage.outcome;
+    },
     read: async () => storage.stored,
   } as unknown as TokenStore;
   return { claims: new RefreshTokenClaims(store, clock, rerunnable), put, storage };

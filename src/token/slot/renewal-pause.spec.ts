@@ -12,6 +12,16 @@ describe('RenewalPause', () => {
     expect(start().pause.active).toBe(false);
   });
 
+  it('RenewalPause has begun from the first rejection of a fresh token until one is accepted', () => {
+    const { time, pause } = start();
+    expect(pause.begun).toBe(false);
+    pause.freshTokenRejected();
+    time.now += 30_000;
+    expect([pause.begun, pause.active]).toEqual([true, false]);
+    pause.freshTokenAccepted();
+    expect(pause.begun).toBe(false);
+  });
+
   it('lasts 30 s, doubling to 5 min', () => {
     const { time, pause } = start();
     const lengths = [1, 2, 3, 4, 5, 6].map(() => {
