@@ -333,7 +333,9 @@ describe('errors of a pipeline', () => {
   it('errors of a pipeline hold back the step that failed, and no other', async () => {
     const pipeline = await world.bind();
     world.fails('app', DOWN);
-    for (let tries = 0; tries < 3; tries += 1) await failure(pipeline.get());
+    for (let tries = 0; tries < 2; tries += 1) await failure(pipeline.get());
+    expect(await failure(pipeline.get())).toMatchObject({ code: 'FORGE_AUTH_BACKOFF', step: 'app' });
+    expect(await failure(pipeline.forceRefresh('app'))).toMatchObject({ code: 'FORGE_AUTH_BACKOFF', step: 'app' });
     expect(world.news).toEqual(['device', 'app', 'app']);
     world.instead.clear();
     await world.clock.advance(1_000);
@@ -502,6 +504,50 @@ describe('what happens to the result', () => {
   });
 });
 
+/** Has writes take a while. Returns how many are under way. */
+function slowWrites(): () => number {
+  let underWay = 0;
+  const { store } = world;
+  const set = store.set.bind(store);
+  store.set = async (...args) => {
+    underWay += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    await set(...args);
+    underWay -= 1;
+  };
+  return () => underWay;
+}
+
+describe('what is forgotten of a pipeline', () => {
+  it.each([undefined, 'app', 'user'])(
+    'what is forgotten of a pipeline is so for everybody when the promise resolves, from %s on',
+    async (from) => {
+      const source = await sourceOf(from);
+      const underWay = slowWrites();
+      const token = await source.get();
+      await source.invalidate(token);
+      expect([underWay(), source.peek()]).toEqual([0, undefined]);
+      await source.get();
+      await source.invalidate();
+      expect([underWay(), source.peek()]).toEqual([0, undefined]);
+      await source.get();
+      await source.forget();
+      expect([underWay(), source.peek()]).toEqual([0, undefined]);
+    },
+  );
+
+  it('what is forgotten of a pipeline that another process has already made anew is that alone', async () => {
+    const [here, there] = [await world.bind(), await world.bind()];
+    const token = await here.get();
+    await there.get();
+    await there.forceRefresh();
+    world.asked.length = 0;
+    await here.invalidateToken(token, undefined);
+    expect(await textOf(there.get())).toBe('user2(app2(device2()))');
+    expect(world.news).toEqual([]);
+  });
+});
+
 const sourceOf = async (from?: string, graph = CHAIN): Promise<PipelineTokenSource> =>
   new PipelineTokenSource(await world.bind(graph), from);
 
@@ -543,6 +589,15 @@ describe('a pipeline as a source of tokens', () => {
     source.recordOutcome(token, true);
     expect((await source.replace(token))?.token).not.toBe(token);
     expect(world.news).toEqual(steps);
+  });
+
+  it('a pipeline as a source of tokens keeps no caller that leaves', async () => {
+    const source = await sourceOf();
+    const token = await source.get();
+    world.instead.set('user', () => new Promise(() => undefined));
+    const left = AbortSignal.abort(new Error('I left'));
+    await expect(source.replace(token, left)).rejects.toThrow('I left');
+    await expect(source.get(left)).rejects.toThrow('I left');
   });
 
   it('a pipeline as a source of tokens takes one that is set, and forgets it', async () => {

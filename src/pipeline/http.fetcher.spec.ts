@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { ConfigurationError } from '../errors.js';
 import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import type { Transport } from '../http/transport.js';
@@ -231,6 +234,16 @@ describe('a step that is refused', () => {
   });
 });
 
+/** A transport that answers nothing until the request is aborted. */
+const hanging: Transport = {
+  send: ({ signal }) =>
+    new Promise((_resolve, reject) => {
+      const end = (): void => reject(signal?.reason as Error);
+      signal?.addEventListener('abort', end);
+      if (signal?.aborted === true) end();
+    }),
+};
+
 const partsOf = (more: object): readonly unknown[] => new BodyTokenFetcher({ ...BASE, ...more }).keyParts(context);
 
 describe('the options of a step', () => {
@@ -275,13 +288,36 @@ describe('the options of a step', () => {
   });
 
   it('the options of a step bound the time that its answer takes', async () => {
-    const transport: Transport = {
-      send: ({ signal }) =>
-        new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
-    };
-    await expect(new BodyTokenFetcher({ ...BASE, transport, timeoutMs: 7 }).fetch(context)).rejects.toThrow(
+    await expect(new BodyTokenFetcher({ ...BASE, transport: hanging, timeoutMs: 7 }).fetch(context)).rejects.toThrow(
       'POST https://issuer.example/v1/ did not answer within 7 ms.',
     );
+  });
+
+  it('the options of a step say by which proxy it is asked', async () => {
+    const asked: (string | undefined)[] = [];
+    const proxy = createServer((request, response) => {
+      asked.push(request.url);
+      response.setHeader('content-type', 'application/json').end('{"access_token":"a"}');
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const axios = { proxy: { protocol: 'http', host: '127.0.0.1', port } };
+    const step = new BodyTokenFetcher({
+      name: 'app',
+      baseUrl: 'http://issuer.example/token',
+      allowInsecure: true,
+      axios,
+    });
+    expect([(await step.fetch()).accessToken, asked]).toEqual(['a', ['http://issuer.example/token']]);
+    proxy.close();
+  });
+
+  it('the request of a step ends when its flight does', async () => {
+    const caller = new AbortController();
+    const own = new StepContext('app', new Map(), new Set(), caller.signal, clock);
+    const fetching = new BodyTokenFetcher({ ...BASE, transport: hanging }).fetch(own);
+    caller.abort(new Error('I left'));
+    await expect(fetching).rejects.toThrow('I left');
   });
 
   it('the options of a step are parts of what it asks for, and so is the way there', () => {

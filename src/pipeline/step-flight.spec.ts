@@ -181,6 +181,26 @@ describe('the flight of a step', () => {
     expect([failure.status, failure.chain, world.requests.length]).toEqual([401, undefined, 1]);
   });
 
+  it('the flight of a step that nobody waits for any more ends its fetch, and replaces nothing', async () => {
+    const reason = new Error('I left');
+    let isEnded: boolean | undefined;
+    world.answers = [
+      () => {
+        world.caller.abort(reason);
+        isEnded = world.requests[0]?.signal.aborted;
+        return REFUSED();
+      },
+    ];
+    expect(await failureOf(world.run())).toMatchObject({ status: 401 });
+    expect([isEnded, world.log]).toEqual([true, ['get app', 'fetch with app']]);
+  });
+
+  it('the flight of a step that fails for the sake of another step leaves that one’s name', async () => {
+    world.answers = [() => new AuthenticationError('It is down.', { step: 'app' })];
+    expect(await failureOf(world.run())).toMatchObject({ step: 'app' });
+    expect(world.log).toEqual(['get app', 'fetch with app']);
+  });
+
   it('the flight of a step that fails by an error without a name takes the step’s and the service’s', async () => {
     world.answers = [() => new AuthenticationError('It is down.', { status: 400 })];
     expect(await failureOf(world.run())).toMatchObject({ step: 'left', serviceName: 'orders', status: 400 });

@@ -1,7 +1,8 @@
 import { BodyTokenFetcher, type BodyTokenFetcherOptions } from './body.fetcher.js';
 import { HeaderTokenFetcher } from './header.fetcher.js';
 import { Token } from '../token/token.js';
-import { certificateIdentity, fetcherIdentity, opaqueOf } from './step-identity.js';
+import { fingerprintOf } from '../token/token-key.js';
+import { certificateIdentity, fetcherIdentity, opaqueOf, originOfFetcher } from './step-identity.js';
 import type { TokenFetcher } from './token-fetcher.js';
 import type { FetchContext } from './token-fetcher.js';
 
@@ -37,6 +38,14 @@ const plain = (): unknown => ({ b: [1, true, null, 'x'], a: { d: 1, c: 2 }, f: (
 it('steps that send the same are one, wherever they were written', async () => {
   for (const named of [true, false]) expect(await alike(fetcher(), fetcher(), named)).toBe(true);
   expect(await alike(dependent(), dependent())).toBe(true);
+});
+
+it('steps that depend on a step of any name are one where they send the same', async () => {
+  const step = (): BodyTokenFetcher =>
+    fetcher({ dependsOn: ['gerät\n'], requestData: (context) => ({ a: context.token('gerät\n').accessToken }) });
+  expect(await alike(step(), step())).toBe(true);
+  const other = fetcher({ dependsOn: ['app'], requestData: (context) => ({ a: context.token('app').accessToken }) });
+  expect(await alike(step(), other)).toBe(false);
 });
 
 it.each<[string, Partial<BodyTokenFetcherOptions>]>([
@@ -134,4 +143,46 @@ it('a client certificate of a step enters its identity, read anew each time', as
   expect([first.length, await certificateIdentity(step)]).toEqual([1, first]);
   cert = 'two';
   expect(await certificateIdentity(step)).not.toEqual(first);
+});
+
+const settingsIn = (order: readonly string[]): object => Object.fromEntries(order.map((name) => [name, name]));
+
+it('the properties of a step are the same in whatever order they were set', async () => {
+  const names = ['d', 'a', 'c', 'b', 'e'];
+  const first = await fetcherIdentity(new Own(settingsIn(names)), true);
+  for (const order of [names.toSorted(), names.toReversed()]) {
+    expect(await fetcherIdentity(new Own(settingsIn(order)), true)).toEqual(first);
+  }
+});
+
+const originWith = (cert: string): Promise<string | undefined> =>
+  originOfFetcher(fetcher({ tls: { cert, key: 'k' } })).identity();
+
+describe('the origin of a step’s tokens', () => {
+  it('the origin of a step’s tokens is known where its request shows all, or it says what it is', async () => {
+    const [one, same, other] = [fetcher(), fetcher(), fetcher({ endpoint: '/other' })].map(originOfFetcher);
+    expect(await one?.identity()).toBe(await same?.identity());
+    expect(await one?.identity()).not.toBe(await other?.identity());
+    expect(one?.endpoint).toBe(fingerprintOf(['BodyTokenFetcher']));
+    const given = originOfFetcher({
+      ...new Own(),
+      identity: ['acme'],
+      fetch: async () => new Token({ accessToken: 'a' }),
+    });
+    expect(given.endpoint).toBe(fingerprintOf(['Object', 'acme']));
+    expect(await given.identity()).toBe(fingerprintOf([JSON.stringify(['Object', ['acme']])]));
+  });
+
+  it('the origin of a step’s tokens is its client’s certificate’s, too', async () => {
+    expect(await originWith('one')).toBe(await originWith('one'));
+    expect(await originWith('one')).not.toBe(await originWith('two'));
+  });
+
+  it('the origin of a step’s tokens is not known where its request does not show all', async () => {
+    const transport = { send: () => Promise.reject(new Error('unused')) };
+    for (const step of [new Own(), fetcher({ transport })]) {
+      const origin = originOfFetcher(step);
+      expect([origin.definition, origin.endpoint, await origin.identity()]).toEqual([step, undefined, undefined]);
+    }
+  });
 });

@@ -88,7 +88,7 @@ function written(value: unknown): unknown {
 
 const standIns: FetchContext = {
   token: (name) => new Token({ accessToken: `token-of-${Buffer.from(name).toString('hex')}` }),
-  accessToken: (name) => `token-of-${Buffer.from(name).toString('hex')}`,
+  accessToken: (name) => standIns.token(name).accessToken,
   has: () => true,
   signal: new AbortController().signal,
 };

@@ -89,7 +89,14 @@ it('a pipeline is known before it is used, but for the classes in it', async () 
     { name: 'app', dependsOn: [], cached: false },
     { name: 'user', dependsOn: ['app'], cached: false },
   ]);
+  const provider = { fetchToken: async () => new Token({ accessToken: 'a' }) };
+  const bare = pipelineOf({ steps: [{ name: 'app', provider }] });
+  expect([bare.describe(), bare.toMermaid()]).toEqual([
+    [{ name: 'app', dependsOn: [], cached: false }],
+    'flowchart LR\n  s0["app"]',
+  ]);
   const classes = pipelineOf({ steps: [App, STEPS[1]] as PipelineStepOption[] });
+  expect(classes.describe()).toEqual([{ name: 'user', dependsOn: ['app'], cached: false }]);
   expect([classes.stepNames, classes.hasClasses, classes.getStep('app')]).toEqual([['user'], true, undefined]);
   expect(() => classes.toMermaid()).toThrow('The steps of the pipeline are not known before it is first used.');
   await classes.execute();

@@ -1,9 +1,12 @@
+import { jest } from '@jest/globals';
 import { type Clock, systemClock } from '../clock.js';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { AuthenticationError } from '../errors.js';
 import { Token } from './token.js';
+
+const clockAt = (now: number): Clock => ({ ...systemClock, now: () => now });
 
 const ACCESS = 'access-token-canary';
 const REFRESH = 'refresh-token-canary';
@@ -61,6 +64,8 @@ describe('Token', () => {
   it('reads its expiry as a number or a Date', () => {
     expect(new Token({ accessToken: 'a', expiresAt: new Date(AT) }).expiresAt).toBe(AT);
     expect(new Token({ accessToken: 'a', expiresAt: Infinity }).expiresAt).toBeUndefined();
+    expect(new Token({ accessToken: 'a', expiresAt: 8.64e15 + 1 }).expiresAt).toBe(8.64e15);
+    expect(new Token({ accessToken: 'a', expiresAt: -8.64e15 - 1 }).expiresAt).toBe(-8.64e15);
   });
 
   it.each([
@@ -96,6 +101,23 @@ describe('Token', () => {
     ['', 'a'],
   ])('Token of type %p is sent as %p', (tokenType, expected) => {
     expect(new Token({ accessToken: 'a', tokenType }).authorizationHeader).toBe(expected);
+  });
+
+  it('Token is expired at its very expiry, and at the start of its leeway, not before', () => {
+    const token = until(AT);
+    expect([AT - 1, AT, AT + 1].map((now) => token.isExpired(0, clockAt(now)))).toEqual([false, true, true]);
+    expect([AT - 501, AT - 500].map((now) => token.isExpired(500, clockAt(now)))).toEqual([false, true]);
+  });
+
+  it('Token has what its class has, where it is made of an instance of one', () => {
+    class Init {
+      get accessToken(): string {
+        return 'a';
+      }
+    }
+    expect(new Token(new Init()).accessToken).toBe('a');
+    const plain = Object.create({ tokenType: 'DPoP' }, {}) as object;
+    expect(new Token(Object.assign(plain, { accessToken: 'a' })).tokenType).toBe('DPoP');
   });
 
   it('Token is expired from its expiry on, or within a leeway of it', () => {
@@ -286,4 +308,48 @@ describe('Token.fromResponse', () => {
   it('counts a lifetime from when it was asked for, be that the beginning of time', () => {
     expect(Token.fromResponse({ access_token: 'a', expires_in: 60 }, { requestedAt: 0 }).expiresAt).toBe(60_000);
   });
+});
+
+const SECOND = 1_767_225_600;
+const expiryIn = (expires_at: unknown): number | undefined =>
+  Token.fromResponse({ access_token: 'a', expires_at }).expiresAt;
+
+describe('an expiry that an answer gives as a point in time', () => {
+  it.each<[unknown, number | undefined]>([
+    [SECOND, SECOND * 1_000],
+    [SECOND * 1_000, SECOND * 1_000],
+    [`${SECOND}`, SECOND * 1_000],
+    [` ${SECOND}.5 `, SECOND * 1_000 + 500],
+    [1e11 - 1, (1e11 - 1) * 1_000],
+    [1e11, 1e11],
+    ['2026-01-01', SECOND * 1_000],
+    ['2026-01-01T01:00:00', SECOND * 1_000 + 3_600_000],
+    ['2026-01-01 01:00Z', SECOND * 1_000 + 3_600_000],
+    ['2026-01-01t01:00:00.5z', SECOND * 1_000 + 3_600_500],
+    ['2026-01-01T01:00:00+01:00', SECOND * 1_000],
+    ['2026-01-01T00:00:00 -0100', SECOND * 1_000 + 3_600_000],
+  ])('an expiry that an answer gives as a point in time is read: %j', (value, expected) => {
+    expect(expiryIn(value)).toBe(expected);
+  });
+
+  it.each([0, -1, '', 'soon', '2026-13-01', '01/01/2026', true, null, [SECOND], {}])(
+    'an expiry that an answer gives as a point in time is passed over where it is none: %j',
+    (value) => {
+      expect(expiryIn(value)).toBeUndefined();
+    },
+  );
+
+  it('an expiry that an answer gives as a point in time counts only where it gives no lifetime', () => {
+    const token = Token.fromResponse({ access_token: 'a', expires_in: 60, expires_at: SECOND }, { requestedAt: 7 });
+    expect([token.expiresAt, token.extra['expires_at']]).toEqual([60_007, SECOND]);
+  });
+});
+
+it('a token is read from the URL that the browser came back to, of the state that is expected', () => {
+  const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const url = 'https://app.example/cb#access_token=a&state=s&expires_in=60';
+  expect(Token.fromCallback(url, { state: 's' })).toMatchObject({ accessToken: 'a' });
+  expect(Token.fromCallback(new URL(url)).accessToken).toBe('a');
+  expect(() => Token.fromCallback(url, { state: 'other' })).toThrow(AuthenticationError);
+  warned.mockRestore();
 });

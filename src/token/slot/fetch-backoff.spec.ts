@@ -40,6 +40,23 @@ describe('FetchBackoff', () => {
     expect(world.backoff.failures).toBe(1);
   });
 
+  it('FetchBackoff says that a fetch may start by an instant in the past', () => {
+    const world = new World();
+    expect(world.backoff.retryAt).toBe(0);
+    world.backoff.failed(failure);
+    world.backoff.failed(failure);
+    expect(world.backoff.retryAt).toBe(world.now + 1_000);
+    world.now += 1_000;
+    expect([world.backoff.retryAt, world.backoff.waitMs]).toEqual([0, 0]);
+  });
+
+  it('FetchBackoff counts a failure while it is closed from then on, with its own pause', () => {
+    const world = new World();
+    world.backoff.failed(new AuthenticationError('HTTP 429', { retryAfterMs: 600_000 }));
+    world.backoff.failed(failure);
+    expect(world.heldBackForMs).toBe(1_000);
+  });
+
   it('closes for 1, 2, 4, 8, 16 and then 30 s from the second failure in a row', () => {
     const world = new World();
     const pauses = Array.from({ length: 9 }, () => {
@@ -181,6 +198,39 @@ describe('a note to the other processes', () => {
     reader.now += ttlMs;
     reader.backoff.adopt(text);
     expect([reader.refusal(), reader.backoff.failures]).toEqual([undefined, 0]);
+  });
+
+  it('a note to the other processes counts until 30 s after its pause, to the millisecond', () => {
+    for (const [late, failures] of [
+      [29_999, 2],
+      [30_000, 0],
+    ] as const) {
+      const reader = new World();
+      reader.backoff.adopt(`${reader.now - late} 2 1000`);
+      expect(reader.backoff.failures).toBe(failures);
+    }
+  });
+
+  it('a note to the other processes is none of a clock that is more than two days ahead', () => {
+    for (const [ahead, failures] of [
+      [172_800_000, 2],
+      [172_800_001, 0],
+    ] as const) {
+      const reader = new World();
+      reader.backoff.adopt(`${reader.now + ahead + 1_000} 2 1000`);
+      expect(reader.backoff.failures).toBe(failures);
+    }
+  });
+
+  it('a note to the other processes may hold back for an hour, and for no millisecond more', () => {
+    for (const [forMs, failures] of [
+      [3_600_000, 2],
+      [3_600_001, 0],
+    ] as const) {
+      const reader = new World();
+      reader.backoff.adopt(`${reader.now + forMs} 2 ${forMs}`);
+      expect(reader.backoff.failures).toBe(failures);
+    }
   });
 
   it.each([

@@ -38,6 +38,7 @@ it('a caller’s wait is reported when it ends, with its time and the flight tha
     () => new Error('late'),
   );
   made.slot.flight(flight, made.slot.report('missing'));
+  await made.clock.advance(70);
   made.events.length = 0;
   const waiting = made.slot.waited(
     new Promise<never>((_, reject) => made.clock.after(250, () => reject(new Error('x')))),

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { type Clock, systemClock } from '../../clock.js';
 import { silentLogger } from '../../logger.js';
 import type { TokenSignal } from '../../lock/token-lock.js';
@@ -174,6 +175,32 @@ describe('TokenStore', () => {
       expect(read?.token.refreshToken).toBe('r');
     });
 
+    it('one of a later time, whoever wrote that, and takes a lease of a second for it', async () => {
+      const store = new Store();
+      const leases: number[] = [];
+      const lock = {
+        acquire: async (_key: string, { ttlMs }: { ttlMs: number }) => {
+          leases.push(ttlMs);
+          return { generation: 5, extend: async () => true, release: async () => undefined };
+        },
+      };
+      const storage = new GuardedStorage(store, { clock, logger: silentLogger, lock, encryption: undefined });
+      const tokenStore = new TokenStore(
+        () => storage,
+        () => 'key',
+        clock,
+        () => undefined,
+      );
+      for (const whole of [false, true]) {
+        await tokenStore.put(stored('a', { generation: NOW + 500 }));
+        await tokenStore.writeTombstone(undefined, whole);
+        const read = await tokenStore.read();
+        expect([whole, read?.rejected, read?.generation]).toEqual([whole, true, NOW + 501]);
+        store.values.clear();
+      }
+      expect(leases).toEqual([1_000]);
+    });
+
     it('its refresh token, too, when it was revoked', async () => {
       const { tokenStore } = start();
       await tokenStore.put(stored('a', { token: withRefreshToken() }));
@@ -233,6 +260,20 @@ describe('TokenStore', () => {
       await settle();
       await store.publish('', 'stranger key');
       await expect(waiting).resolves.toBeUndefined();
+    });
+
+    it('hears of changes and lets go of its caller when it has waited', async () => {
+      const { tokenStore, store } = start();
+      await tokenStore.read();
+      await settle();
+      const { signal } = new AbortController();
+      const waiting = tokenStore.changed(tokenStore.changes, 1_000, signal);
+      await settle();
+      expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+      await store.publish('', 'stranger key');
+      await waiting;
+      expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+      expect(store.listeners.size).toBe(1);
     });
 
     it('hears of changes and gives up waiting when its caller does', async () => {
