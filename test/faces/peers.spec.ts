@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { text as textOf } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
@@ -202,6 +203,44 @@ describe('fetch', () => {
     expect(await Response.prototype.clone.call(response).text()).toBe('here');
     expect(await response.text()).toBe('here');
     await expect(Response.prototype.text.call(response)).rejects.toMatchObject({ name: 'TypeError' });
+  });
+
+  it.each<[string, (stream: ReadableStream<Uint8Array>) => Promise<string>]>([
+    ['for await', (stream) => textOf(stream)],
+    ['tee()', (stream) => new Response(stream.tee()[1]).text()],
+    ['pipeThrough()', (stream) => textOf(stream.pipeThrough(new TextDecoderStream()))],
+    ['a Response of its own', (stream) => new Response(stream).text()],
+    [
+      'a reader into a buffer',
+      async (stream) => {
+        const { value } = await stream.getReader({ mode: 'byob' }).read(new Uint8Array(9));
+        return Buffer.from(value ?? []).toString();
+      },
+    ],
+  ])("reads by %s what the platform's own accessor takes for the body", async (_how, read) => {
+    const accessor = Reflect.getOwnPropertyDescriptor(Response.prototype, 'body')?.get as () => ReadableStream;
+    const response = await client.fetch('/here');
+    const stream = Reflect.apply(accessor, response, []) as ReadableStream<Uint8Array>;
+    expect(stream).toBeInstanceOf(ReadableStream);
+    expect([stream.locked, response.bodyUsed]).toEqual([false, false]);
+    expect(await read(stream)).toBe('here');
+    expect(response.bodyUsed).toBe(true);
+  });
+
+  it('makes no web stream for a body that is read whole', async () => {
+    const Native = globalThis.ReadableStream;
+    const made: unknown[] = [];
+    globalThis.ReadableStream = new Proxy(Native, {
+      construct: (target, args) => (made.push(args), Reflect.construct(target, args) as object),
+    });
+    try {
+      const response = await client.fetch('/here');
+      expect(await response.text()).toBe('here');
+      expect(made).toHaveLength(0);
+      expect([response.bodyUsed, response.body?.locked, made.length]).toEqual([true, true, 1]);
+    } finally {
+      globalThis.ReadableStream = Native;
+    }
   });
 
   it('answers a body that was read as the platform does', async () => {

@@ -1,13 +1,15 @@
 import type { Readable } from 'node:stream';
+import type { UnderlyingByteSource } from 'node:stream/web';
 import { ForgeAuthError, ResponseParseError } from '../../errors.js';
 import { RedactedCause } from '../../redaction/redact.js';
 import type { CallScope } from '../request/call-scope.js';
+import { DeferredStream } from './deferred-stream.js';
 
 /** The body of a fetched answer, still on its way. */
 export class FetchedBody {
   readonly type = 'bytes' as const;
-  /** Read only when somebody asks for it: until then Node's own stream can be read at less cost. */
-  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Made only when somebody asks for it: until then Node's own stream can be read at less cost. */
+  readonly stream: DeferredStream;
   /** The answer that it is of: not to be taken for abandoned while the stream is in use. */
   owner: object | undefined;
   readonly source: Readable;
@@ -25,7 +27,7 @@ export class FetchedBody {
     this.#maxBytes = maxBytes;
     // Whoever reads it sees it fail; while nobody does, the process must not.
     source.on('error', ignore);
-    this.stream = new ReadableStream<Uint8Array>(this as never) as typeof this.stream;
+    this.stream = new DeferredStream(this as UnderlyingByteSource);
   }
 
   /** True when any of it has been asked for. */
@@ -41,6 +43,7 @@ export class FetchedBody {
   /** Reads all of it, past the stream. */
   collect(): Promise<Buffer> {
     this.#begun = true;
+    this.stream.take();
     const [body, scope, maxBytes] = [this.source, this.#scope, this.#maxBytes];
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];

@@ -5,6 +5,7 @@ import { redactUrl } from '../../redaction/redact.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { CallScope } from '../request/call-scope.js';
 import type { AbandonedBodies } from './abandoned-bodies.js';
+import { DeferredStream } from './deferred-stream.js';
 import { collectStream, FetchedBody } from './fetched-body.js';
 
 /** Parts that a {@link FetchedResponse} is made of. */
@@ -25,9 +26,9 @@ export interface FetchedParts {
 const UNUSABLE = 'Body is unusable: Body has already been read';
 
 /** The platform's own Response, whose accessors are declared as properties, which no class may override. */
-const Native = Response as unknown as new (body: Bytes | null, init: ResponseInit) => object;
+const Native = Response as unknown as new (body: Bytes | DeferredStream | null, init: ResponseInit) => object;
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
-const nativeBody = getterOf('body') as (this: Response) => Bytes | null;
+const nativeBody = getterOf('body') as (this: Response) => Bytes | DeferredStream | null;
 const nativeBodyUsed = getterOf('bodyUsed') as (this: Response) => boolean;
 const nativeClone = Reflect.get(Response.prototype, 'clone') as (this: Response) => Response;
 
@@ -89,7 +90,8 @@ export class FetchedResponse extends Native implements Response {
 
   get body(): Bytes | null {
     this.#body?.lift();
-    return nativeBody.call(this);
+    const stream = nativeBody.call(this);
+    return stream instanceof DeferredStream ? stream.open() : stream;
   }
 
   get bodyUsed(): boolean {
@@ -144,11 +146,10 @@ export class FetchedResponse extends Native implements Response {
     if (stream === null) return Promise.resolve(Buffer.alloc(0));
     if (this.bodyUsed || stream.locked) return Promise.reject(new TypeError(UNUSABLE));
     this.#used = true;
+    const body = this.#body;
+    if (body !== undefined && body.stream === stream) return body.collect();
     // Whoever has cloned it reads a branch.
-    if (this.#body === undefined || this.#body.stream !== stream) return collectStream(stream, this.#parts.maxBytes);
-    // For whoever asks the platform's own methods, too, it is read.
-    stream.getReader();
-    return this.#body.collect();
+    return collectStream(stream as Bytes, this.#parts.maxBytes);
   }
 }
 
