@@ -141,13 +141,12 @@ const tokenOf = (accessToken: string): Token => new Token({ accessToken, refresh
 describe('a step of another service', () => {
   const signal = new AbortController().signal;
 
-  /** A service whose fresh token is `fresh`, and a step that shares it. */
-  function sharing(fresh: Token | undefined, replacement?: Token, more: object = {}) {
+  /** A service whose token is `current`, and a step that shares it. */
+  function sharing(current: Token, replacement?: Token, more: object = {}) {
     const { scope } = world();
     const asked: unknown[] = [];
     const handle = {
-      peekFresh: () => fresh,
-      get: async (of: AbortSignal) => (asked.push(['get', of === signal]), tokenOf('current')),
+      get: async (of: AbortSignal) => (asked.push(['get', of === signal]), current),
       replace: async (old: Token, of: AbortSignal) => {
         asked.push(['replace', old.accessToken, of === signal]);
         return replacement && { token: replacement };
@@ -159,34 +158,44 @@ describe('a step of another service', () => {
   }
 
   it('a step of another service takes its token, and leaves its refresh token where it is', async () => {
-    const { step, asked } = sharing(undefined);
+    const { step, asked } = sharing(tokenOf('current'));
     const got = await step.obtain(requestOf({ signal }));
     expect([got.accessToken, got.refreshToken, asked]).toEqual(['current', undefined, ['users', ['get', true]]]);
   });
 
   it.each([
-    ['one that was refused while it is in use', tokenOf('refused'), tokenOf('newer'), 'newer', 1],
-    ['one that was refused and has no better yet', tokenOf('refused'), undefined, 'current', 2],
-    ['one that was replaced already', tokenOf('newer'), tokenOf('newest'), 'current', 1],
-    ['one of which nothing is known', undefined, tokenOf('newest'), 'current', 1],
-  ])('a step of another service has %s replaced there', async (_name, fresh, replacement, expected, calls) => {
-    const { step, asked } = sharing(fresh, replacement);
-    const got = await step.obtain(requestOf({ signal, previous: tokenOf('refused') }));
-    expect([got.accessToken, got.refreshToken, asked.length]).toEqual([expected, undefined, calls + 1]);
-    expect(asked[1]).toEqual(fresh?.accessToken === 'refused' ? ['replace', 'refused', true] : ['get', true]);
+    ['has one that was refused replaced there', 'rejection', 'refused', 'newer', 'newer', ['get', 'replace']],
+    ['has one replaced there that is to be new', 'forced', 'refused', 'newer', 'newer', ['get', 'replace']],
+    [
+      'takes one that was refused where there is no better',
+      'rejection',
+      'refused',
+      undefined,
+      'refused',
+      ['get', 'replace'],
+    ],
+    ['takes one that was replaced already', 'rejection', 'newer', 'newest', 'newer', ['get']],
+    ['leaves one alone that is good, for its age', 'window', 'refused', 'newer', 'refused', ['get']],
+    ['leaves one alone that is good, for its end', 'expired', 'refused', 'newer', 'refused', ['get']],
+  ])('a step of another service %s', async (_name, cause, current, replacement, expected, calls) => {
+    const { step, asked } = sharing(tokenOf(current), replacement === undefined ? undefined : tokenOf(replacement));
+    const report = { grant: 'custom', cause } as FlightReport;
+    const got = await step.obtain(requestOf({ signal, previous: tokenOf('refused'), report }));
+    expect([got.accessToken, got.refreshToken]).toEqual([expected, undefined]);
+    expect(asked.slice(1).map((call) => (call as string[])[0])).toEqual(calls);
   });
 
   it('a step of another service has no settings of its own but what it depends on, and is told apart by the service', async () => {
-    const { step } = sharing(undefined, undefined, { dependsOn: ['device'] });
+    const { step } = sharing(tokenOf('current'), undefined, { dependsOn: ['device'] });
     expect(step).toMatchObject({ name: 'app', dependsOn: ['device'], ttlMs: undefined, grantType: undefined });
-    expect([await step.identity(), sharing(undefined).step.dependsOn]).toEqual([['shared', 'users'], []]);
+    expect([await step.identity(), sharing(tokenOf('current')).step.dependsOn]).toEqual([['shared', 'users'], []]);
   });
 
   it('a step of another service is refused by its name and the option that is wrong', () => {
-    expect(() => sharing(undefined, undefined, { dependsOn: 'device' })).toThrow(
+    expect(() => sharing(tokenOf('current'), undefined, { dependsOn: 'device' })).toThrow(
       'The pipeline: step "app": dependsOn must be a list of step names',
     );
-    expect(() => sharing(undefined, undefined, { ttlMs: 5 })).toThrow(
+    expect(() => sharing(tokenOf('current'), undefined, { ttlMs: 5 })).toThrow(
       'The pipeline: there is no option step "app": ttlMs. There are name, tokenManager, dependsOn.',
     );
   });

@@ -7,6 +7,7 @@ import { obtainToken } from '../token/obtain-token.js';
 import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import type { ServiceScope } from '../token/runtime.js';
+import type { TakenOutListener } from '../token/shared-tokens.js';
 import { revokeAll, revokesAtClose } from '../token/revocation-at-close.js';
 import {
   bindProvider,
@@ -83,6 +84,8 @@ export interface PipelineStep {
   /** One fetch, with its retries. @throws {TokenWanted} when the token of an indirect dependency is asked for */
   obtain(request: StepRequest): Promise<Token>;
   onFetchError?(error: unknown, context: FetchContext): void | Promise<void>;
+  /** Has a listener told of tokens that another service takes out of use. Left out where the tokens are the step's own. */
+  onTakenOut?(listener: TakenOutListener): void;
   /** @param last the step's last token, where it is good for anything: it may have to be revoked */
   close?(last: Token | undefined): void | Promise<void>;
 }
@@ -221,12 +224,19 @@ function sharedStep(step: SharedStep, scope: StepScope, owner: string): Pipeline
     refreshWindowMs: undefined,
     grantType: undefined,
     identity: async () => ['shared', tokenManager],
-    obtain: async ({ previous, signal }) => {
+    obtain: async ({ previous, signal, report: { cause } }) => {
       const handle = (await source()).for();
-      const refused = previous !== undefined && handle.peekFresh()?.fingerprint === previous.fingerprint;
-      const newer = refused ? await handle.replace(previous, signal) : undefined;
-      return (newer?.token ?? (await handle.get(signal))).with({ refreshToken: undefined });
+      const token = await handle.get(signal);
+      const isAged = cause === 'window' || cause === 'expired';
+      const isRefused = !isAged && token.fingerprint === previous?.fingerprint;
+      const newer = isRefused ? await handle.replace(token, signal) : undefined;
+      return (newer?.token ?? token).with({ refreshToken: undefined });
     },
+    onTakenOut: (listener) =>
+      void source().then(
+        (tokens) => tokens.for().onTakenOut?.(listener),
+        () => undefined, // The first fetch tells why.
+      ),
   };
 }
 

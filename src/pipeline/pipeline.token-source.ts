@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '../errors.js';
+import type { TakenOutListener } from '../token/shared-tokens.js';
 import type { RefusingResources } from '../token/refusing-resources.js';
 import type { TokenRequest } from '../token/token-provider.js';
 import type { Replacement, TokenHandle, TokenOrigin, TokenSource } from '../token/token-source.js';
@@ -38,7 +39,7 @@ export class PipelineTokenSource implements TokenSource, TokenHandle {
   }
 
   peekFresh(): Token | undefined {
-    return this.pipeline.graph.sinks.length === 1 ? this.pipeline.result.peekFresh() : undefined;
+    return this.pipeline.peekFresh();
   }
 
   forceRefresh(): Promise<Token> {
@@ -77,6 +78,10 @@ export class PipelineTokenSource implements TokenSource, TokenHandle {
 
   introspect(): Promise<Record<string, unknown>> {
     return this.pipeline.result.introspect();
+  }
+
+  onTakenOut(listener: TakenOutListener): void {
+    this.pipeline.result.onTakenOut(listener);
   }
 
   has(): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { TakenOutListener } from './shared-tokens.js';
 import type { RefusingResources } from './refusing-resources.js';
 import type { Token } from './token.js';
 import type { TokenPresenter } from './token-presenter.js';
@@ -50,6 +51,8 @@ export interface TokenHandle {
    * @returns whether there was one
    */
   forget(which?: (token: Token) => boolean): Promise<boolean>;
+  /** Has a listener told of each token that is taken out of use. Left out where nobody knows. */
+  onTakenOut?(listener: TakenOutListener): void;
 }
 
 /** Origin of the tokens of a source: two sources of one origin ask for the same token, each for itself. */

@@ -1,7 +1,9 @@
 import type { TokenRequestCause } from '../../observer.js';
 import type { ServiceScope } from '../runtime.js';
+import type { TakenOutListener } from '../shared-tokens.js';
 import type { Token } from '../token.js';
 import { type CachedToken, supersedes, toCached } from './cached-token.js';
+import { agesOf } from './refresh-policy.js';
 import type { RejectionTracker } from './rejection-tracker.js';
 import type { SlotEvents } from './slot-events.js';
 import type { SlotObserver } from './slot-observer.js';
@@ -26,6 +28,8 @@ export class SlotTokens {
   last: StoredToken | undefined;
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   rejected: string | undefined;
+
+  #takenOut: TakenOutListener[] | undefined;
 
   constructor(scope: ServiceScope, followers: TokenFollowers) {
     this.#scope = scope;
@@ -80,11 +84,17 @@ export class SlotTokens {
     return this.#followers.store.nextLook(this.#scope.settings.nearCacheTtlMs);
   }
 
+  onTakenOut(listener: TakenOutListener): void {
+    (this.#takenOut ??= []).push(listener);
+  }
+
   use(cached: CachedToken): void {
+    const before = this.cached;
     // One that takes the place of a token in use says nothing of the unproven one.
     if (this.cached === undefined) this.#followers.rejections.begin(cached, this.last?.token);
     this.cached = cached;
     this.last = cached;
+    if (before !== undefined && before.token.fingerprint !== cached.token.fingerprint) this.#tellOf(before);
   }
 
   /** Takes a token out of use, for good, as its owner wishes. */
@@ -98,11 +108,20 @@ export class SlotTokens {
     this.rejected = cached.token.fingerprint;
     if (this.cached === cached) this.cached = undefined;
     this.#followers.events.invalidated(cached.token);
+    for (const tell of this.#takenOut ?? []) tell(cached.token, true);
   }
 
   clear(): void {
     this.cached = undefined;
     this.last = undefined;
+  }
+
+  /** Another token took the place of one: early is what no process would have done yet for its age. */
+  #tellOf({ token, obtainedAt }: CachedToken): void {
+    if (this.#takenOut === undefined) return;
+    const { settings, clock } = this.#scope;
+    const early = clock.now() < agesOf(obtainedAt, token.expiresAt, settings, 0).dueAt;
+    for (const tell of this.#takenOut) tell(token, early);
   }
 
   /** Checks for a token that is not rejected, and no older than what this process has seen: a storage may be behind. */

@@ -5,6 +5,7 @@ import { isUnchecked } from './cached-token.js';
 import { RejectionTracker } from './rejection-tracker.js';
 import { RefusingResources } from '../refusing-resources.js';
 import type { ServiceScope } from '../runtime.js';
+import type { TakenOutListener } from '../shared-tokens.js';
 import { guardedEvents, type SlotEvents } from './slot-events.js';
 import { SlotBackoff } from './slot-backoff.js';
 import { SlotObserver } from './slot-observer.js';
@@ -179,6 +180,10 @@ export class TokenSlot implements TokenHandle {
 
   async introspect(): Promise<Record<string, unknown>> {
     return this.#work.introspect(await this.get());
+  }
+
+  onTakenOut(listener: TakenOutListener): void {
+    this.#tokens.onTakenOut(listener);
   }
 
   /** Takes a token that came from elsewhere. */
