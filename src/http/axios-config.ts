@@ -6,7 +6,10 @@ import {
   getAdapter,
   type InternalAxiosRequestConfig,
 } from 'axios';
-import { ownOptions } from '../option-check/own-options.js';
+import { isAsyncFunction } from 'node:util/types';
+import { hearAgent, heardOptions } from '../option-check/heard.js';
+import { isRecord } from '../option-check/option-check.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import type { HttpRequest } from './http-request.js';
 import { keepingNone } from './own-agents.js';
 import { spelledHeaders } from './spelled-headers.js';
@@ -44,6 +47,31 @@ export interface Exchange extends InternalAxiosRequestConfig {
   adapter: AxiosAdapter;
 }
 
+/**
+ * Returns settings with the functions in them heard that Node calls.
+ *
+ * An async `lookup` is left to axios, which knows such: it would take none that is wrapped for one.
+ */
+export function heardSettings<T extends AxiosRequestConfig>(given: T): T {
+  const { lookup, transport, httpAgent, httpsAgent } = ownOptions(given) as T & {
+    lookup?: unknown;
+    transport?: unknown;
+  };
+  hearAgent(httpAgent, 'axios.httpAgent');
+  hearAgent(httpsAgent, 'axios.httpsAgent');
+  const heard =
+    typeof lookup === 'function' && !isAsyncFunction(lookup) ? heardOptions({ lookup }, 'axios.') : undefined;
+  return Object.assign(ownOptions(given), heard, isRecord(transport) && { transport: heardTransport(transport) });
+}
+
+/** axios asks it for requests alone. */
+function heardTransport(transport: { request?: unknown }): object {
+  const request = declared(transport, 'request');
+  return typeof request === 'function'
+    ? heardOptions({ request: request.bind(transport) as unknown }, 'axios.transport.')
+    : transport;
+}
+
 /** All that differs between requests stands in the prepared config already: filling it in is cheaper than adding to it. */
 export function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
   const exchange = { ...prepared };
@@ -70,7 +98,8 @@ function takeFreshConnection(exchange: Exchange): void {
 
 /** Returns one request's own adapter settings, never those set above; headers named there (as false) are not sent. */
 function ofOneRequest(request: HttpRequest): Record<string, unknown> {
-  const { adapter, headers, readHere: _readHere, ...settings } = ownOptions(request.axios);
+  const { adapter, headers, readHere: _readHere, ...given } = ownOptions(request.axios);
+  const settings = heardSettings(given);
   return {
     ...settings,
     ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),

@@ -1,6 +1,7 @@
 import type { AxiosResponse } from 'axios';
 import {
   type AnswerHead,
+  ConfigurationError,
   ConnectionError,
   ForgeAuthError,
   InvalidRequestError,
@@ -27,6 +28,10 @@ export function axiosFailure(
   // Of an agent of ours: the request, secrets of its agent and all, was written on it, or axios has wrapped it.
   const refused = [error, (error as { cause?: unknown } | undefined)?.cause].find((one) => one instanceof TlsError);
   if (refused !== undefined) return new TlsError(`${where} failed: ${refused.message}`);
+  const wrong = [error, (error as { cause?: unknown } | undefined)?.cause].find(
+    (one) => one instanceof ConfigurationError,
+  );
+  if (wrong !== undefined) return new ConfigurationError(wrong.message, { cause: wrong.cause });
   if (error instanceof ForgeAuthError) return error;
   const { code, message, response } = (error ?? {}) as { code?: unknown; message?: unknown; response?: AxiosResponse };
   if (message === BODY_TOO_LARGE) return new InvalidRequestError(BODY_TOO_LARGE, { cause: error });

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
+import { atOnce } from '../option-check/at-once.js';
 import { nodeHeaders } from './node-headers.js';
 
 /** An answer whose body is in. */
@@ -33,7 +34,7 @@ export function collect(
       signal.addEventListener('abort', onAbort, { once: true });
     }
     try {
-      dispatcher.dispatch(options, handler);
+      atOnce(dispatcher.dispatch(options, handler) as unknown, 'UndiciTransport: dispatch()');
     } catch (error) {
       handler.fail(error);
     }

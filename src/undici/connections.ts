@@ -1,5 +1,6 @@
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import type { HttpRequest } from '../http/http-request.js';
+import { heardOptions } from '../option-check/heard.js';
 import { NOT_INHERITED_BY_CONNECTORS, withoutInherited } from './not-inherited.js';
 import { counting } from './counting-connector.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
@@ -30,15 +31,22 @@ export function givenConnections(dispatcher: Dispatcher): Connections {
 
 /** Those of a transport's own, opened on first use. */
 export function connectionsOf(options: UndiciTransportOptions): Connections {
-  const { proxy, tls, connect, maxContentLength: _ofAnswers, ...rest } = options;
+  const {
+    proxy,
+    tls,
+    connect: given,
+    maxContentLength: _ofAnswers,
+    ...rest
+  } = heardOptions(options, 'UndiciTransport: ');
+  const connect = typeof given === 'object' ? heardOptions(given, 'UndiciTransport: connect.') : given;
   let count = 0;
-  const given = {
+  const connecting = {
     ...NOT_INHERITED_BY_CONNECTORS,
     allowH2: options.allowH2 ?? false,
     ...tls,
     ...connect,
   } as unknown as buildConnector.BuildOptions;
-  const connector = typeof connect === 'function' ? (connect as buildConnector.connector) : buildConnector(given);
+  const connector = typeof connect === 'function' ? (connect as buildConnector.connector) : buildConnector(connecting);
   const direct = withoutInherited({ ...rest, connect: connector }, (each) =>
     counting(each, () => (count += 1)),
   ) as Agent.Options;

@@ -3,7 +3,13 @@ import { AuthenticationError, ConnectionError, ForgeAuthError } from '../../erro
 import type { HttpResponse } from '../../http/http-request.js';
 import type { Observers } from '../../observer.js';
 import { atOnce } from '../../option-check/at-once.js';
-import type { Circuit, CircuitPermit, RequestRetryStrategy, RetryOutcome } from '../../retry/request-retry.strategy.js';
+import type {
+  Circuit,
+  CircuitPermit,
+  CircuitState,
+  RequestRetryStrategy,
+  RetryOutcome,
+} from '../../retry/request-retry.strategy.js';
 import { parseRetryAfter } from '../../retry/retry-after.js';
 import { type CallRequest, discard, isIdempotent } from '../request/call-request.js';
 import type { Layer, Next } from './layer.js';
@@ -31,7 +37,7 @@ export function retryLayer({ name, strategy, circuit, clock, observer }: RetryOp
       const result = await attemptOnce(request, next, circuit, attempt, clock);
       const delayMs = delayAfter(result, request, strategy, clock);
       // A circuit that this very attempt opened lets nothing pass: the caller learns what opened it.
-      if (delayMs === undefined || circuit?.state === 'open') return settle(result, attempt);
+      if (delayMs === undefined || stateOf(circuit) === 'open') return settle(result, attempt);
       if (result.response !== undefined) discard(result.response);
       if (observer?.active === true) {
         const { status } = result.outcome;
@@ -68,7 +74,7 @@ async function attemptOnce(
   try {
     permit = circuit && atOnce(circuit.admit(), "the circuit's admit()");
     // What the attempt waits for need not hear of the abort: a caller that left must not keep the place of a probe.
-    if (permit !== undefined) unfollow = request.call.scope.onAbort(() => permit?.release());
+    if (permit !== undefined) unfollow = request.call.scope.onAbort(() => releaseEarly(permit));
     const response = await next(request);
     const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.now());
     const outcome = { attempt, status: response.status, retryAfterMs };
@@ -83,12 +89,29 @@ async function attemptOnce(
     return { outcome, error };
   } finally {
     unfollow?.();
-    permit?.release();
+    release(permit);
   }
 }
 
 function record(permit: CircuitPermit | undefined, outcome: RetryOutcome): void {
   if (permit !== undefined) atOnce(permit.record(outcome), "the circuit's record()");
+}
+
+function stateOf(circuit: Circuit | undefined): CircuitState | undefined {
+  return circuit && atOnce(circuit.state, "the circuit's state");
+}
+
+/** Whoever aborts must not hear of a circuit: the end of the attempt releases once more, and says what is wrong. */
+function releaseEarly(permit: CircuitPermit | undefined): void {
+  try {
+    release(permit);
+  } catch {
+    return;
+  }
+}
+
+function release(permit: CircuitPermit | undefined): void {
+  if (permit !== undefined) atOnce(permit.release(), "the circuit's release()");
 }
 
 /** Undefined: this was the last attempt. */

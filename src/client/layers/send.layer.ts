@@ -9,7 +9,7 @@ import { afterPatiently } from '../../http/patient-timer.js';
 import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';
 import { secretsOf } from '../../redaction/known-secrets.js';
-import { ownCause } from '../../redaction/own-cause.js';
+import { ownCause, revealOwnCause } from '../../redaction/own-cause.js';
 import { type RedactedCause, redactUrl } from '../../redaction/redact.js';
 import { isIdempotent } from '../request/call-request.js';
 import { withOwnStream } from './foreign-stream.js';
@@ -54,6 +54,7 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
       if (counted?.failure !== undefined) throw counted.failure;
       if (body !== undefined && !cancellation.aborted && body.hasCaused(error))
         throw body.error instanceof ForgeAuthError ? body.error : brokenBody(request, ownCauseOf(body.error, request));
+      revealOwnCause(error, revealCauses);
       // A transport of the app's own may throw what it likes: an HTTP library's error holds the request, whole.
       const known = error instanceof ForgeAuthError || cancellation.aborted;
       const failure = known
