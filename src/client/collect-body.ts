@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../clock.js';
+import { afterPatiently } from '../http/patient-timer.js';
 
 /** More of an error's body than this nobody reads. */
 const MAX_BYTES = 65_536;
@@ -12,7 +13,7 @@ export async function collectBody(body: Buffer | Readable, clock: Clock, timeout
   if (Buffer.isBuffer(body)) return body;
   const chunks: Buffer[] = [];
   let size = 0;
-  const cancel = clock.after(timeoutMs, () => body.destroy());
+  const cancel = afterPatiently(clock, timeoutMs, () => body.destroy());
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       chunks.push(chunk);
