@@ -14,6 +14,7 @@ it('a step reads the tokens of those it depends on, and asks for those of theirs
     true,
   ]);
   expect(() => context.token('device')).toThrow(TokenWanted);
+  expect(() => context.token('device')).toThrow('The token of step "device" is not at hand.');
   expect(() => context.accessToken('device')).toThrow(expect.objectContaining({ step: 'device' }));
   expect(context.has('other')).toBe(false);
   expect(() => context.token('other')).toThrow(

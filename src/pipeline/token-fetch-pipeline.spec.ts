@@ -3,6 +3,7 @@ import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import { standaloneScope } from '../token/standalone.js';
 import { Token } from '../token/token.js';
+import type { BoundPipeline } from './bound-pipeline.js';
 import { PipelineTokenProvider } from './pipeline.provider.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
 import { type PipelineStepOption, TokenFetchPipeline, type TokenFetchPipelineOptions } from './token-fetch-pipeline.js';
@@ -104,6 +105,48 @@ it('a pipeline is known before it is used, but for the classes in it', async () 
   expect(classes.getStep('app')).toBeInstanceOf(App);
   expect(classes.toMermaid()).toContain('s0["app"]');
   expect(classes.describe().map(({ cached }) => cached)).toEqual([true, true]);
+});
+
+it('a pipeline that is bound elsewhere shows what is defined there, and works on it once it is there', async () => {
+  const definition = pipelineOf();
+  let bound: BoundPipeline | undefined;
+  let opened = 0;
+  const scope = standaloneScope({ name: 'orders' }, 'owner', 'orders');
+  const pipeline = TokenFetchPipeline.deferred({
+    openPipeline: async () => ((opened += 1), (bound = await definition.bind(scope))),
+    boundPipeline: () => bound,
+    pipelineDefinition: () => definition,
+  });
+  expect([pipeline.stepNames, pipeline.hasClasses, pipeline.getStep('user')]).toEqual([
+    ['app', 'user'],
+    false,
+    STEPS[1],
+  ]);
+  expect(pipeline.toMermaid()).toContain('s0 --> s1');
+  expect(pipeline.describe().map(({ cached }) => cached)).toEqual([false, false]);
+  expect([(await pipeline.execute()).accessToken, (await pipeline.execute()).accessToken, opened]).toEqual([
+    'user.app',
+    'user.app',
+    1,
+  ]);
+  expect(pipeline.describe().map(({ cached }) => cached)).toEqual([true, true]);
+  await pipeline.close();
+  await expect(pipeline.execute()).rejects.toMatchObject({ code: 'FORGE_AUTH_CLIENT_CLOSED' });
+});
+
+it('a pipeline whose definition is not there yet shows nothing, and says so', () => {
+  const pipeline = TokenFetchPipeline.deferred({
+    openPipeline: () => Promise.reject(new Error('unused')),
+    boundPipeline: () => undefined,
+    pipelineDefinition: () => undefined,
+  });
+  expect([pipeline.stepNames, pipeline.hasClasses, pipeline.getStep('app'), pipeline.describe()]).toEqual([
+    [],
+    false,
+    undefined,
+    [],
+  ]);
+  expect(() => pipeline.toMermaid()).toThrow('The steps of the pipeline are not known before it is first used.');
 });
 
 it('a pipeline that is closed refuses what follows, used before or not', async () => {

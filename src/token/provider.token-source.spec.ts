@@ -205,13 +205,13 @@ describe('a request to a provider', () => {
   });
 });
 
+const down = async (): Promise<Token> => {
+  throw new AuthenticationError('It is down.', { status: 503 });
+};
+
 describe('failures of a provider', () => {
   it('failures of a provider hold back all that ask the same endpoint, in other services as well', async () => {
-    const down = new AuthenticationError('It is down.', { status: 503 });
-    const fetchToken = async (): Promise<Token> => {
-      throw down;
-    };
-    const given = { fetchToken, endpoint: ['https://issuer.example', 'client'] };
+    const given = { fetchToken: down, endpoint: ['https://issuer.example', 'client'] };
     const { source, scope } = world(given);
     for (let tries = 0; tries < 2; tries += 1)
       await source
@@ -225,6 +225,26 @@ describe('failures of a provider', () => {
     expect(await textOf(elsewhere.for().get())).toBe('token-1');
     const untold = new ProviderTokenSource(other, new Numbered());
     expect(await textOf(untold.for().get())).toBe('token-1');
+  });
+
+  it('failures of a provider that names no endpoint hold back those of its service, class and identity', async () => {
+    const { source, scope } = world({ fetchToken: down, identity: ['acme'] });
+    for (let tries = 0; tries < 2; tries += 1)
+      await source
+        .for()
+        .get()
+        .catch(() => undefined);
+    class Other extends Numbered {}
+    const alike = Object.assign(new Numbered(), { identity: ['acme'] });
+    await expect(new ProviderTokenSource(scope, alike).for().get()).rejects.toMatchObject({
+      code: 'FORGE_AUTH_BACKOFF',
+    });
+    for (const [provider, keyName] of [
+      [Object.assign(new Numbered(), { identity: ['globex'] }), 'orders'],
+      [Object.assign(new Other(), { identity: ['acme'] }), 'orders'],
+      [Object.assign(new Numbered(), { identity: ['acme'] }), 'users'],
+    ] as const)
+      expect(await textOf(new ProviderTokenSource({ ...scope, keyName }, provider).for().get())).toBe('token-1');
   });
 
   it.each([

@@ -59,6 +59,32 @@ it('a caller who wants a new token waits for the flight before, whatever comes o
   }
 });
 
+it('a caller who leaves a forced flight waits no longer, and those who stay get its token', async () => {
+  const { flights, started } = world();
+  const staying = flights.force(undefined);
+  await settle();
+  for (const leave of [flights.join.bind(flights), flights.force.bind(flights)]) {
+    const caller = new AbortController();
+    const left = leave(caller.signal);
+    caller.abort(new Error('I left'));
+    await expect(left).rejects.toThrow('I left');
+  }
+  started[0]?.succeed('new');
+  expect([await textOf(staying), started.length]).toEqual(['new', 1]);
+});
+
+it('a caller who leaves while the flight before goes on starts none', async () => {
+  const { flights, started } = world();
+  flights.join(undefined).catch(() => undefined);
+  const caller = new AbortController();
+  const left = flights.force(caller.signal);
+  caller.abort(new Error('I left'));
+  await expect(left).rejects.toThrow('I left');
+  started[0]?.succeed('before');
+  await settle();
+  expect([started.length, flights.busy]).toEqual([1, false]);
+});
+
 it('a caller who wants a new token shares the forced flight that is under way, as do those who want any', async () => {
   const { flights, started } = world();
   const callers = [flights.force(undefined), flights.force(undefined), flights.join(undefined)];

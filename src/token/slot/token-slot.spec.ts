@@ -366,6 +366,50 @@ describe('a rejected token', () => {
   });
 });
 
+describe('a token that its issuer hands out until it runs out', () => {
+  it.each([
+    ['is used for the moment', false, 'same'],
+    ['is not where a service has rejected it', true, 'FORGE_AUTH_TOKEN_EXPIRED_ON_ARRIVAL'],
+  ])('a token that its issuer hands out until it runs out %s', async (_name, rejected, expected) => {
+    const expiresAt = fleet.clock.now() + 2_000;
+    one.answer = async () => new Token({ accessToken: 'same', expiresAt });
+    const token = await one.slot.get();
+    await fleet.clock.advance(1_900);
+    if (rejected) one.slot.reject(token);
+    const got = one.get().catch((error: AuthenticationError) => error.code);
+    await fleet.clock.advance(1_200);
+    expect(await got).toBe(expected);
+  });
+});
+
+it('a token that is rejected again after the issuer answered it once more is renewed no more, for 30 s', async () => {
+  const same = one.token('same');
+  one.answer = async () => same;
+  await one.get();
+  await fleet.clock.advance(31_000);
+  expect(await one.slot.replace(same)).toBeUndefined();
+  expect([one.slot.reject(same), one.asked.length]).toEqual([false, 2]);
+  await fleet.clock.advance(30_000);
+  expect(one.slot.reject(same)).toBe(true);
+});
+
+it('a caller who leaves ends the renewal that it forced, though the token is due and others use it', async () => {
+  await one.get();
+  await fleet.clock.advance(DUE_MS);
+  let ended: AbortSignal | undefined;
+  one.answer = (_count, _previous, signal) => {
+    ended = signal;
+    return new Promise(() => undefined);
+  };
+  const caller = new AbortController();
+  const forced = codeOf(one.slot.forceRefresh(caller.signal));
+  await fleet.clock.advance(0);
+  expect(await one.get()).toBe('token-1');
+  caller.abort(new Error('I left'));
+  await forced;
+  expect(ended?.aborted).toBe(true);
+});
+
 describe('a token whose key cannot be made any more', () => {
   it('a token whose key cannot be made any more fails its callers with the reason, and harms nobody else', async () => {
     const unhandled: unknown[] = [];
@@ -380,6 +424,8 @@ describe('a token whose key cannot be made any more', () => {
     });
     const token = await one.slot.get();
     isUp = false;
+    fleet.announce();
+    await fleet.clock.advance(0);
     one.slot.reject(token);
     await expect(one.slot.get()).rejects.toThrow('The secret is gone.');
     await fleet.clock.advance(0);
@@ -528,6 +574,49 @@ describe('a token that is set', () => {
     await fleet.clock.advance(0);
     expect(other.slot.peek()?.accessToken).toBe('set');
   });
+});
+
+it('a token that is set again after its rejection is found good in storage, too', async () => {
+  one = fleet.process({}, { announces: false });
+  const set = one.token('set');
+  await one.slot.set(set);
+  one.slot.reject(set);
+  await one.slot.set(set);
+  await fleet.clock.advance(5_000);
+  await one.get();
+  await fleet.clock.advance(0);
+  one.slot.release();
+  expect([await one.get(), one.asked.length]).toEqual(['set', 0]);
+  one.slot.close();
+  expect(await fleet.process().get()).toBe('set');
+});
+
+it('a token that is set is stored with its refresh token where only a person could bring another, lock or none', async () => {
+  for (const [rerunnable, isStored] of [
+    [false, true],
+    [true, false],
+  ] as const) {
+    fleet = new Fleet();
+    one = fleet.process({ rerunnable }, { locked: false });
+    await one.slot.set(one.token('set', HOUR_MS, 'r'));
+    expect(fleet.values.get('key')?.includes('refreshToken')).toBe(isStored);
+  }
+});
+
+it('what is announced during a renewal is looked at after it', async () => {
+  const { passed, open } = gate();
+  one.answer = async () => (await passed, one.token('new'));
+  const getting = one.get();
+  await fleet.clock.advance(1);
+  expect(one.asked).toHaveLength(1);
+  fleet.announce();
+  await fleet.clock.advance(1);
+  const { reads } = fleet;
+  fleet.deaf = true;
+  open();
+  await getting;
+  await fleet.clock.advance(1);
+  expect(fleet.reads - reads).toBe(1);
 });
 
 describe('what another process stored', () => {
