@@ -82,6 +82,13 @@ describe('a token in Redis', () => {
     ]);
   });
 
+  it('a token in Redis that cannot be read, written or deleted is a failure', async () => {
+    const storage = new RedisTokenStorage(client);
+    client.call = () => Promise.reject(new Error('down'));
+    for (const command of [storage.get('key'), storage.set('key', 'value'), storage.delete('key')])
+      await expect(command).rejects.toThrow('down');
+  });
+
   it.each([
     [null, undefined],
     [undefined, undefined],
