@@ -115,6 +115,32 @@ describe('a text whose secrets are masked', () => {
     expect(maskSecrets('a wide open door', ['wide', 'a', 'op'])).toBe('a [redacted] open door');
   });
 
+  it.each(['Bearer', 'Basic', 'DPoP', 'Digest', 'Negotiate', 'bearer', 'BASIC'])(
+    'a text whose secrets are masked: a word behind the scheme %s',
+    (scheme) => {
+      expect(maskSecrets(`sent ${scheme}  a.b~c+d/e=f-g here`)).toBe(`sent ${scheme}  [redacted] here`);
+    },
+  );
+
+  it.each(
+    (
+      'authorization,token,secret,password,passwd,passphrase,api-key,api_key,api key,apikey,cookie,session,signature,' +
+      'assertion,credential,credentials,pin,otp,access_token,Client-Secret,PIN'
+    ).split(','),
+  )('a text whose secrets are masked: a value behind the name %s', (name) => {
+    expect(maskSecrets(`with ${name}=abc&page=2`)).toBe(`with ${name}=[redacted]&page=2`);
+    expect(maskSecrets(`{"${name}": "abc", "page": 2}`)).toBe(`{"${name}": "[redacted]", "page": 2}`);
+    expect(maskSecrets(`the ${name} : abc; page`)).toBe(`the ${name} : [redacted]; page`);
+  });
+
+  it.each(['YT9iPmM/Pw', 'YT9iPmM/Pw==', 'YT9iPmM_Pw', 'a%3Fb%3Ec%3F%3F'])(
+    'a text whose secrets are masked: %s, which is one written in another way',
+    (written) => {
+      expect(maskSecrets(`the ${written} here`, ['a?b>c??'])).toMatch(/^the \[redacted\]=* here$/);
+      expect(maskSecrets(`the ${written} here`)).toBe(`the ${written} here`);
+    },
+  );
+
   it('a text whose secrets are masked has the longest of two masked first', () => {
     expect(maskSecrets('one word more here', ['word', 'word more'])).toBe('one [redacted] here');
   });

@@ -171,6 +171,71 @@ it('an error code is one as Node and the libraries below us write them', () => {
   ]);
 });
 
+it.each(
+  (
+    'EPIPE EHOSTUNREACH ENOTFOUND ABORT_ERR CERT_HAS_EXPIRED CONNECTION_RESET CRL_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT ' +
+    'EAI_AGAIN ERR_TLS_CERT_ALTNAME_INVALID ERROR_IN_CERT_NOT_AFTER_FIELD FORGE_AUTH_BACKOFF HOSTNAME_MISMATCH ' +
+    'HPE_INVALID_CONSTANT INVALID_CA NR_CLOSED OAUTH_WWW_AUTHENTICATE_CHALLENGE PATH_LENGTH_EXCEEDED ' +
+    'SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE UND_ERR_SOCKET Z_DATA_ERROR'
+  ).split(' '),
+)('an error code of a kind that is known is shown: %s', (code) => {
+  expect(new RedactedCause(Object.assign(new Error(CANARY), { code })).message).toBe(`Error (${code})`);
+});
+
+it.each(['ECONN reset', 'e_small', 'E1_2', 'SECRET_CODE', 'Z_', `Z_${'A'.repeat(61)}`, `E${'A'.repeat(16)}`, 'xEPIPE'])(
+  'an error code of no kind that is known is not shown: %s',
+  (code) => {
+    expect(new RedactedCause(Object.assign(new Error(CANARY), { code })).message).toBe('Error');
+  },
+);
+
+it.each(
+  (
+    'accept bind close connect getaddrinfo getnameinfo listen open queryA querySrv queryNaptr read shutdown spawn stat ' +
+    'write'
+  ).split(' '),
+)('a system call of a connection or a file is shown: %s', (syscall) => {
+  expect(new RedactedCause(Object.assign(new Error(CANARY), { syscall })).syscall).toBe(syscall);
+  expect(new RedactedCause(Object.assign(new Error(CANARY), { syscall: `${syscall} x` })).syscall).toBeUndefined();
+});
+
+it.each([
+  '    at work (/app/work.js:1:2)',
+  '    at async work (/app/work.js:1:2)',
+  '    at new Work (file:///app/work.js:1:2)',
+  '    at Work.run [as work] (node:internal/work:1:2)',
+  '    at async Promise.all (C:\\app\\work.js:10:20)',
+  '    at /app/work.js:1:2',
+  '    at async file:///app/work.js:1:2',
+])('a frame of a stack is shown: %s', (frame) => {
+  expect(causeOf('x', `Error: x\n${frame}`).frames).toBe(`\n${frame}`);
+});
+
+it.each([
+  `    at ${CANARY}`,
+  '    at work (/app/work.js)',
+  '    at work (/app/work.js:1)',
+  '    at fetch (https://x/?token=1:1:2)',
+  `    at work (/app/${CANARY} secret/work.js:1:2)`,
+  'at work (/app/work.js:1:2)',
+  '    at <anonymous>',
+])('a line of a stack that is no frame is not shown: %s', (line) => {
+  expect(causeOf('x', `Error: x\n${line}`).frames).toBe('');
+});
+
+it.each<[string, string]>([
+  ['VaultError', 'VaultError'],
+  ['$Odd_1', '$Odd_1'],
+  ['x'.repeat(64), 'x'.repeat(64)],
+  ['x'.repeat(65), 'Error'],
+  ['a secret', 'Error'],
+  ['1st', 'Error'],
+  ['', 'Error'],
+])('an error of the class %j is named %s', (name, shown) => {
+  const Odd = { [name]: class extends Error {} }[name] as typeof Error;
+  expect(new RedactedCause(new Odd(CANARY)).name).toBe(shown);
+});
+
 function parseError(text: string): unknown {
   try {
     return JSON.parse(text);

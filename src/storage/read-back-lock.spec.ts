@@ -224,6 +224,19 @@ describe('a claim', () => {
     expect([values.get('key:claim'), noted.released]).toEqual(['free', 1]);
   });
 
+  it('a claim that is refused or given back has given back the own lease, too, when that is said', async () => {
+    const { noted, own, values, claim, claimAndWait } = member();
+    const lease = (await claimAndWait()) as Lease;
+    own.release = async () => {
+      await new Promise(setImmediate);
+      noted.released += 1;
+    };
+    await lease.release();
+    expect(noted.released).toBe(1);
+    values.set('key:claim', FOREIGN);
+    expect([await claim(), noted.released]).toEqual([null, 2]);
+  });
+
   it('a claim that cannot be written locks nothing: the lease of this process is as it was', async () => {
     const { noted, own, claim } = member({ writeText: async () => 'failed' });
     expect([await claim(), noted.released]).toEqual([own, 0]);
