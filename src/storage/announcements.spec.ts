@@ -1,8 +1,6 @@
 import type { TokenSignal } from '../lock/token-lock.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import { Announcements } from './announcements.js';
-import { GetSetTokenStorage, storageOf } from './get-set.token-storage.js';
-import { TOKEN_STORAGE } from './token-storage.js';
 
 let clock: FakeClock;
 let sent: string[];
@@ -89,66 +87,58 @@ describe('an announcement', () => {
     await clock.advance(60_000);
     expect([why.length, clock.pending]).toEqual([2, 0]);
   });
-});
 
-describe('an object with get and set', () => {
-  const plain = { get: () => undefined, set: () => undefined };
-
-  it('an object with get and set is shared, unless it is a Map', () => {
-    expect([new GetSetTokenStorage(plain).shared, new GetSetTokenStorage(new Map()).shared]).toEqual([true, false]);
-    expect(new GetSetTokenStorage(plain)[TOKEN_STORAGE]).toBe(true);
-  });
-
-  it('an object with get and set has one lock for all of this process', () => {
-    const other = { ...plain };
-    const lock = new GetSetTokenStorage(plain).createLock(clock);
-    expect(new GetSetTokenStorage(plain).createLock(clock)).toBe(lock);
-    expect(new GetSetTokenStorage(other).createLock(clock)).not.toBe(lock);
-  });
-
-  it('an object with get and set is waited for, and deletes by its own means where it has any', async () => {
-    const done: string[] = [];
-    const slow = (what: string) => async (): Promise<undefined> => {
+  it('an announcement is neither made nor heard once its channel is closed, which ends when all of it has', async () => {
+    const order: string[] = [];
+    const slow = (what: string) => async (): Promise<void> => {
       await new Promise(setImmediate);
-      done.push(what);
-      return undefined;
+      order.push(what);
     };
-    const storage = new GetSetTokenStorage({ get: slow('get'), set: slow('set'), delete: slow('delete') } as never);
-    await storage.set('key', 'value');
-    expect(done).toEqual(['set']);
-    await storage.delete('key');
-    expect(done).toEqual(['set', 'delete']);
-    const overwriting = new GetSetTokenStorage({ get: slow('get'), set: slow('set') });
-    await overwriting.delete('key');
-    expect(done).toEqual(['set', 'delete', 'set']);
-    const bytes = Buffer.from('x');
-    expect(await new GetSetTokenStorage({ ...plain, get: () => bytes }).get('key')).toBe(bytes);
+    const own: TokenSignal = { publish: slow('publish'), subscribe: async () => slow('end'), close: slow('close') };
+    const announcements = new Announcements(own, clock);
+    announcements.onChange('key', () => undefined);
+    await clock.advance(0);
+    await announcements.close();
+    announcements.announce('key');
+    expect(order).toEqual(['end', 'close']);
+    await new Announcements(own, clock).close();
+    expect(order).toEqual(['end', 'close', 'close']);
   });
 
-  it.each(['delete', 'setIfNewer', 'createLock', 'createSignal', 'connect', 'release'])(
-    'an object with get and set is no storage with a %s that is no function',
-    (member) => {
-      const given = { ...plain, [TOKEN_STORAGE]: true, [member]: 'text' };
-      expect(() => storageOf(given as never, 'Service "x"')).toThrow(
-        `Service "x": storage.${member} must be a function, as a TokenStorage has it.`,
-      );
-    },
-  );
+  it('an announcement is not listened to where the channel was closed meanwhile, and no error is left over', async () => {
+    const left: unknown[] = [];
+    const note = (reason: unknown): void => void left.push(reason);
+    process.on('unhandledRejection', note);
+    const why: unknown[] = [];
+    let subscribed!: (end: () => Promise<void>) => void;
+    const own: TokenSignal = {
+      publish: () => Promise.reject(new Error('publish')),
+      subscribe: () => new Promise((resolve) => (subscribed = resolve)),
+    };
+    const announcements = new Announcements(own, clock, undefined, (error) => why.push(error));
+    announcements.onChange('key', () => undefined);
+    announcements.announce('key');
+    await announcements.close();
+    let ends = 0;
+    subscribed(() => {
+      ends += 1;
+      return Promise.reject(new Error('end'));
+    });
+    for (let turns = 0; turns < 3; turns += 1) await new Promise(setImmediate);
+    process.off('unhandledRejection', note);
+    expect([ends, left, why, clock.pending]).toEqual([1, [], [], 0]);
+  });
 
-  it.each(['setIfNewer', 'createLock', 'createSignal'])(
-    'an object with get and set is a storage by its %s',
-    (member) => {
-      const given = { ...plain, [member]: () => undefined };
-      expect(storageOf(given as never, 'x')).toBe(given);
-    },
-  );
-
-  it.each([
-    [2, GetSetTokenStorage],
-    [3, Object],
-    [4, Object],
-  ])('an object with get and set that declares %d arguments is a %p', (count, kind) => {
-    const set = Object.defineProperty(() => undefined, 'length', { value: count });
-    expect(storageOf({ get: () => undefined, set } as never, 'x').constructor).toBe(kind);
+  it('an announcement is not made where it would only pile up, and is heard here all the same', async () => {
+    let muted = true;
+    const announcements = new Announcements(signal, clock, () => muted);
+    let heard = 0;
+    announcements.onChange('key', () => (heard += 1));
+    announcements.announce('key');
+    expect([sent.length, heard]).toEqual([0, 1]);
+    muted = false;
+    announcements.announce('key');
+    announcements.announce('other');
+    expect([sent.length, heard]).toEqual([2, 2]);
   });
 });

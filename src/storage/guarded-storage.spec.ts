@@ -325,14 +325,18 @@ describe('a storage in trouble', () => {
 describe('a storage that is closed', () => {
   it('a storage that is closed closes its lock, its announcements and lets the store go, in this order, once', async () => {
     const order: string[] = [];
-    const note = (what: string) => async (): Promise<void> => {
-      await new Promise(setImmediate);
+    const note = (what: string, turns: number) => async (): Promise<void> => {
+      for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
       order.push(what);
     };
     const parts = {
-      createLock: () => ({ acquire: async () => null, close: note('lock') }),
-      createSignal: () => ({ publish: note('publish'), subscribe: async () => note('end'), close: note('signal') }),
-      release: note('store'),
+      createLock: () => ({ acquire: async () => null, close: note('lock', 4) }),
+      createSignal: () => ({
+        publish: note('publish', 1),
+        subscribe: async () => note('end', 3),
+        close: note('signal', 2),
+      }),
+      release: note('store', 1),
     };
     const { guarded } = guard(Object.assign(store, parts));
     guarded.announcements?.onChange('key', () => undefined);

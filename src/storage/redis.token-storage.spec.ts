@@ -1,6 +1,5 @@
 import { ConfigurationError } from '../errors.js';
 import { CacheManagerTokenStorage } from './cache-manager.token-storage.js';
-import { GetSetTokenStorage } from './get-set.token-storage.js';
 import { RedisTokenStorage } from './redis.token-storage.js';
 
 const MONTH_MS = String(30 * 24 * 3_600_000);
@@ -200,39 +199,5 @@ describe('a token in a cache on Redis', () => {
       await expect(command).rejects.toThrow('The cache did not answer within 20 ms.');
     }
     await expect(storage.setIfNewer?.('key', 'v', 1, 1)).rejects.toThrow('within 20 ms');
-  });
-});
-
-describe('a token in an object with get and set', () => {
-  it('a token in an object with get and set is written with two arguments, read where it is text, and deleted', async () => {
-    const calls: unknown[][] = [];
-    const target = {
-      value: 5 as unknown,
-      get: () => target.value,
-      set: (...args: unknown[]) => void calls.push(args),
-      delete(this: unknown, ...args: unknown[]) {
-        calls.push(['delete', this === target, ...args]);
-      },
-    };
-    const storage = new GetSetTokenStorage(target as never);
-    await storage.set('key', 'value');
-    await storage.delete('key');
-    expect(await storage.get('key')).toBeUndefined();
-    for (const value of ['text', new Uint8Array(1)]) {
-      target.value = value;
-      expect(await storage.get('key')).toBe(value);
-    }
-    await new GetSetTokenStorage({ get: target.get, set: target.set } as never).delete('key');
-    expect(calls).toEqual([
-      ['key', 'value'],
-      ['delete', true, 'key'],
-      ['key', ''],
-    ]);
-  });
-
-  it('a token in an object with get and set is shared, but in a Map', () => {
-    const target = { get: () => undefined, set: () => undefined };
-    expect(new GetSetTokenStorage(target).shared).toBe(true);
-    expect(new GetSetTokenStorage(new Map() as never).shared).toBe(false);
   });
 });

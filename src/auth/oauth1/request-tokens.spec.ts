@@ -75,6 +75,31 @@ describe('request tokens that are stored', () => {
     expect(await tokens.take('late', signal)).toBeUndefined();
   });
 
+  it('request tokens that are stored are taken under a lease of 5 s, which is given back, whatever was found', async () => {
+    const { storage } = storeOf(new FakeClock());
+    const [asked, log]: [unknown[], string[]] = [[], []];
+    const release = (): Promise<void> => {
+      log.push('released');
+      return Promise.reject(new Error('lost'));
+    };
+    Object.assign(storage, {
+      acquire: async (key: string, options: { ttlMs: number; signal: AbortSignal }) => {
+        asked.push([key, options.ttlMs, options.signal === signal]);
+        return { generation: 1, extend: async () => true, release };
+      },
+    });
+    const tokens = tokensOn(storage);
+    await tokens.put('a', { tokenSecret: 's' });
+    expect([await tokens.take('a', signal), await tokens.take('none', signal)]).toEqual([
+      { tokenSecret: 's' },
+      undefined,
+    ]);
+    expect(asked).toEqual(
+      Array(2).fill([expect.stringMatching(/^forge-auth:oauth1:request-token:.+:lock$/), 5_000, true]),
+    );
+    expect(log).toEqual(['released', 'released']);
+  });
+
   it('request tokens that are stored are not taken while another process takes them', async () => {
     const { storage } = storeOf(new FakeClock());
     const tokens = tokensOn(storage);
