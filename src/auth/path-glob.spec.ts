@@ -43,8 +43,13 @@ describe('a glob', () => {
     expect(others.filter((path) => matches(path))).toEqual([]);
   });
 
-  it.each(['/{a', '/{a,b', '/{a,{b}', '/[b-a]'])('a glob %s is none', (glob) => {
-    expect(() => compileGlob(glob)).toThrow(SyntaxError);
+  it.each([
+    ['/{a', 'A brace is not closed.'],
+    ['/{a,b', 'A brace is not closed.'],
+    ['/{a,{b}', 'A brace is not closed.'],
+    ['/[b-a]', 'A range runs backwards.'],
+  ])('a glob %s is none: %s', (glob, message) => {
+    expect(() => compileGlob(glob)).toThrow(new SyntaxError(message));
   });
 
   it('a glob has 1,000 alternatives at most, those of its stars included', () => {

@@ -160,6 +160,44 @@ describe('a connection beside that of a client', () => {
     await connection.close();
   });
 
+  it('a connection beside that of a client that cannot be made fails its commands, and is made by a later one', async () => {
+    const left: unknown[] = [];
+    const note = (reason: unknown): void => void left.push(reason);
+    process.on('unhandledRejection', note);
+    const connection = new DedicatedRedisConnection(client, new FakeClock());
+    const { duplicate } = client;
+    client.duplicate = (overrides) =>
+      Object.assign(duplicate.call(client, overrides), { connect: () => Promise.reject(new Error('refused')) });
+    await expect(connection.command('k', 'ONE')).rejects.toThrow('refused');
+    await turn();
+    process.off('unhandledRejection', note);
+    client.duplicate = duplicate;
+    connection.command('k', 'TWO').catch(() => undefined);
+    await turn();
+    expect([left, client.copies.length, client.copies[1]?.log.at(-1)]).toEqual([[], 2, 'TWO']);
+  });
+
+  it('a connection beside that of a client that is being made is waited for by all commands, and made once', async () => {
+    const connection = new DedicatedRedisConnection(client, new FakeClock());
+    const { duplicate } = client;
+    let connected!: () => void;
+    client.duplicate = (overrides) => {
+      const copy = duplicate.call(client, overrides);
+      const connect = async (): Promise<void> => {
+        await new Promise<void>((resolve) => (connected = resolve));
+        copy.isOpen = true;
+      };
+      return Object.assign(copy, { connect });
+    };
+    for (const name of ['ONE', 'TWO']) connection.command('k', name).catch(() => undefined);
+    await turn();
+    connection.command('k', 'THREE').catch(() => undefined);
+    expect([client.copies.length, client.copies[0]?.log.includes('ONE')]).toEqual([1, false]);
+    connected();
+    await turn();
+    expect(client.copies[0]?.log.slice(-3)).toEqual(['ONE', 'TWO', 'THREE']);
+  });
+
   it('a connection beside that of a client can be made of all but a cluster of ioredis', () => {
     const ioredis = { call: () => 0, duplicate: () => 0 };
     expect(

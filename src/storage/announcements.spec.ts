@@ -90,11 +90,15 @@ describe('an announcement', () => {
 
   it('an announcement is neither made nor heard once its channel is closed, which ends when all of it has', async () => {
     const order: string[] = [];
-    const slow = (what: string) => async (): Promise<void> => {
-      await new Promise(setImmediate);
+    const slow = (what: string, turns: number) => async (): Promise<void> => {
+      for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
       order.push(what);
     };
-    const own: TokenSignal = { publish: slow('publish'), subscribe: async () => slow('end'), close: slow('close') };
+    const own: TokenSignal = {
+      publish: slow('publish', 1),
+      subscribe: async () => slow('end', 3),
+      close: slow('close', 2),
+    };
     const announcements = new Announcements(own, clock);
     announcements.onChange('key', () => undefined);
     await clock.advance(0);

@@ -345,6 +345,34 @@ describe('a storage that is closed', () => {
     expect(order).toEqual(['lock', 'end', 'signal', 'store']);
   });
 
+  it('a storage that is closed has ended its last command, within the deadline, and lets the store go only then', async () => {
+    const log: string[] = [];
+    let land!: () => void;
+    const pending = new Promise<void>((resolve) => (land = resolve));
+    const release = (): Promise<void> => {
+      log.push('released');
+      return Promise.reject(new Error('gone'));
+    };
+    const { guarded } = guard(Object.assign(store, { set: () => pending.then(() => log.push('written')), release }));
+    const writing = guarded.writeText('key', 'text', 1_000);
+    const closing = guarded.close().then(() => log.push('closed'));
+    await clock.advance(1);
+    expect(log).toEqual([]);
+    land();
+    await closing;
+    expect([await writing, log]).toEqual(['written', ['written', 'released', 'closed']]);
+    const silent = guard(
+      Object.assign(new Store(), { get: () => new Promise(() => undefined), deadlineMs: 100 }),
+    ).guarded;
+    const reading = silent.readText('key');
+    let closed = false;
+    const ending = silent.close().then(() => (closed = true));
+    await clock.advance(99);
+    expect(closed).toBe(false);
+    await clock.advance(1);
+    expect([await ending, await reading]).toEqual([true, undefined]);
+  });
+
   it('a storage that is closed is asked nothing any more', async () => {
     const { guarded, events } = guard(store);
     await guarded.close();

@@ -237,6 +237,26 @@ describe('a claim', () => {
     expect([await claim(), noted.released]).toEqual([null, 2]);
   });
 
+  it('a claim that ends is freed first, then the own lease is given back', async () => {
+    const order: string[] = [];
+    const [clock, values] = [new FakeClock(), new Map<string, string>()];
+    const writeText: TextStore['writeText'] = async (key, text) => {
+      if (text === 'free') await new Promise(setImmediate);
+      order.push(text.replace(/^.* /, 'claimed '));
+      values.set(key, text);
+      return 'written';
+    };
+    const { own, claim, claimAndWait } = member({ writeText }, clock, values);
+    own.release = async () => void order.push('released');
+    await ((await claimAndWait()) as Lease).release();
+    const caller = new AbortController();
+    const asked = claim(caller.signal);
+    await clock.advance(1);
+    caller.abort(new Error('left'));
+    await expect(asked).rejects.toThrow('left');
+    expect(order).toEqual(['claimed 0', 'free', 'released', 'claimed 0', 'free', 'released']);
+  });
+
   it('a claim that cannot be written locks nothing: the lease of this process is as it was', async () => {
     const { noted, own, claim } = member({ writeText: async () => 'failed' });
     expect([await claim(), noted.released]).toEqual([own, 0]);
