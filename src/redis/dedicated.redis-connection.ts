@@ -85,7 +85,6 @@ export class DedicatedRedisConnection implements RedisConnection {
     const client = ownRedisClient(this.#original);
     let connecting = true;
     const connected = client.connect().finally(() => (connecting = false));
-    connected.catch(() => undefined);
     const over = (): boolean => !connecting && !client.isOpen;
     return { client, connected, over, underWay: new Map() };
   }

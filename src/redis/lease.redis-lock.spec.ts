@@ -109,4 +109,33 @@ describe('a lease in Redis', () => {
     expect(redis.sent.slice(0, 2).map(([keys]) => keys)).toEqual(['2', '1']);
     await lock.close();
   });
+
+  it.each([false, true])(
+    'a lease in Redis whose caller has left is given back before that is said, even where that fails: %p',
+    async (fails) => {
+      const left: unknown[] = [];
+      const note = (reason: unknown): void => void left.push(reason);
+      process.on('unhandledRejection', note);
+      const caller = new AbortController();
+      let release!: () => void;
+      redis.answer = async () => {
+        redis.answer = () =>
+          new Promise((resolve, reject) => (release = () => (fails ? reject(new Error('gone')) : resolve(1))));
+        caller.abort(new Error('left'));
+        return '7';
+      };
+      let over = false;
+      const asking = lock.acquire('key', { ttlMs: 1_000, signal: caller.signal }).finally(() => (over = true));
+      asking.catch(() => undefined);
+      await clock.advance(0);
+      expect(over).toBe(false);
+      release();
+      await expect(asking).rejects.toThrow('left');
+      await clock.advance(0);
+      release();
+      await new Promise(setImmediate);
+      process.off('unhandledRejection', note);
+      expect(left).toEqual([]);
+    },
+  );
 });

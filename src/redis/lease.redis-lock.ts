@@ -119,7 +119,7 @@ export class LeaseRedisLock implements TokenLock {
 
   #undo(lock: string, owner: string): void {
     const undoing = this.#target.connection().then((connection) => runScript(connection, RELEASE, [lock], owner));
-    this.#track(undoing).catch(() => undefined); // It runs out by itself.
+    void this.#track(undoing); // One that fails is no matter: the lease runs out by itself.
   }
 
   #within<T>(work: () => Promise<T>): Promise<T> {

@@ -169,10 +169,12 @@ describe('a listener of node-redis', () => {
   it('a listener of node-redis connects, then subscribes, and keeps no process alive', async () => {
     const { own, states, heard, subscribed, close } = listening(new Client());
     expect(own.steps).toEqual(['unref', 'connect']);
+    let listens = false;
+    const told = subscribed.then(() => (listens = true));
     await own.end();
-    expect(own.steps).toEqual(['unref', 'connect', 'subscribe changes']);
+    expect([own.steps, listens]).toEqual([['unref', 'connect', 'subscribe changes'], false]);
     await own.end();
-    await subscribed;
+    await told;
     own.ears[0]?.('one');
     for (const event of ['ready', 'error', 'ready', 'end']) own.emit(event, new Error(event));
     expect([heard, states]).toEqual([['one'], [true, false, true, false]]);
@@ -253,6 +255,21 @@ describe('a listener on a cluster of node-redis', () => {
     expect(states).toEqual([false, true]);
   });
 
+  it('a listener on a cluster of node-redis that cannot connect again is tried again, and no error is left over', async () => {
+    const left: unknown[] = [];
+    const note = (reason: unknown): void => void left.push(reason);
+    process.on('unhandledRejection', note);
+    const client = clusterClient();
+    const { own, states } = listening(client);
+    await up(own);
+    own.emit('node-error');
+    await (await again(client)).end(new Error('no node'));
+    await turn();
+    process.off('unhandledRejection', note);
+    await up(await again(client));
+    expect([left, states]).toEqual([[], [true, false, false, true]]);
+  });
+
   it('a listener on a cluster of node-redis that is closed is destroyed, and not replaced', async () => {
     const client = clusterClient();
     const { own, states, close } = listening(client);
@@ -269,13 +286,15 @@ describe('a listener on a cluster of node-redis', () => {
 /** A cluster of ioredis with these masters, as soon as it is asked something. */
 const clusterOfIoredis = (...masters: Client[]): Ioredis & { asked: unknown[][] } => {
   const asked: unknown[][] = [];
-  const known = new Ioredis();
-  return Object.assign(known, {
+  let known = false;
+  return Object.assign(new Ioredis(), {
     asked,
-    nodes: (role: string) => (role === 'master' && asked.length > 0 ? masters : []),
-    call: (...args: unknown[]) => {
+    nodes: (role: string) => (role === 'master' && known ? masters : []),
+    call: async (...args: unknown[]) => {
       asked.push(args);
-      return Promise.reject(new Error('not ready'));
+      await Promise.resolve();
+      known = true;
+      throw new Error('not ready');
     },
   });
 };
