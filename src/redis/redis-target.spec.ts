@@ -65,7 +65,7 @@ describe('a lock on a client', () => {
     expect(() => new RedisTokenLock(ioredis, options as never)).toThrow(/^RedisTokenLock: /);
   });
 
-  it('a lock on a client of node-redis closes the connection of its own', async () => {
+  it('a lock on a client of node-redis closes the connection of its own when its leases are given back', async () => {
     const log: string[] = [];
     const own = {
       isOpen: false,
@@ -77,8 +77,11 @@ describe('a lock on a client', () => {
     };
     const lock = new RedisTokenLock(own);
     const lease = await lock.acquire('key', term);
+    const closing = lock.close();
+    await new Promise(setImmediate);
+    expect(log).toEqual([]);
     await lease?.release();
-    await lock.close();
+    await closing;
     expect(log).toEqual(['destroy']);
   });
 });
