@@ -94,9 +94,11 @@ describe('request tokens that are stored', () => {
       { tokenSecret: 's' },
       undefined,
     ]);
-    expect(asked).toEqual(
-      Array(2).fill([expect.stringMatching(/^forge-auth:oauth1:request-token:.+:lock$/), 5_000, true]),
-    );
+    const key = expect.stringMatching(/^forge-auth:oauth1:request-token:.+:lock$/) as string;
+    expect(asked).toEqual([
+      [key, 5_000, true],
+      [key, 5_000, true],
+    ]);
     expect(log).toEqual(['released', 'released']);
   });
 
