@@ -174,6 +174,7 @@ export class ForgeAuthApplication {
   #createRuntime(): Runtime {
     const { clock = systemClock, logger } = this.#host;
     const rootOptions = (): ForgeAuthOptions => this.rootOptions;
+    let byDefault: boolean | undefined;
     return {
       clock,
       logger,
@@ -182,7 +183,7 @@ export class ForgeAuthApplication {
       discovery: new DiscoveryCache(clock),
       backoffs: new EndpointBackoffs(clock),
       get revealCauses() {
-        return rootOptions().revealCauses ?? revealsByDefault();
+        return rootOptions().revealCauses ?? (byDefault ??= revealsByDefault());
       },
       instantiate: (type, what) => this.#host.instantiate(type, what),
       guard: (storage, lock) => this.#guard(storage, lock),

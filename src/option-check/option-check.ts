@@ -48,19 +48,20 @@ export function checkOptions<Options extends object>(
   place: OptionPlace,
 ): void {
   const { refuse, warn, prefix = '', nearby = [] } = place;
-  const known = Object.keys(rules);
   if (!isRecord(options)) {
     const subject = prefix === '' ? 'the options' : prefix.replace(/\.$/, '');
-    throw refuse(`${subject} must be an object, such as { ${known.slice(0, 3).join(', ')} }${shown(options)}.`);
+    const examples = Object.keys(rules).slice(0, 3).join(', ');
+    throw refuse(`${subject} must be an object, such as { ${examples} }${shown(options)}.`);
   }
-  for (const [name, value] of Object.entries(options)) {
+  for (const name of Object.keys(options)) {
     if (!Object.hasOwn(rules, name)) {
+      const known = Object.keys(rules);
       const problem = suggestionFor(name, { known, prefix, nearby });
       if (!place.extended) throw refuse(problem);
       if (nameMeant(name, known) !== undefined) warn?.(problem);
       continue;
     }
-    checkOption(`${prefix}${name}`, value, rules[name as keyof Options], { refuse, warn });
+    checkOption(prefix + name, options[name], rules[name as keyof Options], place);
   }
 }
 

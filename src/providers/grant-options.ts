@@ -116,6 +116,9 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
   dpop: { accepts: (value) => value === true || isRecord(value), what: 'true or { alg, key }' },
 });
 
+/** Options that are URLs. */
+const ADDRESSES = ['issuer' as const, ...ENDPOINT_OPTIONS.map(([option]) => option)];
+
 /** Places of options that are given to a provider in error. */
 const NEARBY = [
   { known: Object.keys(REQUESTER_RULES), as: (name: string) => `http: { ${name}: … }` },
@@ -156,7 +159,7 @@ export function checkGrantOptions<Options extends GrantOptions>(
     );
   if (!clientIsOptional || options.clientId !== undefined) checkText(options.clientId, `${owner}: clientId`);
   checkSecret(options.clientSecret, `${owner}: clientSecret`);
-  for (const name of ['issuer' as const, ...ENDPOINT_OPTIONS.map(([option]) => option)]) {
+  for (const name of ADDRESSES) {
     const url = options[name];
     if (url !== undefined && !(name === 'issuer' && url === 'from-resource'))
       assertSecureUrl(url, name, owner, options.allowInsecure ?? false);

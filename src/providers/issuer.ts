@@ -31,6 +31,7 @@ export class Issuer {
   /** The document that was used last. */
   #document: ServerMetadata | undefined;
   readonly #environment: ServiceScope;
+  #identity: string | undefined;
 
   constructor(options: IssuerOptions, environment: ServiceScope, owner: string) {
     this.#options = options;
@@ -128,6 +129,10 @@ export class Issuer {
 
   /** Its place, for the token's key. */
   get identity(): string {
+    return (this.#identity ??= this.#identify());
+  }
+
+  #identify(): string {
     const { tokenUrl, issuer } = this.#options;
     if (issuer === FROM_RESOURCE) return `issuer of ${this.#resourceUrl()}`;
     const url = String(issuer ?? tokenUrl);

@@ -14,7 +14,7 @@ export function originOfProvider(provider: BoundTokenProvider, definition: Token
   const partsOf = declared(provider, 'requestParts') ?? declared(provider, 'keyParts');
   return {
     definition,
-    endpoint: endpoint && fingerprintOf(endpoint),
+    endpoint: endpoint && JSON.stringify(endpoint),
     identity: async () =>
       endpoint === undefined ? undefined : fingerprintOf([...((await partsOf?.call(provider)) ?? [name]), ...own]),
   };

@@ -22,7 +22,7 @@ export class ProviderTokenSource implements TokenSource {
   readonly #scope: ServiceScope;
   readonly #provider: BoundTokenProvider;
   readonly #definition: TokenProvider;
-  readonly #endpoint: EndpointBackoff;
+  #backoff: EndpointBackoff | undefined;
   #default: TokenSlot | undefined;
   /** Of calls with parameters of their own. */
   #slots: SlotCache | undefined;
@@ -38,10 +38,6 @@ export class ProviderTokenSource implements TokenSource {
       deadlineMs === scope.settings.deadlineMs ? scope : { ...scope, settings: { ...scope.settings, deadlineMs } };
     this.#provider = provider;
     this.#definition = definition;
-    const { keyPrefix, keyName } = scope;
-    const identity = declared(provider, 'identity') ?? [];
-    const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
-    this.#endpoint = scope.backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint));
     const prepare = declared(provider, 'prepare');
     this.prepare = prepare && (async (request = {}) => (await prepare.call(provider, request)) ?? request);
     declared(provider, 'attach')?.call(provider, this);
@@ -107,7 +103,7 @@ export class ProviderTokenSource implements TokenSource {
         subject: request.subject === undefined ? undefined : fingerprintOf([request.subject]),
         rerunnable: declared(this.#provider, 'rerunnable') ?? true,
         isOwnFailure: (error) => !concernsPerson(error),
-        endpoint: this.#endpoint,
+        endpoint: (this.#backoff ??= this.#backoffOfEndpoint()),
         ttlMs: undefined,
         grantType: this.#provider.grantType,
         perCall: requested !== NO_PARAMETERS,
@@ -127,6 +123,15 @@ export class ProviderTokenSource implements TokenSource {
     );
     if (this.#closed) slot.close();
     return slot;
+  }
+
+  /** Made with the first slot: an application may have thousands of sources that are not used for long. */
+  #backoffOfEndpoint(): EndpointBackoff {
+    const { backoffs, keyPrefix, keyName } = this.#scope;
+    const provider = this.#provider;
+    const identity = declared(provider, 'identity') ?? [];
+    const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
+    return backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint));
   }
 
   /** Shows what the app's own code throws as far as it may be seen. */

@@ -24,6 +24,7 @@ const ELSEWHERE = Object.freeze({
   revocation: 'revocationAuthMethod',
   introspection: 'introspectionAuthMethod',
 } as const);
+const ELSEWHERE_ENTRIES = Object.entries(ELSEWHERE);
 
 /** Names under which servers list the methods that have another name here. */
 const ALIASES: Readonly<Record<string, string>> = { body: 'client_secret_post', header: 'client_secret_basic' };
@@ -63,7 +64,7 @@ export class Client {
     checkClientAssertion(options.clientAssertion, owner);
     const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
     this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material, 'authMethod');
-    const elsewhere = Object.entries(ELSEWHERE).flatMap(([endpoint, option]) => {
+    const elsewhere = ELSEWHERE_ENTRIES.flatMap(([endpoint, option]) => {
       const methods = options[option];
       return methods === undefined
         ? []
