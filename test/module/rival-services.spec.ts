@@ -303,7 +303,11 @@ describe('services that ask for the same token, each for itself', () => {
   });
 
   it.each([
-    ['that is not there', 'nowhere', /auth\.tokenManager names service "nowhere", which is not there\. Registered: a/],
+    [
+      'that is not there',
+      'nowhere',
+      /step "app": tokenManager names service "nowhere", which is not there\. Registered: a/,
+    ],
     ['that it belongs to', 'b', /names a circle: b → b/],
   ])('a step that takes the token of a service %s is refused at the start', async (_what, tokenManager, message) => {
     const starting = warningsOf({ provider: provider() }, { pipeline: { steps: [{ name: 'app', tokenManager }] } });
