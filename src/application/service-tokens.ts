@@ -40,6 +40,8 @@ export interface SharingScope extends ApplicationScope {
   find(name: string): SharingService | undefined;
 }
 
+const NO_USES: ReadonlyMap<string, string> = new Map();
+
 /** The token managers of one service: which is injected, which its client uses, and how each is opened. */
 export class ServiceTokens {
   readonly #service: TokensOwner;
@@ -54,8 +56,7 @@ export class ServiceTokens {
   #override: unknown;
   /** Managers of further token options: members of a composite. */
   readonly #further: TokenManager[] = [];
-  /** Names of the services whose tokens this one's are, or are made with, and the options that say so. */
-  readonly uses = new Map<string, string>();
+  #uses: Map<string, string> | undefined;
 
   constructor(service: TokensOwner, application: SharingScope) {
     this.#service = service;
@@ -71,6 +72,11 @@ export class ServiceTokens {
   /** Takes what a test has put in the place of the manager, if anything. */
   override(replacement: unknown): void {
     this.#override = replacement;
+  }
+
+  /** Names of the services whose tokens this one's are, or are made with, and the options that say so. */
+  get uses(): ReadonlyMap<string, string> {
+    return this.#uses ?? NO_USES;
   }
 
   /** True when there are any, as far as the service was opened. */
@@ -174,7 +180,7 @@ export class ServiceTokens {
     const { name } = this.#service;
     // What others share are the tokens of the injected manager.
     if (auth === this.#options || other === name) {
-      this.uses.set(other, what);
+      (this.#uses ??= new Map()).set(other, what);
       this.#assertNoCircle(other);
     }
     const sharing = this.#application.find(other);

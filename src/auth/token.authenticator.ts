@@ -98,7 +98,7 @@ export class TokenAuth implements Authenticator {
   readonly #placement: TokenPresenter;
   #presenter: TokenPresenter | undefined;
   /** Token that went out with each request: a rejection names it, and the handle that it is from. */
-  readonly #sent = new WeakMap<AuthenticatedRequest, SentToken>();
+  #sent: WeakMap<AuthenticatedRequest, SentToken> | undefined;
   readonly #stepUpScopes: readonly string[];
   /** Token requests of calls since their service named the scopes that it needs. */
   #stepUps: WeakMap<object, TokenRequest> | undefined;
@@ -135,13 +135,13 @@ export class TokenAuth implements Authenticator {
     const asked = this.#stepUps?.get(request.call) ?? request.tokenRequest;
     const handle = source.for(prepare === undefined ? asked : await prepare(asked));
     const token = handle.peekFresh() ?? (await handle.get(request.callSignal));
-    this.#sent.set(request, { handle, token });
+    (this.#sent ??= new WeakMap()).set(request, { handle, token });
     const written = this.#presenterOf(source).write(request, token);
     if (written !== undefined) await written;
   }
 
   onResponse(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict> {
-    const sent = this.#sent.get(request);
+    const sent = this.#sent?.get(request);
     if (sent === undefined) return 'accepted';
     if (this.#presenter?.observe?.(response, request) === 'resend' && request.replayable) return 'resend';
     if (this.#stepUpScopes.length > 0 && this.#stepsUp(response, request)) return 'resend';

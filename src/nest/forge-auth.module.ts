@@ -99,11 +99,13 @@ export class ForgeAuthModule {
     const declare = (registry: ForgeAuthRegistry): void => {
       for (const service of services) if (typeof service !== 'string') registry.declare(service);
     };
-    const names = services.map((service) => (typeof service === 'string' ? service : ownOptions(service).name));
-    const asHttpService = services.flatMap((service) =>
-      typeof service !== 'string' && ownOptions(service).provideHttpService === true ? [service.name] : [],
+    const given = services.map((service) =>
+      ownOptions<Pick<ForgeServiceOptions, 'name' | 'provideHttpService'>>(
+        typeof service === 'string' ? { name: service } : service,
+      ),
     );
-    return moduleOf(names, declaringOnUse(declare), {}, asHttpService);
+    const asHttpService = given.filter(({ provideHttpService }) => provideHttpService === true);
+    return moduleOf(given.map(nameOf), declaringOnUse(declare), {}, asHttpService.map(nameOf));
   }
 
   /**
@@ -141,6 +143,10 @@ export class ForgeAuthModule {
       options.provideHttpService === true ? [name] : [],
     );
   }
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
 }
 
 function moduleOf(

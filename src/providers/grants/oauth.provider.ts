@@ -15,7 +15,7 @@ import { ownOptions } from '../../option-check/own-options.js';
 export abstract class OAuthTokenProvider<O extends GrantOptions> implements BindableTokenProvider {
   readonly #options: O;
   /** Stands for this definition in this process, in keys of tokens that are not to be shared. */
-  readonly #local = `local ${randomUUID()}`;
+  #local: string | undefined;
   #unbound: BoundOAuthProvider | undefined;
 
   constructor(options: O) {
@@ -76,7 +76,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     }
     const grant = this.grantOf(this.#options, owner);
     const identity = this.#identityOf(grant, environment, owner);
-    const ownIdentity = identity.includes(this.#local);
+    const ownIdentity = this.#local !== undefined && identity.includes(this.#local);
     return this.boundOf({ options: this.#options, grant, environment, owner, identity, ownIdentity });
   }
 
@@ -90,7 +90,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
       logger.log(
         `${owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,
       );
-    return [this.#local];
+    return [(this.#local ??= `local ${randomUUID()}`)];
   }
 
   /** The bound provider of a grant: a grant that can do more than obtain tokens has one of its own. */
