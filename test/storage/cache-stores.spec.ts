@@ -13,19 +13,14 @@ import { storageOf } from '../../src/storage/get-set.token-storage.js';
 import { sharedStoreOf } from '../../src/storage/shared-store.js';
 import { type MemcachedServer, startMemcached, whyNoMemcached } from '../support/memcached-server.js';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { describeTokenStorage, type TokenStorageTraits } from '../support/token-storage.contract.js';
 
-let redis: RedisServer;
 const closing: (() => unknown)[] = [];
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
 afterAll(async () => {
   for (const close of closing) await close();
-  await redis.stop();
 });
+const redis = useRedis();
 
 /** Part of a Keyv that is used here, in every version. */
 interface AnyKeyv {

@@ -12,19 +12,14 @@ import {
   type TokenStorage,
 } from 'nestjs-forge-auth';
 import { storageOf } from '../../src/storage/get-set.token-storage.js';
-import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { describeTokenStorage } from '../support/token-storage.contract.js';
 
-let redis: RedisServer;
 const closing: (() => unknown)[] = [];
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
 afterAll(async () => {
   for (const close of closing) await close();
-  await redis.stop();
 });
+const redis = useRedis();
 
 function ioredis(): Redis {
   const client = new Redis(redis.url);
