@@ -63,6 +63,14 @@ export function shownName(name: string): string {
   return /^[A-Za-z_$][A-Za-z_$-]{0,39}\d{0,2}$/.test(name) ? name : '[a name with other characters in it]';
 }
 
+/**
+ * Shows a name that an app has given to something of its own, a step of a pipeline: a word as it is. Anything else may be
+ * a secret that came into the wrong place.
+ */
+export function shownWord(name: unknown): string {
+  return /^[\p{L}\p{N}_.:-]{1,64}$/u.test(String(name)) ? String(name) : '[a name with other characters in it]';
+}
+
 function unitOf(name: string): string {
   return name.endsWith('Ms') ? ' (milliseconds)' : '';
 }

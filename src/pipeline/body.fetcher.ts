@@ -1,3 +1,4 @@
+import { shownWord } from '../option-check/option-suggestion.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
@@ -67,11 +68,14 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
     const { tokenField, tokenTypeField, expiresInField, refreshTokenField } = this.#fields;
     const accessToken = at(json, tokenField);
     if (typeof accessToken !== 'string' || accessToken === '') {
-      throw new AuthenticationError(`Step "${this.name}" failed: the answer has no token in "${tokenField}".`, {
-        code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
-        step: this.name,
-        status: response.status,
-      });
+      throw new AuthenticationError(
+        `Step "${shownWord(this.name)}" failed: the answer has no token in "${shownWord(tokenField)}".`,
+        {
+          code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+          step: this.name,
+          status: response.status,
+        },
+      );
     }
     return this.tokenOf(response, () =>
       Token.fromResponse(

@@ -1,5 +1,6 @@
 // More than 250 lines: the cascade of a pipeline: who is invalidated, awaited and renewed with whom, read together.
 import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { shownName, shownWord } from '../option-check/option-suggestion.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import { TokenSlot } from '../token/slot/token-slot.js';
@@ -267,7 +268,7 @@ export class BoundPipeline {
 
   #owner(step: string): string {
     const { serviceName } = this.#scope;
-    return serviceName === undefined ? `step "${step}"` : `"${serviceName}", step "${step}"`;
+    return serviceName === undefined ? `step "${shownWord(step)}"` : `"${serviceName}", step "${shownWord(step)}"`;
   }
 
   #get(name: string, signal: AbortSignal | undefined): Promise<Token> {
@@ -276,7 +277,7 @@ export class BoundPipeline {
 
   #slot(name: string): TokenSlot {
     const slot = this.#slots.get(name);
-    if (slot === undefined) throw new ConfigurationError(`The pipeline has no step "${name}".`);
+    if (slot === undefined) throw new ConfigurationError(`The pipeline has no step "${shownName(name)}".`);
     return slot;
   }
 }

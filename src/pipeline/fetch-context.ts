@@ -1,4 +1,4 @@
-import { shownName } from '../option-check/option-suggestion.js';
+import { shownName, shownWord } from '../option-check/option-suggestion.js';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import type { Token } from '../token/token.js';
@@ -9,7 +9,7 @@ export class TokenWanted extends Error {
   readonly step: string;
 
   constructor(step: string) {
-    super(`The token of step "${step}" is not at hand.`);
+    super(`The token of step "${shownWord(step)}" is not at hand.`);
     this.step = step;
   }
 }
@@ -49,7 +49,7 @@ export class StepContext implements FetchContext {
     if (token !== undefined) return token;
     if (this.#reachable.has(name)) throw new TokenWanted(name);
     throw new ConfigurationError(
-      `Step "${this.#step}" asks for the token of "${shownName(name)}", which it does not depend on. Add it to dependsOn.`,
+      `Step "${shownWord(this.#step)}" asks for the token of "${shownName(name)}", which it does not depend on. Add it to dependsOn.`,
     );
   }
 

@@ -1,3 +1,4 @@
+import { shownWord } from '../option-check/option-suggestion.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
@@ -49,11 +50,14 @@ export class HeaderTokenFetcher extends HttpTokenFetcher {
     const value = [response.headers[this.#tokenHeader] ?? ''].flat()[0]?.trim() ?? '';
     const accessToken = /^[A-Za-z][\w-]*\s+(\S+)$/.exec(value)?.[1] ?? value;
     if (accessToken === '') {
-      throw new AuthenticationError(`Step "${this.name}" failed: the answer has no header "${this.#tokenHeader}".`, {
-        code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
-        step: this.name,
-        status: response.status,
-      });
+      throw new AuthenticationError(
+        `Step "${shownWord(this.name)}" failed: the answer has no header "${shownWord(this.#tokenHeader)}".`,
+        {
+          code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
+          step: this.name,
+          status: response.status,
+        },
+      );
     }
     return this.tokenOf(response, () => new Token({ accessToken, tokenType: this.#tokenType }));
   }

@@ -1,3 +1,4 @@
+import { shownWord } from '../option-check/option-suggestion.js';
 import { atOnce } from '../option-check/at-once.js';
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
@@ -68,7 +69,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    * @throws {ConfigurationError} when an option is missing, malformed or unknown
    */
   constructor(given: HttpTokenFetcherOptions, known: KnownFetcherOptions = ANY_FETCHER) {
-    const named = typeof given?.name === 'string' && given.name !== '' ? ` "${given.name}"` : '';
+    const named = typeof given?.name === 'string' && given.name !== '' ? ` "${shownWord(given.name)}"` : '';
     const owner = `${new.target.name}${named}`;
     const place = definitionPlace(this, owner);
     checkOptions(given, known.rules, { ...place, extended: new.target !== known.of });
@@ -139,7 +140,11 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       ...(Object.keys(data).length === 0 ? undefined : { [part]: data }),
     });
     if (read === 'json' || !response.isSuccess) {
-      readTokenAnswer(complianceResponse(response), `Step "${this.name}"`, (context.clock ?? systemClock).now());
+      readTokenAnswer(
+        complianceResponse(response),
+        `Step "${shownWord(this.name)}"`,
+        (context.clock ?? systemClock).now(),
+      );
     }
     return response;
   }
@@ -170,7 +175,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       return make();
     } catch (error) {
       if (!(error instanceof AuthenticationError)) throw error;
-      throw new AuthenticationError(`Step "${this.name}" failed. ${error.message}`, {
+      throw new AuthenticationError(`Step "${shownWord(this.name)}" failed. ${error.message}`, {
         code: error.code,
         step: this.name,
         status: response.status,
@@ -208,7 +213,9 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    * @internal
    */
   async certificates(): Promise<readonly string[]> {
-    return certificatesOf(await readWithin(`Step "${this.name}": tls`, () => readTls(this.#tls), systemClock));
+    return certificatesOf(
+      await readWithin(`Step "${shownWord(this.name)}": tls`, () => readTls(this.#tls), systemClock),
+    );
   }
 }
 

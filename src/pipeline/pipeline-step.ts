@@ -1,3 +1,4 @@
+import { shownWord } from '../option-check/option-suggestion.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check/option-check.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
@@ -105,7 +106,7 @@ export function bindStep(given: GivenStep, scope: StepScope, owner: string): Pip
   const place = {
     refuse: (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`),
     warn: (problem: string): void => scope.logger.warn(`${owner}: ${problem}`),
-    prefix: `step "${String(step.name)}": `,
+    prefix: `step "${shownWord(step.name)}": `,
   };
   if (isObject(step.provider) && typeof declared(step.provider, 'fetchToken') === 'function') {
     checkOptions<ProviderStep>(step, STEP_RULES, place);
@@ -125,7 +126,7 @@ function fetcherStep(fetcher: TokenFetcher, scope: StepScope, owner: string): Pi
   const opaque = opaqueOf(fetcher);
   if (opaque.length > 0 && storage()?.inProcess !== true)
     logger.log(
-      `${owner}: step "${fetcher.name}": ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the fetcher's options.`,
+      `${owner}: step "${shownWord(fetcher.name)}": ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the fetcher's options.`,
     );
   const retry = new TokenRequestRetry(declared(fetcher, 'retry'));
   let identity: Promise<readonly string[]> | undefined;
@@ -213,9 +214,11 @@ function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
 /** Its token stays where it is: a refresh token least of all is kept twice. */
 function sharedStep(step: SharedStep, scope: StepScope, owner: string): PipelineStep {
   const { name, tokenManager, dependsOn = [] } = step;
-  const source = scope.sharedSource?.(tokenManager, `step "${name}": tokenManager`);
+  const source = scope.sharedSource?.(tokenManager, `step "${shownWord(name)}": tokenManager`);
   if (source === undefined)
-    throw new ConfigurationError(`${owner}: step "${name}": tokenManager names a service, and there are none here.`);
+    throw new ConfigurationError(
+      `${owner}: step "${shownWord(name)}": tokenManager names a service, and there are none here.`,
+    );
   return {
     name,
     dependsOn,

@@ -1,4 +1,4 @@
-import { shownName } from '../option-check/option-suggestion.js';
+import { shownName, shownWord } from '../option-check/option-suggestion.js';
 import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import { ConfigurationError } from '../errors.js';
 import type { ServiceScope } from '../token/runtime.js';
@@ -40,7 +40,7 @@ export class PipelineTokenProvider implements SourceProvider {
       refreshFromStep === undefined || names.includes(refreshFromStep) || names.length === 0 || pipeline.hasClasses;
     if (!known) {
       throw new ConfigurationError(
-        `PipelineTokenProvider: refreshFromStep "${shownName(refreshFromStep)}" is no step. Steps: ${names.join(', ')}.`,
+        `PipelineTokenProvider: refreshFromStep "${shownName(refreshFromStep)}" is no step. Steps: ${names.map(shownWord).join(', ')}.`,
       );
     }
     this.pipeline = pipeline;

@@ -96,3 +96,31 @@ it('a graph is drawn as a flowchart from dependency to dependent, whatever the n
     'flowchart LR\n  s0["a #quot;b#quot;"]\n  s1["c"]\n  s0 --> s1',
   );
 });
+
+describe('a name that is no word, as a secret in the wrong place', () => {
+  const SECRET = 'p@ss w0rd/for=production';
+
+  it.each<[string, GraphStep[], string | undefined]>([
+    ['twice', [...stepsOf({ [SECRET]: [] }), ...stepsOf({ [SECRET]: [] })], undefined],
+    ['in a circle', stepsOf({ a: [SECRET], [SECRET]: ['a'] }), undefined],
+    ['of a step that depends on none', stepsOf({ [SECRET]: ['c'] }), undefined],
+    ['of a dependency', stepsOf({ a: [SECRET] }), undefined],
+    ['beside a result step that is none', stepsOf({ [SECRET]: [] }), 'user'],
+    ['of a result step', stepsOf({ a: [] }), SECRET],
+    ['of a step with a lifetime of nothing', [{ name: SECRET, dependsOn: [], ttlMs: 0 }], undefined],
+  ])('is not quoted: %s', (_where, steps, resultStep) => {
+    const made = (): StepGraph => new StepGraph(steps, resultStep, 'The pipeline');
+    expect(made).toThrow('[a name with other characters in it]');
+    expect(made).not.toThrow(SECRET);
+  });
+
+  it('is not quoted where a step is asked for', () => {
+    const graph = graphOf({ [SECRET]: [] });
+    expect(() => graph.assertKnown('other')).toThrow('Steps: [a name with other characters in it].');
+    expect(() => graph.assertKnown(`${SECRET}!`)).not.toThrow(SECRET);
+  });
+
+  it.each(['app_token', 'app-token.v2', 'tenant:42', '7', 'größe'])('a word is: %s', (word) => {
+    expect(() => graphOf({ [word]: [word] })).toThrow(`${word} → ${word}`);
+  });
+});

@@ -1,4 +1,4 @@
-import { shownName } from '../option-check/option-suggestion.js';
+import { shownName, shownWord } from '../option-check/option-suggestion.js';
 import { ConfigurationError } from '../errors.js';
 import { shownValue } from '../redaction/redact.js';
 
@@ -24,25 +24,29 @@ export class StepGraph {
     const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
     if (steps.length === 0) throw refuse('there are no steps. Give at least one.');
     this.names = steps.map(({ name }) => name);
+    const known = (): string => this.names.map(shownWord).join(', ');
     this.#steps = new Map(steps.map((step) => [step.name, step]));
     for (const [index, { name, dependsOn, ttlMs }] of steps.entries()) {
       if (typeof name !== 'string' || name === '') throw refuse(`step ${index + 1} has no name.`);
       if (this.names.indexOf(name) !== index)
-        throw refuse(`two steps are named "${name}". Give each a name of its own.`);
+        throw refuse(`two steps are named "${shownWord(name)}". Give each a name of its own.`);
       if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs)))
-        throw refuse(`ttlMs of step "${name}" must be a number of milliseconds above zero, not ${shownValue(ttlMs)}.`);
+        throw refuse(
+          `ttlMs of step "${shownWord(name)}" must be a number of milliseconds above zero, not ${shownValue(ttlMs)}.`,
+        );
       const unknown = dependsOn.find((dependency) => !this.#steps.has(dependency));
       if (unknown !== undefined)
         throw refuse(
-          `step "${name}" depends on "${shownName(unknown)}", which is no step. Steps: ${this.names.join(', ')}.`,
+          `step "${shownWord(name)}" depends on "${shownName(unknown)}", which is no step. Steps: ${known()}.`,
         );
     }
     const cycle = this.#cycle();
-    if (cycle !== undefined) throw refuse(`steps depend on each other in a circle: ${cycle.join(' → ')}.`);
+    if (cycle !== undefined)
+      throw refuse(`steps depend on each other in a circle: ${cycle.map(shownWord).join(' → ')}.`);
     const needed = new Set(steps.flatMap(({ dependsOn }) => dependsOn));
     this.sinks = this.names.filter((name) => !needed.has(name));
     if (resultStep !== undefined && !this.#steps.has(resultStep))
-      throw refuse(`resultStep "${shownName(resultStep)}" is no step. Steps: ${this.names.join(', ')}.`);
+      throw refuse(`resultStep "${shownName(resultStep)}" is no step. Steps: ${known()}.`);
     this.result = resultStep ?? (this.sinks.at(-1) as string);
   }
 
@@ -73,7 +77,9 @@ export class StepGraph {
   /** @throws {ConfigurationError} listing the steps */
   assertKnown(name: string): void {
     if (this.#steps.has(name)) return;
-    throw new ConfigurationError(`The pipeline has no step "${name}". Steps: ${this.names.join(', ')}.`);
+    throw new ConfigurationError(
+      `The pipeline has no step "${shownName(name)}". Steps: ${this.names.map(shownWord).join(', ')}.`,
+    );
   }
 
   /** The graph as a Mermaid flowchart. @see [Mermaid flowcharts](https://mermaid.js.org/syntax/flowchart.html) */

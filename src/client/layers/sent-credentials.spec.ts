@@ -123,6 +123,9 @@ describe('what a service has for its own origins', () => {
     ['another value of its parameter', '/b?version=2025-01&x=1', '/b?version=2025-01&x=1'],
     ['a plain word among others', '/b?r=far+north', '/b?r=far+north'],
     ['a plain word in the path', '/north', '/north'],
+    ['a text of fewer than 8 characters in a longer value', '/b?v=of-2024-01', '/b?v=of-2024-01'],
+    ['a text of fewer than 8 characters in the path', '/2024-01', '/2024-01'],
+    ['a longer text in a value', '/b?t=of-tenant-4711&x=1', '/b?x=1'],
     ['what headers say to everybody', '/b?a=a-1&l=l-1&u=u-1', '/b?a=a-1&l=l-1&u=u-1'],
   ])('what a service has for its own origins: %s', (_what, target, expected) => {
     expect(left(own, target)).toBe(expected);
