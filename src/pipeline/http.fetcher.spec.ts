@@ -287,6 +287,15 @@ describe('the options of a step', () => {
     expect(make).toThrow(message);
   });
 
+  it('the options of a step that are misspelt are refused, and warned of where a class of the app’s may have them', () => {
+    const misspelt = { ...BASE, tokenFeild: 'a', tokenHaeder: 'a' } as never;
+    expect(() => new BodyTokenFetcher(misspelt)).toThrow('BodyTokenFetcher "app": there is no option tokenFeild');
+    expect(() => new HeaderTokenFetcher(misspelt)).toThrow(ConfigurationError);
+    class Mine extends BodyTokenFetcher {}
+    class MyHeader extends HeaderTokenFetcher {}
+    for (const Fetcher of [Mine, MyHeader]) expect(() => new Fetcher(misspelt)).not.toThrow();
+  });
+
   it('the options of a step bound the time that its answer takes', async () => {
     await expect(new BodyTokenFetcher({ ...BASE, transport: hanging, timeoutMs: 7 }).fetch(context)).rejects.toThrow(
       'POST https://issuer.example/v1/ did not answer within 7 ms.',

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { type Clock, systemClock } from '../../clock.js';
 import { Flight } from './single-flight.js';
 
@@ -82,6 +83,7 @@ describe('Flight', () => {
     callers[1]?.abort(new Error('second'));
     expect([signal.aborted, flight.aborted, flight.abandoned]).toEqual([true, true, true]);
     expect(await Promise.all(waits)).toEqual(['first', 'second']);
+    expect((signal.reason as Error).message).toBe('second');
   });
 
   it('Flight is left at once by a caller that comes cancelled', async () => {
@@ -96,6 +98,8 @@ describe('Flight', () => {
     const waiting = flight.join(caller.signal);
     land('token');
     await expect(waiting).resolves.toBe('token');
+    await Promise.resolve();
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
     caller.abort();
     expect([signal.aborted, flight.aborted, flight.abandoned]).toEqual([false, false, false]);
   });

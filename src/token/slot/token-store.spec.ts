@@ -329,6 +329,26 @@ describe('TokenStore', () => {
     expect([of('a').shared, store.ttls]).toEqual([true, [1_000, 1_000]]);
   });
 
+  it('leaves no note where its key cannot be made, and fails nobody by that', async () => {
+    const store = new Store();
+    const lock = { acquire: async () => null };
+    const storage = new GuardedStorage(store, { clock, logger: silentLogger, lock, encryption: undefined });
+    const broken = async (): Promise<string> => {
+      throw new Error('The secret is gone.');
+    };
+    const tokenStore = new TokenStore(
+      () => storage,
+      broken,
+      clock,
+      () => undefined,
+    );
+    await tokenStore.writeNote('text', 1_000);
+    expect(store.values.size).toBe(0);
+    await expect(tokenStore.readNote()).rejects.toThrow('The secret is gone.');
+    await tokenStore.writeNote('text', 1_000, 'shared');
+    expect(await tokenStore.readNote('shared')).toBe('text');
+  });
+
   it('takes what a stranger wrote for nothing', async () => {
     const { tokenStore, store } = start();
     for (const text of ['x', '{}', JSON.stringify({ v: 1, token: { accessToken: 'a\r\nb', tokenType: 'Bearer' } })]) {
