@@ -4,6 +4,7 @@ import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import type { ServiceScope } from '../token/runtime.js';
+import type { TakenOutListener } from '../token/shared-tokens.js';
 import { resolveTokenSettings } from '../token/token-settings.js';
 import { standaloneScope } from '../token/standalone.js';
 import { Token } from '../token/token.js';
@@ -168,7 +169,9 @@ describe('invalidation in a pipeline', () => {
     await pipeline.invalidateAll();
     await pipeline.get();
     expect(world.news).toEqual(['device', 'app', 'user']);
-    await expect(pipeline.invalidateStep('apps')).rejects.toThrow('The pipeline has no step "apps"');
+    await expect(pipeline.invalidateStep('apps')).rejects.toThrow(
+      'The pipeline has no step "apps". Steps: device, app, user.',
+    );
   });
 
   it('invalidation in a pipeline while a step is fetched makes it be fetched again', async () => {
@@ -504,18 +507,17 @@ describe('what happens to the result', () => {
   });
 });
 
-/** Has writes take a while. Returns how many are under way. */
+/** Has writes take a while. Returns how many have ended. */
 function slowWrites(): () => number {
-  let underWay = 0;
+  let ended = 0;
   const { store } = world;
   const set = store.set.bind(store);
   store.set = async (...args) => {
-    underWay += 1;
     await new Promise((resolve) => setImmediate(resolve));
     await set(...args);
-    underWay -= 1;
+    ended += 1;
   };
-  return () => underWay;
+  return () => ended;
 }
 
 describe('what is forgotten of a pipeline', () => {
@@ -523,16 +525,15 @@ describe('what is forgotten of a pipeline', () => {
     'what is forgotten of a pipeline is so for everybody when the promise resolves, from %s on',
     async (from) => {
       const source = await sourceOf(from);
-      const underWay = slowWrites();
-      const token = await source.get();
-      await source.invalidate(token);
-      expect([underWay(), source.peek()]).toEqual([0, undefined]);
-      await source.get();
-      await source.invalidate();
-      expect([underWay(), source.peek()]).toEqual([0, undefined]);
-      await source.get();
-      await source.forget();
-      expect([underWay(), source.peek()]).toEqual([0, undefined]);
+      const ended = slowWrites();
+      for (const forget of ['invalidate', 'invalidate of all', 'forget'] as const) {
+        const token = await source.get();
+        if (forget === 'forget') await source.forget();
+        else await source.invalidate(forget === 'invalidate' ? token : undefined);
+        const before = ended();
+        for (let turns = 0; turns < 5; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+        expect([source.peek(), ended()]).toEqual([undefined, before]);
+      }
     },
   );
 
@@ -545,6 +546,80 @@ describe('what is forgotten of a pipeline', () => {
     await here.invalidateToken(token, undefined);
     expect(await textOf(there.get())).toBe('user2(app2(device2()))');
     expect(world.news).toEqual([]);
+  });
+});
+
+/** A pipeline of a step that another service shares with it, and of one that is made with it. */
+async function sharing() {
+  let heard: TakenOutListener | undefined;
+  let shared = 1;
+  const handle = {
+    get: async () => new Token({ accessToken: `shared${shared}` }),
+    replace: async () => undefined,
+    onTakenOut: (listener: TakenOutListener) => void (heard = listener),
+  };
+  const own = standaloneScope({ name: 'orders', clock: world.clock, storage: world.store }, 'owner', 'orders');
+  const scope = { ...own, sharedSource: () => async () => ({ for: () => handle }) } as unknown as ServiceScope;
+  const bind = async (): Promise<BoundPipeline> => {
+    const user: TokenFetcher = {
+      name: 'user',
+      dependsOn: ['app'],
+      identity: ['user'],
+      fetch: async (context) => {
+        world.asked.push('user');
+        return new Token({ accessToken: `user(${context?.accessToken('app')})` });
+      },
+    };
+    return new TokenFetchPipeline({ steps: [{ name: 'app', tokenManager: 'users' }, user] }).bind(scope);
+  };
+  const takeOut = (early: boolean): void => {
+    const token = new Token({ accessToken: `shared${shared}` });
+    shared += 1;
+    heard?.(token, early);
+  };
+  return { bind, takeOut };
+}
+
+describe('a step of another service', () => {
+  it('a step of another service whose token is taken out early takes what was made with it along', async () => {
+    const { bind, takeOut } = await sharing();
+    const pipeline = await bind();
+    expect(await textOf(pipeline.get())).toBe('user(shared1)');
+    takeOut(true);
+    await world.clock.advance(0);
+    expect(await textOf(pipeline.get())).toBe('user(shared2)');
+    expect(world.news).toEqual(['user', 'user']);
+  });
+
+  it('a step of another service whose token is taken out for its age leaves what was made with it', async () => {
+    const { bind, takeOut } = await sharing();
+    const pipeline = await bind();
+    await pipeline.get();
+    takeOut(false);
+    await world.clock.advance(0);
+    expect(await textOf(pipeline.get())).toBe('user(shared1)');
+    await pipeline.invalidateStep('user');
+    expect(await textOf(pipeline.get())).toBe('user(shared2)');
+  });
+
+  it('a step of another service whose token is taken out before this process has asked for it is looked up first', async () => {
+    const { bind, takeOut } = await sharing();
+    await (await bind()).get();
+    const other = await bind();
+    takeOut(true);
+    expect(await textOf(other.get())).toBe('user(shared2)');
+    expect(world.news).toEqual(['user', 'user']);
+  });
+
+  it('a step of another service is left alone where another token than its own is taken out', async () => {
+    const { bind, takeOut } = await sharing();
+    const pipeline = await bind();
+    takeOut(true);
+    await pipeline.get();
+    world.asked.length = 0;
+    const source = new PipelineTokenSource(pipeline, undefined);
+    expect(source.peekFresh()?.accessToken).toBe('user(shared2)');
+    expect([await textOf(pipeline.get()), world.news]).toEqual(['user(shared2)', []]);
   });
 });
 

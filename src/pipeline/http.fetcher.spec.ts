@@ -8,6 +8,7 @@ import { FakeClock } from '../testing/fake-clock.js';
 import { Token } from '../token/token.js';
 import { BodyTokenFetcher, type BodyTokenFetcherOptions } from './body.fetcher.js';
 import { StepContext } from './fetch-context.js';
+import type { FetchContext } from './token-fetcher.js';
 import { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './header.fetcher.js';
 
 const clock = new FakeClock();
@@ -304,8 +305,10 @@ describe('the options of a step', () => {
 
   it('the options of a step say by which proxy it is asked', async () => {
     const asked: (string | undefined)[] = [];
+    const connections: (string | undefined)[] = [];
     const proxy = createServer((request, response) => {
       asked.push(request.url);
+      connections.push(request.headers.connection);
       response.setHeader('content-type', 'application/json').end('{"access_token":"a"}');
     }).listen(0, '127.0.0.1');
     await once(proxy, 'listening');
@@ -318,6 +321,7 @@ describe('the options of a step', () => {
       axios,
     });
     expect([(await step.fetch()).accessToken, asked]).toEqual(['a', ['http://issuer.example/token']]);
+    expect(connections).toEqual(['close']);
     proxy.close();
   });
 
@@ -330,7 +334,10 @@ describe('the options of a step', () => {
   });
 
   it('the options of a step are parts of what it asks for, and so is the way there', () => {
-    const settings = { requestHeaders: { 'x-a': 'a' }, requestData: { b: 'b' } };
+    const settings = {
+      requestHeaders: (of: FetchContext) => ({ 'x-a': of.accessToken('device') }),
+      requestData: (of: FetchContext) => ({ b: of.accessToken('device') }),
+    };
     const fields = {
       tokenField: 'access_token',
       tokenTypeField: 'token_type',
@@ -342,8 +349,8 @@ describe('the options of a step', () => {
       '/token',
       'POST',
       'form',
-      { 'x-a': 'a' },
-      { b: 'b' },
+      { 'x-a': 'device-token' },
+      { b: 'device-token' },
       fields,
       'Bearer',
     ]);

@@ -138,6 +138,9 @@ it('a step of another service is refused where there are no services', () => {
 
 const tokenOf = (accessToken: string): Token => new Token({ accessToken, refreshToken: 'canary' });
 
+const listener = (): void => undefined;
+const gone = (): Promise<never> => Promise.reject(new Error('gone'));
+
 describe('a step of another service', () => {
   const signal = new AbortController().signal;
 
@@ -189,6 +192,18 @@ describe('a step of another service', () => {
     const { step } = sharing(tokenOf('current'), undefined, { dependsOn: ['device'] });
     expect(step).toMatchObject({ name: 'app', dependsOn: ['device'], ttlMs: undefined, grantType: undefined });
     expect([await step.identity(), sharing(tokenOf('current')).step.dependsOn]).toEqual([['shared', 'users'], []]);
+  });
+
+  it('a step of another service hears of the tokens that are taken out of use there, where that is known', async () => {
+    const listeners: unknown[] = [];
+    const onTakenOut = (heard: unknown): void => void listeners.push(heard);
+    for (const source of [async () => ({ for: () => ({ onTakenOut }) }), async () => ({ for: () => ({}) }), gone]) {
+      const sharedSource = () => source;
+      const scope = { ...world().scope, sharedSource };
+      bindStep({ name: 'app', tokenManager: 'users' }, scope as never, 'The pipeline').onTakenOut?.(listener);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(listeners).toEqual([listener]);
   });
 
   it('a step of another service is refused by its name and the option that is wrong', () => {

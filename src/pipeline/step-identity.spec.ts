@@ -40,6 +40,14 @@ it('steps that send the same are one, wherever they were written', async () => {
   expect(await alike(dependent(), dependent())).toBe(true);
 });
 
+it('a step that asks whether there is another one has the request of where there is', async () => {
+  const asking = fetcher({
+    dependsOn: ['device'],
+    requestHeaders: (context) => (context.has('device') ? { 'x-device': context.accessToken('device') } : {}),
+  });
+  expect(await alike(asking, dependent())).toBe(true);
+});
+
 it('steps that depend on a step of any name are one where they send the same', async () => {
   const step = (): BodyTokenFetcher =>
     fetcher({ dependsOn: ['gerät\n'], requestData: (context) => ({ a: context.token('gerät\n').accessToken }) });

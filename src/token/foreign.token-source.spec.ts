@@ -95,7 +95,7 @@ it('a manager is asked again and again: nothing is kept of what it answered', as
   expect([handle.peekFresh(), handle.reject(TOKEN), handle.recordOutcome(TOKEN, true)]).toEqual(
     Array(3).fill(undefined),
   );
-  expect(handle.refusing).toBe(handle.refusing);
+  expect(handle.refusing.mayRenew('/orders')).toBe(true);
 });
 
 it.each([undefined, null, {}, { getToken: TOKEN }])(

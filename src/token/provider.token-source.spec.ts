@@ -338,6 +338,15 @@ describe('the identity of a provider', () => {
     expect(source.provider).toBe(provider);
   });
 
+  it('tokens of providers whose parts differ stand under keys of their own', async () => {
+    const keys = new Set<string>();
+    const storage = { get: async (key: string) => void keys.add(key), set: async () => undefined };
+    const scope = standaloneScope({ name: 'orders', clock: new FakeClock(), storage }, 'owner', 'orders');
+    for (const more of [{ keyParts: async () => ['a'] }, { keyParts: async () => ['b'] }, {}])
+      await new ProviderTokenSource(scope, Object.assign(new Numbered(), { identity: ['acme'], ...more })).for().get();
+    expect(keys.size).toBe(3);
+  });
+
   it('tokens of providers that differ, and of parameters, stand under keys of their own', async () => {
     const keys: string[] = [];
     const storage = { get: async (key: string) => void keys.push(key), set: async () => undefined };

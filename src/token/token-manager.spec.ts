@@ -154,6 +154,13 @@ describe('the options of a manager', () => {
     ['a provider that is none', { provider: {} }, 'TokenManager "orders": provider must have a method fetchToken().'],
     ['a name that is none', { name: 7 }, 'TokenManager "7": name must be'],
     ['no name, and a bad bound', { name: undefined, deadlineMs: -1 }, 'TokenManager: deadlineMs must be'],
+    ['a lock that is none', { lock: {} }, 'TokenManager "orders": lock must'],
+    ['a clock that is none', { clock: 7 }, 'TokenManager "orders": clock must'],
+    ['a logger that is none', { logger: 7 }, 'TokenManager "orders": logger must'],
+    ['a prefix that is none', { keyPrefix: 7 }, 'TokenManager "orders": keyPrefix must'],
+    ['an encryption that is none', { encryption: 7 }, 'TokenManager "orders": encryption must'],
+    ['a storage that is none', { storage: 7 }, 'TokenManager "orders": storage must'],
+    ['an option that is misspelt', { storrage: {} }, 'TokenManager "orders": there is no option storrage'],
   ])('the options of a manager are refused by its name: %s', (_name, options, message) => {
     expect(() => managerOf(options)).toThrow(ConfigurationError);
     expect(() => managerOf(options)).toThrow(message);

@@ -106,6 +106,7 @@ describe('Token', () => {
   it('Token is expired at its very expiry, and at the start of its leeway, not before', () => {
     const token = until(AT);
     expect([AT - 1, AT, AT + 1].map((now) => token.isExpired(0, clockAt(now)))).toEqual([false, true, true]);
+    expect([AT - 1, AT].map((now) => token.isExpired(undefined, clockAt(now)))).toEqual([false, true]);
     expect([AT - 501, AT - 500].map((now) => token.isExpired(500, clockAt(now)))).toEqual([false, true]);
   });
 

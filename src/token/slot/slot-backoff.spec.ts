@@ -232,17 +232,23 @@ it('only an error that a fetch was held back with says so', () => {
   expect(isHeldBack({ code: 'FORGE_AUTH_BACKOFF' })).toBe(false);
 });
 
-it.each([true, false])('a token that comes after no failure leaves the notes alone (endpoint known: %s)', async (known) => {
-  const made = world();
-  await (await made.slot(known).begin(NO_SIGNAL)).succeeded();
-  expect(made.written).toEqual([]);
-});
+it.each([true, false])(
+  'a token that comes after no failure leaves the notes alone (endpoint known: %s)',
+  async (known) => {
+    const made = world();
+    await (await made.slot(known).begin(NO_SIGNAL)).succeeded();
+    expect(made.written).toEqual([]);
+  },
+);
 
-it.each([true, false])('a token that comes after one failure takes its notes back (endpoint known: %s)', async (known) => {
-  const made = world();
-  const slot = made.slot(known);
-  await fail(slot, DOWN);
-  made.written.length = 0;
-  await (await slot.begin(NO_SIGNAL)).succeeded();
-  expect(made.written).toEqual([['own', '', 1], ...(known ? [[made.endpoint.noteKey, '', 1]] : [])]);
-});
+it.each([true, false])(
+  'a token that comes after one failure takes its notes back (endpoint known: %s)',
+  async (known) => {
+    const made = world();
+    const slot = made.slot(known);
+    await fail(slot, DOWN);
+    made.written.length = 0;
+    await (await slot.begin(NO_SIGNAL)).succeeded();
+    expect(made.written).toEqual([['own', '', 1], ...(known ? [[made.endpoint.noteKey, '', 1]] : [])]);
+  },
+);

@@ -163,3 +163,45 @@ it('a token that its owner takes out of use is reported to observers, too', () =
   expect(log).toEqual([['invalidated'], ['dropped', cached.token]]);
   expect(slot.cached).toBeUndefined();
 });
+
+/** A token in use of which two listeners hear. */
+function hearing(age = 0) {
+  const made = using(storedOf('a', { age }));
+  const heard: unknown[][] = [];
+  for (const listener of ['one', 'other'])
+    made.tokens.onTakenOut((token, early) => heard.push([listener, token.accessToken, early]));
+  return { ...made, heard };
+}
+
+describe('a token that is taken out of use', () => {
+  it('a token that is taken out of use by a rejection or an invalidation is so early, whatever its age', () => {
+    for (const drop of ['drop', 'invalidate'] as const) {
+      const { tokens: slot, cached, heard } = hearing(LIFETIME_MS - 1);
+      slot[drop](cached);
+      expect(heard).toEqual([
+        ['one', 'a', true],
+        ['other', 'a', true],
+      ]);
+    }
+  });
+
+  it.each([
+    [LIFETIME_MS - 720_001, true],
+    [LIFETIME_MS - 720_000, false],
+  ])('a token that is taken out of use at an age of %d ms by another one is so early: %s', (age, early) => {
+    const { tokens: slot, heard } = hearing(age);
+    slot.use(slot.toCached(storedOf('b')));
+    expect(heard).toEqual([
+      ['one', 'a', early],
+      ['other', 'a', early],
+    ]);
+  });
+
+  it('a token that is put to use once more, or comes first, takes none out of use', () => {
+    const { tokens: slot, heard } = hearing();
+    slot.use(slot.toCached(storedOf('a')));
+    slot.clear();
+    slot.use(slot.toCached(storedOf('b')));
+    expect(heard).toEqual([]);
+  });
+});

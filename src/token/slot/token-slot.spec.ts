@@ -393,6 +393,15 @@ it('a token that is rejected again after the issuer answered it once more is ren
   expect(one.slot.reject(same)).toBe(true);
 });
 
+it('a token that was accepted and is answered again after its rejection is not asked for once more, for 30 s', async () => {
+  const same = one.token('same');
+  one.answer = async () => same;
+  await one.get();
+  one.slot.recordOutcome(same, true);
+  expect(await one.slot.replace(same)).toBeUndefined();
+  expect([one.slot.reject(same), one.asked.length]).toEqual([false, 2]);
+});
+
 it('a caller who leaves ends the renewal that it forced, though the token is due and others use it', async () => {
   await one.get();
   await fleet.clock.advance(DUE_MS);
@@ -591,6 +600,18 @@ it('a token that is set again after its rejection is found good in storage, too'
   expect(await fleet.process().get()).toBe('set');
 });
 
+it('a token that is set again after its rejection stays good for others when a renewal fails', async () => {
+  const other = fleet.process();
+  const set = one.token('set');
+  await one.slot.set(set);
+  one.slot.reject(set);
+  await one.slot.set(set);
+  one.fails();
+  await codeOf(one.force());
+  await fleet.clock.advance(0);
+  expect([await other.get(), await one.get(), other.asked.length]).toEqual(['set', 'set', 0]);
+});
+
 it('a token that is set is stored with its refresh token where only a person could bring another, lock or none', async () => {
   for (const [rerunnable, isStored] of [
     [false, true],
@@ -652,17 +673,37 @@ describe('what another process stored', () => {
     expect([other.slot.peek(), other.told]).toEqual([undefined, ['invalidated newer']]);
   });
 
+  it('what another process stored is looked at once in five seconds, however many use the token', async () => {
+    const other = fleet.process({}, { announces: false });
+    await one.get();
+    await other.get();
+    const { reads } = fleet;
+    for (const looks of [1, 2]) {
+      await fleet.clock.advance(5_000);
+      for (let uses = 0; uses < 3; uses += 1) {
+        await other.get();
+        await fleet.clock.advance(1_000);
+      }
+      expect(fleet.reads - reads).toBe(looks);
+    }
+  });
+
   it('what is announced while storage is looked at is looked at once more', async () => {
     const other = fleet.process();
     await one.get();
     await other.get();
     const slow = gate();
     fleet.turn = slow.passed;
+    const { reads } = fleet;
     await one.slot.set(one.token('second')).catch(() => undefined);
     await fleet.clock.advance(0);
     await one.slot.set(one.token('third'));
+    await fleet.clock.advance(0);
+    // Each of the two processes has one look under way.
+    expect(fleet.reads - reads).toBe(2);
     slow.open();
     await fleet.clock.advance(0);
+    expect(fleet.reads - reads).toBe(4);
     expect(other.slot.peek()?.accessToken).toBe('third');
   });
 

@@ -333,12 +333,9 @@ describe('TokenStore', () => {
     const store = new Store();
     const lock = { acquire: async () => null };
     const storage = new GuardedStorage(store, { clock, logger: silentLogger, lock, encryption: undefined });
-    const broken = async (): Promise<string> => {
-      throw new Error('The secret is gone.');
-    };
     const tokenStore = new TokenStore(
       () => storage,
-      broken,
+      () => Promise.reject(new Error('The secret is gone.')),
       clock,
       () => undefined,
     );
