@@ -75,6 +75,9 @@ describe('axiosRef, held against plain axios', () => {
     rmSync(directory, { recursive: true });
   });
 
+  /** Resolves when the server has a request, however busy the machine is. */
+  const arrived = (): Promise<void> => server.received(1, undefined, 20_000);
+
   const same: [name: string, attempt: Attempt][] = [
     ['gets JSON', (i) => i.get('/json')],
     ['gets text without its byte order mark', (i) => i.get('/text')],
@@ -155,15 +158,15 @@ describe('axiosRef, held against plain axios', () => {
     ['gives up a loop of redirects', (i) => i.get('/loop', { maxRedirects: 3 })],
     ['gives up a body that is too large', (i) => i.get('/large', { maxContentLength: 100 })],
     ['refuses to send a body that is too large', (i) => i.post('/echo', 'x'.repeat(50), { maxBodyLength: 10 })],
-    ['gives up after its timeout', (i) => i.get('/hang', { timeout: 40 })],
-    ['words a timeout as it is asked to', (i) => i.get('/hang', { timeout: 40, timeoutErrorMessage: 'too slow' })],
+    ['gives up after its timeout', (i) => i.get('/hang', { timeout: 200 })],
+    ['words a timeout as it is asked to', (i) => i.get('/hang', { timeout: 200, timeoutErrorMessage: 'too slow' })],
     [
       'distinguishes a timeout from an abort where asked',
-      (i) => i.get('/hang', { timeout: 40, transitional: { clarifyTimeoutError: true } }),
+      (i) => i.get('/hang', { timeout: 200, transitional: { clarifyTimeoutError: true } }),
     ],
-    ['is aborted by a signal', (i) => aborted(i)],
+    ['is aborted by a signal', (i) => aborted(i, arrived())],
     ['is aborted by a signal that was aborted before', (i) => i.get('/json', { signal: AbortSignal.abort() })],
-    ['is cancelled by a token', (i) => cancelled(i)],
+    ['is cancelled by a token', (i) => cancelled(i, arrived())],
     ['transforms what it sends', (i) => i.post('/echo', { a: 1 }, { transformRequest: [() => 'transformed'] })],
     ['transforms what it gets', (i) => i.get('/json', { transformResponse: (text: string) => text.length })],
     ['counts what it gets', (i) => counting(i, 'download')],
@@ -290,18 +293,18 @@ async function withCollectedBody(error: { response: AxiosResponse<unknown>; stat
   return { status: error.status, data: await textOf(error.response.data as Readable), headers: {} };
 }
 
-async function aborted(instance: AxiosInstance): Promise<unknown> {
+async function aborted(instance: AxiosInstance, arrived: Promise<void>): Promise<unknown> {
   const controller = new AbortController();
   const pending = instance.get('/hang', { signal: controller.signal });
-  setTimeout(() => controller.abort(), 30);
+  void arrived.then(() => controller.abort());
   return pending;
 }
 
-async function cancelled(instance: AxiosInstance): Promise<unknown> {
+async function cancelled(instance: AxiosInstance, arrived: Promise<void>): Promise<unknown> {
   // oxlint-disable-next-line import/no-named-as-default-member -- as an export it is a type alone
   const source = axios.CancelToken.source();
   const pending = instance.get('/hang', { cancelToken: source.token });
-  setTimeout(() => source.cancel('no longer wanted'), 30);
+  void arrived.then(() => source.cancel('no longer wanted'));
   return pending;
 }
 
