@@ -3,8 +3,12 @@ import { join } from 'node:path';
 import { builtPackage } from '../support/built-package.js';
 import { startServer } from '../support/recording-server.js';
 
+let entry: string;
+beforeAll(async () => {
+  entry = await builtPackage();
+}, 120_000);
+
 it('frees the connection of an answer of fetch whose body nobody reads, when it is garbage', async () => {
-  const entry = await builtPackage();
   const server = await startServer((_request, response) => {
     response.writeHead(200);
     response.write('first');
