@@ -28,6 +28,13 @@ describe('a secret in a text', () => {
     expect(redactHeaders({ server: `x ${text}` }, [], [SECRET])).toEqual({ server: '[redacted]' });
   });
 
+  it.each(['', 'x', 'xy', 'xyz', 'wxyz'])('a secret in a text is found in Base64 that begins behind %j', (before) => {
+    const secret = '~~~???>>>of-mine';
+    const written = Buffer.from(secret).toString('base64');
+    expect(written).toContain('/');
+    expect(isSecret(`${before}${written}`, [secret])).toBe(true);
+  });
+
   it.each(['gzip, deflate', 'text/html; charset=utf-8', 'Thu, 26 Nov 2026 06:00:00 GMT', 'abc', ''])(
     'a secret in a text is not found in %p',
     (text) => {
