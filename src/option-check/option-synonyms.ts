@@ -120,10 +120,16 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   extraProviders: 'providers',
 };
 
-/** Foreign name, in small letters → names of ours. */
-export const SYNONYMS: ReadonlyMap<string, readonly string[]> = oursByForeign();
+let oursByForeign: ReadonlyMap<string, readonly string[]> | undefined;
 
-function oursByForeign(): Map<string, string[]> {
+/** Returns the names of ours that a foreign one, in small letters, may mean. */
+export function synonymsOf(foreign: string): readonly string[] | undefined {
+  // Made with the first name that is unknown: most applications have none.
+  oursByForeign ??= invertNames();
+  return oursByForeign.get(foreign);
+}
+
+function invertNames(): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const [ours, foreign] of Object.entries(FOREIGN_NAMES)) {
     for (const name of foreign.split(' ')) found.set(name, [...(found.get(name) ?? []), ours]);
