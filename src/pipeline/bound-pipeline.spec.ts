@@ -146,6 +146,12 @@ describe('a forced renewal of a pipeline', () => {
     expect(world.news).toEqual(['device', 'app']);
     expect(await textOf(pipeline.forceRefresh())).toBe('user2(app2(device3()))');
   });
+
+  it('a forced renewal of a pipeline from a step that there is not is refused', async () => {
+    const pipeline = await world.bind();
+    await expect(pipeline.forceRefresh('apps')).rejects.toThrow('The pipeline has no step "apps".');
+    expect(world.news).toEqual([]);
+  });
 });
 
 describe('invalidation in a pipeline', () => {
@@ -482,6 +488,26 @@ describe('a step', () => {
       expect(await textOf(pipeline.get())).toBe(expected);
     }
   });
+});
+
+it('a pipeline that is closed has closed its steps with their last tokens, and then its storage', async () => {
+  const log: unknown[] = [];
+  const later = async (what: string): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    log.push(what);
+  };
+  const onClose = (): Promise<void> => later('storage');
+  const revokeAtClose = async (token: Token): Promise<void> => {
+    await later('closing');
+    await later(token.accessToken);
+  };
+  const provider = { fetchToken: async () => new Token({ accessToken: 'app' }), revokeAtClose };
+  const steps = [{ name: 'app', provider }];
+  const scope = standaloneScope({ name: 'orders', clock: world.clock }, 'owner', 'orders');
+  const pipeline = await new TokenFetchPipeline({ steps }).bind({ ...scope, onClose });
+  await pipeline.get();
+  await pipeline.close();
+  expect(log).toEqual(['closing', 'app', 'storage']);
 });
 
 describe('what happens to the result', () => {

@@ -42,6 +42,19 @@ describe('the resources that refuse a token which others accept', () => {
     expect(refusing.mayRenew('/orders')).toBe(false);
   });
 
+  it('are among all others once they have refused a fresh token, though they accepted one before', async () => {
+    const clock = new FakeClock();
+    const refusing = new RefusingResources(clock);
+    refusing.accepted('/orders');
+    refusing.refusedFresh('/orders');
+    await clock.advance(29_999);
+    for (let index = 0; index < 8; index += 1) refusing.refusedFresh(`/${index}`);
+    await clock.advance(1);
+    expect(refusing.mayRenew('/orders')).toBe(false);
+    refusing.accepted('/orders');
+    expect(refusing.mayRenew('/orders')).toBe(true);
+  });
+
   it('are those that refused three calls in 30 s, none of which could be sent again', async () => {
     const clock = new FakeClock();
     const refusing = new RefusingResources(clock);

@@ -101,3 +101,18 @@ describe('RejectionTracker', () => {
     expect(world.tracker.reject(second)).toBe(false);
   });
 });
+
+it('the issuer’s answer of the rejected token once more pauses renewal, be it one that was accepted before', () => {
+  const world = new World();
+  const only = world.token('only');
+  world.tracker.recordOutcome(only.token, true, only);
+  expect(world.tracker.reject(only)).toBe(true);
+  world.tracker.answeredAgain();
+  expect(world.tracker.reject(only)).toBe(false);
+  world.time += 30_000;
+  expect(world.tracker.reject(only)).toBe(true);
+  world.tracker.answeredAgain();
+  expect(world.tracker.reject(only)).toBe(false);
+  world.tracker.recordOutcome(only.token, true, only);
+  expect(world.tracker.reject(only)).toBe(true);
+});
