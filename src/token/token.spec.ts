@@ -218,6 +218,7 @@ describe('Token.fromResponse', () => {
     ['an empty refresh token', { refresh_token: '' }, { refreshToken: undefined }],
     ['scopes as a list', { scope: ['a', 'b'] }, { scope: 'a b' }],
     ['a scope of null', { scope: null }, { scope: undefined }],
+    ['no scopes as a list', { scope: [] }, { scope: undefined }],
   ])('takes %s', (_name, answer, expected) => {
     const token = read({ access_token: 'a', ...answer });
     for (const [name, value] of Object.entries(expected)) expect(token[name as keyof Token]).toEqual(value);
@@ -241,6 +242,8 @@ describe('Token.fromResponse', () => {
     ['a lifetime that is true', { access_token: 'a', expires_in: true }],
     ['a refresh token that is an object', { access_token: 'a', refresh_token: {} }],
     ['a scope that is a number', { access_token: 'a', scope: 1 }],
+    ['a list of scopes with one that is a number', { access_token: 'a', scope: ['read', 1] }],
+    ['a list of scopes with one that cannot be written', { access_token: 'a', scope: [{ toString: 0 }] }],
     ['an id token that is a list', { access_token: 'a', id_token: ['i'] }],
   ])('refuses %s with a typed error', (_name, answer) => {
     const error = refusal(() => read(answer));

@@ -110,7 +110,7 @@ export class Token {
           ? pointInTime(extra['expires_at'])
           : (fields.requestedAt ?? systemClock.now()) + lifetimeMs,
       refreshToken: optionalString(refreshToken, 'refresh token'),
-      scope: Array.isArray(scope) ? scope.join(' ') : optionalString(scope, 'scope'),
+      scope: optionalString(isListOfTexts(scope) ? scope.join(' ') : scope, 'scope'),
       idToken: optionalString(idToken, 'id token'),
       ...(Object.keys(extra).length === 0 ? undefined : { extra }),
     });
@@ -273,6 +273,10 @@ function optionalString(value: unknown, name: string): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value !== 'string') throw malformed(`its ${name} is no string`);
   return value;
+}
+
+function isListOfTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 /** An object of a class may have what it has from the class. */

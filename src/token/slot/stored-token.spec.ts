@@ -91,6 +91,9 @@ it.each<[string, Record<string, unknown>, number | undefined]>([
   ['refresh_token_expires_in', { refresh_token_expires_in: '90' }, NOW + 90_000],
   ['the former of both', { refresh_expires_in: 60, refresh_token_expires_in: 90 }, NOW + 60_000],
   ['nothing where it is zero, as for one without an end', { refresh_expires_in: 0 }, undefined],
+  ['nothing where it is no number', { refresh_expires_in: 'soon' }, undefined],
+  ['nothing where it is neither number nor text', { refresh_expires_in: true }, undefined],
+  ['nothing where it cannot be written as a number', { refresh_expires_in: { toString: 0 } }, undefined],
   ['nothing', {}, undefined],
 ])('the end of a refresh token is told by %s', (_name, extra, expected) => {
   expect(refreshExpiryOf(tokenOf({ extra }), NOW)).toBe(expected);

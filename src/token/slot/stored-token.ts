@@ -80,6 +80,8 @@ export function ttlMsOf({ token, obtainedAt }: StoredToken, now: number): number
 
 /** Returns when the refresh token runs out, where the issuer says (Keycloak and others do); epoch milliseconds. */
 export function refreshExpiryOf(token: Token, obtainedAt: number): number | undefined {
-  const seconds = Number(token.extra['refresh_expires_in'] ?? token.extra['refresh_token_expires_in'] ?? 0);
+  const stated = token.extra['refresh_expires_in'] ?? token.extra['refresh_token_expires_in'];
+  // An issuer may answer anything: an object that cannot be written as a number is no lifetime.
+  const seconds = typeof stated === 'number' || typeof stated === 'string' ? Number(stated) : 0;
   return seconds > 0 ? obtainedAt + seconds * 1000 : undefined;
 }
