@@ -239,6 +239,20 @@ describe('a rejected result', () => {
     expect(world.news).toEqual([]);
   });
 
+  it('a rejected result is made anew of what is new, however long storage takes to answer', async () => {
+    const pipeline = await world.bind();
+    const token = await pipeline.get();
+    const get = world.store.get.bind(world.store);
+    let answers = 0;
+    world.store.get = async (key) => {
+      answers += 1;
+      for (let turns = answers === 1 ? 50 : 0; turns > 0; turns -= 1)
+        await new Promise((resolve) => setImmediate(resolve));
+      return get(key);
+    };
+    expect((await pipeline.replace(token, undefined))?.token.accessToken).toBe('user2(app2(device2()))');
+  });
+
   it('a rejected result is not replaced while renewal pauses', async () => {
     const pipeline = await world.bind();
     const second = (await pipeline.replace(await pipeline.get(), undefined))?.token as Token;
@@ -699,6 +713,19 @@ describe('a pipeline as a source of tokens', () => {
     const left = AbortSignal.abort(new Error('I left'));
     await expect(source.replace(token, left)).rejects.toThrow('I left');
     await expect(source.get(left)).rejects.toThrow('I left');
+  });
+
+  it('a pipeline as a source of tokens reports each of its own that is taken out of use', async () => {
+    const source = await sourceOf();
+    const heard: unknown[] = [];
+    source.onTakenOut((token, early) => heard.push([token.accessToken, early]));
+    await source.get();
+    await source.forceRefresh();
+    await source.invalidate();
+    expect(heard).toEqual([
+      ['user1(app1(device1()))', true],
+      ['user2(app2(device2()))', true],
+    ]);
   });
 
   it('a pipeline as a source of tokens takes one that is set, and forgets it', async () => {
