@@ -1,3 +1,5 @@
+import { ONCE } from './option-check/own-options.js';
+
 /**
  * Time and randomness, as one seam.
  *
@@ -62,7 +64,7 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       },
       true,
     );
-    signal?.addEventListener('abort', onAbort, { once: true });
+    signal?.addEventListener('abort', onAbort, ONCE);
   });
 }
 

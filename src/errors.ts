@@ -56,12 +56,16 @@ export class ForgeAuthError extends Error {
   constructor(message: string, given: ForgeAuthErrorOptions & { code: ForgeAuthErrorCode }) {
     const options = ownOptions(given);
     super(message);
-    Object.defineProperty(this, 'name', { value: new.target.name, enumerable: false, configurable: true });
+    Object.defineProperty(this, 'name', ownOptions({ value: new.target.name, enumerable: false, configurable: true }));
     this.code = options.code;
     if (options.serviceName !== undefined) this.serviceName = options.serviceName;
     if (options.cause !== undefined) {
       const cause = isOurs(options.cause) ? options.cause : new RedactedCause(options.cause);
-      Object.defineProperty(this, 'cause', { value: cause, enumerable: false, configurable: true, writable: true });
+      Object.defineProperty(
+        this,
+        'cause',
+        ownOptions({ value: cause, enumerable: false, configurable: true, writable: true }),
+      );
     }
   }
 
@@ -158,7 +162,7 @@ export class AuthenticationError extends ForgeAuthError {
   }
 }
 
-Object.defineProperty(AuthenticationError.prototype, AUTHENTICATION_ERROR, { value: true });
+Object.defineProperty(AuthenticationError.prototype, AUTHENTICATION_ERROR, ownOptions({ value: true }));
 
 /** Statuses after which the same request may succeed. */
 function isTransientStatus(status: number | undefined): boolean {

@@ -173,7 +173,7 @@ export class Observers {
   }
 
   #within<T>(depth: number, scope: ObservedScope, work: () => Promise<T>): Promise<T> {
-    const observer = this.#surrounding[depth];
+    const observer = this.#surrounding.at(depth);
     if (observer === undefined) return work();
     const isLast = depth === this.#surrounding.length - 1;
     return observer.around(scope, isLast ? work : () => this.#within(depth + 1, scope, work));

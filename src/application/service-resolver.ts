@@ -65,7 +65,7 @@ async function resolve(
   }
   const base = baseUrl === undefined ? undefined : prepareBaseUrl(baseUrl, name);
   const auth = await resolveAuth(options, context, place);
-  const headers = { ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) };
+  const headers = ownOptions<HttpHeaders>({ ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) });
   checkWriters(auth.authenticator, headers, refuse);
   noteSecrets(headers, options.params);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;

@@ -3,7 +3,7 @@ import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { afterPatiently } from '../http/patient-timer.js';
 import { atOnce } from '../option-check/at-once.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import { secretsOf } from '../redaction/known-secrets.js';
 import { ownCause } from '../redaction/own-cause.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
@@ -152,7 +152,8 @@ export class ClientCore {
     if (this.#closed) return;
     this.#closed = true;
     for (const scope of this.#inFlight) scope.abort(this.#closedError());
-    if (this.service.ownsTransport) await this.service.transport.close?.();
+    const { transport, ownsTransport } = this.service;
+    if (ownsTransport) await declared(transport, 'close')?.call(transport);
   }
 
   async #judge<T>(request: CallRequest, answered: HttpResponse, given: ForgeRequest): Promise<ForgeResponse<T>> {

@@ -4,7 +4,7 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { CallScope } from './request/call-scope.js';
 import type { AbortLink } from './call-abort.js';
 import type { ForgeRequest } from './request/request-config.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { ONCE, ownOptions } from '../option-check/own-options.js';
 
 /** Progress of a {@link ForgeHttpClient.requestMany}. */
 export interface RequestManyProgress<T = unknown> {
@@ -116,7 +116,7 @@ export async function requestMany<T>(
       }
     };
 
-    signal?.addEventListener('abort', onAbort, { once: true });
+    signal?.addEventListener('abort', onAbort, ONCE);
     if (signal?.aborted === true) onAbort();
     const finish = async (): Promise<void> => {
       try {

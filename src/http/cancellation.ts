@@ -1,3 +1,5 @@
+import { ONCE } from '../option-check/own-options.js';
+
 /**
  * Cancellation of a request, reported once, with a reason, to all who listen.
  *
@@ -81,6 +83,6 @@ export function whenAborted(request: Abortable, listener: (reason: unknown) => v
     return undefined;
   }
   const onAbort = (): void => listener(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort, ONCE);
   return () => signal.removeEventListener('abort', onAbort);
 }

@@ -143,7 +143,7 @@ export class HttpRequester implements Transport {
   /** Sends a request as it is, within the timeout and the size limit. */
   async send(given: HttpRequest, timeoutMs = this.#timeoutMs): Promise<HttpResponse> {
     const request = ownOptions(given);
-    request.headers = { ...this.#headers, ...request.headers };
+    request.headers = ownOptions({ ...this.#headers, ...request.headers });
     frameBody(request);
     const link = linkSignals(request.signal);
     const cancel = afterPatiently(this.#clock, timeoutMs, () =>

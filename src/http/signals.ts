@@ -1,3 +1,4 @@
+import { ONCE } from '../option-check/own-options.js';
 import { getMaxListeners, setMaxListeners } from 'node:events';
 
 /** A signal of our own that aborts with its parents, and can be aborted by us. */
@@ -23,7 +24,7 @@ export function linkSignals(...parents: (AbortSignal | undefined)[]): SignalLink
     }
     const onAbort = (): void => controller.abort(parent.reason);
     allowManyListeners(parent);
-    parent.addEventListener('abort', onAbort, { once: true });
+    parent.addEventListener('abort', onAbort, ONCE);
     releases.push(() => parent.removeEventListener('abort', onAbort));
   }
   return {
@@ -40,7 +41,7 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   if (signal === undefined) return work;
   const link = linkSignals(signal);
   return new Promise<T>((resolve, reject) => {
-    link.signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    link.signal.addEventListener('abort', () => reject(signal.reason as Error), ONCE);
     if (signal.aborted) reject(signal.reason as Error);
     work.then(resolve, reject).finally(() => link.release());
   });

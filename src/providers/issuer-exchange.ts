@@ -208,12 +208,11 @@ async function ownHook<T>(of: string, what: string, hook: () => T): Promise<Awai
 /** Returns an issuer's list for each endpoint. @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2) */
 function supportedBy(metadata: ServerMetadata): Partial<Record<ClientAuthEndpoint, readonly string[]>> {
   const endpoints: readonly ClientAuthEndpoint[] = ['token', 'revocation', 'introspection'];
-  return Object.fromEntries(
-    endpoints.flatMap((endpoint) => {
-      const listed: unknown = metadata[`${endpoint}_endpoint_auth_methods_supported`];
-      return Array.isArray(listed) ? [[endpoint, listed as string[]]] : [];
-    }),
-  );
+  const listed = endpoints.flatMap((endpoint) => {
+    const methods: unknown = metadata[`${endpoint}_endpoint_auth_methods_supported`];
+    return Array.isArray(methods) ? [[endpoint, methods as string[]] as const] : [];
+  });
+  return ownOptions(Object.fromEntries(listed));
 }
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {
@@ -233,10 +232,13 @@ function asItCame({ status, headers, body }: ComplianceResponse): Response {
     ([name]) => !['www-authenticate', 'content-length', 'content-encoding'].includes(name),
   );
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return new Response(BODILESS.has(status) ? null : text, {
-    status,
-    headers: kept.flatMap(([name, value]) => [value].flat().map((item): [string, string] => [name, item])),
-  });
+  return new Response(
+    BODILESS.has(status) ? null : text,
+    ownOptions({
+      status,
+      headers: kept.flatMap(([name, value]) => [value].flat().map((item): [string, string] => [name, item])),
+    }),
+  );
 }
 
 /** Members that issuers write in ways of their own; {@link Token.fromResponse} understands or refuses them. */
@@ -249,10 +251,10 @@ function acceptable(answer: Record<string, unknown>): Response {
   const seen = { ...answer, token_type: dpop ? 'dpop' : 'bearer' };
   const kept = Object.entries(seen).filter(([name, value]) => value !== null && !READ_BY_US.has(name));
   const members = Object.fromEntries(kept);
-  const response = new Response(JSON.stringify(members), {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-  });
+  const response = new Response(
+    JSON.stringify(members),
+    ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }),
+  );
   // JSON makes objects that inherit: what is left out would be read from `Object.prototype`.
-  return Object.defineProperty(response, 'json', { value: async () => ownOptions(members) });
+  return Object.defineProperty(response, 'json', ownOptions({ value: async () => ownOptions(members) }));
 }

@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
@@ -85,7 +86,7 @@ async function get(
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     });
   }
-  return new Response(response.text(), { status: 200, headers: { 'content-type': 'application/json' } });
+  return new Response(response.text(), ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }));
 }
 
 function discoveryFailure(error: unknown, issuer: string, owner: string): AuthenticationError {

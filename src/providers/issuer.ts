@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
@@ -105,7 +106,8 @@ export class Issuer {
 
   /** Endpoints for a client with a certificate. @see [RFC 8705 §5](https://www.rfc-editor.org/rfc/rfc8705#section-5) */
   #aliases({ mtls_endpoint_aliases: aliases }: ServerMetadata): Partial<ServerMetadata> {
-    if (typeof aliases !== 'object' || aliases === null || !hasCertificate(this.#options.http?.tls)) return {};
+    if (typeof aliases !== 'object' || aliases === null || !hasCertificate(ownOptions(this.#options.http).tls))
+      return {};
     return Object.fromEntries(Object.entries(aliases).filter(([, url]) => typeof url === 'string'));
   }
 

@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import type { Clock } from '../clock.js';
 import { readTls } from '../http/fresh-tls.agent.js';
 import { certificatesOf } from '../http/tls-options.js';
@@ -13,7 +14,7 @@ import { readWithin } from './text-source.js';
  */
 export async function requestKeyParts(options: GrantOptions, owner: string, clock: Clock): Promise<readonly string[]> {
   const { scope, audience, resource, extraParams, http } = options;
-  const tls = await readWithin(`${owner}: http.tls`, () => readTls(http?.tls), clock);
+  const tls = await readWithin(`${owner}: http.tls`, () => readTls(ownOptions(http).tls), clock);
   const asked: TokenRequest = {
     ...(scope === undefined ? undefined : { scope }),
     ...(audience === undefined ? undefined : { audience }),

@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import { maskSecrets } from './known-secrets.js';
 import { RedactedCause } from './redact.js';
 
@@ -60,7 +61,11 @@ function show(outermost: Error, holder: Error, concealed: ConcealedCause): void 
     error.message = before.replace(`threw ${concealed.summary}`, () => `threw ${revealed.summary}`);
     error.stack = error.stack?.replace(before, () => (error as Error).message) ?? '';
   }
-  Object.defineProperty(holder, 'cause', { value: revealed, enumerable: false, configurable: true, writable: true });
+  Object.defineProperty(
+    holder,
+    'cause',
+    ownOptions({ value: revealed, enumerable: false, configurable: true, writable: true }),
+  );
 }
 
 class ConcealedCause extends RedactedCause {

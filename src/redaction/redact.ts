@@ -1,6 +1,7 @@
 /**
  * Redaction by allow-list: what is not known to be harmless is not shown.
  */
+import { ownOptions } from '../option-check/own-options.js';
 import { isSecret } from './echoed-secret.js';
 
 /** Shown in place of a value that may be secret. */
@@ -104,11 +105,15 @@ export class RedactedCause extends Error {
       : typeof original;
     const code = matching(ERROR_CODE, property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
-    Object.defineProperty(this, 'name', { value: name, ...HIDDEN });
+    Object.defineProperty(this, 'name', ownOptions({ value: name, ...HIDDEN }));
     if (code !== undefined) this.code = code;
     const syscall = matching(SYSTEM_CALL, property(original, 'syscall'));
     if (syscall !== undefined) this.syscall = syscall;
-    Object.defineProperty(this, 'stack', { value: [this.message, ...framesOf(original)].join('\n'), ...HIDDEN });
+    Object.defineProperty(
+      this,
+      'stack',
+      ownOptions({ value: [this.message, ...framesOf(original)].join('\n'), ...HIDDEN }),
+    );
   }
 
   /** As of a `ForgeAuthError`: what cannot be asked is none. */

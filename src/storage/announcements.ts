@@ -1,3 +1,4 @@
+import { declared } from '../option-check/own-options.js';
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { TokenSignal } from '../lock/token-lock.js';
@@ -68,7 +69,7 @@ export class Announcements {
     this.#up = false;
     this.#cancelRetry?.();
     await this.#end?.();
-    await this.#signal.close?.();
+    await declared(this.#signal, 'close')?.call(this.#signal);
   }
 
   /** Only when somebody listens: a store that is never used is never connected to. */

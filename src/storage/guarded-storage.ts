@@ -1,3 +1,4 @@
+import { declared } from '../option-check/own-options.js';
 import { type Clock, systemClock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
@@ -221,7 +222,7 @@ export class GuardedStorage {
   }
 
   async #close(): Promise<void> {
-    await this.lock.close?.();
+    await declared(this.lock, 'close')?.call(this.lock);
     await this.#commands.close();
     await this.announcements?.close();
     await this.#storage.release?.().catch(() => undefined);

@@ -1,3 +1,4 @@
+import { ONCE } from '../option-check/own-options.js';
 import type { Dispatcher } from 'undici';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import { atOnce } from '../option-check/at-once.js';
@@ -31,7 +32,7 @@ export function collect(
     } else if (signal !== undefined) {
       const onAbort = (): void => handler.abort(signal.reason);
       handler.onEnd = () => signal.removeEventListener('abort', onAbort);
-      signal.addEventListener('abort', onAbort, { once: true });
+      signal.addEventListener('abort', onAbort, ONCE);
     }
     try {
       atOnce(dispatcher.dispatch(options, handler) as unknown, 'UndiciTransport: dispatch()');

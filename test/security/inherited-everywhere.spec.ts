@@ -261,3 +261,75 @@ async function poisonedWith(values: Record<string, unknown>, work: () => void | 
     for (const name of Object.keys(values)) delete (Object.prototype as Record<string, unknown>)[name];
   }
 }
+
+/** Names that are no options of ours, but read inside: of headers, listeners, descriptors, documents, contracts, sockets. */
+const READ_INSIDE = `
+  authorization content-length transfer-encoding content-type signal get set value writable close token revocation tls
+  grant_type statusText 0 objectMode readableObjectMode writableObjectMode data end response
+`
+  .trim()
+  .split(/\s+/);
+
+/** What undici itself fails at. */
+const FAILS_UNDICI = new Set(['signal']);
+
+it.each(
+  READ_INSIDE.flatMap((name) =>
+    (FAILS_UNDICI.has(name) ? ['axios'] : ['axios', 'undici']).map((transport) => [name, transport] as const),
+  ),
+)('no call fails or changes on the wire where Object.prototype has %s, over %s', async (name, transport) => {
+  const issuing = await startServer(({ path }, response) => {
+    const { origin } = issuing;
+    const answers: Record<string, object> = {
+      '/.well-known/openid-configuration': {
+        issuer: origin,
+        token_endpoint: `${origin}/token`,
+        token_endpoint_auth_methods_supported: ['client_secret_basic'],
+      },
+      '/token': { access_token: 'issued', expires_in: 60, token_type: 'Bearer' },
+    };
+    // What answers is polluted, too: it writes what it would write anyway.
+    const written = JSON.stringify(Object.hasOwn(answers, path) ? answers[path] : { ok: true });
+    response.setHeader('content-type', 'application/json');
+    response.end(written);
+  });
+  const over = (): { transport?: UndiciTransport } =>
+    transport === 'undici' ? { transport: new UndiciTransport() } : {};
+  const use = async (): Promise<readonly unknown[]> => {
+    const client = createForgeClient({
+      name: 'own',
+      baseUrl: issuing.origin,
+      ...over(),
+      auth: {
+        provider: new ClientCredentialsTokenProvider({
+          issuer: issuing.origin,
+          clientId: 'app',
+          clientSecret: 'secret',
+          http: over(),
+        }),
+      },
+    });
+    await client.get('/a');
+    await client.post('/b', { a: 1 });
+    await client.axiosRef.post('/c', { a: 1 });
+    await (await client.fetch('/d', { method: 'POST', body: 'text' })).text();
+    await client.close();
+    const seen = issuing.requests.map(({ method, path, text, headers }) => [
+      method,
+      path,
+      text,
+      Object.entries(headers).filter(([header]) => header !== 'host'),
+    ]);
+    issuing.reset();
+    return seen;
+  };
+  const expected = await use();
+  // oxlint-disable-next-line no-extend-native -- as an attacker would
+  (Object.prototype as Record<string, unknown>)[name] = 'planted';
+  try {
+    expect(await use()).toEqual(expected);
+  } finally {
+    delete (Object.prototype as Record<string, unknown>)[name];
+    await issuing.close();
+  }
+});

@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig, isCancel } from 'axios';
@@ -104,7 +105,7 @@ interface AxiosErrorParts {
 function withParts<E extends AxiosError>(error: E, { config, request, response, cause }: AxiosErrorParts): E {
   const shownConfig = describeConfig(config);
   const hide = (name: string, value: unknown): void => {
-    Object.defineProperty(error, name, { value, enumerable: false, configurable: true, writable: true });
+    Object.defineProperty(error, name, ownOptions({ value, enumerable: false, configurable: true, writable: true }));
   };
   const safeConfig = printedAs(config, shownConfig);
   hide('config', safeConfig);

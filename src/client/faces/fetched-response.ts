@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
@@ -161,10 +162,10 @@ function textOf(body: Buffer): string {
 /** Returns what the platform's own methods read of a Response; it takes no status below 200, and none above 599. */
 function initOf({ status, headers }: FetchedParts): ResponseInit {
   const contentType = headers['content-type'];
-  return {
+  return ownOptions({
     ...(status >= 200 && status <= 599 && { status }),
-    ...(typeof contentType === 'string' && { headers: { 'content-type': contentType } }),
-  };
+    ...(typeof contentType === 'string' && { headers: ownOptions({ 'content-type': contentType }) }),
+  });
 }
 
 function headersOf(given: HttpHeaders): Headers {
@@ -182,6 +183,6 @@ function refuseChange(): never {
 /** Makes headers immutable, as those of fetch are. */
 function immutable(headers: Headers): Headers {
   for (const name of ['append', 'delete', 'set'])
-    Object.defineProperty(headers, name, { value: refuseChange, configurable: true });
+    Object.defineProperty(headers, name, ownOptions({ value: refuseChange, configurable: true }));
   return headers;
 }

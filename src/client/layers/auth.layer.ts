@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { Readable } from 'node:stream';
 import type { Authenticator } from '../../auth/authenticator.js';
 import { isLeftAlone } from '../../auth/composite.authenticator.js';
@@ -202,7 +203,7 @@ class OpenedRequest implements SentRequest {
   ) {
     this.method = method;
     this.url = url;
-    this.headers = { ...headers };
+    this.headers = ownOptions(headers as HttpHeaders);
     this.spelling = spelling;
     this.responseType = responseType;
     this.maxContentLength = maxContentLength;

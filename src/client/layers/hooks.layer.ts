@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { type Clock, withDeadline } from '../../clock.js';
 import type { Runtime } from '../../token/runtime.js';
 import { ForgeAuthError } from '../../errors.js';
@@ -82,7 +83,7 @@ export class Hooks {
   /** A request whose headers hooks may change. */
   open(request: CallRequest): CallRequest {
     const { method, url, call } = request;
-    const headers: HttpHeaders = { ...request.headers };
+    const headers: HttpHeaders = ownOptions(request.headers as HttpHeaders);
     this.#calls.set(call, { serviceName: this.#owner.serviceName, method, url, headers, metadata: {} });
     return { ...request, headers };
   }

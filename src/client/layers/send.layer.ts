@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.js';
 import { ConnectionError, ForgeAuthError, InvalidRequestError, TimeoutError } from '../../errors.js';
@@ -43,7 +44,11 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
     const stopTimer = afterPatiently(clock, timeoutMs, () => cancellation.abort(timedOut(request, timeoutMs, name)));
     request.cancellation = cancellation;
     if (!takesCancellation)
-      Object.defineProperty(request, 'signal', { value: cancellation.signal, enumerable: true, configurable: true });
+      Object.defineProperty(
+        request,
+        'signal',
+        ownOptions({ value: cancellation.signal, enumerable: true, configurable: true }),
+      );
     let response: HttpResponse;
     try {
       response = checkResponse(await next(request), request);

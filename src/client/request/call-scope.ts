@@ -1,3 +1,4 @@
+import { ONCE } from '../../option-check/own-options.js';
 import { Cancellation } from '../../http/cancellation.js';
 import { linkSignals } from '../../http/signals.js';
 
@@ -16,7 +17,7 @@ export class CallScope extends Cancellation {
   follow(signal: AbortSignal): () => void {
     const link = linkSignals(signal);
     if (link.signal.aborted) this.abort(signal.reason);
-    else link.signal.addEventListener('abort', () => this.abort(signal.reason), { once: true });
+    else link.signal.addEventListener('abort', () => this.abort(signal.reason), ONCE);
     return () => link.release();
   }
 }

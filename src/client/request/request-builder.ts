@@ -16,6 +16,7 @@ import { spellingOf } from '../../http/spelled-headers.js';
 import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { shownValue } from '../../redaction/redact.js';
 import { credentialHeadersOf, credentialParametersOf } from '../../auth/composite.authenticator.js';
 
@@ -126,7 +127,7 @@ function withDefaults(url: string, params: QueryParams): string {
 }
 
 function harmless(headers: Readonly<HttpHeaders>): HttpHeaders {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS_DEFAULTS.has(name)));
+  return ownOptions(Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS_DEFAULTS.has(name))));
 }
 
 function contentTypeOf(headers: Readonly<HttpHeaders>): string | undefined {

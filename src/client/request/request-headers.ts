@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { InvalidRequestError } from '../../errors.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { RequestHeaders } from './request-config.js';
@@ -27,7 +28,7 @@ function textOf(value: unknown): string | undefined {
 /** The headers of a request: the defaults, and what is given over them. @throws {InvalidRequestError} */
 export function headersOf(defaults: Readonly<HttpHeaders>, given: RequestHeaders | undefined): Readonly<HttpHeaders> {
   if (given === undefined) return defaults;
-  const headers: HttpHeaders = { ...defaults };
+  const headers: HttpHeaders = ownOptions(defaults as HttpHeaders);
   for (const [name, value] of Object.entries(given)) {
     const key = name.toLowerCase();
     if (value === null || value === undefined) delete headers[key];

@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import type { ClientAuthDefinition } from './client-authentication.js';
 
 /** A certificate of an authority that the issuer trusts. @see [RFC 8705 §2.1](https://www.rfc-editor.org/rfc/rfc8705#section-2.1) */
@@ -11,7 +12,7 @@ function certificate(name: string): ClientAuthDefinition {
   return {
     name,
     missing: ({ http }) =>
-      hasCertificate(http?.tls) || http?.transport || http?.axios ? undefined : 'certificate in http.tls',
+      hasCertificate(ownOptions(http).tls) || http?.transport || http?.axios ? undefined : 'certificate in http.tls',
     bind: ({ options: { clientId } }) => ({ name, apply: ({ body }) => body.set('client_id', clientId) }),
   };
 }

@@ -196,7 +196,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   get grantType(): string {
-    return this.#options.extraParams?.['grant_type'] ?? this.#options.grantType ?? this.#grant.grantType;
+    return ownOptions(this.#options.extraParams)['grant_type'] ?? this.#options.grantType ?? this.#grant.grantType;
   }
 
   #about({ request, clock, logger, signal }: TokenRequestContext): GrantContext {
@@ -220,7 +220,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async #request({ request, signal }: TokenRequestContext, own: GrantParameters): Promise<Token> {
-    const { grant_type: given = this.grantType, ...parameters } = own;
+    const { grant_type: given = this.grantType, ...parameters } = ownOptions(own);
     const grantType = String(given);
     const named = await this.issuer.resource();
     const options = named === undefined ? this.#options : ownOptions({ resource: named.resource, ...this.#options });

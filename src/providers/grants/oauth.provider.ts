@@ -69,7 +69,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
       warn: (problem) => environment.logger.warn(`${owner}: ${problem}`),
       clientIsOptional: this.clientIsOptional,
     });
-    if ((this.#options.http?.tls as TlsOptions | undefined)?.rejectUnauthorized === false) {
+    if ((ownOptions(this.#options.http).tls as TlsOptions | undefined)?.rejectUnauthorized === false) {
       environment.logger.warn(
         `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,
       );

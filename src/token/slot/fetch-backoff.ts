@@ -1,3 +1,4 @@
+import { ONCE } from '../../option-check/own-options.js';
 import { type Clock, monotonicNow } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 
@@ -170,6 +171,6 @@ function retryAfterOf(error: unknown): number {
 
 function startProbe(): { readonly ended: Promise<void>; readonly end: () => void } {
   const controller = new AbortController();
-  const ended = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve()));
+  const ended = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve(), ONCE));
   return { ended, end: () => controller.abort() };
 }

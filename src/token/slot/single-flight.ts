@@ -1,3 +1,4 @@
+import { ONCE } from '../../option-check/own-options.js';
 import { afterOwnTime, type Clock } from '../../clock.js';
 
 /**
@@ -17,7 +18,7 @@ export class Flight<T> {
   constructor(work: (signal: AbortSignal) => Promise<T>, clock: Clock, deadlineMs: number, onDeadline: () => Error) {
     const { signal } = this.#controller;
     this.settled = new Promise<T>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      signal.addEventListener('abort', () => reject(signal.reason as Error), ONCE);
       const cancel = afterOwnTime(clock, deadlineMs, () => this.abort(onDeadline()));
       work(signal)
         .then(resolve, reject)
@@ -55,7 +56,7 @@ export class Flight<T> {
         leave();
         return;
       }
-      signal.addEventListener('abort', leave, { once: true });
+      signal.addEventListener('abort', leave, ONCE);
       this.settled.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
     });
   }
