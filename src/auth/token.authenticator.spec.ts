@@ -250,6 +250,16 @@ describe('a rejection', () => {
     expect(judged.events).toEqual(['refused']);
   });
 
+  it('a rejection is remembered of each of two calls at once', async () => {
+    const judged = new Judged();
+    judged.replacement = { token: judged.token, obtainedAfterRejection: false };
+    const auth = new TokenAuth(judged.manager);
+    const [one, other] = [{}, {}];
+    const verdicts: string[] = [];
+    for (const call of [one, other, one, other]) verdicts.push(await judged.call(auth, 401, { call }));
+    expect(verdicts).toEqual(['resend', 'resend', 'replaced', 'replaced']);
+  });
+
   it('a rejection whose token was replaced by one at hand is sent again, and may renew once more', async () => {
     const judged = new Judged();
     judged.replacement = { token: judged.token, obtainedAfterRejection: false };
