@@ -326,6 +326,12 @@ describe('an expiry that an answer gives as a point in time', () => {
     [` ${SECOND}.5 `, SECOND * 1_000 + 500],
     [1e11 - 1, (1e11 - 1) * 1_000],
     [1e11, 1e11],
+    [SECOND * 1e6, SECOND * 1_000],
+    [`${SECOND}000000000`, SECOND * 1_000],
+    // What says "never" in milliseconds: the end of the year 9999.
+    [253_402_300_799_999, 253_402_300_799_999],
+    [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER / 1_000],
+    ['Thu, 01 Jan 2026 00:00:00 GMT', SECOND * 1_000],
     ['2026-01-01', SECOND * 1_000],
     ['2026-01-01T01:00:00', SECOND * 1_000 + 3_600_000],
     ['2026-01-01 01:00Z', SECOND * 1_000 + 3_600_000],
@@ -336,12 +342,22 @@ describe('an expiry that an answer gives as a point in time', () => {
     expect(expiryIn(value)).toBe(expected);
   });
 
-  it.each([0, -1, '', 'soon', '2026-13-01', '01/01/2026', true, null, [SECOND], {}])(
-    'an expiry that an answer gives as a point in time is passed over where it is none: %j',
-    (value) => {
-      expect(expiryIn(value)).toBeUndefined();
-    },
-  );
+  it.each([
+    0,
+    -1,
+    '',
+    'soon',
+    '2026-13-01',
+    'Thu, 01 Nov 9 00:00:00 GMT',
+    'Thu, 01 Xyz 2026 00:00:00 GMT',
+    '01/01/2026',
+    true,
+    null,
+    [SECOND],
+    {},
+  ])('an expiry that an answer gives as a point in time is passed over where it is none: %j', (value) => {
+    expect(expiryIn(value)).toBeUndefined();
+  });
 
   it('an expiry that an answer gives as a point in time counts only where it gives no lifetime', () => {
     const token = Token.fromResponse({ access_token: 'a', expires_in: 60, expires_at: SECOND }, { requestedAt: 7 });

@@ -29,6 +29,8 @@ const LEFT: readonly (readonly [string, string])[] = [
   ['a line break', `${SECRET}\n`],
   ['a line break of Windows', `${SECRET}\r\n`],
   ['a carriage return', `${SECRET}\r`],
+  ['a line separator', `${SECRET}\u2028`],
+  ['a paragraph separator and a line break', `${SECRET}\u2029\r\n`],
   ['several line breaks', `${SECRET}\n\n`],
   ['a byte order mark', `\uFEFF${SECRET}`],
 ];
