@@ -1,7 +1,11 @@
+import { createCache } from 'cache-manager';
+import { Keyv } from 'keyv';
 import { FakeClock } from '../testing/fake-clock.js';
+import { CacheManagerTokenStorage } from './cache-manager.token-storage.js';
 import { GetSetTokenStorage, storageOf } from './get-set.token-storage.js';
+import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { RedisTokenStorage } from './redis.token-storage.js';
-import { TOKEN_STORAGE } from './token-storage.js';
+import { TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
 
 const clock = new FakeClock();
 
@@ -98,6 +102,15 @@ describe('what is given as a storage', () => {
 
   it.each(['yes', 1, null])('what is given as a storage is marked by a boolean, not by %p', (mark) => {
     expect(() => kindOf({ [TOKEN_STORAGE]: mark })).toThrow('x: storage[TOKEN_STORAGE] is no boolean.');
+  });
+
+  it.each<[string, TokenStorage]>([
+    ['on a Redis', new RedisTokenStorage({ duplicate: nothing, call: nothing })],
+    ['in a cache', new CacheManagerTokenStorage(createCache({ stores: [new Keyv()] }))],
+    ['in memory', new InMemoryTokenStorage()],
+    ['in an object', new GetSetTokenStorage(new Map())],
+  ])('what is given as a storage and is one of ours stays as it is: %s', (_what, storage) => {
+    expect(storageOf(storage, 'x')).toBe(storage);
   });
 
   it.each<[string, object, unknown]>([
