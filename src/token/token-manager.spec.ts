@@ -275,3 +275,16 @@ describe('tokens outside a module', () => {
     });
   });
 });
+
+it('a manager is closed when its source is', async () => {
+  const log: string[] = [];
+  const close = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    log.push('closed');
+  };
+  const { manager } = managerOf({ provided: { close } });
+  manager.on('refreshed', () => undefined);
+  await manager.getToken();
+  await manager.close();
+  expect([log, manager.listenerCount('refreshed')]).toEqual([['closed'], 0]);
+});

@@ -83,7 +83,7 @@ describe('Token', () => {
   ])('refuses %s, without quoting it', (_name, init) => {
     const error = refusal(() => new Token(init));
     expect(error).toBeInstanceOf(AuthenticationError);
-    expect(error.code).toBe('FORGE_AUTH_TOKEN_RESPONSE_INVALID');
+    expect([error.code, error.transient]).toEqual(['FORGE_AUTH_TOKEN_RESPONSE_INVALID', true]);
     expect(error.message).not.toMatch(/evil|tökén|nonsense/);
   });
 

@@ -365,3 +365,15 @@ describe('fetches that are under way together', () => {
     expect(backoff.probing).toBeUndefined();
   });
 });
+
+it('a fetch ends once: what is said of its end afterwards says nothing', () => {
+  const { backoff } = new World();
+  const attempt = backoff.begin();
+  attempt.failed(failure);
+  attempt.succeeded();
+  expect(backoff.failures).toBe(1);
+  const next = backoff.begin();
+  next.abandoned();
+  next.failed(failure);
+  expect(backoff.failures).toBe(1);
+});
