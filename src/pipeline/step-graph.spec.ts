@@ -43,6 +43,12 @@ it.each<[string, GraphStep[], string | undefined, string]>([
     undefined,
     'steps depend on each other in a circle: a → b → c → a.',
   ],
+  [
+    'a circle, without the steps that lead into it',
+    stepsOf({ x: ['a'], a: ['b'], b: ['a'] }),
+    undefined,
+    'steps depend on each other in a circle: a → b → a.',
+  ],
   ['a step that depends on itself', stepsOf({ a: ['a'] }), undefined, 'steps depend on each other in a circle: a → a.'],
   ['an unknown result', stepsOf({ a: [], b: [] }), 'c', 'resultStep "c" is no step. Steps: a, b.'],
 ])('a graph of %s is refused by its fault', (_name, steps, result, problem) => {

@@ -84,6 +84,8 @@ describe('FetchBackoff', () => {
     const refusal = world.refusal();
     expect(refusal).toMatchObject({ code: 'FORGE_AUTH_BACKOFF', transient: true, cause: failure, retryAfterMs: 999 });
     expect(refusal?.message).toBe('Token request for "orders" is held back for 1 s after 2 failed in a row.');
+    world.backoff.failed(new AuthenticationError('third', { retryAfterMs: 59_001, transient: true }));
+    expect(world.refusal()?.message).toBe('Token request for "orders" is held back for 60 s after 3 failed in a row.');
   });
 
   it('opens again on the millisecond', () => {
