@@ -78,6 +78,7 @@ export class SlotRenewals {
   /** Aborts what is under way; nothing is started any more. */
   close(): void {
     this.#closed = true;
+    this.#renewal.close();
     this.#flights.abort(closedFailure(this.#scope));
   }
 

@@ -1,8 +1,11 @@
+// More than 250 lines: one renewal, from the look in storage to what it hands over, read together.
+import { monotonicNow, sleep } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
 import type { FlightReport } from './slot-observer.js';
 import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
+import { LateWrite } from './late-write.js';
 import { RefreshTokenClaims } from './refresh-token-claims.js';
 import { tokenFailure } from '../token-failure.js';
 import { type StoredToken, toStored } from './stored-token.js';
@@ -38,6 +41,8 @@ export interface Renewed {
   readonly stored: StoredToken;
   /** False where another process has done it already. */
   readonly fetched: boolean;
+  /** Settles when it is stored, where storage was not there: whoever comes next must not have the lease before. */
+  readonly written?: Promise<void>;
 }
 
 /** A holder that died is replaced after this time; one that lives extends its lease at a third of it. */
@@ -58,6 +63,11 @@ export class TokenRenewal {
   readonly #backoff: SlotBackoff;
   readonly #claims: RefreshTokenClaims;
   readonly #requests: TokenRequests;
+  readonly #lateWrite: LateWrite;
+  /** A refresh token that another process was seen to renew with, and nothing can take the place of. */
+  #sentElsewhere: string | undefined;
+  /** The same where storage was not available since: nobody knows what came of it. */
+  #unsureOf: string | undefined;
 
   constructor(scope: ServiceScope, work: TokenWork, store: TokenStore, backoff: SlotBackoff) {
     this.#scope = scope;
@@ -66,6 +76,7 @@ export class TokenRenewal {
     this.#claims = new RefreshTokenClaims(store, scope.clock, work.rerunnable ?? true);
     this.#requests = new TokenRequests(scope, work, this.#claims);
     this.#backoff = backoff;
+    this.#lateWrite = new LateWrite(scope, store);
   }
 
   /** @throws {AuthenticationError} when no token can be obtained */
@@ -90,10 +101,14 @@ export class TokenRenewal {
     const { clock } = this.#scope;
     for (let since = lookedAt; ;) {
       await this.#backoff.check();
-      const admission = await this.#store.acquire(LEASE_MS, request.signal, this.#spendsForGood(request, before));
-      if (admission === 'down') return this.#runWith(undefined, request, before);
-      if (admission !== 'held')
+      if (this.#lateWrite.pending) return this.#lateWrite.during(this.#runWith(undefined, request, before));
+      const spent = this.#spentForGood(request, before);
+      const admission = await this.#store.acquire(LEASE_MS, request.signal, spent !== undefined);
+      if (typeof admission !== 'string')
         return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
+      if (admission === 'held') this.#sentElsewhere = spent;
+      else if (spent === undefined || spent !== this.#sentElsewhere) return this.#runWith(undefined, request, before);
+      else this.#unsureOf = spent;
       await this.#store.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
       since = this.#store.changes;
       const found = await this.#store.read();
@@ -101,10 +116,11 @@ export class TokenRenewal {
     }
   }
 
-  /** Checks whether a refresh token is to be sent that nothing can take the place of. */
-  #spendsForGood({ current }: RenewalRequest, before: StoredToken | undefined): boolean {
-    if (this.#work.rerunnable !== false) return false;
-    return this.#work.grantType === 'refresh_token' || newest(before, current)?.token.refreshToken !== undefined;
+  /** Returns the refresh token that is to be sent where nothing can take its place; empty for one of the app's options. */
+  #spentForGood({ current }: RenewalRequest, before: StoredToken | undefined): string | undefined {
+    if (this.#work.rerunnable !== false) return undefined;
+    const ofOptions = this.#work.grantType === 'refresh_token' ? '' : undefined;
+    return newest(before, current)?.token.refreshToken ?? ofOptions;
   }
 
   /** @param lease undefined where none is available: better one request too many than none */
@@ -114,12 +130,17 @@ export class TokenRenewal {
     before: StoredToken | undefined,
   ): Promise<Renewed> {
     try {
+      if (lease !== undefined) await this.#waitForNews(request, before);
       const stored = lease === undefined ? before : await this.#store.read();
       const found = this.#isNews(stored, request, before);
       const renewed = found ? this.#found(stored) : await this.#begin(request, stored, lease);
       // Whoever wrote what was found has announced it: the fleet looks once, however many find it.
-      if (renewed.fetched) this.#store.announce();
-      lease?.release().catch(() => undefined);
+      const handOver = (): void => {
+        if (renewed.fetched) this.#store.announce();
+        lease?.release().catch(() => undefined);
+      };
+      if (renewed.written === undefined) handOver();
+      else renewed.written.then(handOver, () => undefined);
       return renewed;
     } catch (error) {
       if (!request.signal.aborted) await this.failed(request, error);
@@ -170,10 +191,27 @@ export class TokenRenewal {
     // Written before it is used: a rotated refresh token that is lost cannot be obtained again.
     let newer = meanwhile !== undefined && request.acceptable(meanwhile) ? meanwhile : undefined;
     if (newer === undefined && lease?.lost === true) newer = await this.#newerThan(next, request);
-    if (newer === undefined && (await this.#store.put(next)) === 'superseded')
-      newer = await this.#newerThan(next, request);
+    const outcome = newer === undefined ? await this.#store.put(next) : undefined;
+    if (outcome === 'superseded') newer = await this.#newerThan(next, request);
     await attempt.succeeded();
-    return { stored: newer ?? next, fetched: true };
+    const isSpent = this.#work.rerunnable === false && token.refreshToken !== undefined;
+    const written = outcome === 'failed' && isSpent && this.#store.troubled ? this.#lateWrite.begin(next) : undefined;
+    return { stored: newer ?? next, fetched: true, ...(written && { written }) };
+  }
+
+  /** Gives whoever has sent a refresh token the time to write what came of it. */
+  async #waitForNews(request: RenewalRequest, before: StoredToken | undefined): Promise<void> {
+    const { clock } = this.#scope;
+    if (this.#unsureOf === undefined || this.#unsureOf !== this.#spentForGood(request, before)) return;
+    const until = monotonicNow(clock) + LEASE_MS;
+    while (monotonicNow(clock) < until && !this.#isNews(await this.#store.read(), request, before))
+      await sleep(clock, POLL_MS, request.signal);
+    this.#unsureOf = undefined;
+  }
+
+  /** Gives up what could not be stored. */
+  close(): void {
+    this.#lateWrite.close();
   }
 
   /**

@@ -118,6 +118,11 @@ export class TokenStore {
     return this.#storage()?.locksFleet === true;
   }
 
+  /** True while storage does not answer, or takes no writes. */
+  get troubled(): boolean {
+    return this.#storage()?.describe().writeState === 'down';
+  }
+
   /** Reads a note of the fleet's. @param key its place in storage; left out, beside the token */
   async readNote(key?: string): Promise<string | undefined> {
     const storage = this.#storage();

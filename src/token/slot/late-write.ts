@@ -1,0 +1,67 @@
+import type { ServiceScope } from '../runtime.js';
+import type { StoredToken } from './stored-token.js';
+import type { TokenStore } from './token-store.js';
+
+/** Time between two tries, doubled up to the longest: shorter than others wait for the outcome. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 2_000;
+
+/**
+ * The write of a token that storage did not take, and whose refresh token nothing can take the place of: the others have
+ * the one that is spent. Tried until storage is back.
+ */
+export class LateWrite {
+  readonly #scope: ServiceScope;
+  readonly #store: TokenStore;
+  #stored: StoredToken | undefined;
+  #writing: Promise<void> | undefined;
+  /** A renewal that goes on without a lease meanwhile. */
+  #renewal: Promise<unknown> | undefined;
+  #closed = false;
+
+  constructor(scope: ServiceScope, store: TokenStore) {
+    this.#scope = scope;
+    this.#store = store;
+  }
+
+  /** True while there is a token that only this process has. */
+  get pending(): boolean {
+    return this.#writing !== undefined;
+  }
+
+  /** Takes the newest token. Settles when it is written, or refused by a store that takes others. */
+  begin(stored: StoredToken): Promise<void> {
+    this.#stored = stored;
+    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    return this.#writing;
+  }
+
+  /** Renews without a lease: this process alone has the token, and gives nobody the lease before that is over. */
+  during<T>(renewal: Promise<T>): Promise<T> {
+    this.#renewal = renewal.catch(() => undefined);
+    return renewal;
+  }
+
+  /** Gives up. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #write(): Promise<void> {
+    const { clock, logger, owner } = this.#scope;
+    logger.warn(`The token for ${owner} was not stored: only this process has it until storage is back.`);
+    let pauseMs = FIRST_PAUSE_MS;
+    for (let written: StoredToken | undefined; written !== this.#stored && !this.#closed;) {
+      const delayMs = pauseMs;
+      await new Promise<void>((resolve) => void clock.after(delayMs, resolve));
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      const stored = this.#stored;
+      if (stored === undefined) return;
+      // A storage that did not answer is found to be back by a read.
+      await this.#store.read();
+      const outcome = await this.#store.put(stored);
+      await this.#renewal;
+      if (outcome !== 'failed' || !this.#store.troubled) written = stored;
+    }
+  }
+}
