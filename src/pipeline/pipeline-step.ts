@@ -85,7 +85,7 @@ export interface PipelineStep {
   /** One fetch, with its retries. @throws {TokenWanted} when the token of an indirect dependency is asked for */
   obtain(request: StepRequest): Promise<Token>;
   onFetchError?(error: unknown, context: FetchContext): void | Promise<void>;
-  /** Has a listener told of tokens that another service takes out of use. Left out where the tokens are the step's own. */
+  /** Has a listener called with tokens that another service takes out of use. Left out where the tokens are the step's own. */
   onTakenOut?(listener: TakenOutListener): void;
   /** @param last the step's last token, where it is good for anything: it may have to be revoked */
   close?(last: Token | undefined): void | Promise<void>;

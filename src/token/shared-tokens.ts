@@ -1,7 +1,7 @@
 import type { Token } from './token.js';
 
 /**
- * Hears of a token that is taken out of use.
+ * Is called with a token that is taken out of use.
  * @param early true when it was rejected or invalidated, or another took its place before it was due
  */
 export type TakenOutListener = (token: Token, early: boolean) => void;
@@ -13,7 +13,7 @@ export interface SharedTokens {
     get(signal?: AbortSignal): Promise<Token>;
     /** Returns a newer token than the rejected one; undefined when none is available. */
     replace(rejected: Token, signal?: AbortSignal): Promise<{ readonly token: Token } | undefined>;
-    /** Has a listener told of each token that is taken out of use. Left out where nobody knows. */
+    /** Has a listener called with each token that is taken out of use. Left out where nobody knows. */
     onTakenOut?(listener: TakenOutListener): void;
   };
 }

@@ -51,7 +51,7 @@ export interface TokenHandle {
    * @returns whether there was one
    */
   forget(which?: (token: Token) => boolean): Promise<boolean>;
-  /** Has a listener told of each token that is taken out of use. Left out where nobody knows. */
+  /** Has a listener called with each token that is taken out of use. Left out where nobody knows. */
   onTakenOut?(listener: TakenOutListener): void;
 }
 

@@ -331,6 +331,9 @@ describe('an expiry that an answer gives as a point in time', () => {
     // What says "never" in milliseconds: the end of the year 9999.
     [253_402_300_799_999, 253_402_300_799_999],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER / 1_000],
+    [1e18 - 1e3, 1e15 - 1],
+    [1e18, 1e12],
+    [1e21, 8.64e15],
     ['Thu, 01 Jan 2026 00:00:00 GMT', SECOND * 1_000],
     ['2026-01-01', SECOND * 1_000],
     ['2026-01-01T01:00:00', SECOND * 1_000 + 3_600_000],

@@ -7,6 +7,7 @@ import { AuthenticationError } from '../errors.js';
 import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
 import { noteSecret } from '../redaction/known-secrets.js';
+import { pointInTime } from './point-in-time.js';
 
 /** Fields of a {@link Token}. */
 export interface TokenInit {
@@ -244,45 +245,6 @@ function lifetimeOf(expiresIn: unknown): number | undefined {
   if (typeof seconds !== 'number' || Number.isNaN(seconds)) throw malformed('its lifetime is no number of seconds');
   return Math.max(-LONGEST_LIFETIME_S, Math.min(seconds, LONGEST_LIFETIME_S)) * 1000;
 }
-
-/**
- * `expires_at`, as some issuers write it: epoch seconds or milliseconds (or their thousandths), as a number or text, or a
- * date; anything else is passed over.
- */
-function pointInTime(value: unknown): number | undefined {
-  const text = typeof value === 'string' ? value.trim() : value;
-  const number = typeof text === 'string' && /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
-  if (typeof number === 'number' && number > 0) return milliseconds(number);
-  if (typeof number === 'string' && HTTP_DATE.test(number)) return dateOf(number);
-  const parts = typeof number === 'string' ? ISO_TEXT.exec(number) : null;
-  if (parts === null) return undefined;
-  // Without a zone it is the issuer's, never this machine's.
-  const [, day = '', time = '00:00:00', zone = 'Z'] = parts;
-  return dateOf(`${day}T${time}${zone.toUpperCase()}`);
-}
-
-function dateOf(text: string): number | undefined {
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : date;
-}
-
-const ISO_TEXT = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([Zz]|[+-]\d{2}:?\d{2})?)?$/;
-
-/** A date as HTTP writes it (RFC 9110 §5.6.7). */
-const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-
-function milliseconds(since: number): number {
-  if (since < SECONDS_BELOW) return since * 1000;
-  let result = since;
-  while (Number.isFinite(result) && result >= MICROSECONDS_FROM) result /= 1000;
-  return result;
-}
-
-/** Epoch microseconds have been above this since 2001; milliseconds are below it for 29,000 years. */
-const MICROSECONDS_FROM = 1e15;
-
-/** Epoch seconds are below this for 3,000 years; epoch milliseconds have been above it since 1973. */
-const SECONDS_BELOW = 1e11;
 
 /** `Bearer` in the words that issuers have for it: `" bearer "`, `"Bearer Token"`. */
 function typeOf(value: unknown): string | undefined {

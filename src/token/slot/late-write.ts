@@ -1,4 +1,5 @@
 import type { ServiceScope } from '../runtime.js';
+import type { Token } from '../token.js';
 import type { StoredToken } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
 
@@ -14,6 +15,7 @@ export class LateWrite {
   readonly #scope: ServiceScope;
   readonly #store: TokenStore;
   #stored: StoredToken | undefined;
+  #isRejected: (token: Token) => boolean = () => false;
   #writing: Promise<void> | undefined;
   /** A renewal that goes on without a lease meanwhile. */
   #renewal: Promise<unknown> | undefined;
@@ -29,9 +31,13 @@ export class LateWrite {
     return this.#writing !== undefined;
   }
 
-  /** Takes the newest token. Settles when it is written, or refused by a store that takes others. */
-  begin(stored: StoredToken): Promise<void> {
+  /**
+   * Takes the newest token. Settles when it is written, or refused by a store that takes others.
+   * @param isRejected checks for a token that was taken out of use meanwhile (by a logout): it is written no more
+   */
+  begin(stored: StoredToken, isRejected: (token: Token) => boolean): Promise<void> {
     this.#stored = stored;
+    this.#isRejected = isRejected;
     this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
     return this.#writing;
   }
@@ -51,15 +57,15 @@ export class LateWrite {
     const { clock, logger, owner } = this.#scope;
     logger.warn(`The token for ${owner} was not stored: only this process has it until storage is back.`);
     let pauseMs = FIRST_PAUSE_MS;
-    for (let written: StoredToken | undefined; written !== this.#stored && !this.#closed;) {
+    for (let written: StoredToken | undefined; written !== this.#stored;) {
       const delayMs = pauseMs;
       await new Promise<void>((resolve) => void clock.after(delayMs, resolve));
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       const stored = this.#stored;
-      if (stored === undefined) return;
+      if (stored === undefined || this.#closed) return;
       // A storage that did not answer is found to be back by a read.
       await this.#store.read();
-      const outcome = await this.#store.put(stored);
+      const outcome = this.#isRejected(stored.token) ? 'rejected' : await this.#store.put(stored);
       await this.#renewal;
       if (outcome !== 'failed' || !this.#store.troubled) written = stored;
     }

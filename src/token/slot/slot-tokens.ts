@@ -94,7 +94,7 @@ export class SlotTokens {
     if (this.cached === undefined) this.#followers.rejections.begin(cached, this.last?.token);
     this.cached = cached;
     this.last = cached;
-    if (before !== undefined && before.token.fingerprint !== cached.token.fingerprint) this.#tellOf(before);
+    if (before !== undefined && before.token.fingerprint !== cached.token.fingerprint) this.#reportTakenOut(before);
   }
 
   /** Takes a token out of use, for good, as its owner wishes. */
@@ -108,7 +108,7 @@ export class SlotTokens {
     this.rejected = cached.token.fingerprint;
     if (this.cached === cached) this.cached = undefined;
     this.#followers.events.invalidated(cached.token);
-    for (const tell of this.#takenOut ?? []) tell(cached.token, true);
+    for (const report of this.#takenOut ?? []) report(cached.token, true);
   }
 
   clear(): void {
@@ -117,11 +117,11 @@ export class SlotTokens {
   }
 
   /** Another token took the place of one: early is what no process would have done yet for its age. */
-  #tellOf({ token, obtainedAt }: CachedToken): void {
+  #reportTakenOut({ token, obtainedAt }: CachedToken): void {
     if (this.#takenOut === undefined) return;
     const { settings, clock } = this.#scope;
     const early = clock.now() < agesOf(obtainedAt, token.expiresAt, settings, 0).dueAt;
-    for (const tell of this.#takenOut) tell(token, early);
+    for (const report of this.#takenOut) report(token, early);
   }
 
   /** Checks for a token that is not rejected, and no older than what this process has seen: a storage may be behind. */

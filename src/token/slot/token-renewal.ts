@@ -195,7 +195,8 @@ export class TokenRenewal {
     if (outcome === 'superseded') newer = await this.#newerThan(next, request);
     await attempt.succeeded();
     const isSpent = this.#work.rerunnable === false && token.refreshToken !== undefined;
-    const written = outcome === 'failed' && isSpent && this.#store.troubled ? this.#lateWrite.begin(next) : undefined;
+    const isLate = outcome === 'failed' && isSpent && this.#store.troubled;
+    const written = isLate ? this.#lateWrite.begin(next, (one) => request.isRejected(one)) : undefined;
     return { stored: newer ?? next, fetched: true, ...(written && { written }) };
   }
 

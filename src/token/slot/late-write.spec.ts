@@ -1,0 +1,141 @@
+import type { WriteOutcome } from '../../storage/guarded-storage.js';
+import { FakeClock } from '../../testing/fake-clock.js';
+import type { ServiceScope } from '../runtime.js';
+import { Token } from '../token.js';
+import { LateWrite } from './late-write.js';
+import type { StoredToken } from './stored-token.js';
+import type { TokenStore } from './token-store.js';
+
+const stored = (generation: number): StoredToken => ({
+  token: new Token({ accessToken: `token-${generation}` }),
+  obtainedAt: 0,
+  generation,
+});
+
+class World {
+  readonly clock = new FakeClock();
+  readonly warnings: string[] = [];
+  /** Reads and writes, in their order. */
+  readonly commands: string[] = [];
+  outcome: WriteOutcome = 'failed';
+  troubled = true;
+  rejected: string | undefined;
+  readonly late = new LateWrite(
+    {
+      clock: this.clock,
+      owner: '"orders"',
+      logger: { warn: (line: string) => void this.warnings.push(line), log: () => undefined },
+    } as unknown as ServiceScope,
+    this.#store(),
+  );
+
+  #store(): TokenStore {
+    const isTroubled = (): boolean => this.troubled;
+    const store = {
+      read: async () => void this.commands.push('read'),
+      put: async ({ generation }: StoredToken): Promise<WriteOutcome> => {
+        this.commands.push(`put ${generation}`);
+        return this.outcome;
+      },
+      get troubled() {
+        return isTroubled();
+      },
+    };
+    return store as unknown as TokenStore;
+  }
+
+  /** Writes a token, and notes when that is over. */
+  begin(generation: number): { over: boolean } {
+    const state = { over: false };
+    void this.late
+      .begin(stored(generation), ({ accessToken }) => accessToken === this.rejected)
+      .then(() => (state.over = true));
+    return state;
+  }
+}
+
+class Renewal {
+  resolve!: (value: string) => void;
+  readonly end = new Promise<string>((resolve) => (this.resolve = resolve));
+}
+
+it('a late write is tried after a quarter of a second, then after twice the time, up to two seconds', async () => {
+  const world = new World();
+  const write = world.begin(1);
+  expect([world.late.pending, world.commands]).toEqual([true, []]);
+  for (const [ms, tries] of [
+    [249, 0],
+    [1, 1],
+    [499, 1],
+    [1, 2],
+    [1_000, 3],
+    [1_999, 3],
+    [1, 4],
+    [2_000, 5],
+  ] as const) {
+    await world.clock.advance(ms);
+    expect(world.commands).toEqual(Array.from({ length: tries }, () => ['read', 'put 1']).flat());
+  }
+  expect([write.over, world.warnings]).toEqual([
+    false,
+    ['The token for "orders" was not stored: only this process has it until storage is back.'],
+  ]);
+});
+
+it.each<[string, WriteOutcome, boolean]>([
+  ['is stored', 'written', true],
+  ['is superseded', 'superseded', true],
+  ['is refused for itself alone, by a storage that takes others', 'failed', false],
+])('a late write is over when the token %s', async (_how, outcome, troubled) => {
+  const world = new World();
+  const write = world.begin(1);
+  await world.clock.advance(250);
+  Object.assign(world, { outcome, troubled });
+  await world.clock.advance(500);
+  expect([write.over, world.late.pending, world.commands.length]).toEqual([true, false, 4]);
+  expect(world.clock.pending).toBe(0);
+});
+
+it('a late write of a token that was taken out of use meanwhile is over without it', async () => {
+  const world = new World();
+  const write = world.begin(1);
+  world.rejected = 'token-1';
+  await world.clock.advance(250);
+  expect([write.over, world.commands]).toEqual([true, ['read']]);
+});
+
+it('a late write takes the newest token, and is one', async () => {
+  const world = new World();
+  const writes = [world.begin(1), world.begin(2)];
+  world.outcome = 'written';
+  await world.clock.advance(250);
+  expect([world.commands, writes.map(({ over }) => over), world.warnings.length]).toEqual([
+    ['read', 'put 2'],
+    [true, true],
+    1,
+  ]);
+});
+
+it('a late write is not over before the renewal that goes on meanwhile, whose token it takes, too', async () => {
+  const world = new World();
+  world.outcome = 'written';
+  const write = world.begin(1);
+  const renewal = new Renewal();
+  const renewed = world.late.during(renewal.end);
+  await world.clock.advance(250);
+  expect(write.over).toBe(false);
+  world.begin(2);
+  renewal.resolve('renewed');
+  expect(await renewed).toBe('renewed');
+  await world.clock.advance(500);
+  expect([write.over, world.commands]).toEqual([true, ['read', 'put 1', 'read', 'put 2']]);
+});
+
+it('a late write is given up when its slot is closed', async () => {
+  const world = new World();
+  const write = world.begin(1);
+  await world.clock.advance(250);
+  world.late.close();
+  await world.clock.advance(500);
+  expect([write.over, world.commands.length, world.clock.pending]).toEqual([true, 2, 0]);
+});
