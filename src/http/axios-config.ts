@@ -7,7 +7,7 @@ import {
   type InternalAxiosRequestConfig,
 } from 'axios';
 import { isAsyncFunction } from 'node:util/types';
-import { hearAgent, heardOptions } from '../option-check/heard.js';
+import { guardAgent, guardedOptions } from '../option-check/guarded-callbacks.js';
 import { isRecord } from '../option-check/option-check.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import type { HttpRequest } from './http-request.js';
@@ -48,27 +48,27 @@ export interface Exchange extends InternalAxiosRequestConfig {
 }
 
 /**
- * Returns settings with the functions in them heard that Node calls.
+ * Returns settings with the functions in them guarded that Node calls.
  *
  * An async `lookup` is left to axios, which knows such: it would take none that is wrapped for one.
  */
-export function heardSettings<T extends AxiosRequestConfig>(given: T): T {
+export function guardedSettings<T extends AxiosRequestConfig>(given: T): T {
   const { lookup, transport, httpAgent, httpsAgent } = ownOptions(given) as T & {
     lookup?: unknown;
     transport?: unknown;
   };
-  hearAgent(httpAgent, 'axios.httpAgent');
-  hearAgent(httpsAgent, 'axios.httpsAgent');
-  const heard =
-    typeof lookup === 'function' && !isAsyncFunction(lookup) ? heardOptions({ lookup }, 'axios.') : undefined;
-  return Object.assign(ownOptions(given), heard, isRecord(transport) && { transport: heardTransport(transport) });
+  guardAgent(httpAgent, 'axios.httpAgent');
+  guardAgent(httpsAgent, 'axios.httpsAgent');
+  const guarded =
+    typeof lookup === 'function' && !isAsyncFunction(lookup) ? guardedOptions({ lookup }, 'axios.') : undefined;
+  return Object.assign(ownOptions(given), guarded, isRecord(transport) && { transport: guardedTransport(transport) });
 }
 
 /** axios asks it for requests alone. */
-function heardTransport(transport: { request?: unknown }): object {
+function guardedTransport(transport: { request?: unknown }): object {
   const request = declared(transport, 'request');
   return typeof request === 'function'
-    ? heardOptions({ request: request.bind(transport) as unknown }, 'axios.transport.')
+    ? guardedOptions({ request: request.bind(transport) as unknown }, 'axios.transport.')
     : transport;
 }
 
@@ -99,7 +99,7 @@ function takeFreshConnection(exchange: Exchange): void {
 /** Returns one request's own adapter settings, never those set above; headers named there (as false) are not sent. */
 function ofOneRequest(request: HttpRequest): Record<string, unknown> {
   const { adapter, headers, readHere: _readHere, ...given } = ownOptions(request.axios);
-  const settings = heardSettings(given);
+  const settings = guardedSettings(given);
   return {
     ...settings,
     ...(adapter === undefined ? undefined : { adapter: getAdapter(adapter as AxiosRequestConfig['adapter']) }),

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import axios, { type AxiosRequestConfig, getAdapter } from 'axios';
 import { ownOptions } from '../option-check/own-options.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
-import { type Exchange, exchangeOf, heardSettings, HTTP_ADAPTER, PER_REQUEST } from './axios-config.js';
+import { type Exchange, exchangeOf, guardedSettings, HTTP_ADAPTER, PER_REQUEST } from './axios-config.js';
 import { axiosFailure } from './axios-failure.js';
 import { throwIfAborted } from './cancellation.js';
 import { decode, isCoded } from './content-coding.js';
@@ -107,7 +107,7 @@ export class AxiosTransport implements Transport {
 
   #prepare(): Prepared {
     const { axios: settings, tls, pool } = this.#options;
-    const given = heardSettings(ownOptions(settings));
+    const given = guardedSettings(ownOptions(settings));
     const config = { ...given, ...PER_REQUEST } as unknown as Exchange;
     config.httpAgent = given.httpAgent ?? this.#own(ownHttpAgent({ ...KEEP_ALIVE, ...pool }));
     config.httpsAgent = given.httpsAgent ?? this.#own(ownHttpsAgent({ ...KEEP_ALIVE, ...pool }, tls));

@@ -1,6 +1,6 @@
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import type { HttpRequest } from '../http/http-request.js';
-import { heardOptions } from '../option-check/heard.js';
+import { guardedOptions } from '../option-check/guarded-callbacks.js';
 import { NOT_INHERITED_BY_CONNECTORS, withoutInherited } from './not-inherited.js';
 import { counting } from './counting-connector.js';
 import type { UndiciTransportOptions } from './undici.transport.options.js';
@@ -37,8 +37,8 @@ export function connectionsOf(options: UndiciTransportOptions): Connections {
     connect: given,
     maxContentLength: _ofAnswers,
     ...rest
-  } = heardOptions(options, 'UndiciTransport: ');
-  const connect = typeof given === 'object' ? heardOptions(given, 'UndiciTransport: connect.') : given;
+  } = guardedOptions(options, 'UndiciTransport: ');
+  const connect = typeof given === 'object' ? guardedOptions(given, 'UndiciTransport: connect.') : given;
   let count = 0;
   const connecting = {
     ...NOT_INHERITED_BY_CONNECTORS,

@@ -6,16 +6,16 @@ import { atOnce } from './at-once.js';
 import { ownOptions } from './own-options.js';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- functions of Node's options: each has another type
-type Heard = (this: unknown, ...given: any[]) => unknown;
+type Callback = (this: unknown, ...given: any[]) => unknown;
 
-/** Makes a function heard. `what` names it in messages: `axios.lookup()`. */
-type Hearing = (heard: Heard, what: string) => Heard;
+/** Guards a function. `what` names it in messages: `axios.lookup()`. */
+type Guard = (guarded: Callback, what: string) => Callback;
 
 /**
  * Functions that Node or undici calls, who know no promises: an async one that rejects would end the process, as one
  * would that throws where it is called in an event.
  */
-const HEARD: ReadonlyMap<string, Hearing> = new Map([
+const GUARDS: ReadonlyMap<string, Guard> = new Map([
   ['connect', byCallback],
   ['createConnection', byCallback],
   ['lookup', byCallback],
@@ -28,50 +28,50 @@ const HEARD: ReadonlyMap<string, Hearing> = new Map([
   ['request', byThrowing],
 ]);
 
-/** Returns options with the functions in them heard; those that are not known to be called by Node or undici as they are. */
-export function heardOptions<T extends object>(options: T, prefix: string): T {
-  const heard: Record<string, Heard> = {};
+/** Returns options with the functions in them guarded; those that are not known to be called by Node or undici as they are. */
+export function guardedOptions<T extends object>(options: T, prefix: string): T {
+  const guarded: Record<string, Callback> = {};
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    const hearing = HEARD.get(name);
-    if (hearing !== undefined && typeof value === 'function')
-      heard[name] = hearing(value as Heard, `${prefix}${name}()`);
+    const guard = GUARDS.get(name);
+    if (guard !== undefined && typeof value === 'function')
+      guarded[name] = guard(value as Callback, `${prefix}${name}()`);
   }
-  return Object.keys(heard).length === 0 ? options : Object.assign(ownOptions(options), heard);
+  return Object.keys(guarded).length === 0 ? options : Object.assign(ownOptions(options), guarded);
 }
 
-const heardAgents = new WeakSet<object>();
+const guardedAgents = new WeakSet<object>();
 
-/** Hears the functions of an agent of the app's, in their places: only the agent itself knows its connections. */
-export function hearAgent(agent: unknown, what: string): void {
-  if (typeof agent !== 'object' || agent === null || heardAgents.has(agent)) return;
-  heardAgents.add(agent);
+/** Guards the functions of an agent of the app's, in their places: only the agent itself knows its connections. */
+export function guardAgent(agent: unknown, what: string): void {
+  if (typeof agent !== 'object' || agent === null || guardedAgents.has(agent)) return;
+  guardedAgents.add(agent);
   const { options } = agent as { options?: unknown };
-  if (typeof options === 'object' && options !== null) hearIn(options, Object.keys(options), `${what}: `);
-  hearIn(agent, OF_AGENTS, `${what}: `);
+  if (typeof options === 'object' && options !== null) guardIn(options, Object.keys(options), `${what}: `);
+  guardIn(agent, OF_AGENTS, `${what}: `);
 }
 
 /** Functions that an agent may have of its own, in place of Node's. */
 const OF_AGENTS = ['createConnection', 'addRequest'];
 
-function hearIn(owner: object, names: readonly string[], prefix: string): void {
+function guardIn(owner: object, names: readonly string[], prefix: string): void {
   const functions = owner as Record<string, unknown>;
   const given = Object.fromEntries(names.map((name) => [name, functions[name]]));
-  const heard = heardOptions(given, prefix);
-  for (const name of names) if (heard[name] !== given[name]) Reflect.set(owner, name, heard[name]);
+  const guarded = guardedOptions(given, prefix);
+  for (const name of names) if (guarded[name] !== given[name]) Reflect.set(owner, name, guarded[name]);
 }
 
 /** A callback, the last argument, is given what the function throws, or its promise comes to, where it was not called. */
-function byCallback(heard: Heard, what: string): Heard {
+function byCallback(guarded: Callback, what: string): Callback {
   return function (...given) {
-    const callback = given.at(-1) as Heard;
+    const callback = given.at(-1) as Callback;
     let called = false;
-    const once: Heard = (...answer) => {
+    const once: Callback = (...answer) => {
       if (called) return;
       called = true;
       callback(...answer);
     };
     try {
-      const answered = heard.apply(this, [...given.slice(0, -1), once]);
+      const answered = guarded.apply(this, [...given.slice(0, -1), once]);
       if (!isPromise(answered)) return answered;
       answered.then(
         (value) => value === undefined || once(null, value),
@@ -85,9 +85,9 @@ function byCallback(heard: Heard, what: string): Heard {
 }
 
 /** The request, the first argument, is ended by what the function's promise rejects with. */
-function byRequest(heard: Heard, what: string): Heard {
+function byRequest(guarded: Callback, what: string): Callback {
   return function (...given) {
-    const answered = heard.apply(this, given);
+    const answered = guarded.apply(this, given);
     if (!isPromise(answered)) return answered;
     // As Node's own agents do: destroyed, a request without a socket would go on waiting for one.
     const [request] = given as [{ onSocket(socket: null, error: Error): void }];
@@ -97,19 +97,19 @@ function byRequest(heard: Heard, what: string): Heard {
 }
 
 /** An error is an answer, too. */
-function byError(heard: Heard, what: string): Heard {
+function byError(guarded: Callback, what: string): Callback {
   return function (...given) {
     try {
-      return atOnce(heard.apply(this, given), what);
+      return atOnce(guarded.apply(this, given), what);
     } catch (thrown) {
       return failureOf(thrown, what);
     }
   };
 }
 
-function byThrowing(heard: Heard, what: string): Heard {
+function byThrowing(guarded: Callback, what: string): Callback {
   return function (...given) {
-    return atOnce(heard.apply(this, given), what);
+    return atOnce(guarded.apply(this, given), what);
   };
 }
 

@@ -133,7 +133,7 @@ describe.each(SLOTS)('%s', (name, scheme, options) => {
   });
 });
 
-it('a function of a call’s own, and one of a token request’s, is heard, too', async () => {
+it('a function of a call’s own, and one of a token request’s, is guarded, too', async () => {
   const lookup = (() => Promise.reject(new Error(SECRET))) as never;
   const baseUrl = `http://localhost:${plain.port}`;
   const own = createForgeClient({ name: 'orders', baseUrl });
