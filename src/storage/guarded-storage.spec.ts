@@ -418,4 +418,5 @@ it('encryption names what is wrong with its keys', () => {
   expect(make([{ id: 'x'.repeat(65), key }])).toThrow(/no id of letters/);
   expect(make([{ id: 'x'.repeat(64), key }])).not.toThrow();
   expect(make(5)).toThrow('encryption: keys must be a list of at least one { id, key }.');
+  expect(() => new TokenEncryption({ keys: [{ id: 'a', key }], rotate: true } as never)).toThrow('encryption.rotate');
 });
