@@ -4,11 +4,13 @@ import {
   type Clock,
   NoRetryStrategy,
   RedisTokenStorage,
+  RefreshTokenProvider,
   type TokenLock,
   type TokenManager,
   type TokenProvider,
 } from 'nestjs-forge-auth';
 import { type Sentinel, startSentinel } from '../support/redis-sentinel.js';
+import { CLIENT } from '../support/token-endpoint.js';
 import { times, until, World } from '../tokens/world.js';
 
 const PATIENCE_MS = 60_000;
@@ -72,7 +74,7 @@ async function hears(other: TokenManager, one: TokenManager): Promise<void> {
 }
 
 /** Kills the master while the first of a fleet renews, once the others wait for it, and lets the issuer answer. */
-async function failOverAmidRenewal(managers: readonly TokenManager[]) {
+async function failOverAmidRenewal(managers: readonly TokenManager[], beforeAnswer: () => Promise<void>) {
   const { endpoint } = world;
   await managers[0]?.getToken();
   await Promise.all(managers.map((manager) => manager.getToken()));
@@ -82,10 +84,13 @@ async function failOverAmidRenewal(managers: readonly TokenManager[]) {
   const renewals = [managers[0], ...managers, ...managers].map((manager) => manager?.forceRefresh());
   await endpoint.server.received(asked + 1);
   await until(() => refused.size === managers.length - 1, 'the others wait', PATIENCE_MS);
+  // What the replica does not have is lost, whoever has written it.
+  await sentinel.master.command('WAIT', '1', '0');
   await sentinel.master.kill();
-  await sentinel.failedOver();
+  await beforeAnswer();
   endpoint.release();
   const renewed = await Promise.all(renewals);
+  await sentinel.failedOver();
   return renewed.map((token) => token?.accessToken);
 }
 
@@ -95,12 +100,30 @@ describe('where Sentinel fails over amid a renewal', () => {
     async () => {
       const provider = () => world.passwordProvider({ retry: new NoRetryStrategy() });
       const managers = times(3, () => member(provider()));
-      const renewed = await failOverAmidRenewal(managers);
+      const renewed = await failOverAmidRenewal(managers, () => sentinel.failedOver());
       expect(renewed).not.toContain(undefined);
       const [one, two, three] = managers as [TokenManager, TokenManager, TokenManager];
       await hears(two, one);
       await hears(three, two);
       await hears(one, three);
+      expect(new Set(presented()).size).toBe(presented().length);
+      expect(world.endpoint.refreshTokenReuses).toBe(0);
+    },
+    2 * PATIENCE_MS,
+  );
+
+  it(
+    'a refresh token that no grant can take the place of is sent by one process, and the others get what came of it',
+    async () => {
+      const { refreshToken = '' } = await world.manager({ provider: world.passwordProvider() }).getToken();
+      const { url: tokenUrl } = world.endpoint;
+      const provider = () =>
+        new RefreshTokenProvider({ tokenUrl, ...CLIENT, refreshToken, retry: new NoRetryStrategy() });
+      const managers = times(3, () => member(provider()));
+      const renewed = await failOverAmidRenewal(managers, async () => undefined);
+      expect(new Set(renewed).size).toBe(1);
+      const last = await managers[2]?.forceRefresh();
+      expect((await managers[0]?.forceRefresh())?.accessToken).not.toBe(last?.accessToken);
       expect(new Set(presented()).size).toBe(presented().length);
       expect(world.endpoint.refreshTokenReuses).toBe(0);
     },

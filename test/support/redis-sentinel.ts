@@ -26,7 +26,8 @@ const PATIENCE_MS = 60_000;
 export async function startSentinel(): Promise<Sentinel> {
   const master = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
-  await until(async () => String(await replica.command('INFO', 'replication')).includes('master_link_status:up'));
+  // Until then a master keeps what is written to itself.
+  await until(async () => String(await master.command('INFO', 'replication')).includes('state=online'));
   const port = await freePort();
   const file = join(tmpdir(), `${randomUUID()}.sentinel.conf`);
   await writeFile(

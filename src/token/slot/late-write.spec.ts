@@ -20,6 +20,10 @@ class World {
   outcome: WriteOutcome = 'failed';
   troubled = true;
   rejected: string | undefined;
+  /** Token in storage. */
+  found: StoredToken | undefined;
+  /** Generation above which everything is written. */
+  from = Number.POSITIVE_INFINITY;
   readonly late = new LateWrite(
     {
       clock: this.clock,
@@ -32,10 +36,13 @@ class World {
   #store(): TokenStore {
     const isTroubled = (): boolean => this.troubled;
     const store = {
-      read: async () => void this.commands.push('read'),
+      read: async () => {
+        this.commands.push('read');
+        return this.found;
+      },
       put: async ({ generation }: StoredToken): Promise<WriteOutcome> => {
         this.commands.push(`put ${generation}`);
-        return this.outcome;
+        return generation > this.from ? 'written' : this.outcome;
       },
       get troubled() {
         return isTroubled();
@@ -48,7 +55,7 @@ class World {
   begin(generation: number): { over: boolean } {
     const state = { over: false };
     void this.late
-      .begin(stored(generation), ({ accessToken }) => accessToken === this.rejected)
+      .begin(stored(generation), 'spent', ({ accessToken }) => accessToken === this.rejected)
       .then(() => (state.over = true));
     return state;
   }
@@ -92,7 +99,8 @@ it.each<[string, WriteOutcome, boolean]>([
   await world.clock.advance(250);
   Object.assign(world, { outcome, troubled });
   await world.clock.advance(500);
-  expect([write.over, world.late.pending, world.commands.length]).toEqual([true, false, 4]);
+  expect([write.over, world.late.pending]).toEqual([true, false]);
+  expect(world.commands.filter((command) => command === 'put 1')).toHaveLength(2);
   expect(world.clock.pending).toBe(0);
 });
 
@@ -138,4 +146,34 @@ it('a late write is given up when its slot is closed', async () => {
   world.late.close();
   await world.clock.advance(500);
   expect([write.over, world.commands.length, world.clock.pending]).toEqual([true, 2, 0]);
+});
+
+describe('a late write under the lease of another', () => {
+  const spent = (more: object): StoredToken => ({
+    ...stored(0),
+    token: new Token({ accessToken: 'old', refreshToken: 'spent', ...more }),
+  });
+
+  it('a late write goes over the lease of another, as long as what was spent is stored', async () => {
+    const world = new World();
+    Object.assign(world, { outcome: 'superseded', found: spent({}), from: 1_000 + world.clock.now() });
+    const write = world.begin(1);
+    await world.clock.advance(250);
+    const [, first, , second, ...further] = world.commands;
+    expect([write.over, first, second]).toEqual([true, 'put 1', `put ${world.clock.now()}`]);
+    expect(further.at(-2)).toBe('read');
+    expect(Number(further.at(-1)?.slice(4))).toBeGreaterThan(world.from);
+  });
+
+  it.each([
+    ['newer', spent({ refreshToken: 'newer' })],
+    ['rejected', { ...spent({}), rejected: true }],
+    ['dropped', undefined],
+  ])('a late write goes over nothing that is %s', async (_what, found) => {
+    const world = new World();
+    Object.assign(world, { outcome: 'superseded', found, from: 1_000 });
+    const write = world.begin(1);
+    await world.clock.advance(250);
+    expect([write.over, world.commands]).toEqual([true, ['read', 'put 1', 'read']]);
+  });
 });

@@ -1,6 +1,7 @@
 import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
-import type { StoredToken } from './stored-token.js';
+import type { WriteOutcome } from '../../storage/guarded-storage.js';
+import { generationsFrom, type StoredToken } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
 
 /** Time between two tries, doubled up to the longest: shorter than others wait for the outcome. */
@@ -33,12 +34,13 @@ export class LateWrite {
 
   /**
    * Takes the newest token. Settles when it is written, or refused by a store that takes others.
+   * @param spent the refresh token that it was obtained by
    * @param isRejected checks for a token that was taken out of use meanwhile (by a logout): it is written no more
    */
-  begin(stored: StoredToken, isRejected: (token: Token) => boolean): Promise<void> {
+  begin(stored: StoredToken, spent: string | undefined, isRejected: (token: Token) => boolean): Promise<void> {
     this.#stored = stored;
     this.#isRejected = isRejected;
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    this.#writing ??= this.#write(spent).finally(() => (this.#writing = undefined));
     return this.#writing;
   }
 
@@ -53,7 +55,8 @@ export class LateWrite {
     this.#closed = true;
   }
 
-  async #write(): Promise<void> {
+  /** @param spent the refresh token that storage still has */
+  async #write(spent: string | undefined): Promise<void> {
     const { clock, logger, owner } = this.#scope;
     logger.warn(`The token for ${owner} was not stored: only this process has it until storage is back.`);
     let pauseMs = FIRST_PAUSE_MS;
@@ -65,9 +68,20 @@ export class LateWrite {
       if (stored === undefined || this.#closed) return;
       // A storage that did not answer is found to be back by a read.
       await this.#store.read();
-      const outcome = this.#isRejected(stored.token) ? 'rejected' : await this.#store.put(stored);
+      const outcome = this.#isRejected(stored.token) ? 'rejected' : await this.#put(stored, spent);
       await this.#renewal;
       if (outcome !== 'failed' || !this.#store.troubled) written = stored;
     }
+  }
+  /** Whoever has the lease by now waits for this very write: as long as what was spent is stored, it is written over that. */
+  async #put(stored: StoredToken, spent: string | undefined): Promise<WriteOutcome> {
+    let outcome = await this.#store.put(stored);
+    for (const generation of generationsFrom(this.#scope.clock.now())) {
+      if (outcome !== 'superseded') break;
+      const found = await this.#store.read();
+      if (found === undefined || found.rejected === true || found.token.refreshToken !== spent) break;
+      outcome = await this.#store.put({ ...stored, generation });
+    }
+    return outcome;
   }
 }

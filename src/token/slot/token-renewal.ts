@@ -196,7 +196,8 @@ export class TokenRenewal {
     await attempt.succeeded();
     const isSpent = this.#work.rerunnable === false && token.refreshToken !== undefined;
     const isLate = outcome === 'failed' && isSpent && this.#store.troubled;
-    const written = isLate ? this.#lateWrite.begin(next, (one) => request.isRejected(one)) : undefined;
+    const spent = known?.token.refreshToken;
+    const written = isLate ? this.#lateWrite.begin(next, spent, (one) => request.isRejected(one)) : undefined;
     return { stored: newer ?? next, fetched: true, ...(written && { written }) };
   }
 
