@@ -1,17 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import {
-  type Clock,
-  NoRetryStrategy,
-  RedisTokenStorage,
-  RefreshTokenProvider,
-  type TokenLock,
-  type TokenManager,
-  type TokenProvider,
-} from 'nestjs-forge-auth';
+import { NoRetryStrategy, RefreshTokenProvider, type TokenManager, type TokenProvider } from 'nestjs-forge-auth';
 import { type Sentinel, startSentinel } from '../support/redis-sentinel.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { times, until, World } from '../tokens/world.js';
+import { WatchedStorage } from './watched-storage.js';
 
 const PATIENCE_MS = 60_000;
 
@@ -30,19 +23,6 @@ afterEach(async () => {
 let refused: Set<object>;
 beforeEach(() => void (refused = new Set()));
 
-class WatchedStorage extends RedisTokenStorage {
-  override createLock(clock?: Clock): TokenLock {
-    const lock = super.createLock(clock);
-    const acquire = lock.acquire.bind(lock);
-    lock.acquire = async (...args) => {
-      const lease = await acquire(...args);
-      if (lease === null) refused.add(this);
-      return lease;
-    };
-    return lock;
-  }
-}
-
 /** As one process of a fleet, with a client of its own. */
 function member(provider: TokenProvider): TokenManager {
   const client = new Redis(sentinel.client);
@@ -51,7 +31,7 @@ function member(provider: TokenProvider): TokenManager {
   return world.manager({
     name: 'orders',
     provider,
-    storage: new WatchedStorage(client),
+    storage: new WatchedStorage(client, refused),
     nearCacheTtlMs: 3_600_000,
     deadlineMs: PATIENCE_MS,
   });

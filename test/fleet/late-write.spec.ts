@@ -1,15 +1,9 @@
 import { Redis } from 'ioredis';
-import {
-  type Clock,
-  NoRetryStrategy,
-  RedisTokenStorage,
-  RefreshTokenProvider,
-  type TokenLock,
-  type TokenManager,
-} from 'nestjs-forge-auth';
+import { NoRetryStrategy, RefreshTokenProvider, type TokenManager } from 'nestjs-forge-auth';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { recordingLogger, times, until, World } from '../tokens/world.js';
+import { WatchedStorage } from './watched-storage.js';
 
 const PATIENCE_MS = 60_000;
 
@@ -26,19 +20,6 @@ afterEach(async () => {
   await world.close();
   await redis.stop();
 });
-
-class WatchedStorage extends RedisTokenStorage {
-  override createLock(clock?: Clock): TokenLock {
-    const lock = super.createLock(clock);
-    const acquire = lock.acquire.bind(lock);
-    lock.acquire = async (...args) => {
-      const lease = await acquire(...args);
-      if (lease === null) refused.add(this);
-      return lease;
-    };
-    return lock;
-  }
-}
 
 const presented = (): string[] =>
   world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
@@ -61,7 +42,7 @@ it(
           refreshToken,
           retry: new NoRetryStrategy(),
         }),
-        storage: new WatchedStorage(client),
+        storage: new WatchedStorage(client, refused),
         deadlineMs: PATIENCE_MS,
         logger,
       });
