@@ -1,6 +1,6 @@
 // More than 250 lines: every error of the package, and its documentation, where people look for them.
 import { type Challenge, parseChallenges } from './challenges.js';
-import { ownOptions } from './option-check/own-options.js';
+import { defineOwn, ownOptions } from './option-check/own-options.js';
 import { isInstance, RedactedCause } from './redaction/redact.js';
 
 /** Every code an error of this package can bear. Codes are stable; messages are not. */
@@ -56,16 +56,12 @@ export class ForgeAuthError extends Error {
   constructor(message: string, given: ForgeAuthErrorOptions & { code: ForgeAuthErrorCode }) {
     const options = ownOptions(given);
     super(message);
-    Object.defineProperty(this, 'name', ownOptions({ value: new.target.name, enumerable: false, configurable: true }));
+    defineOwn(this, 'name', { value: new.target.name, enumerable: false, configurable: true });
     this.code = options.code;
     if (options.serviceName !== undefined) this.serviceName = options.serviceName;
     if (options.cause !== undefined) {
       const cause = isOurs(options.cause) ? options.cause : new RedactedCause(options.cause);
-      Object.defineProperty(
-        this,
-        'cause',
-        ownOptions({ value: cause, enumerable: false, configurable: true, writable: true }),
-      );
+      defineOwn(this, 'cause', { value: cause, enumerable: false, configurable: true, writable: true });
     }
   }
 
@@ -162,7 +158,7 @@ export class AuthenticationError extends ForgeAuthError {
   }
 }
 
-Object.defineProperty(AuthenticationError.prototype, AUTHENTICATION_ERROR, ownOptions({ value: true }));
+defineOwn(AuthenticationError.prototype, AUTHENTICATION_ERROR, { value: true });
 
 /** Statuses after which the same request may succeed. */
 function isTransientStatus(status: number | undefined): boolean {

@@ -1,4 +1,3 @@
-import { declared, ownOptions } from '../option-check/own-options.js';
 import type { AxiosRequestConfig } from 'axios';
 import type { Authenticator } from '../auth/authenticator.js';
 import { OriginPolicy } from '../client/layers/origin-policy.js';
@@ -8,6 +7,7 @@ import { sendableValue } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
 import { ConfigurationError } from '../errors.js';
 import { type OptionPlace, warningsOf } from '../option-check/option-check.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
 import { withServiceName } from './with-service-name.js';
 import { SERVICE_DEFAULTS } from '../options/defaults.js';

@@ -1,5 +1,5 @@
-import { ONCE } from '../option-check/own-options.js';
 import { getMaxListeners, setMaxListeners } from 'node:events';
+import { ONCE } from '../option-check/own-options.js';
 
 /** A signal of our own that aborts with its parents, and can be aborted by us. */
 export interface SignalLink {

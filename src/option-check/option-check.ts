@@ -1,6 +1,6 @@
 // More than 250 lines: half of it is the table of rules.
 import { ConfigurationError, type InvalidRequestError } from '../errors.js';
-import { ownOptions } from './own-options.js';
+import { defineOwn, ownOptions } from './own-options.js';
 import { nameMeant, type NearbyOptions, suggestionFor } from './option-suggestion.js';
 
 /** Rule that the value of one option must meet. */
@@ -107,7 +107,7 @@ export function definitionPlace(definition: object, owner = definition.construct
     refuse: (problem) => new ConfigurationError(`${owner}: ${problem}`),
     warn: (problem) => {
       const warnings = [...warningsOf(definition), `${owner}: ${problem}`];
-      Object.defineProperty(definition, WARNINGS, { value: warnings, configurable: true });
+      defineOwn(definition, WARNINGS, { value: warnings, configurable: true });
     },
   };
 }

@@ -19,6 +19,11 @@ export function ownOptions<T extends object>(given: T | null | undefined): T {
 /** Options of a listener that is called once; what it would inherit, a `signal` for one, is none of its own. */
 export const ONCE = Object.freeze(ownOptions({ once: true }));
 
+/** As `Object.defineProperty`, by a descriptor that inherits nothing: no `get` of `Object.prototype`. */
+export function defineOwn<T extends object>(object: T, name: PropertyKey, descriptor: PropertyDescriptor): T {
+  return Object.defineProperty(object, name, ownOptions(descriptor));
+}
+
 /** As {@link ownOptions} for an object that lists things by name; anything else is returned as it is. */
 export function ownRecord<T>(given: T): T {
   return typeof given === 'object' && given !== null && !Array.isArray(given) ? (ownOptions(given) as T) : given;

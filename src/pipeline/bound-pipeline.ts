@@ -12,6 +12,7 @@ import type { StepGraph } from './step-graph.js';
 import { StepHistory } from './step-history.js';
 import { StepKeys } from './step-keys.js';
 import { type StepState, stepState } from './step-state.js';
+import { TakenOutElsewhere } from './taken-out-elsewhere.js';
 
 /**
  * A pipeline bound to one service of one application: a slot for each step, so that its token is cached, shared, renewed
@@ -31,8 +32,10 @@ export class BoundPipeline {
   readonly #keys: StepKeys;
   readonly #forcing = new Map<string, Promise<Token>>();
   #invalidating: Promise<unknown> = Promise.resolve();
-  /** A look at what a token was made into that another service has taken out of use. */
-  #looking: Promise<void> | undefined;
+  readonly #elsewhere = new TakenOutElsewhere({
+    slot: (step) => this.#slot(step),
+    forget: (step, token, early) => this.#forgetShared(step, token, early),
+  });
 
   constructor(graph: StepGraph, steps: readonly PipelineStep[], scope: ServiceScope, given: readonly GivenStep[]) {
     this.given = given;
@@ -46,7 +49,7 @@ export class BoundPipeline {
     const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
     for (const step of steps) {
       this.#slots.set(step.name, this.#createSlot(step, deadlines.get(step.name) ?? settings.deadlineMs));
-      step.onTakenOut?.((token, early) => this.#takenOutElsewhere(step.name, token, early));
+      step.onTakenOut?.((token, early) => this.#elsewhere.takenOut(step.name, token, early));
     }
   }
 
@@ -69,7 +72,7 @@ export class BoundPipeline {
 
   /** The result's token, after every step has run that has no valid token. */
   async get(signal?: AbortSignal): Promise<Token> {
-    if (this.#looking !== undefined) await this.#looking;
+    if (this.#elsewhere.looking) await this.#elsewhere.settled();
     const others = this.graph.sinks.filter((name) => name !== this.graph.result);
     const [token] = await Promise.all([this.graph.result, ...others].map((name) => this.#get(name, signal)));
     return token as Token;
@@ -77,7 +80,7 @@ export class BoundPipeline {
 
   /** The result's token while it is fresh, and nothing else is to be seen to. */
   peekFresh(): Token | undefined {
-    return this.#looking === undefined && this.graph.sinks.length === 1 ? this.result.peekFresh() : undefined;
+    return !this.#elsewhere.looking && this.graph.sinks.length === 1 ? this.result.peekFresh() : undefined;
   }
 
   /** New tokens of `from` and all that depend on it, each after those that it depends on; of all steps without `from`. */
@@ -159,25 +162,10 @@ export class BoundPipeline {
     await this.#scope.onClose?.();
   }
 
-  /** Another service took a token out of use that it shares with a step. Early: what was made with it goes, too. */
-  #takenOutElsewhere(step: string, token: Token, early: boolean): void {
-    const forget = async (): Promise<void> => {
-      if (!this.#isCurrent(step, token)) return;
-      await (early ? this.#invalidate(this.#downstream(step)) : this.#slot(step).invalidate(token));
-    };
-    if (this.#slot(step).current !== undefined) {
-      this.#invalidating = forget().catch(() => undefined);
-      return;
-    }
-    // What was made with it may be in use although the step was not asked yet: then storage knows.
-    const looking = this.#slot(step)
-      .adoptStored()
-      .then((found) => void (found && forget().catch(() => undefined)))
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.#looking === looking) this.#looking = undefined;
-      });
-    this.#looking = looking;
+  #forgetShared(step: string, token: Token, early: boolean): void {
+    if (!this.#isCurrent(step, token)) return;
+    const forgetting = early ? this.#invalidate(this.#downstream(step)) : this.#slot(step).invalidate(token);
+    this.#invalidating = forgetting.catch(() => undefined);
   }
 
   /** Another process may have renewed everything already: then upstream steps are left alone. */

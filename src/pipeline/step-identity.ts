@@ -1,6 +1,6 @@
-import { declared } from '../option-check/own-options.js';
 import { randomUUID, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
+import { declared } from '../option-check/own-options.js';
 import { fingerprintOf } from '../token/token-key.js';
 import { Token } from '../token/token.js';
 import type { TokenOrigin } from '../token/token-source.js';

@@ -17,7 +17,7 @@ import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
 import { saysAnything } from './answer-members.js';
 import { complianceResponse, readTokenAnswer } from './token-response.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { defineOwn, ownOptions } from '../option-check/own-options.js';
 
 /** One request to the issuer, written and checked by `openid-client`. */
 export interface ExchangeRequest<T> {
@@ -256,5 +256,5 @@ function acceptable(answer: Record<string, unknown>): Response {
     ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }),
   );
   // JSON makes objects that inherit: what is left out would be read from `Object.prototype`.
-  return Object.defineProperty(response, 'json', ownOptions({ value: async () => ownOptions(members) }));
+  return defineOwn(response, 'json', { value: async () => ownOptions(members) });
 }

@@ -1,8 +1,8 @@
-import { ownOptions } from '../option-check/own-options.js';
 import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import { assertSecureUrl } from './grant-options.js';

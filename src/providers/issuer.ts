@@ -1,7 +1,7 @@
-import { ownOptions } from '../option-check/own-options.js';
 import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { hasCertificate } from './client-authentication/tls-client-auth.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { Compliance } from './compliance.js';

@@ -1,7 +1,7 @@
-import { ownOptions } from '../option-check/own-options.js';
 import type { Clock } from '../clock.js';
 import { readTls } from '../http/fresh-tls.agent.js';
 import { certificatesOf } from '../http/tls-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { canonicalRequest, fingerprintOf } from '../token/token-key.js';
 import type { TokenRequest } from '../token/token-provider.js';
 import type { GrantOptions } from './grant-options.js';

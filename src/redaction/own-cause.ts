@@ -1,4 +1,4 @@
-import { ownOptions } from '../option-check/own-options.js';
+import { defineOwn } from '../option-check/own-options.js';
 import { maskSecrets } from './known-secrets.js';
 import { RedactedCause } from './redact.js';
 
@@ -61,11 +61,7 @@ function show(outermost: Error, holder: Error, concealed: ConcealedCause): void 
     error.message = before.replace(`threw ${concealed.summary}`, () => `threw ${revealed.summary}`);
     error.stack = error.stack?.replace(before, () => (error as Error).message) ?? '';
   }
-  Object.defineProperty(
-    holder,
-    'cause',
-    ownOptions({ value: revealed, enumerable: false, configurable: true, writable: true }),
-  );
+  defineOwn(holder, 'cause', { value: revealed, enumerable: false, configurable: true, writable: true });
 }
 
 class ConcealedCause extends RedactedCause {

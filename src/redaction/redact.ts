@@ -1,7 +1,7 @@
 /**
  * Redaction by allow-list: what is not known to be harmless is not shown.
  */
-import { ownOptions } from '../option-check/own-options.js';
+import { defineOwn } from '../option-check/own-options.js';
 import { isSecret } from './echoed-secret.js';
 
 /** Shown in place of a value that may be secret. */
@@ -105,15 +105,11 @@ export class RedactedCause extends Error {
       : typeof original;
     const code = matching(ERROR_CODE, property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
-    Object.defineProperty(this, 'name', ownOptions({ value: name, ...HIDDEN }));
+    defineOwn(this, 'name', { value: name, ...HIDDEN });
     if (code !== undefined) this.code = code;
     const syscall = matching(SYSTEM_CALL, property(original, 'syscall'));
     if (syscall !== undefined) this.syscall = syscall;
-    Object.defineProperty(
-      this,
-      'stack',
-      ownOptions({ value: [this.message, ...framesOf(original)].join('\n'), ...HIDDEN }),
-    );
+    defineOwn(this, 'stack', { value: [this.message, ...framesOf(original)].join('\n'), ...HIDDEN });
   }
 
   /** As of a `ForgeAuthError`: what cannot be asked is none. */

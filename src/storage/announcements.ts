@@ -1,7 +1,7 @@
-import { declared } from '../option-check/own-options.js';
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { TokenSignal } from '../lock/token-lock.js';
+import { declared } from '../option-check/own-options.js';
 
 /** One channel for all tokens of a storage: changes are rare, and one subscription is cheap. */
 const CHANNEL = 'forge-auth:changes';

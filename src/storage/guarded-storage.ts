@@ -1,9 +1,9 @@
-import { declared } from '../option-check/own-options.js';
 import { type Clock, systemClock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, TokenLock } from '../lock/token-lock.js';
+import { declared } from '../option-check/own-options.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
@@ -174,10 +174,8 @@ export class GuardedStorage {
   async read(key: string): Promise<TokenEnvelope | undefined> {
     const envelope = decodeEnvelope(await this.readText(key));
     // Nothing of ours comes from so far ahead: what does would have no room for a later one.
-    if (envelope === undefined) return undefined;
-    return Math.max(envelope.generation, envelope.obtainedAt) < this.#clock.now() + FARTHEST_AHEAD_MS
-      ? envelope
-      : undefined;
+    const latest = Math.max(envelope?.generation ?? 0, envelope?.obtainedAt ?? 0);
+    return latest < this.#clock.now() + FARTHEST_AHEAD_MS ? envelope : undefined;
   }
 
   /** Writes, unless the storage knows of something newer. @param ttlMs rounded to whole milliseconds, one at least */

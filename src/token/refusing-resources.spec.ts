@@ -79,7 +79,7 @@ describe('the resources that refuse a token which others accept', () => {
   it.each([
     [999, false],
     [1_000, true],
-  ])('are remembered up to a thousand: after %d others the first is as any other', async (others, mayRenew) => {
+  ])('are remembered up to a thousand: after %d others the first may be forgotten', async (others, mayRenew) => {
     const clock = new FakeClock();
     const refusing = new RefusingResources(clock);
     refusing.refusedFresh('/first');

@@ -1,9 +1,9 @@
 // More than 250 lines: a public class, and the reading of every form in which issuers answer one.
-import { ownOptions } from '../option-check/own-options.js';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { type Clock, systemClock } from '../clock.js';
 import { AuthenticationError } from '../errors.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
 import { noteSecret } from '../redaction/known-secrets.js';

@@ -1,7 +1,7 @@
-import { ONCE } from '../option-check/own-options.js';
 import type { Dispatcher } from 'undici';
 import type { HttpHeaders, HttpRequest } from '../http/http-request.js';
 import { atOnce } from '../option-check/at-once.js';
+import { ONCE } from '../option-check/own-options.js';
 import { nodeHeaders } from './node-headers.js';
 
 /** An answer whose body is in. */

@@ -1,8 +1,8 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { AxiosError, type AxiosResponse, CanceledError, type InternalAxiosRequestConfig, isCancel } from 'axios';
 import { type ConnectionError, ForgeAuthError, type HttpStatusError, TimeoutError } from '../../errors.js';
+import { defineOwn } from '../../option-check/own-options.js';
 import { REDACTED, redactHeaders, redactUrl } from '../../redaction/redact.js';
 import { SentRequest } from './sent-request.js';
 
@@ -105,7 +105,7 @@ interface AxiosErrorParts {
 function withParts<E extends AxiosError>(error: E, { config, request, response, cause }: AxiosErrorParts): E {
   const shownConfig = describeConfig(config);
   const hide = (name: string, value: unknown): void => {
-    Object.defineProperty(error, name, ownOptions({ value, enumerable: false, configurable: true, writable: true }));
+    defineOwn(error, name, { value, enumerable: false, configurable: true, writable: true });
   };
   const safeConfig = printedAs(config, shownConfig);
   hide('config', safeConfig);

@@ -1,6 +1,6 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import axios, { type AxiosAdapter, type AxiosInstance } from 'axios';
 import { loadedWhenCalled } from '../../lazy.js';
+import { defineOwn } from '../../option-check/own-options.js';
 import { pristineDefaults } from './axios-defaults.js';
 import type { OpenCore } from './axios-exchange.js';
 import type { RequestConfig } from '../request/request-config.js';
@@ -46,14 +46,14 @@ export function createAxiosFace(owner: FaceOwner): AxiosInstance {
 function mirror(defaults: object, name: string, read: () => unknown): void {
   const initial: unknown = Reflect.get(defaults, name);
   const keep = (value: unknown): void => {
-    Object.defineProperty(defaults, name, ownOptions({ value, enumerable: true, configurable: true, writable: true }));
+    defineOwn(defaults, name, { value, enumerable: true, configurable: true, writable: true });
   };
   const get = (): unknown => {
     const value = read();
     if (value !== undefined) keep(value);
     return value ?? initial;
   };
-  Object.defineProperty(defaults, name, ownOptions({ get, set: keep, enumerable: true, configurable: true }));
+  defineOwn(defaults, name, { get, set: keep, enumerable: true, configurable: true });
 }
 
 /** An adapter that makes its requests through a client; `below` then sends them, in place of axios's own `http`. */

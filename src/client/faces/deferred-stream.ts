@@ -1,4 +1,5 @@
 import type { UnderlyingByteSource } from 'node:stream/web';
+import { defineOwn } from '../../option-check/own-options.js';
 
 type Stream = ReadableStream<Uint8Array<ArrayBuffer>>;
 
@@ -64,5 +65,5 @@ function openThen(run: AnyFunction): (this: DeferredStream, ...args: unknown[]) 
 }
 
 function define(name: PropertyKey, descriptor: PropertyDescriptor): void {
-  Object.defineProperty(DeferredStream.prototype, name, { ...descriptor, configurable: true });
+  defineOwn(DeferredStream.prototype, name, { ...descriptor, configurable: true });
 }

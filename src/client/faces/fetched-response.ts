@@ -1,7 +1,7 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
+import { defineOwn, ownOptions } from '../../option-check/own-options.js';
 import { redactUrl } from '../../redaction/redact.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { CallScope } from '../request/call-scope.js';
@@ -182,7 +182,6 @@ function refuseChange(): never {
 
 /** Makes headers immutable, as those of fetch are. */
 function immutable(headers: Headers): Headers {
-  for (const name of ['append', 'delete', 'set'])
-    Object.defineProperty(headers, name, ownOptions({ value: refuseChange, configurable: true }));
+  for (const name of ['append', 'delete', 'set']) defineOwn(headers, name, { value: refuseChange, configurable: true });
   return headers;
 }

@@ -1,4 +1,3 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import { Readable } from 'node:stream';
 import type { Authenticator } from '../../auth/authenticator.js';
 import { isLeftAlone } from '../../auth/composite.authenticator.js';
@@ -12,6 +11,7 @@ import type { Cancellation } from '../../http/cancellation.js';
 import type { HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
 import type { QueryParams } from '../../http/query-params.js';
 import type { BaseUrl } from '../../http/url.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { secretsOf } from '../../redaction/known-secrets.js';
 import { ownCause, revealOwnCause } from '../../redaction/own-cause.js';
 import { pathBelowBase } from '../../http/url.js';

@@ -1,5 +1,5 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import { type Clock, withDeadline } from '../../clock.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import type { Runtime } from '../../token/runtime.js';
 import { ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';

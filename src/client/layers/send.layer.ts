@@ -1,4 +1,3 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import { Readable } from 'node:stream';
 import type { Clock } from '../../clock.js';
 import { ConnectionError, ForgeAuthError, InvalidRequestError, TimeoutError } from '../../errors.js';
@@ -9,6 +8,7 @@ import { frameBody } from '../../http/framed-body.js';
 import { afterPatiently } from '../../http/patient-timer.js';
 import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';
+import { defineOwn } from '../../option-check/own-options.js';
 import { secretsOf } from '../../redaction/known-secrets.js';
 import { ownCause, revealOwnCause } from '../../redaction/own-cause.js';
 import { type RedactedCause, redactUrl } from '../../redaction/redact.js';
@@ -44,11 +44,7 @@ export function sendLayer(service: SendOptions): Layer<SentRequest, HttpRequest>
     const stopTimer = afterPatiently(clock, timeoutMs, () => cancellation.abort(timedOut(request, timeoutMs, name)));
     request.cancellation = cancellation;
     if (!takesCancellation)
-      Object.defineProperty(
-        request,
-        'signal',
-        ownOptions({ value: cancellation.signal, enumerable: true, configurable: true }),
-      );
+      defineOwn(request, 'signal', { value: cancellation.signal, enumerable: true, configurable: true });
     let response: HttpResponse;
     try {
       response = checkResponse(await next(request), request);

@@ -1,6 +1,6 @@
-import { ONCE } from '../../option-check/own-options.js';
 import { Cancellation } from '../../http/cancellation.js';
 import { linkSignals } from '../../http/signals.js';
+import { ONCE } from '../../option-check/own-options.js';
 
 /**
  * The life of one call: ends when the call does, or before that by the caller's signal, the total timeout or the

@@ -1,6 +1,6 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import { InvalidRequestError } from '../../errors.js';
 import type { HttpHeaders } from '../../http/http-request.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import type { RequestHeaders } from './request-config.js';
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;

@@ -1,6 +1,6 @@
-import { ownOptions } from '../../option-check/own-options.js';
 import { type Clock, systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { Secret } from '../secret.js';
 import { checkClientAssertion } from './client-assertion.js';
 import type {

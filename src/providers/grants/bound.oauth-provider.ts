@@ -1,7 +1,7 @@
 // More than 250 lines: the one place where issuer, client, grant and hooks meet; parted, each would need all of the others.
-import { ownOptions } from '../../option-check/own-options.js';
 import { timeoutSignal } from '../../clock.js';
 import type { HttpRequester } from '../../http/http-requester.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { ownCause, revealing } from '../../redaction/own-cause.js';
 import { outcomeIsKnown, isTransient } from '../../token/token-failure.js';
 import type { ServiceScope } from '../../token/runtime.js';

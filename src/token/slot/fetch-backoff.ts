@@ -1,6 +1,6 @@
-import { ONCE } from '../../option-check/own-options.js';
 import { type Clock, monotonicNow } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
+import { ONCE } from '../../option-check/own-options.js';
 
 /** First pause after a second failed flight in a row. */
 const FIRST_PAUSE_MS = 1_000;

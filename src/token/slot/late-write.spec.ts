@@ -148,12 +148,13 @@ it('a late write is given up when its slot is closed', async () => {
   expect([write.over, world.commands.length, world.clock.pending]).toEqual([true, 2, 0]);
 });
 
-describe('a late write under the lease of another', () => {
-  const spent = (more: object): StoredToken => ({
-    ...stored(0),
-    token: new Token({ accessToken: 'old', refreshToken: 'spent', ...more }),
-  });
+/** What was sent, as storage still has it. */
+const spent = (more: object): StoredToken => ({
+  ...stored(0),
+  token: new Token({ accessToken: 'old', refreshToken: 'spent', ...more }),
+});
 
+describe('a late write under the lease of another', () => {
   it('a late write goes over the lease of another, as long as what was spent is stored', async () => {
     const world = new World();
     Object.assign(world, { outcome: 'superseded', found: spent({}), from: 1_000 + world.clock.now() });

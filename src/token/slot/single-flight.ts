@@ -1,5 +1,5 @@
-import { ONCE } from '../../option-check/own-options.js';
 import { afterOwnTime, type Clock } from '../../clock.js';
+import { ONCE } from '../../option-check/own-options.js';
 
 /**
  * One piece of work that many callers wait for.

@@ -7,6 +7,7 @@ import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
 import { LateWrite } from './late-write.js';
 import { RefreshTokenClaims } from './refresh-token-claims.js';
+import { RenewalElsewhere } from './renewal-elsewhere.js';
 import { tokenFailure } from '../token-failure.js';
 import { type StoredToken, toStored } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
@@ -64,10 +65,7 @@ export class TokenRenewal {
   readonly #claims: RefreshTokenClaims;
   readonly #requests: TokenRequests;
   readonly #lateWrite: LateWrite;
-  /** A refresh token that another process was seen to renew with, and nothing can take the place of. */
-  #sentElsewhere: string | undefined;
-  /** The same where storage was not available since: nobody knows what came of it. */
-  #unsureOf: string | undefined;
+  readonly #elsewhere = new RenewalElsewhere();
 
   constructor(scope: ServiceScope, work: TokenWork, store: TokenStore, backoff: SlotBackoff) {
     this.#scope = scope;
@@ -106,9 +104,8 @@ export class TokenRenewal {
       const admission = await this.#store.acquire(LEASE_MS, request.signal, spent !== undefined);
       if (typeof admission !== 'string')
         return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
-      if (admission === 'held') this.#sentElsewhere = spent;
-      else if (spent === undefined || spent !== this.#sentElsewhere) return this.#runWith(undefined, request, before);
-      else this.#unsureOf = spent;
+      if (admission === 'held') this.#elsewhere.seen(spent);
+      else if (!this.#elsewhere.loseSight(spent)) return this.#runWith(undefined, request, before);
       await this.#store.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
       since = this.#store.changes;
       const found = await this.#store.read();
@@ -204,11 +201,11 @@ export class TokenRenewal {
   /** Gives whoever has sent a refresh token the time to write what came of it. */
   async #waitForNews(request: RenewalRequest, before: StoredToken | undefined): Promise<void> {
     const { clock } = this.#scope;
-    if (this.#unsureOf === undefined || this.#unsureOf !== this.#spentForGood(request, before)) return;
+    if (!this.#elsewhere.isUnsureOf(this.#spentForGood(request, before))) return;
     const until = monotonicNow(clock) + LEASE_MS;
     while (monotonicNow(clock) < until && !this.#isNews(await this.#store.read(), request, before))
       await sleep(clock, POLL_MS, request.signal);
-    this.#unsureOf = undefined;
+    this.#elsewhere.over();
   }
 
   /** Gives up what could not be stored. */
