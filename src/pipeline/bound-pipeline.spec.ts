@@ -24,7 +24,7 @@ class World {
   /** Names of the steps, as they were asked. */
   readonly asked: string[] = [];
   /** Failures of onFetchError. */
-  readonly told: string[] = [];
+  readonly reported: string[] = [];
   /** What is done instead of answering a token, by step. */
   readonly instead = new Map<string, (context: FetchContext) => Promise<Token>>();
   readonly #counts = new Map<string, number>();
@@ -52,7 +52,7 @@ class World {
       dependsOn,
       identity: [name],
       retry: new NoRetryStrategy(),
-      onFetchError: (error) => void this.told.push(`${name}: ${(error as Error).message}`),
+      onFetchError: (error) => void this.reported.push(`${name}: ${(error as Error).message}`),
       fetch: async (context) => {
         this.asked.push(name);
         const given = context as FetchContext;
@@ -287,7 +287,7 @@ describe('a step that is refused', () => {
     world.fails('user', REFUSED, 1);
     await pipeline.invalidateStep('user');
     expect(await textOf(pipeline.get())).toBe('user2(app2(device1()))');
-    expect([world.news, world.told]).toEqual([['user', 'app', 'user'], []]);
+    expect([world.news, world.reported]).toEqual([['user', 'app', 'user'], []]);
   });
 
   it('a step that is refused with tokens that are brand new fails at once, and its error is reported to it', async () => {
@@ -295,7 +295,7 @@ describe('a step that is refused', () => {
     world.fails('user', REFUSED);
     const error = await failure(pipeline.get());
     expect([error.step, error.status, error.chain]).toEqual(['user', 401, undefined]);
-    expect([world.news, world.told]).toEqual([['device', 'app', 'user'], ['user: No.']]);
+    expect([world.news, world.reported]).toEqual([['device', 'app', 'user'], ['user: No.']]);
   });
 
   it('a step that is refused again and again ends after its parents were renewed, and names what was tried', async () => {
@@ -307,7 +307,7 @@ describe('a step that is refused', () => {
     const error = await failure(pipeline.get());
     expect([error.step, error.status, error.chain]).toEqual(['user', 401, ['user', 'app']]);
     expect(error.message).toContain('Tried: user → app.');
-    expect([world.news, world.told.length]).toEqual([['user', 'app', 'user'], 1]);
+    expect([world.news, world.reported.length]).toEqual([['user', 'app', 'user'], 1]);
   });
 
   it('a step that fails otherwise than by a refusal leaves its parents as they are', async () => {
@@ -341,7 +341,7 @@ describe('errors of a pipeline', () => {
     world.fails('app', DOWN, 1);
     const error = await failure(pipeline.get());
     expect(error).toMatchObject({ step: 'app', serviceName: 'orders' });
-    expect(world.told).toEqual(['app: It is down.']);
+    expect(world.reported).toEqual(['app: It is down.']);
     const states = pipeline.describe();
     expect(states.map(({ name, cached, lastError }) => [name, cached, lastError?.message])).toEqual([
       ['device', true, undefined],
@@ -382,7 +382,7 @@ describe('errors of a pipeline', () => {
       transient: true,
       message: expect.stringContaining('Token request for "orders", step "app" did not end within 500 ms.'),
     });
-    expect([signal?.aborted, world.told.length]).toEqual([true, 1]);
+    expect([signal?.aborted, world.reported.length]).toEqual([true, 1]);
   });
 
   it('errors of a pipeline without a service name the step alone', async () => {
@@ -417,7 +417,7 @@ describe('errors of a pipeline', () => {
     caller.abort(new Error('I left'));
     expect((await failing).message).toBe('I left');
     await world.clock.advance(0);
-    expect([world.told, world.asked]).toEqual([[], ['device']]);
+    expect([world.reported, world.asked]).toEqual([[], ['device']]);
   });
 });
 
@@ -426,7 +426,7 @@ describe('a step', () => {
     const pipeline = await world.bind();
     world.instead.set('user', async (context) => new Token({ accessToken: context.accessToken('device') }));
     expect(await textOf(pipeline.get())).toBe('device1()');
-    expect([world.news, world.told]).toEqual([['device', 'app', 'user', 'user'], []]);
+    expect([world.news, world.reported]).toEqual([['device', 'app', 'user', 'user'], []]);
   });
 
   it('a step is renewed in its own window, and kept for its own lifetime', async () => {

@@ -136,9 +136,9 @@ it('a step whose transport may change the request is alike to none, unless it sa
   const transport = { send: () => Promise.reject(new Error('unused')) };
   expect(opaqueOf(fetcher({ transport }))).toEqual(['transport']);
   expect(await alike(fetcher({ transport }), fetcher({ transport }))).toBe(false);
-  const told = (): BodyTokenFetcher => fetcher({ transport, identity: 'acme' });
-  expect(opaqueOf(told())).toEqual([]);
-  expect(await alike(told(), told())).toBe(true);
+  const named = (): BodyTokenFetcher => fetcher({ transport, identity: 'acme' });
+  expect(opaqueOf(named())).toEqual([]);
+  expect(await alike(named(), named())).toBe(true);
   expect(opaqueOf(new Own())).toEqual([]);
 });
 

@@ -242,9 +242,9 @@ describe('a pipeline as a provider', () => {
   it('a pipeline as a provider has one state outside of services, and one for each service within them', async () => {
     const pipeline = pipelineOf();
     const provider = new PipelineTokenProvider({ pipeline });
-    const told: string[] = [];
+    const reported: string[] = [];
     const events = {
-      refreshed: (token: Token) => void told.push(token.accessToken),
+      refreshed: (token: Token) => void reported.push(token.accessToken),
       invalidated: () => undefined,
       failed: () => undefined,
     };
@@ -258,6 +258,6 @@ describe('a pipeline as a provider', () => {
     expect(await bound(false)).not.toBe(await bound(false));
     expect(await bound(false)).not.toBe(await bound(true));
     await (await provider.createSource({ ...alone, standalone: false })).for().get();
-    expect(told).toEqual(['user.app']);
+    expect(reported).toEqual(['user.app']);
   });
 });

@@ -16,31 +16,21 @@ import {
   TokenManager,
 } from 'nestjs-forge-auth';
 import { give } from '../support/answer.js';
-import type { RecordingServer } from '../support/recording-server.js';
 import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
-import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { CLIENT } from '../support/token-endpoint.js';
+import { startTokenEndpoint } from '../support/token-endpoint.js';
 import { rejection } from '../tokens/world.js';
-import { SERVICE, Wire } from './wire.js';
+import { SERVICE } from './wire.js';
+import { useCredentials } from './credentials.js';
 
-const wire = new Wire();
-let server: RecordingServer;
-let endpoint: TokenEndpoint;
-beforeEach(async () => {
-  server = await wire.server();
-  endpoint = wire.closeLater(await startTokenEndpoint());
-});
-afterEach(() => wire.close());
+const world = useCredentials();
 
 const SECRET = 'canary-credential-value';
 
-function provider(): ClientCredentialsTokenProvider {
-  return new ClientCredentialsTokenProvider({ tokenUrl: endpoint.url, ...CLIENT });
-}
-
 /** Returns what the API saw of the credentials of its last request. */
 function seen(): { authorization: string | undefined; key: string | undefined; url: string | undefined } {
-  const request = server.requests.at(-1);
+  const request = world.server.requests.at(-1);
   const key = request?.headers['x-api-key'];
   return { authorization: request?.headers.authorization, key: key as string | undefined, url: request?.url };
 }
@@ -61,21 +51,25 @@ describe('a service', () => {
     ],
     ['a password', () => new BasicAuth('alice', 'pä:ss'), { authorization: basic('alice:pä:ss') }],
     ['a password of a function', () => new BasicAuth('alice', () => 'pä'), { authorization: basic('alice:pä') }],
-    ['a token', () => ({ provider: provider() }), { authorization: expect.stringMatching(/^Bearer .+/) }],
-    ['a bare token', () => ({ provider: provider(), scheme: '' }), { authorization: expect.stringMatching(/^[^ ]+$/) }],
+    ['a token', () => ({ provider: world.provider() }), { authorization: expect.stringMatching(/^Bearer .+/) }],
+    [
+      'a bare token',
+      () => ({ provider: world.provider(), scheme: '' }),
+      { authorization: expect.stringMatching(/^[^ ]+$/) },
+    ],
     [
       'a token of a scheme of its own',
-      () => ({ provider: provider(), scheme: 'Token' }),
+      () => ({ provider: world.provider(), scheme: 'Token' }),
       { authorization: expect.stringMatching(/^Token .+/) },
     ],
     [
       'a token in a header of its own',
-      () => ({ provider: provider(), headerName: 'X-Api-Key', scheme: '' }),
+      () => ({ provider: world.provider(), headerName: 'X-Api-Key', scheme: '' }),
       { key: expect.stringMatching(/^[^ ]+$/), authorization: undefined },
     ],
     [
       'a token in the query',
-      () => ({ provider: provider(), placement: 'uri' }),
+      () => ({ provider: world.provider(), placement: 'uri' }),
       { url: expect.stringMatching(/^\/a\?b=%FF&access_token=[^&]+$/), authorization: undefined },
     ],
     ['a function that makes an authenticator', () => () => new BearerAuth('t'), { authorization: 'Bearer t' }],
@@ -85,27 +79,27 @@ describe('a service', () => {
       { key: 'own' },
     ],
   ])('a service is called with %s', async (_name, auth, expected) => {
-    await wire.client(server, { auth: auth() }).get('/a?b=%FF');
+    await world.wire.client(world.server, { auth: auth() }).get('/a?b=%FF');
     expect(seen()).toMatchObject(expected);
   });
 
   it('a service is called with a token in the form', async () => {
-    const client = wire.client(server, { auth: { provider: provider(), placement: 'body' } });
+    const client = world.wire.client(world.server, { auth: { provider: world.provider(), placement: 'body' } });
     await client.post('/', new URLSearchParams({ a: 'b c' }));
-    const form = server.requests[0]?.form();
+    const form = world.server.requests[0]?.form();
     expect(form?.get('a')).toBe('b c');
-    expect(endpoint.isValid(form?.get('access_token') ?? '')).toBe(true);
-    expect(server.requests[0]?.headers['content-length']).toBe(String(server.requests[0]?.body.length));
+    expect(world.endpoint.isValid(form?.get('access_token') ?? '')).toBe(true);
+    expect(world.server.requests[0]?.headers['content-length']).toBe(String(world.server.requests[0]?.body.length));
     const error = await rejection(client.get('/'));
     expect(error).toBeInstanceOf(InvalidRequestError);
-    expect(server.count()).toBe(1);
+    expect(world.server.count()).toBe(1);
   });
 
   it('a service is asked for its credential by each call', async () => {
     let asked = 0;
-    const client = wire.client(server, { auth: new BearerAuth(async () => `t${(asked += 1)}`) });
+    const client = world.wire.client(world.server, { auth: new BearerAuth(async () => `t${(asked += 1)}`) });
     for (let call = 0; call < 3; call += 1) await client.get('/');
-    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
+    expect(world.server.requests.map(({ headers }) => headers.authorization)).toEqual([
       'Bearer t1',
       'Bearer t2',
       'Bearer t3',
@@ -173,42 +167,42 @@ describe('a service', () => {
         ),
     ],
   ])('a service is not called at all with %s', async (_name, auth) => {
-    const client = wire.client(server, { auth: auth() }, { revealCauses: false });
+    const client = world.wire.client(world.server, { auth: auth() }, { revealCauses: false });
     const error = await rejection(client.get('/'));
     expect(error).toBeInstanceOf(AuthenticationError);
     expect(error).toMatchObject({ serviceName: SERVICE });
     expectNoSecrets(renderError(error), [SECRET]);
-    expect(server.connections).toBe(0);
+    expect(world.server.connections).toBe(0);
   });
 
   it.each<[string, () => unknown]>([
     ['undefined', () => undefined],
     ['a number', () => 5],
     ['nothing', () => ({})],
-    ['a manager and a provider', () => ({ provider: provider(), tokenManager: 'other' })],
+    ['a manager and a provider', () => ({ provider: world.provider(), tokenManager: 'other' })],
     ['a provider that is none', () => ({ provider: {} })],
     ['a function that makes nothing', () => () => undefined],
   ])('a service with %s for auth is refused', async (_name, auth) => {
-    const client = wire.client(server, { auth: auth() as AuthOption });
+    const client = world.wire.client(world.server, { auth: auth() as AuthOption });
     const error = await rejection(client.get('/'));
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error.message).toContain(`"${SERVICE}"`);
-    expect(server.connections).toBe(0);
+    expect(world.server.connections).toBe(0);
   });
 });
 
 describe('a header of the call', () => {
   it('wins over the credential: nothing is added, nothing is fetched, nothing renewed', async () => {
-    server.handler = (_request, response) => give(response, { status: 401 });
-    const client = wire.client(server, { auth: { provider: provider() } });
+    world.server.handler = (_request, response) => give(response, { status: 401 });
+    const client = world.wire.client(world.server, { auth: { provider: world.provider() } });
     await expect(client.get('/', { headers: { Authorization: 'Own' } })).rejects.toMatchObject({ status: 401 });
     expect(seen().authorization).toBe('Own');
-    expect([server.count(), endpoint.tokenRequests]).toEqual([1, 0]);
+    expect([world.server.count(), world.endpoint.tokenRequests]).toEqual([1, 0]);
   });
 
   it('wins over one of several credentials', async () => {
-    const auth = new CompositeAuth([new ApiKeyAuth('k'), { provider: provider() }], { strategy: 'all' });
-    await wire.client(server, { auth }).get('/', { headers: { 'x-api-key': 'own' } });
+    const auth = new CompositeAuth([new ApiKeyAuth('k'), { provider: world.provider() }], { strategy: 'all' });
+    await world.wire.client(world.server, { auth }).get('/', { headers: { 'x-api-key': 'own' } });
     expect(seen()).toMatchObject({ key: 'own', authorization: expect.stringContaining('Bearer') });
   });
 });
@@ -219,63 +213,68 @@ describe('a composite', () => {
       authenticate: (request) => void (request.headers['x-api-key'] = 'internal'),
       appliesTo: (request) => new URL(request.url).pathname.startsWith('/internal'),
     };
-    const client = wire.client(server, { auth: new CompositeAuth([internal, { provider: provider() }]) });
+    const client = world.wire.client(world.server, {
+      auth: new CompositeAuth([internal, { provider: world.provider() }]),
+    });
     await client.get('/internal/a');
     expect(seen()).toMatchObject({ key: 'internal', authorization: undefined });
-    expect(endpoint.tokenRequests).toBe(0);
+    expect(world.endpoint.tokenRequests).toBe(0);
     await client.get('/a');
-    expect(seen()).toMatchObject({ key: undefined, authorization: `Bearer ${endpoint.issued[0]?.accessToken}` });
+    expect(seen()).toMatchObject({ key: undefined, authorization: `Bearer ${world.endpoint.issued[0]?.accessToken}` });
   });
 
   it('lets all authenticate, tokens of several providers included', async () => {
-    const other = wire.closeLater(await startTokenEndpoint());
+    const other = world.wire.closeLater(await startTokenEndpoint());
     const further: TokenAuthOptions = {
       provider: new ClientCredentialsTokenProvider({ tokenUrl: other.url, ...CLIENT }),
       headerName: 'X-User-Token',
       scheme: '',
     };
-    const members = [new ApiKeyAuth('k'), { provider: provider() }, further];
-    const client = wire.client(server, { auth: new CompositeAuth(members, { strategy: 'all' }) });
+    const members = [new ApiKeyAuth('k'), { provider: world.provider() }, further];
+    const client = world.wire.client(world.server, { auth: new CompositeAuth(members, { strategy: 'all' }) });
     for (let call = 0; call < 3; call += 1) await client.get('/');
-    expect(seen()).toMatchObject({ key: 'k', authorization: `Bearer ${endpoint.issued[0]?.accessToken}` });
-    expect(server.requests.at(-1)?.headers['x-user-token']).toBe(other.issued[0]?.accessToken);
-    expect([endpoint.tokenRequests, other.tokenRequests]).toEqual([1, 1]);
+    expect(seen()).toMatchObject({ key: 'k', authorization: `Bearer ${world.endpoint.issued[0]?.accessToken}` });
+    expect(world.server.requests.at(-1)?.headers['x-user-token']).toBe(other.issued[0]?.accessToken);
+    expect([world.endpoint.tokenRequests, other.tokenRequests]).toEqual([1, 1]);
   });
 
   it('renews the tokens of its members when a call is rejected', async () => {
-    server.handler = ({ headers }, response) => {
+    world.server.handler = ({ headers }, response) => {
       const token = headers.authorization?.replace('Bearer ', '') ?? '';
-      give(response, endpoint.isValid(token) ? { json: {} } : { status: 401 });
+      give(response, world.endpoint.isValid(token) ? { json: {} } : { status: 401 });
     };
-    const members = [new ApiKeyAuth('k'), { provider: provider() }];
-    const client = wire.client(server, { auth: new CompositeAuth(members, { strategy: 'all' }) });
+    const members = [new ApiKeyAuth('k'), { provider: world.provider() }];
+    const client = world.wire.client(world.server, { auth: new CompositeAuth(members, { strategy: 'all' }) });
     await client.get('/');
-    endpoint.revokeAll();
+    world.endpoint.revokeAll();
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
-    expect([server.count(), endpoint.tokenRequests]).toEqual([3, 2]);
+    expect([world.server.count(), world.endpoint.tokenRequests]).toEqual([3, 2]);
   });
 
   it('a composite of token options is refused where it was given to a call', async () => {
-    const client = wire.client(server, { auth: new BearerAuth('t') });
-    const auth = new CompositeAuth([{ provider: provider() }]) as unknown as Authenticator;
+    const client = world.wire.client(world.server, { auth: new BearerAuth('t') });
+    const auth = new CompositeAuth([{ provider: world.provider() }]) as unknown as Authenticator;
     await expect(client.get('/', { auth })).rejects.toBeInstanceOf(ConfigurationError);
-    expect(server.connections).toBe(0);
+    expect(world.server.connections).toBe(0);
   });
 });
 
 describe('a call', () => {
   it('a call goes out bare with auth: false, and its 401 renews nothing', async () => {
-    const client = wire.client(server, { auth: { provider: provider() } });
+    const client = world.wire.client(world.server, { auth: { provider: world.provider() } });
     await client.get('/');
-    server.handler = (_request, response) => give(response, { status: 401 });
+    world.server.handler = (_request, response) => give(response, { status: 401 });
     await expect(client.get('/bare', { auth: false })).rejects.toMatchObject({ status: 401 });
     expect(seen().authorization).toBeUndefined();
-    expect([server.count(), endpoint.tokenRequests]).toEqual([2, 1]);
+    expect([world.server.count(), world.endpoint.tokenRequests]).toEqual([2, 1]);
   });
 
   it('a call may go elsewhere with auth: false only', async () => {
-    const other = await wire.server();
-    const client = wire.client(server, { auth: new BearerAuth(SECRET), headers: { 'x-tenant-key': SECRET } });
+    const other = await world.wire.server();
+    const client = world.wire.client(world.server, {
+      auth: new BearerAuth(SECRET),
+      headers: { 'x-tenant-key': SECRET },
+    });
     await expect(client.get(`${other.origin}/a`)).rejects.toBeInstanceOf(OriginNotAllowedError);
     expect(other.connections).toBe(0);
     await client.get(`${other.origin}/a`, { auth: false });
@@ -283,21 +282,21 @@ describe('a call', () => {
   });
 
   it('a call may bring an authenticator of its own', async () => {
-    const client = wire.client(server, { auth: { provider: provider() } });
+    const client = world.wire.client(world.server, { auth: { provider: world.provider() } });
     await client.get('/', { auth: new BasicAuth('alice', 'p') });
     expect(seen().authorization).toBe(basic('alice:p'));
-    expect(endpoint.tokenRequests).toBe(0);
+    expect(world.endpoint.tokenRequests).toBe(0);
   });
 
   it('a call may bring a token of another manager', async () => {
-    const manager = wire.closeLater(new TokenManager({ provider: provider() }));
-    const client = wire.client(server, { auth: new BearerAuth('t') });
+    const manager = world.wire.closeLater(new TokenManager({ provider: world.provider() }));
+    const client = world.wire.client(world.server, { auth: new BearerAuth('t') });
     await client.get('/', { auth: new TokenAuth(manager, { scheme: 'Token' }) });
-    expect(seen().authorization).toBe(`Token ${endpoint.issued[0]?.accessToken}`);
+    expect(seen().authorization).toBe(`Token ${world.endpoint.issued[0]?.accessToken}`);
   });
 
   it('a call may ask for a token of other parameters: one request for each, and never another one’s token', async () => {
-    const client = wire.client(server, { auth: { provider: provider() } });
+    const client = world.wire.client(world.server, { auth: { provider: world.provider() } });
     const kinds = [
       undefined,
       { scope: 'read' },
@@ -312,9 +311,9 @@ describe('a call', () => {
     });
     await Promise.all(calls);
     for (const [index, auth] of kinds.entries()) await client.get(`/${index}`, auth === undefined ? {} : { auth });
-    expect(endpoint.tokenRequests).toBe(kinds.length);
+    expect(world.endpoint.tokenRequests).toBe(kinds.length);
     const tokens = kinds.map((_auth, index) => {
-      const used = server.requests
+      const used = world.server.requests
         .filter(({ path }) => path === `/${index}`)
         .map(({ headers }) => headers.authorization);
       expect(used).toHaveLength(4);
@@ -322,62 +321,64 @@ describe('a call', () => {
       return used[0];
     });
     expect(new Set(tokens).size).toBe(kinds.length);
-    const asked = endpoint.server.requests.map((request) => request.form());
+    const asked = world.endpoint.server.requests.map((request) => request.form());
     expect(asked.map((form) => form.get('scope'))).toEqual([null, 'read', 'write', 'read write', null, null, 'read']);
     expect(asked.map((form) => form.get('audience'))).toEqual([null, null, null, null, 'read', null, 'a']);
     expect(asked.map((form) => form.get('resource'))).toEqual([null, null, null, null, null, 'read', null]);
   });
 
   it('a call that is rejected renews the token of its own parameters only', async () => {
-    server.handler = ({ headers }, response) => {
+    world.server.handler = ({ headers }, response) => {
       const token = headers.authorization?.replace('Bearer ', '') ?? '';
-      give(response, endpoint.isValid(token) ? { json: {} } : { status: 401 });
+      give(response, world.endpoint.isValid(token) ? { json: {} } : { status: 401 });
     };
-    const client = wire.client(server, { auth: { provider: provider() } });
+    const client = world.wire.client(world.server, { auth: { provider: world.provider() } });
     await client.get('/', { auth: { scope: 'a' } });
     await client.get('/', { auth: { scope: 'b' } });
-    endpoint.revoke(endpoint.issued[0]?.accessToken ?? '');
+    world.endpoint.revoke(world.endpoint.issued[0]?.accessToken ?? '');
     await client.get('/', { auth: { scope: 'a' } });
     await client.get('/', { auth: { scope: 'b' } });
-    expect(endpoint.server.requests.map((request) => request.form().get('scope'))).toEqual(['a', 'b', 'a']);
+    expect(world.endpoint.server.requests.map((request) => request.form().get('scope'))).toEqual(['a', 'b', 'a']);
   });
 
   it('a call cannot ask for a token where the service has none', async () => {
-    const client = wire.client(server, { auth: new BearerAuth('t') });
+    const client = world.wire.client(world.server, { auth: new BearerAuth('t') });
     await expect(client.get('/', { auth: { scope: 'a' } })).rejects.toBeInstanceOf(InvalidRequestError);
-    expect(server.connections).toBe(0);
+    expect(world.server.connections).toBe(0);
   });
 });
 
 describe('a manager', () => {
   it('shared by several services gets one token for all', async () => {
-    const manager = wire.closeLater(new TokenManager({ name: 'shared', provider: provider() }));
-    const second = await wire.server();
+    const manager = world.wire.closeLater(new TokenManager({ name: 'shared', provider: world.provider() }));
+    const second = await world.wire.server();
     const clients = [
-      wire.client(server, { auth: { tokenManager: manager } }),
-      wire.client(second, { name: 'invoices', auth: { tokenManager: manager, scheme: '' } }),
-      wire.client(second, { name: 'files', auth: new TokenAuth(manager) }),
+      world.wire.client(world.server, { auth: { tokenManager: manager } }),
+      world.wire.client(second, { name: 'invoices', auth: { tokenManager: manager, scheme: '' } }),
+      world.wire.client(second, { name: 'files', auth: new TokenAuth(manager) }),
     ];
     await Promise.all(clients.flatMap((client) => [client.get('/'), client.get('/')]));
-    expect(endpoint.tokenRequests).toBe(1);
-    const token = endpoint.issued[0]?.accessToken;
-    expect(new Set(server.requests.map(({ headers }) => headers.authorization))).toEqual(new Set([`Bearer ${token}`]));
+    expect(world.endpoint.tokenRequests).toBe(1);
+    const token = world.endpoint.issued[0]?.accessToken;
+    expect(new Set(world.server.requests.map(({ headers }) => headers.authorization))).toEqual(
+      new Set([`Bearer ${token}`]),
+    );
     expect(new Set(second.requests.map(({ headers }) => headers.authorization))).toEqual(
       new Set([`Bearer ${token}`, token]),
     );
   });
 
   it('shared by several services renews once for all', async () => {
-    const manager = wire.closeLater(new TokenManager({ name: 'shared', provider: provider() }));
-    server.handler = ({ headers }, response) => {
+    const manager = world.wire.closeLater(new TokenManager({ name: 'shared', provider: world.provider() }));
+    world.server.handler = ({ headers }, response) => {
       const token = headers.authorization?.replace('Bearer ', '') ?? '';
-      give(response, endpoint.isValid(token) ? { json: {} } : { status: 401 });
+      give(response, world.endpoint.isValid(token) ? { json: {} } : { status: 401 });
     };
     const names = ['a', 'b', 'c', 'd'];
-    const clients = names.map((name) => wire.client(server, { name, auth: { tokenManager: manager } }));
+    const clients = names.map((name) => world.wire.client(world.server, { name, auth: { tokenManager: manager } }));
     await Promise.all(clients.map((client) => client.get('/')));
-    endpoint.revokeAll();
+    world.endpoint.revokeAll();
     await Promise.all(clients.map((client) => client.get('/')));
-    expect(endpoint.tokenRequests).toBe(2);
+    expect(world.endpoint.tokenRequests).toBe(2);
   });
 });

@@ -5,7 +5,6 @@ import {
   BodyTokenFetcher,
   ClientCredentialsTokenProvider,
   ConfigurationError,
-  type FetchContext,
   ForgeAuthModule,
   type ForgeHttpClient,
   type ForgeServiceOptions,
@@ -22,6 +21,7 @@ import { json } from '../support/answer.js';
 import { type Api, startApi } from '../support/api.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { parentStep } from './parent-step.js';
 
 const nothing = (): void => undefined;
 const silent = { log: nothing, warn: nothing, error: nothing };
@@ -47,16 +47,7 @@ afterEach(async () => {
   await issuer.close();
 });
 
-function step(name: string, parent?: string): BodyTokenFetcher {
-  return new BodyTokenFetcher({
-    name,
-    baseUrl: issuer.origin,
-    endpoint: name,
-    dependsOn: parent === undefined ? [] : [parent],
-    requestHeaders: (context: FetchContext) =>
-      parent === undefined ? {} : { 'x-parent': context.accessToken(parent) },
-  });
-}
+const step = (name: string, parent?: string): BodyTokenFetcher => parentStep(issuer.origin, name, parent);
 
 async function start(...services: ForgeServiceOptions[]): Promise<TestingModule> {
   app = await Test.createTestingModule({ imports: [ForgeAuthModule.forRoot({ services })] })

@@ -1,7 +1,6 @@
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
-  BodyTokenFetcher,
-  type FetchContext,
+  type BodyTokenFetcher,
   ForgeAuthModule,
   ForgeAuthService,
   type ForgeServiceOptions,
@@ -11,6 +10,7 @@ import {
 import { json } from '../support/answer.js';
 import { type Api, startApi } from '../support/api.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
+import { parentStep } from './parent-step.js';
 
 const nothing = (): void => undefined;
 const silent = { log: nothing, warn: nothing, error: nothing };
@@ -47,17 +47,7 @@ afterEach(async () => {
   await issuer.close();
 });
 
-/** A step whose token is made with that of the step `parent`. */
-function step(name: string, parent?: string): BodyTokenFetcher {
-  return new BodyTokenFetcher({
-    name,
-    baseUrl: issuer.origin,
-    endpoint: name,
-    dependsOn: parent === undefined ? [] : [parent],
-    requestHeaders: (context: FetchContext) =>
-      parent === undefined ? {} : { 'x-parent': context.accessToken(parent) },
-  });
-}
+const step = (name: string, parent?: string): BodyTokenFetcher => parentStep(issuer.origin, name, parent);
 
 const GATEWAY = 'gateway';
 

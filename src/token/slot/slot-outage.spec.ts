@@ -17,20 +17,20 @@ function outage(): { outage: SlotOutage; warnings: string[]; lines: string[] } {
 }
 
 it('an outage is reported once when it begins and once when it is over, each time', () => {
-  const { outage: told, warnings, lines } = outage();
-  told.over();
+  const { outage: observed, warnings, lines } = outage();
+  observed.over();
   for (let round = 0; round < 2; round += 1) {
-    for (let failures = 0; failures < 3; failures += 1) told.failed(new AuthenticationError('It is down.'), false);
-    told.over();
-    told.over();
+    for (let failures = 0; failures < 3; failures += 1) observed.failed(new AuthenticationError('It is down.'), false);
+    observed.over();
+    observed.over();
   }
   expect(warnings).toEqual(['It is down.', 'It is down.']);
   expect(lines).toEqual(Array.from({ length: 2 }, () => 'Tokens for "orders" are available again.'));
 });
 
 it('an outage says whether the current token stays in use, and nothing of an error that is not ours', () => {
-  const { outage: told, warnings } = outage();
-  told.failed(new Error('secret'), true);
+  const { outage: observed, warnings } = outage();
+  observed.failed(new Error('secret'), true);
   expect(warnings).toEqual(['A token request failed. The current token stays in use until it expires.']);
 });
 

@@ -110,7 +110,7 @@ class Process {
   readonly asked: (Token | undefined)[] = [];
   readonly lines: string[] = [];
   readonly events: ForgeAuthEvent[] = [];
-  readonly told: string[] = [];
+  readonly reported: string[] = [];
   readonly observer = new Observers();
   answer: Obtain = async (count) => this.token(`${this.#name}-${count}`);
   readonly #fleet: Fleet;
@@ -141,9 +141,10 @@ class Process {
       },
     } as unknown as ServiceScope;
     const events: SlotEvents = {
-      refreshed: (token, previous) => void this.told.push(`refreshed ${token.accessToken} ${previous?.accessToken}`),
-      invalidated: (token) => void this.told.push(`invalidated ${token.accessToken}`),
-      failed: (error) => void this.told.push(`failed ${(error as Error).message}`),
+      refreshed: (token, previous) =>
+        void this.reported.push(`refreshed ${token.accessToken} ${previous?.accessToken}`),
+      invalidated: (token) => void this.reported.push(`invalidated ${token.accessToken}`),
+      failed: (error) => void this.reported.push(`failed ${(error as Error).message}`),
     };
     this.slot = new TokenSlot(
       scope,
@@ -234,7 +235,7 @@ describe('a token in use', () => {
     open();
     await fleet.clock.advance(0);
     expect([await one.get(), one.asked.length]).toEqual(['token-2', 2]);
-    expect(one.told).toEqual(['refreshed token-1 undefined', 'refreshed token-2 token-1']);
+    expect(one.reported).toEqual(['refreshed token-1 undefined', 'refreshed token-2 token-1']);
     expect(one.eventsOf('token_request')).toMatchObject([{ cause: 'window', outcome: 'obtained', shared: false }]);
   });
 
@@ -359,7 +360,7 @@ describe('a rejected token', () => {
     await codeOf(one.get());
     await fleet.clock.advance(0);
     expect(await other.get()).toBe('token-of-2-1');
-    expect([other.asked.length, one.told]).toEqual([
+    expect([other.asked.length, one.reported]).toEqual([
       1,
       ['refreshed token-1 undefined', 'invalidated token-1', 'failed It is down.'],
     ]);
@@ -448,7 +449,7 @@ describe('invalidation', () => {
   it('invalidation of a token that is not the current one changes nothing', async () => {
     await one.get();
     await one.slot.invalidate(new Token({ accessToken: 'other' }));
-    expect([await one.get(), one.asked.length, one.told.length]).toEqual(['token-1', 1, 1]);
+    expect([await one.get(), one.asked.length, one.reported.length]).toEqual(['token-1', 1, 1]);
   });
 
   it('invalidation reaches every process, and is reported', async () => {
@@ -460,7 +461,7 @@ describe('invalidation', () => {
     await fleet.clock.advance(0);
     expect([one.slot.peek(), other.slot.peek()]).toEqual([undefined, undefined]);
     expect(one.eventsOf('token_invalidated')).toHaveLength(1);
-    expect(other.told).toEqual(['invalidated token-1']);
+    expect(other.reported).toEqual(['invalidated token-1']);
   });
 
   it.each([
@@ -477,7 +478,7 @@ describe('invalidation', () => {
         expect(await there.get()).toBe(drop);
         await here.slot[drop]();
         await fleet.clock.advance(0);
-        expect([there.slot.peek(), there.told.at(-1)]).toEqual([undefined, `invalidated ${drop}`]);
+        expect([there.slot.peek(), there.reported.at(-1)]).toEqual([undefined, `invalidated ${drop}`]);
         await fleet.clock.advance(1_000);
       }
       expect(there.asked).toEqual([]);
@@ -521,7 +522,7 @@ describe('invalidation', () => {
     expect(other.slot.peek()).toBeUndefined();
     other.answer = async () => other.token('newest');
     expect([await other.get(), other.asked.length]).toEqual(['newest', 2]);
-    expect(other.told).toContain('invalidated token-of-2-1');
+    expect(other.reported).toContain('invalidated token-of-2-1');
   });
 
   it('a token that is forgotten is gone with its refresh token, here and elsewhere; of others nothing is', async () => {
@@ -670,7 +671,7 @@ describe('what another process stored', () => {
     await fleet.clock.advance(5_000);
     expect(await other.get()).toBe('newer');
     await fleet.clock.advance(0);
-    expect([other.slot.peek(), other.told]).toEqual([undefined, ['invalidated newer']]);
+    expect([other.slot.peek(), other.reported]).toEqual([undefined, ['invalidated newer']]);
   });
 
   it('what another process stored is looked at once in five seconds, however many use the token', async () => {
@@ -720,7 +721,7 @@ describe('what another process stored', () => {
     const other = fleet.process();
     other.observe();
     expect(await other.get()).toBe('token-1');
-    expect([other.asked, other.told]).toEqual([[], []]);
+    expect([other.asked, other.reported]).toEqual([[], []]);
     expect(other.eventsOf('token_request')).toMatchObject([{ shared: true, outcome: 'obtained', cause: 'missing' }]);
   });
 });
@@ -902,13 +903,13 @@ describe('a flight that fails', () => {
       expect(await code).toBe('FORGE_AUTH_TOKEN_DEADLINE');
     }
     expect(await codeOf(one.get())).toBe('FORGE_AUTH_BACKOFF');
-    expect(one.told).toHaveLength(2);
+    expect(one.reported).toHaveLength(2);
   });
 
   it('a flight that fails is reported once, however many fail, and so is its end; what is held back is not reported', async () => {
     one.fails();
     for (let flights = 0; flights < 3; flights += 1) await codeOf(one.get());
-    expect(one.told).toEqual(['failed It is down.', 'failed It is down.']);
+    expect(one.reported).toEqual(['failed It is down.', 'failed It is down.']);
     one.works();
     await fleet.clock.advance(1_000);
     await one.get();
@@ -926,7 +927,7 @@ describe('a flight that fails', () => {
     one = fleet.process({ isOwnFailure: () => false });
     one.fails();
     for (let flights = 0; flights < 3; flights += 1) await codeOf(one.get());
-    expect([one.asked.length, one.lines, one.told.length]).toEqual([3, [], 3]);
+    expect([one.asked.length, one.lines, one.reported.length]).toEqual([3, [], 3]);
   });
 
   it('a flight whose callers have left says nothing of its endpoint, and is reported to no listener', async () => {
@@ -941,7 +942,7 @@ describe('a flight that fails', () => {
       await fleet.clock.advance(400);
     }
     one.works();
-    expect([await one.get(), one.told, one.lines]).toEqual(['token-4', ['refreshed token-4 undefined'], []]);
+    expect([await one.get(), one.reported, one.lines]).toEqual(['token-4', ['refreshed token-4 undefined'], []]);
   });
 
   it('a lease is kept while a request lasts: nobody else asks meanwhile', async () => {
@@ -997,7 +998,7 @@ describe('a refresh token', () => {
   });
 
   it.each([
-    ['it is told', true],
+    ['it is reported', true],
     ['it finds out', false],
   ])(
     'a user’s token that was dropped while it was renewed is not taken, and the user must sign in: %s',
@@ -1027,7 +1028,7 @@ describe('a refresh token', () => {
         message: 'The token for "orders" was dropped while it was renewed: the user must sign in.',
       });
       expect([one.slot.peek(), one.slot.last, await one.slot.has()]).toEqual([undefined, undefined, false]);
-      expect(one.told.filter((line) => line.startsWith('invalidated'))).toEqual(['invalidated a']);
+      expect(one.reported.filter((line) => line.startsWith('invalidated'))).toEqual(['invalidated a']);
     },
   );
 
@@ -1071,7 +1072,7 @@ describe('the end', () => {
     for (const late of [one.slot.get(), one.slot.forceRefresh()])
       await expect(late).rejects.toBeInstanceOf(ClientClosedError);
     expect([one.slot.peek(), one.slot.last, one.slot.busy, one.lines]).toEqual([undefined, undefined, false, []]);
-    expect(one.told).toEqual(['refreshed token-1 undefined']);
+    expect(one.reported).toEqual(['refreshed token-1 undefined']);
   });
 
   it('a slot that is released hears of nothing any more, and looks from time to time', async () => {
