@@ -120,16 +120,10 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   extraProviders: 'providers',
 };
 
-let oursByForeign: ReadonlyMap<string, readonly string[]> | undefined;
+/** Foreign name, in small letters → names of ours. */
+export const SYNONYMS: ReadonlyMap<string, readonly string[]> = oursByForeign();
 
-/** Returns the names of ours that a foreign one, in small letters, may mean. */
-export function synonymsOf(foreign: string): readonly string[] | undefined {
-  // Made with the first name that is unknown: most applications have none.
-  oursByForeign ??= invertNames();
-  return oursByForeign.get(foreign);
-}
-
-function invertNames(): Map<string, string[]> {
+function oursByForeign(): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const [ours, foreign] of Object.entries(FOREIGN_NAMES)) {
     for (const name of foreign.split(' ')) found.set(name, [...(found.get(name) ?? []), ours]);
