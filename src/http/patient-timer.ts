@@ -22,20 +22,26 @@ const LAST_PART_MS = 100;
 export function afterPatiently(clock: Clock, delayMs: number, task: () => void): () => void {
   const dueAt = monotonicNow(clock) + delayMs;
   const lastPartMs = Math.floor(Math.min(delayMs * LAST_PART, LAST_PART_MS));
-  const isLate = (expectedAt: number): boolean => monotonicNow(clock) - expectedAt >= STOOD_STILL_MS;
-  const catchUp = (times: number): (() => void) => {
-    const expectedAt = monotonicNow(clock) + CATCH_UP_MS;
-    return clock.after(CATCH_UP_MS, () => {
-      if (times > 0 && isLate(expectedAt)) cancel = catchUp(times - 1);
-      else task();
-    });
-  };
   let cancel = clock.after(delayMs - lastPartMs, () => {
-    const stoodStill = isLate(dueAt - lastPartMs);
+    const stoodStill = isLate(clock, dueAt - lastPartMs);
     cancel = clock.after(Math.max(0, dueAt - monotonicNow(clock)), () => {
-      if (stoodStill || isLate(dueAt)) cancel = catchUp(CATCH_UPS);
+      if (stoodStill || isLate(clock, dueAt)) catchUp(clock, task, (next) => (cancel = next));
       else task();
     });
   });
   return () => cancel();
+}
+
+function isLate(clock: Clock, expectedAt: number): boolean {
+  return monotonicNow(clock) - expectedAt >= STOOD_STILL_MS;
+}
+
+/** Runs `task` when the process has come to rest. @param onTimer is given what cancels each timer */
+function catchUp(clock: Clock, task: () => void, onTimer: (cancel: () => void) => void, times = CATCH_UPS): void {
+  const expectedAt = monotonicNow(clock) + CATCH_UP_MS;
+  const cancel = clock.after(CATCH_UP_MS, () => {
+    if (times > 0 && isLate(clock, expectedAt)) catchUp(clock, task, onTimer, times - 1);
+    else task();
+  });
+  onTimer(cancel);
 }
