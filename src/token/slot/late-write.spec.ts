@@ -177,4 +177,13 @@ describe('a late write under the lease of another', () => {
     await world.clock.advance(250);
     expect([write.over, world.commands]).toEqual([true, ['read', 'put 1', 'read']]);
   });
+
+  it('a late write goes over no token of another where nothing was spent for it', async () => {
+    const world = new World();
+    Object.assign(world, { outcome: 'superseded', found: stored(5), from: 1_000 });
+    let over = false;
+    void world.late.begin(stored(1), undefined, () => false).then(() => (over = true));
+    await world.clock.advance(250);
+    expect([over, world.commands]).toEqual([true, ['read', 'put 1']]);
+  });
 });

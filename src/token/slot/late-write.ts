@@ -77,7 +77,7 @@ export class LateWrite {
   async #put(stored: StoredToken, spent: string | undefined): Promise<WriteOutcome> {
     let outcome = await this.#store.put(stored);
     for (const generation of generationsFrom(this.#scope.clock.now())) {
-      if (outcome !== 'superseded') break;
+      if (outcome !== 'superseded' || spent === undefined) break;
       const found = await this.#store.read();
       if (found === undefined || found.rejected === true || found.token.refreshToken !== spent) break;
       outcome = await this.#store.put({ ...stored, generation });
