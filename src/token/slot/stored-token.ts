@@ -60,6 +60,27 @@ export function isToBeRejected({ token, rejected }: StoredToken, target: Token |
   return isGood && (target === undefined || token.fingerprint === target.fingerprint);
 }
 
+/** Checks whether a token was dropped by whoever it belongs to, or by a logout: with its refresh token. */
+export function isDropped({ rejected, token }: StoredToken): boolean {
+  return rejected === true && token.refreshToken === undefined;
+}
+
+/** Returns whichever was written later. */
+export function newestOf(a: StoredToken | undefined, b: StoredToken | undefined): StoredToken | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.generation >= b.generation ? a : b;
+}
+
+/** Adds the refresh token that this process keeps to itself: the stored token may have come without it. */
+export function withRefreshToken(
+  known: StoredToken | undefined,
+  own: StoredToken | undefined,
+): StoredToken | undefined {
+  const same = known !== undefined && own?.token.fingerprint === known.token.fingerprint;
+  if (!same || known.token.refreshToken !== undefined || own.token.refreshToken === undefined) return known;
+  return { ...known, token: known.token.with({ refreshToken: own.token.refreshToken }) };
+}
+
 /** Names what is written down: a token in use has more beside it, which is this process's own. */
 export function envelopeOf({ token, obtainedAt, generation, rejected, claimed }: StoredToken): TokenEnvelope {
   return {

@@ -1,15 +1,12 @@
-// More than 250 lines: one renewal, from the look in storage to what it hands over, read together.
-import { monotonicNow, sleep } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
 import type { FlightReport } from './slot-observer.js';
 import type { ServiceScope } from '../runtime.js';
 import { keepAlive, type KeptLease } from './lease-keeper.js';
-import { LateWrite } from './late-write.js';
 import { RefreshTokenClaims } from './refresh-token-claims.js';
-import { RenewalElsewhere } from './renewal-elsewhere.js';
+import { RenewalOutage } from './renewal-outage.js';
 import { tokenFailure } from '../token-failure.js';
-import { type StoredToken, toStored } from './stored-token.js';
+import { isDropped, newestOf, type StoredToken, toStored, withRefreshToken } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
 import type { Token } from '../token.js';
 import { TokenRequests } from './token-requests.js';
@@ -64,8 +61,7 @@ export class TokenRenewal {
   readonly #backoff: SlotBackoff;
   readonly #claims: RefreshTokenClaims;
   readonly #requests: TokenRequests;
-  readonly #lateWrite: LateWrite;
-  readonly #elsewhere = new RenewalElsewhere();
+  readonly #outage: RenewalOutage;
 
   constructor(scope: ServiceScope, work: TokenWork, store: TokenStore, backoff: SlotBackoff) {
     this.#scope = scope;
@@ -74,7 +70,7 @@ export class TokenRenewal {
     this.#claims = new RefreshTokenClaims(store, scope.clock, work.rerunnable ?? true);
     this.#requests = new TokenRequests(scope, work, this.#claims);
     this.#backoff = backoff;
-    this.#lateWrite = new LateWrite(scope, store);
+    this.#outage = new RenewalOutage(scope, work, store);
   }
 
   /** @throws {AuthenticationError} when no token can be obtained */
@@ -99,25 +95,19 @@ export class TokenRenewal {
     const { clock } = this.#scope;
     for (let since = lookedAt; ;) {
       await this.#backoff.check();
-      if (this.#lateWrite.pending) return this.#lateWrite.during(this.#runWith(undefined, request, before));
-      const spent = this.#spentForGood(request, before);
+      const lateWrite = this.#outage.lateWrite;
+      if (lateWrite.pending) return lateWrite.during(this.#runWith(undefined, request, before));
+      const spent = this.#outage.spentForGood(newestOf(before, request.current));
       const admission = await this.#store.acquire(LEASE_MS, request.signal, spent !== undefined);
       if (typeof admission !== 'string')
         return this.#runWith(keepAlive(admission, LEASE_MS, clock, request.signal), request, before);
-      if (admission === 'held') this.#elsewhere.seen(spent);
-      else if (!this.#elsewhere.loseSight(spent)) return this.#runWith(undefined, request, before);
+      if (admission === 'held') this.#outage.elsewhere.seen(spent);
+      else if (!this.#outage.elsewhere.loseSight(spent)) return this.#runWith(undefined, request, before);
       await this.#store.changed(since, POLL_MS * (1 + POLL_JITTER * clock.random()), request.signal);
       since = this.#store.changes;
       const found = await this.#store.read();
       if (this.#isNews(found, request, before)) return this.#found(found);
     }
-  }
-
-  /** Returns the refresh token that is to be sent where nothing can take its place; empty for one of the app's options. */
-  #spentForGood({ current }: RenewalRequest, before: StoredToken | undefined): string | undefined {
-    if (this.#work.rerunnable !== false) return undefined;
-    const ofOptions = this.#work.grantType === 'refresh_token' ? '' : undefined;
-    return newest(before, current)?.token.refreshToken ?? ofOptions;
   }
 
   /** @param lease undefined where none is available: better one request too many than none */
@@ -127,7 +117,7 @@ export class TokenRenewal {
     before: StoredToken | undefined,
   ): Promise<Renewed> {
     try {
-      if (lease !== undefined) await this.#waitForNews(request, before);
+      if (lease !== undefined) await this.#waitForOutcome(request, before);
       const stored = lease === undefined ? before : await this.#store.read();
       const found = this.#isNews(stored, request, before);
       const renewed = found ? this.#found(stored) : await this.#begin(request, stored, lease);
@@ -169,7 +159,7 @@ export class TokenRenewal {
   ): Promise<Renewed> {
     const { signal } = request;
     // Of the same token storage knows more: that its refresh token was being sent.
-    const newestKnown = newest(stored, request.current);
+    const newestKnown = newestOf(stored, request.current);
     // A user's is stored as it is: one that is not there any more was dropped.
     const storedWhole = this.#store.shared || this.#work.rerunnable === false;
     const known = storedWhole ? newestKnown : withRefreshToken(newestKnown, request.current);
@@ -191,26 +181,22 @@ export class TokenRenewal {
     const outcome = newer === undefined ? await this.#store.put(next) : undefined;
     if (outcome === 'superseded') newer = await this.#newerThan(next, request);
     await attempt.succeeded();
-    const isSpent = this.#work.rerunnable === false && token.refreshToken !== undefined;
-    const isLate = outcome === 'failed' && isSpent && this.#store.troubled;
+    const isMissing = outcome === 'failed' && this.#outage.isAloneWith(token);
     const spent = known?.token.refreshToken;
-    const written = isLate ? this.#lateWrite.begin(next, spent, (one) => request.isRejected(one)) : undefined;
+    const isRejected = (one: Token): boolean => request.isRejected(one);
+    const written = isMissing ? this.#outage.lateWrite.begin(next, spent, isRejected) : undefined;
     return { stored: newer ?? next, fetched: true, ...(written && { written }) };
   }
 
-  /** Gives whoever has sent a refresh token the time to write what came of it. */
-  async #waitForNews(request: RenewalRequest, before: StoredToken | undefined): Promise<void> {
-    const { clock } = this.#scope;
-    if (!this.#elsewhere.isUnsureOf(this.#spentForGood(request, before))) return;
-    const until = monotonicNow(clock) + LEASE_MS;
-    while (monotonicNow(clock) < until && !this.#isNews(await this.#store.read(), request, before))
-      await sleep(clock, POLL_MS, request.signal);
-    this.#elsewhere.over();
+  /** Gives whoever has sent a refresh token the time to write what came of it, where nobody here knows. */
+  #waitForOutcome(request: RenewalRequest, before: StoredToken | undefined): Promise<void> {
+    const isThere = async (): Promise<boolean> => this.#isNews(await this.#store.read(), request, before);
+    return this.#outage.waitForOutcome(newestOf(before, request.current), isThere, request.signal);
   }
 
   /** Gives up what could not be stored. */
   close(): void {
-    this.#lateWrite.close();
+    this.#outage.lateWrite.close();
   }
 
   /**
@@ -243,7 +229,7 @@ export class TokenRenewal {
     before: StoredToken | undefined,
   ): found is StoredToken {
     if (found === undefined) return false;
-    const since = newest(before, request.current)?.generation ?? 0;
+    const since = newestOf(before, request.current)?.generation ?? 0;
     return request.acceptable(found) && (!request.forced || found.generation > since);
   }
 
@@ -254,26 +240,9 @@ export class TokenRenewal {
   }
 }
 
-/** Checks whether a token was dropped by whoever it belongs to, or by a logout: with its refresh token. */
-function isDropped({ rejected, token }: StoredToken): boolean {
-  return rejected === true && token.refreshToken === undefined;
-}
-
 function droppedFailure({ owner }: ServiceScope, subject: string | undefined): AuthenticationError {
   return new AuthenticationError(`The token for ${owner} was dropped while it was renewed: the user must sign in.`, {
     code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
     ...(subject === undefined ? undefined : { subject }),
   });
-}
-
-function newest(a: StoredToken | undefined, b: StoredToken | undefined): StoredToken | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a.generation >= b.generation ? a : b;
-}
-
-/** Adds the refresh token that this process keeps to itself: the stored token may have come without it. */
-function withRefreshToken(known: StoredToken | undefined, own: StoredToken | undefined): StoredToken | undefined {
-  const same = known !== undefined && own?.token.fingerprint === known.token.fingerprint;
-  if (!same || known.token.refreshToken !== undefined || own.token.refreshToken === undefined) return known;
-  return { ...known, token: known.token.with({ refreshToken: own.token.refreshToken }) };
 }
