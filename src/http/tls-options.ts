@@ -19,7 +19,7 @@ export type TlsSource = TlsOptions | (() => TlsOptions | Promise<TlsOptions>);
 export function certificatesOf(tls: TlsOptions | undefined): readonly string[] {
   return [tls?.cert ?? [], tls?.pfx ?? []].flat().map((part) => {
     const bytes: unknown = (part as { buf?: unknown }).buf ?? part;
-    return Buffer.isBuffer(bytes) ? bytes.toString('base64') : String(bytes);
+    return (typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes as Uint8Array)).toString('base64');
   });
 }
 

@@ -215,6 +215,13 @@ export const RULES = Object.freeze({
       typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string')),
     what: 'a text or a list of texts',
   },
+  identity: {
+    accepts: (value) => {
+      const parts = [value].flat();
+      return parts.length > 0 && parts.every((part) => typeof part === 'string' && part !== '');
+    },
+    what: 'a text that is not empty, or a list of such',
+  },
   function: { accepts: isFunction, what: 'a function' },
   record: { accepts: isRecord, what: 'an object' },
   recordOrFunction: {

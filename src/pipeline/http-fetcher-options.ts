@@ -66,7 +66,7 @@ export const FETCHER_RULES: OptionRules<HttpTokenFetcherOptions> = Object.freeze
   deadlineMs: RULES.durationMs,
   refreshWindowMs: RULES.windowMs,
   retry: RULES.requestRetry,
-  identity: RULES.textOrTexts,
+  identity: RULES.identity,
   tls: { accepts: (value) => isRecord(value) || typeof value === 'function', what: 'an object, or a function of one' },
   axios: RULES.axios,
   transport: RULES.transport,

@@ -112,7 +112,7 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
     what: `a list of ${ASYMMETRIC_ALGORITHMS.join(', ')}`,
   },
   compliance: RULES.record,
-  identity: RULES.textOrTexts,
+  identity: RULES.identity,
   dpop: { accepts: (value) => value === true || isRecord(value), what: 'true or { alg, key }' },
 });
 

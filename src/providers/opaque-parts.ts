@@ -1,6 +1,7 @@
 import { isSetPerRequest } from '../http/axios-config.js';
 import type { HttpRequesterOptions } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
+import { foreignToken } from './client-authentication/client-assertion.js';
 import type { GrantOptions } from './grant-options.js';
 
 /** Settings of axios that lead requests another way, and can be written down. */
@@ -18,11 +19,12 @@ export function waysOf(axios: HttpRequesterOptions['axios']): readonly string[] 
  * @param more of the grant's own
  */
 export function opaqueOptions(options: GrantOptions, more: string | undefined): readonly string[] {
-  const { compliance = {}, authMethod, http = {} } = options;
+  const { compliance = {}, authMethod, clientAssertion, http = {} } = options;
   const asking = ['tokenRequest', 'tokenResponse', 'refreshRequest', 'refreshResponse'] as const;
   return [
     ...asking.filter((name) => compliance[name] !== undefined).map((name) => `compliance.${name}`),
     ...([authMethod] as unknown[][]).flat(2).flatMap((method) => (typeof method === 'function' ? ['authMethod'] : [])),
+    ...(typeof foreignToken(clientAssertion) === 'function' ? ['clientAssertion.token'] : []),
     ...opaqueSettings(http).map((name) => `http.${name}`),
     ...(more === undefined ? [] : [more]),
   ];

@@ -64,10 +64,27 @@ export async function readWithin<T>(name: string, read: () => T | Promise<T>, cl
   }
 }
 
-/** Identifies a source in a key: a text by its fingerprint, a file by its path; a function is not known. */
-export function sourceIdentity(source: TextSource | undefined): string {
+/**
+ * Identifies a source in a key: a text by its fingerprint, a file by its path and by whom what it holds speaks for, since
+ * another machine may have another one there; a function is not known.
+ * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when a file cannot be read
+ */
+export async function sourceIdentity(name: string, source: TextSource | undefined, clock: Clock): Promise<string> {
   if (source === undefined || typeof source === 'function') return '';
-  return isFile(source) ? `file ${source.file}` : fingerprintOf([source]);
+  if (!isFile(source)) return fingerprintOf([source]);
+  return `file ${source.file} ${fingerprintOf(subjectOf(await readTextSource(name, source, clock)))}`;
+}
+
+/** Issuer and subject of a JWT, which stay when it is replaced by its successor; of any other text all of it. */
+function subjectOf(text: string): readonly string[] {
+  const [, payload = ''] = text.split('.');
+  try {
+    const { iss = '', sub } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Record<string, unknown>;
+    if (typeof iss === 'string' && typeof sub === 'string') return [iss, sub];
+  } catch {
+    // No JWT.
+  }
+  return [text];
 }
 
 function unreadable(name: string, why: string, transient: boolean, cause?: unknown): AuthenticationError {

@@ -1,6 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import { Agent } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
+  BodyTokenFetcher,
   type ClientCredentialsTokenProviderOptions,
   GrantTokenProvider,
   JwtBearerTokenProvider,
@@ -10,6 +15,7 @@ import {
   type TokenProvider,
 } from 'nestjs-forge-auth';
 import { UndiciTransport } from 'nestjs-forge-auth/undici';
+import { createCertificate } from '../support/certificate.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { recordingLogger, World } from './world.js';
 
@@ -19,8 +25,12 @@ const world = new World();
 beforeEach(() => world.start());
 afterEach(() => world.close());
 
+/** Who shares is asked here, not who may. */
+const acceptEveryClient = (): void => world.endpoint.configure({ authenticate: () => true });
+
 /** The tokens of applications, each with a provider of its own, that keep them in one store under one name. */
 const sharing = async (...providers: TokenProvider[]) => {
+  acceptEveryClient();
   const values = new Map<string, string>();
   const storage = {
     get: async (key: string) => values.get(key),
@@ -53,6 +63,7 @@ const OPAQUE: readonly (readonly [string, (name: string) => Options | Promise<Op
   ['compliance.refreshResponse', () => ({ compliance: { refreshResponse: (response) => response } })],
   ['authMethod', () => ({ authMethod: authenticate })],
   ['authMethod', () => ({ authMethod: ['client_secret_basic', () => undefined] })],
+  ['clientAssertion.token', (name) => ({ clientAssertion: { token: () => `jwt.of.${name}` } })],
   ['http.transport', async () => ({ http: { transport: await transport() } })],
   ['http.axios.httpsAgent', () => ({ http: { axios: { httpsAgent: new Agent() } } })],
   ['http.axios.lookup', () => ({ http: { axios: { lookup: () => ['127.0.0.1', 4] } } })],
@@ -71,6 +82,28 @@ const PLAIN: readonly (readonly [string, () => Options])[] = [
   ['a retry strategy', () => ({ retry: new NoRetryStrategy() })],
   ['onToken', () => ({ onToken: () => undefined })],
   ['compliance.protectedRequest', () => ({ compliance: { protectedRequest: () => undefined } })],
+];
+
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+/** Parts of the assertions that an app has made: plain values. */
+const ASSERTED = ['claims', 'headers', 'audience', 'kid'] as const;
+
+const jwtOf = (claims: object): string =>
+  ['header', JSON.stringify(claims), 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.');
+
+/** Providers whose token depends on a file that the platform writes. */
+const OF_FILE: readonly (readonly [string, (file: string) => TokenProvider])[] = [
+  ['a client', (file) => world.provider({ clientAssertion: { token: { file } } })],
+  ['a subject', (file) => new TokenExchangeProvider({ tokenUrl: tokenUrl(), ...CLIENT, subjectToken: { file } })],
+  [
+    'an actor',
+    (file) => new TokenExchangeProvider({ tokenUrl: tokenUrl(), ...CLIENT, subjectToken: 's', actorToken: { file } }),
+  ],
+  [
+    'an assertion',
+    (file) => new JwtBearerTokenProvider({ tokenUrl: tokenUrl(), ...CLIENT, assertion: { token: { file } } }),
+  ],
 ];
 
 /** A provider of the app's own. */
@@ -137,5 +170,77 @@ describe('two applications of one name, client and store', () => {
   it('share none of a provider of their own where each returns an identity', async () => {
     expect((await sharing(own('acme'), own('globex'))).tokens).toBe(2);
     expect((await sharing(own('acme'), own('acme'))).tokens).toBe(1);
+  });
+
+  it.each(ASSERTED)('share none where what their assertions say differs: %s', async (part) => {
+    const signing = (name: string) => {
+      const value = part === 'claims' || part === 'headers' ? { tenant: name } : name;
+      return [
+        world.provider({ clientKey: privateKey, clientAssertion: { [part]: value } }),
+        world.provider({ authMethod: 'client_secret_jwt', clientAssertion: { [part]: value } }),
+      ];
+    };
+    const [acme, globex] = [signing('acme'), signing('globex')];
+    expect((await sharing(...acme, ...globex)).tokens).toBe(4);
+    expect((await sharing(...signing('acme'), ...signing('acme'))).tokens).toBe(2);
+  });
+
+  it.each(['header', 'kid'] as const)('share none where their assertions differ in the %s', async (part) => {
+    const provider = (name: string) =>
+      new JwtBearerTokenProvider({
+        tokenUrl: tokenUrl(),
+        ...CLIENT,
+        assertion: { iss: 'i', key: privateKey, [part]: part === 'kid' ? name : { x5t: name } },
+      });
+    expect((await sharing(provider('acme'), provider('globex'))).tokens).toBe(2);
+    expect((await sharing(provider('acme'), provider('acme'))).tokens).toBe(1);
+  });
+
+  it.each(OF_FILE)('share one by a file for as long as it speaks for the same: %s', async (_whose, provider) => {
+    acceptEveryClient();
+    const directory = await mkdtemp(join(tmpdir(), 'projected-'));
+    const file = join(directory, 'token');
+    const heldBy = async (text: string): Promise<TokenProvider> => {
+      await writeFile(file, text);
+      return provider(file);
+    };
+    const values = new Map<string, string>();
+    const storage = {
+      get: async (key: string) => values.get(key),
+      set: async (key: string, value: string) => void values.set(key, value),
+    };
+    const tokens: string[] = [];
+    const acme = { iss: 'https://cluster.example', sub: 'acme' };
+    const texts = [
+      { ...acme, exp: 1 },
+      { ...acme, exp: 2 },
+      { ...acme, sub: 'globex' },
+    ].map(jwtOf);
+    for (const text of [...texts, 'opaque', 'opaque', 'another']) {
+      const manager = world.manager({ provider: await heldBy(text), storage });
+      tokens.push((await manager.getToken()).accessToken);
+    }
+    await rm(directory, { recursive: true });
+    const [first, successor, globex, opaque, same, another] = tokens;
+    expect([successor, same]).toEqual([first, opaque]);
+    expect(new Set([first, globex, opaque, another]).size).toBe(4);
+  });
+
+  it('share one whether a certificate is a text or its bytes', async () => {
+    const { cert, key } = await createCertificate();
+    const provider = (bytes: string | Buffer) => world.provider({ http: { tls: { cert: bytes, key } } });
+    expect((await sharing(provider(cert), provider(Buffer.from(cert)))).tokens).toBe(1);
+  });
+
+  it.each([
+    ['nothing', []],
+    ['an empty text', ''],
+    ['a list of it', ['acme', '']],
+  ])('are refused an identity of %s, which tells nobody apart', (_what, identity) => {
+    const provider = world.provider({ identity, compliance: { tokenRequest: tenant('acme') } });
+    expect(() => world.manager({ provider })).toThrow('identity must be a text that is not empty, or a list of such.');
+    expect(() => new BodyTokenFetcher({ name: 's', baseUrl: world.endpoint.server.origin, identity })).toThrow(
+      'identity must be a text that is not empty, or a list of such.',
+    );
   });
 });

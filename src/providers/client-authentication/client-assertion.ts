@@ -5,6 +5,7 @@ import { secretKey, SigningKey } from '../signing-key.js';
 import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
 import type { ClientAuthDefinition, ClientAuthTarget } from './client-authentication.js';
 import type { ClientAssertionOptions, ClientAuthRequest } from './client-options.js';
+import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import { ownOptions } from '../../option-check/own-options.js';
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -35,7 +36,7 @@ export const privateKeyJwt: ClientAuthDefinition = {
         });
         writeAssertion(request, clientId, assertion);
       },
-      keyParts: async () => [(await key.read()).thumbprint],
+      keyParts: async () => [(await key.read()).thumbprint, ...writtenParts(options)],
       reread: () => key.reread(),
     };
   },
@@ -56,6 +57,7 @@ export const clientSecretJwt: ClientAuthDefinition = {
         const parts = partsOf(options, clientId, target);
         writeAssertion(request, clientId, await signAssertion({ ...parts, key, alg, kid: options.kid }));
       },
+      keyParts: () => writtenParts(options),
     };
   },
 };
@@ -88,12 +90,19 @@ const ALGORITHMS: ReadonlySet<string> = new Set(
     .concat('EdDSA', 'Ed25519'),
 );
 
-function foreignToken(options: unknown): TextSource | undefined {
+/** Somebody else's JWT that speaks for the client; undefined where assertions are made here. */
+export function foreignToken(options: unknown): TextSource | undefined {
   return (options as { token?: TextSource } | undefined)?.token;
 }
 
 function assertionOptions(options: unknown): ClientAssertionOptions {
   return ownOptions(options as ClientAssertionOptions | undefined);
+}
+
+/** Returns the parts that the app writes into every assertion, for the token's key: a tenant may be one. */
+function writtenParts({ audience, kid, claims, headers }: ClientAssertionOptions): readonly string[] {
+  const own = [audience, kid, claims, headers].some((part) => part !== undefined);
+  return own ? [fingerprintOf([canonicalRequest({ claims: { audience, kid, claims, headers } })])] : [];
 }
 
 function partsOf(
@@ -117,7 +126,7 @@ function tokenOfAnother(token: TextSource, clientId: string, owner: string, cloc
     listed: 'maybe' as const,
     apply: async (request: ClientAuthRequest) =>
       writeAssertion(request, clientId, await readTextSource(`${owner}: clientAssertion.token`, token, clock)),
-    keyParts: () => [sourceIdentity(token)],
+    keyParts: async () => [await sourceIdentity(`${owner}: clientAssertion.token`, token, clock)],
     // What was refused may have been read just before it was replaced.
     reread: async () => typeof token !== 'string',
   };

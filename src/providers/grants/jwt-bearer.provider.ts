@@ -83,7 +83,7 @@ function tokenGrant(token: TextSource, owner: string): Grant {
   return {
     grantType: GRANT_TYPE,
     parameters: async ({ clock }) => ({ assertion: await readTextSource(`${owner}: assertion.token`, token, clock) }),
-    keyParts: () => ['token', sourceIdentity(token)],
+    keyParts: async () => ['token', await sourceIdentity(`${owner}: assertion.token`, token, systemClock)],
     reread: async () => typeof token !== 'string',
     ...(typeof token === 'function' ? { unknown: 'assertion.token' } : undefined),
   };
@@ -128,7 +128,7 @@ function signedGrant(assertion: JwtBearerAssertion, options: JwtBearerTokenProvi
       iss ?? '',
       sub ?? '',
       aud ?? '',
-      fingerprintOf([canonicalRequest({ claims: { ...claims }, extraParams: {} })]),
+      fingerprintOf([canonicalRequest({ claims: { ...claims, header, kid }, extraParams: {} })]),
       (await key.read()).thumbprint,
     ],
     reread: () => key.reread(),

@@ -1,9 +1,10 @@
+import { systemClock } from '../../clock.js';
 import { concealedCause } from '../../redaction/own-cause.js';
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { checkTextSource, isFile, readTextSource, sourceIdentity } from '../text-source.js';
+import { checkTextSource, isFile, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
 import { mountedText } from '../../option-check/mounted-text.js';
 import type { Grant, GrantParameters } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
@@ -87,10 +88,10 @@ export class TokenExchangeProvider extends OAuthTokenProvider<TokenExchangeProvi
           ...(requestedTokenType === undefined ? undefined : { requested_token_type: requestedTokenType }),
         };
       },
-      keyParts: () => [
-        typeof subjectToken === 'function' ? '' : sourceIdentity(subjectToken),
+      keyParts: async () => [
+        await sourceIdentity(`${owner}: subjectToken`, subjectToken as TextSource | undefined, systemClock),
         subjectTokenType,
-        isFile(actorToken) || typeof actorToken === 'string' ? sourceIdentity(actorToken) : '',
+        await sourceIdentity(`${owner}: actorToken`, actorToken as TextSource | undefined, systemClock),
         actorTokenType,
         requestedTokenType ?? '',
         String(optional),
