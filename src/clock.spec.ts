@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
-import { type Clock, sleep, systemClock, timeoutSignal, withDeadline } from './clock.js';
+import { FakeClock } from './testing/fake-clock.js';
+import { type Clock, Instant, millisecondsSince, sleep, systemClock, timeoutSignal, withDeadline } from './clock.js';
 
 class ManualClock implements Clock {
   readonly timers = new Map<() => void, number>();
@@ -132,5 +133,32 @@ describe('withDeadline', () => {
     clock.fire();
     await expect(waiting).rejects.toThrow('too late');
     expect(after.mock.calls.reduce((sum, [delayMs]) => sum + delayMs, 0)).toBe(500);
+  });
+});
+
+describe('Instant', () => {
+  it('an instant is called what it is called now, whatever the time of day was set to since', async () => {
+    const clock = new FakeClock({ now: 10_000_000 });
+    const instant = new Instant(clock);
+    await clock.advance(5_000);
+    expect([instant.epochMs, instant.elapsedMs, instant.setMs]).toEqual([10_000_000, 5_000, 0]);
+    clock.jump(-3_600_000);
+    expect([instant.epochMs, instant.elapsedMs, instant.setMs]).toEqual([6_400_000, 5_000, -3_600_000]);
+    clock.jump(7_200_000);
+    expect([instant.epochMs, instant.elapsedMs, instant.setMs]).toEqual([13_600_000, 5_000, 3_600_000]);
+  });
+
+  it('an instant stays where it is when the time of day is adjusted by less than a tenth of a second', () => {
+    const clock = new FakeClock({ now: 10_000_000 });
+    const instant = new Instant(clock);
+    clock.jump(-99);
+    expect([instant.epochMs, instant.setMs]).toEqual([10_000_000, 0]);
+    clock.jump(-1);
+    expect([instant.epochMs, instant.setMs]).toEqual([9_999_900, -100]);
+  });
+
+  it('milliseconds since an instant are whole', () => {
+    const clock = { ...systemClock, monotonic: () => 12.7 };
+    expect(millisecondsSince(clock, 10.2)).toBe(3);
   });
 });

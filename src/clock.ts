@@ -43,6 +43,43 @@ export function monotonicNow(clock: Clock): number {
   return clock.monotonic === undefined ? clock.now() : clock.monotonic();
 }
 
+/** Returns how many whole milliseconds have passed since an instant of the monotonic clock. */
+export function millisecondsSince(clock: Clock, startedAt: number): number {
+  return Math.round(monotonicNow(clock) - startedAt);
+}
+
+/** Less than this is a time of day that was adjusted, not set. */
+const NOTICEABLE_MS = 100;
+
+/** The instant at which it was made, by both clocks: what the time of day is set to afterwards moves it nowhere. */
+export class Instant {
+  readonly #clock: Clock;
+  readonly #epochMs: number;
+  readonly #monotonic: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#epochMs = clock.now();
+    this.#monotonic = monotonicNow(clock);
+  }
+
+  /** Epoch milliseconds of the instant, by the time of day as it is now. */
+  get epochMs(): number {
+    return this.#epochMs + this.setMs;
+  }
+
+  /** Milliseconds since. */
+  get elapsedMs(): number {
+    return monotonicNow(this.#clock) - this.#monotonic;
+  }
+
+  /** Milliseconds by which the time of day was set forward since; below zero where it was set back. */
+  get setMs(): number {
+    const setMs = Math.round(this.#clock.now() - this.#epochMs - this.elapsedMs);
+    return Math.abs(setMs) < NOTICEABLE_MS ? 0 : setMs;
+  }
+}
+
 /**
  * Waits `delayMs`, or rejects with the signal's reason as soon as it aborts.
  */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, millisecondsSince } from '../clock.js';
 import { ForgeAuthError, HttpStatusError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { originOf } from '../http/url.js';
@@ -52,16 +52,16 @@ export class CallReport {
 
   #emit(outcome: CallEnded['outcome'], status?: number, code?: string): void {
     const { method, call } = this.#request;
-    const at = this.#service.clock.now();
+    const { clock } = this.#service;
     const event: Mutable<CallEnded> = {
       type: 'call',
-      at,
+      at: clock.now(),
       service: this.#service.name,
       method,
       outcome,
       attempts: call.attempts,
       sent: call.sent,
-      durationMs: at - call.startedAt,
+      durationMs: millisecondsSince(clock, call.startedAt),
     };
     // Written afterwards: to spread them costs as much as all the rest, on every call.
     if (status !== undefined) event.status = status;

@@ -1,3 +1,4 @@
+import { millisecondsSince } from '../clock.js';
 import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpResponse } from '../http/http-request.js';
@@ -92,9 +93,9 @@ export class ClientCore {
     }
     if (this.#hooks !== undefined) request = this.#hooks.open(request);
     const { call } = request;
-    if (call.deadline !== Number.POSITIVE_INFINITY) {
+    if (call.totalTimeoutMs !== Number.POSITIVE_INFINITY) {
       const timedOut = this.#timedOut.bind(this, request);
-      cancelDeadline = afterPatiently(service.clock, call.deadline - call.startedAt, () => scope.abort(timedOut()));
+      cancelDeadline = afterPatiently(service.clock, call.totalTimeoutMs, () => scope.abort(timedOut()));
     }
     if (service.observer?.active !== true) return this.#perform(request, conclude, release);
     const report = new CallReport(service.observer, service, request);
@@ -165,7 +166,7 @@ export class ClientCore {
     // Without what an authenticator put into it: the one asked for, unless redirects led elsewhere.
     const answeredBy = answered.requestedUrl ?? url;
     const info = {
-      elapsedMs: clock.now() - call.startedAt,
+      elapsedMs: millisecondsSince(clock, call.startedAt),
       attempts: call.attempts,
       secrets: lastSent && (() => secretsOf(lastSent)),
       shownUrl: call.sentCredentials?.shown(answeredBy),
@@ -215,8 +216,8 @@ export class ClientCore {
   }
 
   #timedOut(request: CallRequest): TimeoutError {
-    const totalMs = request.call.deadline - request.call.startedAt;
-    return new TimeoutError(`${request.method} ${redactUrl(request.url)} was not done within ${totalMs} ms.`, {
+    const { method, url, call } = request;
+    return new TimeoutError(`${method} ${redactUrl(url)} was not done within ${call.totalTimeoutMs} ms.`, {
       serviceName: this.service.name,
     });
   }

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, millisecondsSince, monotonicNow, systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
 import { AxiosTransport, type AxiosTransportOptions, POOL_RULES } from './axios.transport.js';
@@ -135,9 +135,10 @@ export class HttpRequester implements Transport {
       responseType: 'json',
       signal: request.signal,
     };
-    const startedAt = this.#clock.now();
+    const startedAt = monotonicNow(this.#clock);
     const response = await this.send(sent, request.timeoutMs);
-    return new ForgeResponse(sent, response, { elapsedMs: this.#clock.now() - startedAt, attempts: 1 });
+    const elapsedMs = millisecondsSince(this.#clock, startedAt);
+    return new ForgeResponse(sent, response, { elapsedMs, attempts: 1 });
   }
 
   /** Sends a request as it is, within the timeout and the size limit. */

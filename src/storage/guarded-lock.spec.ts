@@ -61,7 +61,8 @@ describe('a lock', () => {
   it('a lock is granted, held or down; each is an event with the time that it took', async () => {
     const lock = world.guard();
     world.acquire = async () => {
-      world.clock.jump(5);
+      await world.clock.advance(5);
+      world.clock.jump(3_600_000);
       return granted;
     };
     expect(await lock.acquire('key', TERM)).toMatchObject({ generation: 7 });

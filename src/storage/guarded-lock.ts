@@ -1,4 +1,4 @@
-import { type Clock, withDeadline } from '../clock.js';
+import { type Clock, monotonicNow, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
@@ -54,7 +54,7 @@ export class GuardedLock {
     if (this.locksFleet && failing()) return 'down';
     const pass = this.#breaker.admit();
     if (pass === undefined) return 'down';
-    const startedAt = clock.now();
+    const startedAt = monotonicNow(clock);
     try {
       const lease = await this.#acquireInTime(key, options);
       this.#answered(pass);

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
+import { FakeClock } from '../testing/fake-clock.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { TOKEN_STORAGE } from './token-storage.js';
 
@@ -126,6 +127,20 @@ describe('InMemoryTokenStorage', () => {
     expect(storage.size).toBe(2);
     expect([await storage.get('d'), await storage.get('e')]).toEqual(['d', 'e']);
   });
+
+  it.each([-3_600_000, 3_600_000])(
+    'keeps a value as long as it is to, though the clock is set by %d ms',
+    async (setMs) => {
+      const clock = new FakeClock();
+      const storage = new InMemoryTokenStorage({ clock });
+      await storage.set('key', 'value', 1_000);
+      clock.jump(setMs);
+      await clock.advance(999);
+      expect(await storage.get('key')).toBe('value');
+      await clock.advance(1);
+      expect(await storage.get('key')).toBeUndefined();
+    },
+  );
 
   it('is known as a storage of this process, and takes the time of the machine by default', async () => {
     const storage = new InMemoryTokenStorage();

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, monotonicNow, systemClock } from '../clock.js';
 import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
@@ -27,7 +27,8 @@ const DEFAULT_MAX = 10_000;
 
 interface Entry {
   readonly value: string;
-  readonly expiresAt: number;
+  /** Monotonic milliseconds. */
+  readonly endsAt: number;
 }
 
 /** Entries looked at when one is kept beyond the bound: a few, so that what has run out goes in time. */
@@ -96,7 +97,7 @@ export class InMemoryTokenStorage implements TokenStorage {
     { irreplaceable = false }: StoredValueOptions = {},
   ): Promise<void> {
     this.#delete(key);
-    const entry = { value, expiresAt: this.#clock.now() + (ttlMs ?? Number.POSITIVE_INFINITY) };
+    const entry = { value, endsAt: monotonicNow(this.#clock) + (ttlMs ?? Number.POSITIVE_INFINITY) };
     if (irreplaceable) {
       this.#sweep();
       this.#irreplaceable.set(key, entry);
@@ -129,7 +130,7 @@ export class InMemoryTokenStorage implements TokenStorage {
   #touch(entries: Map<string, Entry>, key: string): Entry | undefined {
     const entry = entries.get(key);
     entries.delete(key);
-    if (entry === undefined || entry.expiresAt <= this.#clock.now()) return undefined;
+    if (entry === undefined || entry.endsAt <= monotonicNow(this.#clock)) return undefined;
     entries.set(key, entry);
     return entry;
   }

@@ -88,7 +88,7 @@ describe('the events of a storage', () => {
     ['set', true, 'ok'],
   ])('the events of a storage say what became of a %s that is answered with %p: %s', (command, answer, outcome) => {
     const { events, observer } = observing();
-    observer.answered(command, answer, clock.now() - 7);
+    observer.answered(command, answer, clock.monotonic() - 7);
     expect(events).toEqual([{ type: 'storage', at: clock.now(), service: undefined, command, outcome, durationMs: 7 }]);
   });
 
@@ -98,19 +98,34 @@ describe('the events of a storage', () => {
     [new Error('x'), 'failed'],
   ])('the events of a storage say what became of a command that failed by %p: %s', (error, outcome) => {
     const { events, observer } = observing();
-    observer.failed('set', error, clock.now());
+    observer.failed('set', error, clock.monotonic());
     expect(events).toMatchObject([{ type: 'storage', command: 'set', outcome, durationMs: 0 }]);
   });
 
   it('the events of a storage say how a lock was answered, and whether the storage is up', () => {
     const { events, observer } = observing();
-    observer.lock('busy', clock.now() - 3);
+    observer.lock('busy', clock.monotonic() - 3);
     observer.state('down');
     expect(events).toEqual([
       { type: 'lock', at: clock.now(), service: undefined, outcome: 'busy', durationMs: 3 },
       { type: 'storage_state', at: clock.now(), service: undefined, state: 'down' },
     ]);
   });
+
+  it.each([-3_600_000, 3_600_000])(
+    'the events of a storage count no time by which a clock was set: %d',
+    async (setMs) => {
+      const { events, observer } = observing();
+      const startedAt = clock.monotonic();
+      await clock.advance(5);
+      clock.jump(setMs);
+      observer.answered('get', 'x', startedAt);
+      observer.lock('acquired', startedAt);
+      observer.failed('set', new Error('x'), startedAt);
+      clock.jump(-setMs);
+      expect(events).toMatchObject([{ durationMs: 5 }, { durationMs: 5 }, { durationMs: 5 }]);
+    },
+  );
 
   it('the events of a storage are made for nobody where nobody listens', () => {
     for (const observers of [undefined, new Observers()]) {

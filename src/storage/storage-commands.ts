@@ -1,4 +1,4 @@
-import { type Clock, withDeadline } from '../clock.js';
+import { type Clock, monotonicNow, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
 import type { ForgeLogger } from '../logger.js';
 import { silence } from './guarded-lock.js';
@@ -67,7 +67,7 @@ export class StorageCommands {
   }
 
   async #call<T>(command: StorageCommand, breaker: StorageBreaker, work: () => Promise<T>): Promise<T | undefined> {
-    const startedAt = this.#clock.now();
+    const startedAt = monotonicNow(this.#clock);
     const closed = this.#closed || (breaker === this.#writes && this.failing);
     const pass = closed ? undefined : breaker.admit();
     if (pass === undefined) {
@@ -90,7 +90,7 @@ export class StorageCommands {
     pass: Pass,
     work: () => Promise<T>,
   ): Promise<T | undefined> {
-    const startedAt = this.#clock.now();
+    const startedAt = monotonicNow(this.#clock);
     try {
       // An async function, so that a storage that throws at once is a rejection like any other.
       const answer = await this.within((async () => work())());

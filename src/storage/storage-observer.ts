@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, millisecondsSince } from '../clock.js';
 import { TimeoutError } from '../errors.js';
 import type { ForgeAuthEvent, Observers } from '../observer.js';
 import { refusalOf } from './outage-reason.js';
@@ -20,10 +20,10 @@ export class StorageObserver {
     this.#observers = observers;
   }
 
+  /** @param startedAt monotonic milliseconds, as everywhere here */
   command(command: StorageCommand, outcome: StorageOutcome, startedAt: number): void {
     if (this.#observers?.active !== true) return;
-    const at = this.#clock.now();
-    this.#observers.emit({ type: 'storage', at, service: undefined, command, outcome, durationMs: at - startedAt });
+    this.#observers.emit({ type: 'storage', ...this.#since(startedAt), command, outcome });
   }
 
   answered(command: StorageCommand, answer: unknown, startedAt: number): void {
@@ -39,8 +39,11 @@ export class StorageObserver {
 
   lock(outcome: EventOf<'lock'>['outcome'], startedAt: number): void {
     if (this.#observers?.active !== true) return;
-    const at = this.#clock.now();
-    this.#observers.emit({ type: 'lock', at, service: undefined, outcome, durationMs: at - startedAt });
+    this.#observers.emit({ type: 'lock', ...this.#since(startedAt), outcome });
+  }
+
+  #since(startedAt: number): Pick<EventOf<'storage'>, 'at' | 'service' | 'durationMs'> {
+    return { at: this.#clock.now(), service: undefined, durationMs: millisecondsSince(this.#clock, startedAt) };
   }
 
   state(state: 'up' | 'down'): void {

@@ -1,4 +1,4 @@
-import { type Clock, withDeadline } from '../../clock.js';
+import { type Clock, millisecondsSince, withDeadline } from '../../clock.js';
 import { ownOptions } from '../../option-check/own-options.js';
 import type { Runtime } from '../../token/runtime.js';
 import { ForgeAuthError } from '../../errors.js';
@@ -198,7 +198,7 @@ function viewOf(request: CallRequest, response: HttpResponse, clock: Clock): Vie
   // A face reads bytes and decodes them itself; a hook would rather see JSON.
   const type = responseType === 'arraybuffer' ? 'json' : responseType;
   return new ViewedResponse({ method, url: response.requestedUrl ?? url, headers, responseType: type }, response, {
-    elapsedMs: clock.now() - call.startedAt,
+    elapsedMs: millisecondsSince(clock, call.startedAt),
     attempts: call.attempts,
   });
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Clock } from '../../clock.js';
+import { type Clock, millisecondsSince, monotonicNow } from '../../clock.js';
 import type { ForgeLogger } from '../../logger.js';
 import { ForgeAuthError } from '../../errors.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
@@ -65,14 +65,14 @@ export function logLayer(options: ResolvedLogging, logger: ForgeLogger, clock: C
   };
   return async (request, next) => {
     const { call } = request;
-    const startedAt = clock.now();
+    const startedAt = monotonicNow(clock);
     const id = idOf(request, call, ids);
     const entry = (end: Record<string, unknown>): Record<string, unknown> => ({
       service: options.serviceName,
       method: request.method,
       url: call.sentCredentials?.shown(request.url) ?? redactUrl(request.url),
       ...end,
-      durationMs: clock.now() - startedAt,
+      durationMs: millisecondsSince(clock, startedAt),
       attempt: call.attempts,
       requestId: id,
       ...fingerprintOf(request, call),

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../../clock.js';
+import { type Clock, millisecondsSince, sleep } from '../../clock.js';
 import { AuthenticationError, ConnectionError, ForgeAuthError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
 import type { Observers } from '../../observer.js';
@@ -130,7 +130,8 @@ function delayAfter(
   );
   if (wished === undefined) return undefined;
   const delayMs = Math.max(wished, outcome.retryAfterMs ?? 0);
-  return delayMs > LONGEST_WAIT_MS || clock.now() + delayMs >= call.deadline ? undefined : delayMs;
+  const leftMs = call.totalTimeoutMs - millisecondsSince(clock, call.startedAt);
+  return delayMs > LONGEST_WAIT_MS || delayMs >= leftMs ? undefined : delayMs;
 }
 
 /** A request may be sent twice if it is idempotent, says so, or has certainly not been sent; and if its body can be. */

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Clock } from '../../clock.js';
+import { type Clock, millisecondsSince, monotonicNow } from '../../clock.js';
 import { ConnectionError, ForgeAuthError, InvalidRequestError, TimeoutError } from '../../errors.js';
 import { Cancellation } from '../../http/cancellation.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
@@ -97,17 +97,16 @@ function observed(
   return async (request, next) => {
     request.call.sent += 1;
     if (!observer.hearsAttempts) return send(request, next);
-    const startedAt = clock.now();
+    const startedAt = monotonicNow(clock);
     const emit = (end: { status?: number; code?: string }): void => {
-      const at = clock.now();
       const { method, call } = request;
       observer.emit({
         type: 'attempt',
-        at,
+        at: clock.now(),
         service,
         method,
         attempt: call.attempts,
-        durationMs: at - startedAt,
+        durationMs: millisecondsSince(clock, startedAt),
         ...end,
       });
     };

@@ -9,10 +9,10 @@ import { secretsOf } from '../../redaction/known-secrets.js';
 /** State of one call, whatever attempts and hops it takes. */
 export interface Call {
   readonly scope: CallScope;
-  /** Epoch milliseconds at which the call started. */
+  /** Monotonic milliseconds at which the call started. */
   readonly startedAt: number;
-  /** Epoch milliseconds at which the call is given up; `Infinity` without a total timeout. */
-  readonly deadline: number;
+  /** Milliseconds after which the call is given up; `Infinity` without a total timeout. */
+  readonly totalTimeoutMs: number;
   /** Per attempt, to the end of the body (to the headers of a stream). */
   readonly timeoutMs: number;
   readonly maxRedirects: number;

@@ -1,4 +1,5 @@
 import { type Authenticator, isAuthenticator } from '../../auth/authenticator.js';
+import { monotonicNow } from '../../clock.js';
 import { InvalidRequestError } from '../../errors.js';
 import type { HttpHeaders, ResponseType } from '../../http/http-request.js';
 import { bodySourceOf } from '../../http/request-body.js';
@@ -35,11 +36,10 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
   const resolved = service.replaceCredential ? withoutCredentialIn(asked, authenticator) : asked;
   if (authenticator !== false) service.origins.assertAllows(resolved);
   const own = isOwn(service, resolved);
+  const startedAt = monotonicNow(service.clock);
   const given = service.replaceCredential ? withoutCredential(config.headers, authenticator) : config.headers;
   const headers = headersOf(own ? service.headers : harmless(service.headers), given);
   const responseType = responseTypeOf(config.responseType);
-  const startedAt = service.clock.now();
-  const totalTimeoutMs = duration(config.totalTimeoutMs, 'totalTimeoutMs') ?? service.totalTimeoutMs;
   return {
     method: methodOf(config.method),
     url: own && service.params !== undefined ? withDefaults(resolved, service.params) : resolved,
@@ -57,7 +57,8 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
     call: {
       scope,
       startedAt,
-      deadline: totalTimeoutMs === undefined ? Number.POSITIVE_INFINITY : startedAt + totalTimeoutMs,
+      totalTimeoutMs:
+        duration(config.totalTimeoutMs, 'totalTimeoutMs') ?? service.totalTimeoutMs ?? Number.POSITIVE_INFINITY,
       timeoutMs: duration(config.timeoutMs, 'timeoutMs') ?? service.timeoutMs,
       maxRedirects: hops(config.maxRedirects) ?? service.maxRedirects,
       authenticator,
