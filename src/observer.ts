@@ -55,6 +55,16 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
       readonly until: number;
     }
   | {
+      /**
+       * A service rejects even new tokens: its rejections cause no token request until then, epoch milliseconds. The
+       * instant of the event itself when a token was accepted again.
+       */
+      readonly type: 'renewal_pause';
+      readonly until: number;
+      /** True when it is about tokens of calls with parameters of their own, not about the service's usual token. */
+      readonly perCall?: boolean;
+    }
+  | {
       /** A call ended, all its attempts included. */
       readonly type: 'call';
       readonly method: string;

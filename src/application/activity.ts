@@ -6,6 +6,7 @@ export interface ServiceActivity {
   lastRenewal?: RenewalState;
   lastFailure?: FailureState;
   backoffUntil?: number;
+  renewalPausedUntil?: number;
   rejections: number;
 }
 
@@ -22,6 +23,8 @@ export class Activity implements Observer {
     if (event.type === 'token_request' && event.perCall !== true) this.#tokenRequest(this.#open(event.service), event);
     else if (event.type === 'token_rejected') this.#open(event.service).rejections += 1;
     else if (event.type === 'backoff') this.#open(event.service).backoffUntil = event.until;
+    else if (event.type === 'renewal_pause' && event.perCall !== true)
+      this.#open(event.service).renewalPausedUntil = event.until;
   }
 
   #tokenRequest(service: ServiceActivity, event: Extract<ForgeAuthEvent, { type: 'token_request' }>): void {

@@ -24,7 +24,7 @@ export function describeService(entry: ServiceRuntime, activity: Readonly<Servic
 }
 
 function describeToken(token: Token | undefined, activity: Readonly<ServiceActivity>, now: number): TokenState {
-  const { lastRenewal, lastFailure, backoffUntil, rejections } = activity;
+  const { lastRenewal, lastFailure, backoffUntil, renewalPausedUntil, rejections } = activity;
   const { expiresAt } = token ?? {};
   return {
     held: token !== undefined,
@@ -36,6 +36,7 @@ function describeToken(token: Token | undefined, activity: Readonly<ServiceActiv
     ...(lastRenewal === undefined ? undefined : { lastRenewal: { ...lastRenewal } }),
     ...(lastFailure === undefined ? undefined : { lastFailure: { ...lastFailure } }),
     ...(backoffUntil === undefined || backoffUntil <= now ? undefined : { backoffUntil }),
+    ...(renewalPausedUntil === undefined || renewalPausedUntil <= now ? undefined : { renewalPausedUntil }),
     rejections,
   };
 }

@@ -50,6 +50,8 @@ export interface TokenState {
   readonly lastFailure?: FailureState;
   /** Instant until which token requests are held back, epoch milliseconds. */
   readonly backoffUntil?: number;
+  /** Instant until which rejections cause no token request, as new tokens are rejected, too. Epoch milliseconds. */
+  readonly renewalPausedUntil?: number;
   /** Number of times that services rejected its tokens since the start. */
   readonly rejections: number;
 }

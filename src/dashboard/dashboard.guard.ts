@@ -8,7 +8,9 @@ import { ConfigurationError } from '../errors.js';
 export type DashboardGuard =
   | Type<CanActivate>
   | CanActivate
-  | ((request: unknown, context: ExecutionContext) => boolean | Promise<boolean>)
+  // The request of the app's own platform, with what its middleware added to it.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  | ((request: any, context: ExecutionContext) => boolean | Promise<boolean>)
   | false;
 
 /**

@@ -34,6 +34,7 @@ export function healthOf({ token, circuit, closed }: ServiceState, at: number, p
       ? { status: 'down', reason: `no token can be obtained (${code})` }
       : { status: 'degraded', reason: `the last token request failed (${code})` };
   }
+  if ((token?.renewalPausedUntil ?? 0) > at) return { status: 'degraded', reason: 'it rejects even new tokens' };
   if (circuit === 'half-open') return { status: 'degraded', reason: 'its circuit is half open' };
   return { status: 'up' };
 }

@@ -59,5 +59,10 @@ const REGISTERED: ReadonlySet<string> = new Set([
 
 /** Returns the code to report for an `error`: a registered one as it is, anything else as `unregistered_error`. */
 export function registeredCode(error: unknown): string {
-  return typeof error === 'string' && REGISTERED.has(error) ? error : 'unregistered_error';
+  return isRegisteredCode(error) ? error : 'unregistered_error';
+}
+
+/** Checks whether an `error` is a registered code. */
+export function isRegisteredCode(error: unknown): error is string {
+  return typeof error === 'string' && REGISTERED.has(error);
 }

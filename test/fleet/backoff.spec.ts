@@ -1,8 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { NoRetryStrategy, RedisTokenStorage, type TokenLock, type TokenManager } from 'nestjs-forge-auth';
+import {
+  type ForgeHttpClient,
+  NoRetryStrategy,
+  RedisTokenStorage,
+  type TokenLock,
+  type TokenManager,
+} from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
 import { startRedis } from '../support/redis-server.js';
-import { rejection, times, until, World } from '../tokens/world.js';
+import { recordingLogger, rejection, times, until, World } from '../tokens/world.js';
 import { OneStore } from './one-store.js';
 
 const HOUR_MS = 3_600_000;
@@ -51,6 +58,26 @@ describe('processes on one store, which forgets nothing', () => {
     await clock.advance(1);
     await other.getToken();
     expect(world.endpoint.tokenRequests).toBe(2);
+  });
+
+  it('a process that hears of an outage by a note alone logs it once, with its reason, and once that it is over', async () => {
+    const loggers = times(2, () => recordingLogger());
+    const auth = { provider: world.provider({ retry: new NoRetryStrategy() }) };
+    const [first, other] = loggers.map((logger) =>
+      world.client({ auth, storage: store.storage, lock: store.lock }, { logger }),
+    ) as [ForgeHttpClient, ForgeHttpClient];
+    world.endpoint.answerNext({ status: 503 }, { status: 503 });
+    for (const _ of [1, 2]) expect(await rejection(first.get('/'))).toMatchObject({ status: 503 });
+    for (const _ of [1, 2]) expect(await rejection(other.get('/'))).toMatchObject(heldBack);
+    expect(loggers[1]?.warnings).toEqual([
+      expect.stringMatching(/^Token request for "[^"]+" is held back for 1 s after 2 failed in a row \(HTTP 503\)\.$/),
+    ]);
+    expect(loggers[0]?.warnings).toHaveLength(1);
+    await delay(1_000);
+    await first.get('/');
+    await other.get('/');
+    expect(world.endpoint.tokenRequests).toBe(3);
+    for (const { lines } of loggers) expect(lines.filter((line) => line.endsWith('available again.'))).toHaveLength(1);
   });
 
   it.each([

@@ -124,6 +124,22 @@ describe('ForgeAuthHealthIndicator', () => {
     expect(issuer.tokenRequests).toBe(1);
   });
 
+  it('ForgeAuthHealthIndicator is degraded while the service rejects even new tokens, until it accepts one', async () => {
+    let status = 401;
+    api.handler = (_request, response) => void response.writeHead(status).end('{}');
+    const orders = app.get(ForgeAuthService).client('orders');
+    await orders.get('/', { validateStatus: null });
+    expect(issuer.tokenRequests).toBe(2);
+    const reason = 'it rejects even new tokens';
+    expect(await ask()).toMatchObject({
+      details: { tokens: { services: { orders: { status: 'degraded', reason } } } },
+    });
+    status = 200;
+    await orders.get('/');
+    expect(issuer.tokenRequests).toBe(2);
+    expect(await ask()).toMatchObject({ details: { tokens: { services: { orders: { status: 'up' } } } } });
+  });
+
   it('ForgeAuthHealthIndicator is down, with a reason, when a token cannot be obtained', async () => {
     issuer.failNext(9, 'invalid_client');
     expect(await ask('/ready')).toMatchObject({

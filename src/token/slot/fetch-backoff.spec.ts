@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.js';
-import { AuthenticationError } from '../../errors.js';
+import { AuthenticationError, ConnectionError } from '../../errors.js';
 import { FetchBackoff } from './fetch-backoff.js';
 
 class World {
@@ -143,6 +143,47 @@ describe('a note to the other processes', () => {
     expect(reader.refusal()).toBeUndefined();
     reader.backoff.failed(failure);
     expect(reader.heldBackForMs).toBe(4_000);
+  });
+
+  it.each([
+    [new AuthenticationError('x', { status: 503 }), ' (HTTP 503)'],
+    [new AuthenticationError('x', { status: 400, error: 'invalid_scope' }), ' (invalid_scope)'],
+    [new AuthenticationError('x', { status: 400, error: 'a secret' }), ' (HTTP 400)'],
+    [
+      new AuthenticationError('x', { status: 200, code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID' }),
+      ' (FORGE_AUTH_TOKEN_RESPONSE_INVALID)',
+    ],
+    [new AuthenticationError('x', { cause: new ConnectionError('x') }), ' (FORGE_AUTH_CONNECTION)'],
+    [new AuthenticationError('x'), ''],
+    [new Error('a secret'), ''],
+  ])('names the last failure, %s, there as here:%s', (error, named) => {
+    const [writer, reader] = [new World(), new World()];
+    for (let count = 0; count < 3; count += 1) writer.backoff.failed(error);
+    reader.backoff.adopt(writer.backoff.toNote().text);
+    const message = `Token request for "orders" is held back for 2 s after 3 failed in a row${named}.`;
+    expect([writer.refusal()?.message, reader.refusal()?.message]).toEqual([message, message]);
+  });
+
+  it.each(['a secret', 'HTTP 999', 'http_503', 'FORGE_AUTH_x'])(
+    'a note with the reason %p is none of ours',
+    (reason) => {
+      const reader = new World();
+      reader.backoff.adopt(`${reader.now + 2_000} 3 2000 ${reason}`);
+      expect(reader.refusal()).toBeUndefined();
+    },
+  );
+
+  it('an outage that only a note tells of is unheard of once, until the next one', () => {
+    const reader = new World();
+    expect(reader.backoff.takeUnheard()).toBe(false);
+    reader.backoff.adopt(noteAfter(3).text);
+    expect([reader.backoff.takeUnheard(), reader.backoff.takeUnheard()]).toEqual([true, false]);
+    reader.backoff.adopt(noteAfter(4).text);
+    expect(reader.backoff.takeUnheard()).toBe(false);
+    reader.backoff.succeeded();
+    reader.backoff.adopt(noteAfter(5).text);
+    reader.backoff.failed(failure);
+    expect(reader.backoff.takeUnheard()).toBe(false);
   });
 
   it('shares a first failure, too: the second one, elsewhere, closes the backoff', () => {

@@ -1,6 +1,7 @@
 import { type Clock, monotonicNow } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import { ONCE } from '../../option-check/own-options.js';
+import { failureReason, isFailureReason } from './failure-reason.js';
 
 /** First pause after a second failed flight in a row. */
 const FIRST_PAUSE_MS = 1_000;
@@ -14,8 +15,8 @@ const NOTE_REST_MS = 30_000;
 const JITTER = 0.2;
 /** Time by which the clock of whoever wrote a note may be ahead. */
 const MOST_AHEAD_MS = 48 * 3_600_000;
-/** Epoch milliseconds until which fetches wait, failures in a row, milliseconds from the failure on. */
-const NOTE = /^(\d{1,15}) (\d{1,6}) (\d{1,10})$/;
+/** Epoch milliseconds until which fetches wait, failures in a row, milliseconds from the failure on, the last reason. */
+const NOTE = /^(\d{1,15}) (\d{1,6}) (\d{1,10})(?: ([\w ]{1,60}))?$/;
 
 /** A fetch that was started: its end says something of the endpoint, once. */
 export interface FetchAttempt {
@@ -43,7 +44,11 @@ export class FetchBackoff {
   #epoch = 0;
   #probe: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
   #last: unknown;
+  /** Of the last failure, here or elsewhere. */
+  #reason: string | undefined;
   #adopted: string | undefined;
+  /** True while nobody here knows of an outage that another process noted. */
+  #unheard = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -74,8 +79,9 @@ export class FetchBackoff {
     const { waitMs } = this;
     if (waitMs === 0) return;
     const seconds = Math.ceil(waitMs / 1000);
+    const reason = this.#reason === undefined ? '' : ` (${this.#reason})`;
     throw new AuthenticationError(
-      `Token request for ${service} is held back for ${seconds} s after ${this.#failures} failed in a row.`,
+      `Token request for ${service} is held back for ${seconds} s after ${this.#failures} failed in a row${reason}.`,
       {
         code: 'FORGE_AUTH_BACKOFF',
         cause: this.#last,
@@ -111,6 +117,8 @@ export class FetchBackoff {
     this.#epoch += 1;
     this.#failedAt = this.#clock.now();
     this.#last = error;
+    this.#reason = failureReason(error);
+    this.#unheard = false;
     this.#retryAt = Number.NEGATIVE_INFINITY;
     this.#holdBack(Math.max(retryAfterOf(error), this.#pauseMs()));
   }
@@ -119,6 +127,8 @@ export class FetchBackoff {
     this.#failures = 0;
     this.#retryAt = Number.NEGATIVE_INFINITY;
     this.#last = undefined;
+    this.#reason = undefined;
+    this.#unheard = false;
   }
 
   /** Another process has obtained a token since: the next failure is the first again. What is held back stays so. */
@@ -130,7 +140,8 @@ export class FetchBackoff {
   toNote(): { readonly text: string; readonly ttlMs: number } {
     const waitMs = Math.ceil(this.waitMs);
     const until = Math.ceil(this.#clock.now() + waitMs);
-    return { text: `${until} ${this.#failures} ${waitMs}`, ttlMs: waitMs + NOTE_REST_MS };
+    const reason = this.#reason === undefined ? '' : ` ${this.#reason}`;
+    return { text: `${until} ${this.#failures} ${waitMs}${reason}`, ttlMs: waitMs + NOTE_REST_MS };
   }
 
   /**
@@ -141,12 +152,23 @@ export class FetchBackoff {
     const parts = NOTE.exec(note ?? '');
     if (parts === null || note === this.#adopted) return;
     this.#adopted = note;
-    const [until, failures, forMs] = parts.slice(1).map(Number) as [number, number, number];
+    const [until, failures, forMs] = parts.slice(1, 4).map(Number) as [number, number, number];
+    const reason = parts[4];
+    if (reason !== undefined && !isFailureReason(reason)) return;
     const now = this.#clock.now();
     // A store that forgets nothing returns old ones.
     if (until + NOTE_REST_MS <= now || forMs > LONGEST_RETRY_AFTER_MS || until - forMs > now + MOST_AHEAD_MS) return;
+    if (this.#failures === 0) this.#unheard = true;
     this.#failures = Math.max(this.#failures, failures);
+    this.#reason = reason ?? this.#reason;
     this.#holdBack(Math.min(until - now, forMs));
+  }
+
+  /** True once for an outage that this process knows of by a note alone: whoever asks logs it. */
+  takeUnheard(): boolean {
+    const unheard = this.#unheard;
+    this.#unheard = false;
+    return unheard;
   }
 
   /** Holds back for `forMs` from now on, if not for longer already. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.js';
-import { RenewalPause } from './renewal-pause.js';
+import { type PauseListener, RenewalPause } from './renewal-pause.js';
 import type { StoredToken } from './stored-token.js';
 import type { Token } from '../token.js';
 
@@ -23,9 +23,9 @@ export class RejectionTracker {
   /** The last token that a service accepted. */
   #good: Token | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, listener?: PauseListener) {
     this.#clock = clock;
-    this.#pause = new RenewalPause(clock);
+    this.#pause = new RenewalPause(clock, listener);
   }
 
   /** Checks whether a rejection of `token` means that no token will do. */

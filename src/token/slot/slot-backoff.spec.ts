@@ -90,7 +90,7 @@ it('a pause is reported to observers with its end, once it begins', async () => 
   await fail(slot, REFUSED);
   const at = made.clock.now();
   expect(made.events).toEqual([{ type: 'backoff', at, service: 'orders', until: at + 900 }]);
-  expect(made.written.at(-1)).toEqual(['own', `${at + 900} 2 900`, 30_900]);
+  expect(made.written.at(-1)).toEqual(['own', `${at + 900} 2 900 invalid_scope`, 30_900]);
 });
 
 it.each(['own', 'endpoint'] as const)('the note of another process holds back here, too: %s', async (which) => {

@@ -35,6 +35,11 @@ export class SlotBackoff {
     return Math.max(this.#own.waitMs, this.#endpoint?.backoff.waitMs ?? 0);
   }
 
+  /** True once for an outage that this process knows of by a note of another one alone. */
+  takeUnheard(): boolean {
+    return this.#own.takeUnheard() || this.#endpoint?.backoff.takeUnheard() === true;
+  }
+
   /** @throws {AuthenticationError} FORGE_AUTH_BACKOFF while this process, or another one, holds fetches back */
   async check(): Promise<void> {
     const [own, shared] = await Promise.all([

@@ -1,7 +1,9 @@
+import { Observers } from '../../observer.js';
+import { FakeClock } from '../../testing/fake-clock.js';
 import { AuthenticationError, ClientClosedError } from '../../errors.js';
 import type { ForgeLogger } from '../../logger.js';
 import type { ServiceScope } from '../runtime.js';
-import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
+import { closedFailure, deadlineFailure, SlotOutage, SlotPause } from './slot-outage.js';
 
 const scopeOf = (more: Partial<ServiceScope> = {}): ServiceScope =>
   ({ owner: '"orders"', serviceName: 'orders', settings: { deadlineMs: 7_000 }, ...more }) as ServiceScope;
@@ -51,4 +53,31 @@ it('what is asked for when all is over is refused as closed, with the name of th
     serviceName: 'orders',
   });
   expect('serviceName' in closedFailure(scopeOf({ serviceName: undefined }))).toBe(false);
+});
+
+it('a pause is logged once while it goes on, and once when a token is accepted again; its event says until when', () => {
+  const [lines, events, clock, observer]: [string[], unknown[], FakeClock, Observers] = [
+    [],
+    [],
+    new FakeClock(),
+    new Observers(),
+  ];
+  observer.add({ event: (event) => void events.push(event) });
+  const write = (text: string) => void lines.push(text);
+  const logger = { warn: write, log: write } as ForgeLogger;
+  const pause = new SlotPause(scopeOf({ logger, clock, observer }), {});
+  const until = (pauseMs: number) => ({
+    type: 'renewal_pause',
+    at: clock.now(),
+    service: 'orders',
+    until: clock.now() + pauseMs,
+  });
+  pause.paused(30_000);
+  pause.paused(60_000);
+  pause.ended();
+  expect(lines).toEqual([
+    'New tokens for "orders" are rejected, too: for 30 s, and longer if that goes on, rejections cause no token request, and reach the callers.',
+    'Tokens for "orders" are accepted again.',
+  ]);
+  expect(events).toEqual([until(30_000), until(60_000), until(0)]);
 });

@@ -1,6 +1,8 @@
 import { AuthenticationError, ClientClosedError, ForgeAuthError } from '../../errors.js';
 import type { ServiceScope } from '../runtime.js';
 import { tokenFailure } from '../token-failure.js';
+import type { PauseListener } from './renewal-pause.js';
+import type { ObservedTokens } from './slot-observer.js';
 
 /** Tells of an outage once when it begins, and once when it is over. */
 export class SlotOutage {
@@ -23,6 +25,45 @@ export class SlotOutage {
     if (!this.#logged) return;
     this.#logged = false;
     this.#scope.logger.log(`Tokens for ${this.#scope.owner} are available again.`);
+  }
+}
+
+/** Tells of a token whose successors are rejected, too: once when that begins, and once when one is accepted. */
+export class SlotPause implements PauseListener {
+  readonly #scope: ServiceScope;
+  readonly #perCall: boolean;
+  #logged = false;
+
+  constructor(scope: ServiceScope, { perCall = false }: ObservedTokens) {
+    this.#scope = scope;
+    this.#perCall = perCall;
+  }
+
+  paused(pauseMs: number): void {
+    this.#emit(pauseMs);
+    if (this.#logged) return;
+    this.#logged = true;
+    this.#scope.logger.warn(
+      `New tokens for ${this.#scope.owner} are rejected, too: for ${pauseMs / 1000} s, and longer if that goes on, rejections cause no token request, and reach the callers.`,
+    );
+  }
+
+  ended(): void {
+    this.#logged = false;
+    this.#emit(0);
+    this.#scope.logger.log(`Tokens for ${this.#scope.owner} are accepted again.`);
+  }
+
+  #emit(pauseMs: number): void {
+    const { observer, clock, serviceName: service } = this.#scope;
+    const at = clock.now();
+    observer.emit({
+      type: 'renewal_pause',
+      at,
+      service,
+      until: at + pauseMs,
+      ...(this.#perCall ? { perCall: true } : undefined),
+    });
   }
 }
 

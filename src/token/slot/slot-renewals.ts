@@ -135,8 +135,8 @@ export class SlotRenewals {
     this.#tokens.use(this.#tokens.toCached(renewed.stored));
     // Not to be missed: nobody looks again while every change is announced.
     if (store.changes !== since) looks.changed();
-    if (!renewed.fetched) return renewed.stored.token;
     this.#outage.over();
+    if (!renewed.fetched) return renewed.stored.token;
     events.refreshed(renewed.stored.token, before?.token);
     return renewed.stored.token;
   }
@@ -149,7 +149,12 @@ export class SlotRenewals {
   }
 
   #flightFailed(flight: Flight<Token>, error: unknown): void {
-    if (this.#closed || flight.abandoned || isHeldBack(error)) return;
+    if (this.#closed || flight.abandoned) return;
+    if (isHeldBack(error)) {
+      // Of a failing endpoint one token's line says enough; its own requests that failed are logged already.
+      if (this.#parts.backoff.takeUnheard()) this.#outage.failed(error, this.#tokens.peek() !== undefined);
+      return;
+    }
     const { last, rejected } = this.#tokens;
     this.#parts.events.failed(error);
     if (last !== undefined && last.token.fingerprint === rejected)

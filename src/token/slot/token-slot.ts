@@ -9,7 +9,7 @@ import type { TakenOutListener } from '../shared-tokens.js';
 import { guardedEvents, type SlotEvents } from './slot-events.js';
 import { SlotBackoff } from './slot-backoff.js';
 import { SlotObserver } from './slot-observer.js';
-import { closedFailure } from './slot-outage.js';
+import { closedFailure, SlotPause } from './slot-outage.js';
 import { SlotRenewals } from './slot-renewals.js';
 import { SlotTokens } from './slot-tokens.js';
 import type { TokenWork } from './token-work.js';
@@ -58,7 +58,7 @@ export class TokenSlot implements TokenHandle {
     );
     this.#backoff = new SlotBackoff(scope, this.#store, ownOptions(work).endpoint);
     this.#observer = new SlotObserver(scope, work);
-    this.#rejections = new RejectionTracker(clock);
+    this.#rejections = new RejectionTracker(clock, new SlotPause(scope, work));
     const parts = {
       store: this.#store,
       backoff: this.#backoff,
