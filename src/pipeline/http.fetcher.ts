@@ -144,6 +144,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
         complianceResponse(response),
         `Step "${shownWord(this.name)}"`,
         (context.clock ?? systemClock).now(),
+        'baseUrl, endpoint',
       );
     }
     return response;

@@ -1,4 +1,4 @@
-import { AuthenticationError, ConnectionError } from '../errors.js';
+import { AuthenticationError } from '../errors.js';
 import type { Client } from './client-authentication/client.js';
 import type { Grant } from './grants/grant.js';
 import type { Issuer } from './issuer.js';
@@ -25,9 +25,8 @@ export class FreshSecrets {
     const { clock } = this.#issuer;
     const { offsetMs } = clock;
     try {
-      return await work();
+      return await this.#issuer.rediscovering(work);
     } catch (error) {
-      if (leadsNowhere(error) && (await this.#issuer.rediscover())) return work();
       if (!(error instanceof AuthenticationError) || !mayBeRotated(error)) throw error;
       const timed = (this.#grant.timed ?? false) || this.#client.timed || this.#proves;
       const changed = await Promise.all([this.#client.reread(), this.#grant.reread?.()]);
@@ -35,13 +34,6 @@ export class FreshSecrets {
       return work();
     }
   }
-}
-
-/** Nobody is there where a document led to, or not any more. */
-function leadsNowhere(error: unknown): boolean {
-  if (!(error instanceof AuthenticationError)) return false;
-  if (error.status !== undefined) return [404, 405, 410].includes(error.status);
-  return error.cause instanceof ConnectionError && error.cause.nothingSent;
 }
 
 /** Checks for a refusal that another secret or password may cure. */

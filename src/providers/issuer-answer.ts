@@ -1,8 +1,17 @@
 import type { Configuration } from 'openid-client';
 import { AuthenticationError } from '../errors.js';
 import type { ComplianceResponse } from './compliance.js';
+import type { EndpointOptions } from './endpoints.js';
 import type { IssuerExchange } from './issuer-exchange.js';
 import { readTokenAnswer } from './token-response.js';
+
+/** A request whose answer is no token. */
+interface AnswerRequest {
+  /** For messages: `Device authorization`. */
+  readonly verb: string;
+  /** Option that says where to ask. */
+  readonly option: keyof EndpointOptions;
+}
 
 /**
  * The JSON of an endpoint that answers no token: a pushed request, a device or backchannel authorization. Any 2xx will
@@ -12,7 +21,7 @@ import { readTokenAnswer } from './token-response.js';
  */
 export async function issuerAnswer(
   exchange: IssuerExchange,
-  verb: string,
+  { verb, option }: AnswerRequest,
   perform: (configuration: Configuration) => Promise<unknown>,
 ): Promise<Record<string, unknown>> {
   let seen: ComplianceResponse | undefined;
@@ -27,7 +36,7 @@ export async function issuerAnswer(
     return (await exchange.send({ verb, perform, raw: true, requestHook, responseHook })).answer;
   } catch (error) {
     if (seen === undefined || exchange.signal.aborted) throw error;
-    return readTokenAnswer(seen, `${verb} for ${exchange.issuer.label}`, exchange.issuer.now());
+    return readTokenAnswer(seen, `${verb} for ${exchange.issuer.label}`, exchange.issuer.now(), option);
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   RequestComplianceHook,
   ResponseComplianceHook,
 } from './compliance.js';
+import type { EndpointOptions } from './endpoints.js';
 import type { DpopSigner } from './dpop.js';
 import type { Issuer } from './issuer.js';
 import { saysAnything } from './answer-members.js';
@@ -25,6 +26,8 @@ export interface ExchangeRequest<T> {
   readonly verb: string;
   /** Endpoint that it is for, where that may want the client to authenticate in a way of its own. @default 'token' */
   readonly endpoint?: ClientAuthEndpoint;
+  /** Option that says where to ask, for the message about an endpoint that has moved. @default 'tokenUrl' */
+  readonly option?: keyof EndpointOptions;
   /** Calls one function of `openid-client`, once. */
   readonly perform: (configuration: Configuration) => Promise<T>;
   readonly requestHook?: RequestComplianceHook | undefined;
@@ -155,7 +158,7 @@ export class IssuerExchange {
   async #fetch(
     url: string,
     options: FetchOptions,
-    { requestHook, responseHook, mayBeEmpty = false, raw = false, check }: ExchangeRequest<unknown>,
+    { requestHook, responseHook, mayBeEmpty = false, raw = false, check, option }: ExchangeRequest<unknown>,
     what: string,
   ): Promise<{ response: ComplianceResponse; answer: Record<string, unknown> }> {
     const body = new URLSearchParams(options.body as URLSearchParams);
@@ -169,7 +172,7 @@ export class IssuerExchange {
     // A nonce that is asked for is no answer yet, whoever reads it: see send().
     const asksForNonce = this.dpop !== undefined && answerOrError['error'] === 'use_dpop_nonce';
     if ((raw && !asksForNonce) || empty) return { response, answer: answerOrError };
-    const answer = readTokenAnswer(response, what, this.issuer.now());
+    const answer = readTokenAnswer(response, what, this.issuer.now(), option);
     check?.(answer);
     return { response, answer };
   }

@@ -1,15 +1,22 @@
 import type { ServerMetadata } from 'openid-client';
-import { AuthenticationError, ConfigurationError } from '../errors.js';
+import { AuthenticationError, ConfigurationError, ConnectionError, TlsError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { hasCertificate } from './client-authentication/tls-client-auth.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { Compliance } from './compliance.js';
-import { type EndpointName, endpointOption, type EndpointOptions, givenEndpoints } from './endpoints.js';
+import {
+  ENDPOINT_OPTIONS,
+  type EndpointName,
+  endpointOption,
+  type EndpointOptions,
+  givenEndpoints,
+} from './endpoints.js';
 import { assertSecureUrl, type GrantOptions } from './grant-options.js';
 import { IssuerClock } from './issuer-clock.js';
 import { discoverResource, type ResourceMetadata } from './resource-metadata.js';
 import { discoverIssuer } from './issuer-metadata.js';
+import { REDIRECTS } from './token-response.js';
 
 /** The options that say where an issuer is, and how it is reached. */
 export type IssuerOptions = EndpointOptions &
@@ -96,12 +103,25 @@ export class Issuer {
     throw new ConfigurationError(`${this.owner}: issuer 'from-resource' needs the service's baseUrl, or resource.`);
   }
 
-  /** Fetches the issuer's document again, which led nowhere. Returns whether it names another token endpoint now. */
-  async rediscover(): Promise<boolean> {
-    const before = this.#document;
-    if (before === undefined) return false;
+  /**
+   * Does what asks a discovered endpoint. Where that leads nowhere, the document is fetched again; the work is done once
+   * more if it names other endpoints now.
+   */
+  async rediscovering<T>(work: () => Promise<T>): Promise<T> {
+    const known = this.#document;
+    try {
+      return await work();
+    } catch (error) {
+      const before = known ?? this.#document;
+      if (before === undefined || !leadsNowhere(error) || !(await this.#hasMovedSince(before))) throw error;
+      return work();
+    }
+  }
+
+  async #hasMovedSince(before: ServerMetadata): Promise<boolean> {
     this.#environment.discovery.expire(before);
-    return (await this.metadata()).token_endpoint !== before.token_endpoint;
+    await this.metadata();
+    return endpointsOf(this.#document as ServerMetadata) !== endpointsOf(before);
   }
 
   /** Endpoints for a client with a certificate. @see [RFC 8705 §5](https://www.rfc-editor.org/rfc/rfc8705#section-5) */
@@ -150,4 +170,20 @@ export class Issuer {
   async close(): Promise<void> {
     await this.http.close();
   }
+}
+
+/** Statuses that say that nobody is there. */
+const NOWHERE: ReadonlySet<number> = new Set([404, 405, 410, ...REDIRECTS]);
+
+/** Checks for a failure of an endpoint that is not, or not any more, where a document says. */
+function leadsNowhere(error: unknown): boolean {
+  if (!(error instanceof AuthenticationError)) return false;
+  const { status, cause } = error;
+  if (status !== undefined) return NOWHERE.has(status);
+  return cause instanceof TlsError || (cause instanceof ConnectionError && cause.nothingSent);
+}
+
+/** The places that a document names, in one text. */
+function endpointsOf({ mtls_endpoint_aliases: aliases, ...document }: ServerMetadata): string {
+  return JSON.stringify([...ENDPOINT_OPTIONS.map(([, name]) => document[name]), aliases]);
 }

@@ -51,6 +51,7 @@ export async function revokeToken(exchange: IssuerExchange, token: Token): Promi
   await exchange.send({
     verb: 'Revocation',
     endpoint: 'revocation',
+    option: 'revocationUrl',
     perform: (configuration) => tokenRevocation(configuration, value, { token_type_hint: hint }),
     requestHook: exchange.issuer.compliance.revokeRequest,
     mayBeEmpty: true,
@@ -64,6 +65,7 @@ export async function introspectToken(exchange: IssuerExchange, token: Token): P
   const { answer } = await exchange.send({
     verb: 'Introspection',
     endpoint: 'introspection',
+    option: 'introspectionUrl',
     perform: (configuration) =>
       tokenIntrospection(configuration, token.accessToken, { token_type_hint: 'access_token' }),
     requestHook: exchange.issuer.compliance.introspectRequest,

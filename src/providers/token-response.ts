@@ -31,9 +31,15 @@ export function complianceResponse(response: ForgeResponse): ComplianceResponse 
  * Any 2xx and any label will do. An `error` in a 200 is an error; a 200 that is no JSON object (HTML, nothing, half of
  * one) is a failure that may pass.
  * @param what what was asked: `Token request for "payments"`
+ * @param option the option that says where to ask, for the message about an endpoint that has moved
  * @throws {AuthenticationError}
  */
-export function readTokenAnswer(response: ComplianceResponse, what: string, nowMs: number): Record<string, unknown> {
+export function readTokenAnswer(
+  response: ComplianceResponse,
+  what: string,
+  nowMs: number,
+  option = 'tokenUrl',
+): Record<string, unknown> {
   const { status, headers, body } = response;
   const json =
     typeof body === 'object' && body !== null && !Array.isArray(body)
@@ -52,7 +58,7 @@ export function readTokenAnswer(response: ComplianceResponse, what: string, nowM
         transient: true,
       });
     }
-    throw new AuthenticationError(`${what} failed: HTTP ${status}${redirectOf(response)}.`, {
+    throw new AuthenticationError(`${what} failed: HTTP ${status}${redirectOf(status, headers['location'], option)}.`, {
       ...shared,
       code: isTransientStatus(status) ? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' : 'FORGE_AUTH_TOKEN_REFUSED',
       transient: isTransientStatus(status),
@@ -70,13 +76,17 @@ export function readTokenAnswer(response: ComplianceResponse, what: string, nowM
   });
 }
 
-/** Place that an endpoint moved to, and the cure. A redirect is not followed, since it would take the secret along. */
-function redirectOf({ status, headers }: ComplianceResponse): string {
-  const redirect = redirectTarget(status, headers['location']);
-  return redirect && `${redirect}. Give the option that names the endpoint (tokenUrl) where it leads`;
+/**
+ * For messages: the place that an endpoint moved to, and the cure. A redirect is not followed, since it would take the
+ * secret along.
+ */
+export function redirectOf(status: number, header: string | readonly string[] | undefined, option: string): string {
+  const redirect = redirectTarget(status, header);
+  return redirect && `${redirect}. Give the option that names the endpoint (${option}) where it leads`;
 }
 
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** Statuses of an answer that says where else to ask. */
+export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Stands for the host of an endpoint, where a redirect names none. */
 const SAME_HOST = 'http://same.invalid';
 

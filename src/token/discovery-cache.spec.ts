@@ -37,12 +37,15 @@ it('a document is fetched once for all who ask at the same time, and each issuer
   expect(await read()).toEqual({ fetched: 1 });
 });
 
-it('a document that is old beats none; where none is known the failure is told, and the next caller asks again', async () => {
+it('a document that is old beats none; where none is known the failure is told; after half a minute it is asked for again', async () => {
   const { clock, documents, read } = world();
   await expect(documents.get('issuer', failing)).rejects.toThrow('It is down.');
   expect(await read()).toEqual({ fetched: 1 });
   await clock.advance(HOUR_MS);
   expect(await documents.get('issuer', failing)).toEqual({ fetched: 1 });
+  await clock.advance(29_999);
+  expect(await read()).toEqual({ fetched: 1 });
+  await clock.advance(1);
   expect(await read()).toEqual({ fetched: 2 });
 });
 

@@ -12,6 +12,9 @@ export interface DiscoveryDocuments {
 /** Issuers move their endpoints rarely, and announce it. */
 const TTL_MS = 3_600_000;
 
+/** An issuer whose document cannot be had now is not asked for it before every token request. */
+const RETRY_AFTER_MS = 30_000;
+
 /** Documents of one application's issuers: fetched once, looked up again after an hour; an old one beats none. */
 export class DiscoveryCache implements DiscoveryDocuments {
   readonly #clock: Clock;
@@ -34,6 +37,7 @@ export class DiscoveryCache implements DiscoveryDocuments {
       return await fetching;
     } catch (error) {
       if (known === undefined) throw error;
+      known.until = monotonicNow(this.#clock) + RETRY_AFTER_MS;
       return known.document;
     }
   }

@@ -49,6 +49,11 @@ export class BackchannelTokenProvider extends OAuthTokenProvider<BackchannelToke
   }
 }
 
+const BACKCHANNEL_AUTHENTICATION = Object.freeze({
+  verb: 'Backchannel authentication',
+  option: 'backchannelAuthenticationUrl',
+});
+
 async function obtain(options: BackchannelTokenProviderOptions, context: GrantExchange): Promise<Token> {
   const { exchange, issuer, request, clock } = context;
   const { loginHint, bindingMessage } = options;
@@ -59,7 +64,7 @@ async function obtain(options: BackchannelTokenProviderOptions, context: GrantEx
   const startedAt = clock.now();
   const own = { login_hint: hint, ...(bindingMessage === undefined ? undefined : { binding_message: bindingMessage }) };
   const parameters = tokenParameters(own, options, request);
-  const answer = await issuerAnswer(exchange, 'Backchannel authentication', async (to) => {
+  const answer = await issuerAnswer(exchange, BACKCHANNEL_AUTHENTICATION, async (to) => {
     const { initiateBackchannelAuthentication } = await import('openid-client');
     return initiateBackchannelAuthentication(to, parameters);
   });

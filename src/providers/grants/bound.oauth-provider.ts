@@ -117,7 +117,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async revokeToken(token: Token, context: TokenRequestContext): Promise<void> {
-    await revokeToken(this.exchange(context.signal), token);
+    await this.issuer.rediscovering(() => revokeToken(this.exchange(context.signal), token));
   }
 
   get revokeAtClose(): BoundTokenProvider['revokeAtClose'] {
@@ -133,7 +133,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async introspectToken(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>> {
-    return introspectToken(this.exchange(context.signal), token);
+    return this.issuer.rediscovering(() => introspectToken(this.exchange(context.signal), token));
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {

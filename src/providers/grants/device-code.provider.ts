@@ -60,12 +60,14 @@ export class DeviceCodeTokenProvider extends OAuthTokenProvider<DeviceCodeTokenP
   }
 }
 
+const DEVICE_AUTHORIZATION = Object.freeze({ verb: 'Device authorization', option: 'deviceAuthorizationUrl' });
+
 async function obtain(options: DeviceCodeTokenProviderOptions, context: GrantExchange): Promise<Token> {
   const { exchange, issuer, request, clock } = context;
   await issuer.endpoint('device_authorization_endpoint');
   const startedAt = clock.now();
   const parameters = tokenParameters({}, options, request);
-  const answer = await issuerAnswer(exchange, 'Device authorization', async (to) => {
+  const answer = await issuerAnswer(exchange, DEVICE_AUTHORIZATION, async (to) => {
     const { initiateDeviceAuthorization } = await import('openid-client');
     return initiateDeviceAuthorization(to, parameters);
   });

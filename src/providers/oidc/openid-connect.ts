@@ -2,8 +2,10 @@ import { AuthenticationError, ForgeAuthError } from '../../errors.js';
 import type { ForgeResponse } from '../../http/forge-response.js';
 import type { Token } from '../../token/token.js';
 import type { DpopSigner } from '../dpop.js';
+import { type EndpointName, endpointOption } from '../endpoints.js';
 import type { GrantOptions } from '../grant-options.js';
 import type { Issuer } from '../issuer.js';
+import { redirectOf } from '../token-response.js';
 import { type ExpectedIdToken, validateIdToken } from './id-token.js';
 import { JsonWebKeys } from './json-web-keys.js';
 import { type LogoutClaims, validateLogoutToken } from './logout-token.js';
@@ -67,7 +69,7 @@ export class OpenIdConnect {
       if (keysUrl === undefined) return token;
       return await this.withClaims(token, { subject: previous?.claims?.['sub'] as string | undefined }, signal);
     } catch (error) {
-      const kept = previous !== undefined && error instanceof ForgeAuthError && mayPass(error);
+      const kept = previous !== undefined && error instanceof ForgeAuthError && isOfKeys(error);
       if (kept && !signal.aborted) return token.with({ idToken: undefined });
       throw error;
     }
@@ -84,8 +86,7 @@ export class OpenIdConnect {
    * @see [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)
    */
   async userInfo(token: Token, signal: AbortSignal): Promise<Claims> {
-    const url = await this.#issuer.endpoint('userinfo_endpoint');
-    const info = await this.#fetchJson(url, 'Userinfo', signal, () => this.#shown(token, url));
+    const info = await this.#fetchJson('userinfo_endpoint', 'Userinfo', signal, (url) => this.#shown(token, url));
     const { sub } = info;
     if (typeof sub !== 'string' || sub === '') throw invalid('the userinfo answer names no subject');
     // A token may have been swapped for another person's (OpenID Connect Core §5.3.2).
@@ -133,19 +134,29 @@ export class OpenIdConnect {
   }
 
   async #fetchKeys(signal: AbortSignal): Promise<Claims> {
-    return this.#fetchJson(await this.#issuer.endpoint('jwks_uri'), 'Key set request', signal);
+    return this.#fetchJson('jwks_uri', 'Key set request', signal);
   }
 
-  async #fetchJson(
-    url: string,
+  #fetchJson(
+    endpoint: EndpointName,
     verb: string,
     signal: AbortSignal,
-    headersOf: () => Promise<Record<string, string>> = async () => ({}),
+    headersOf: (url: string) => Promise<Record<string, string>> = async () => ({}),
   ): Promise<Claims> {
+    return this.#issuer.rediscovering(() => this.#fetchOnce(endpoint, verb, signal, headersOf));
+  }
+
+  async #fetchOnce(
+    endpoint: EndpointName,
+    verb: string,
+    signal: AbortSignal,
+    headersOf: (url: string) => Promise<Record<string, string>>,
+  ): Promise<Claims> {
+    const url = await this.#issuer.endpoint(endpoint);
     this.#issuer.assertSecure(url);
     const what = `${verb} for ${this.#issuer.label}`;
     const send = async (): Promise<ForgeResponse> =>
-      this.#issuer.http.request({ url, signal, headers: await headersOf() }).catch((cause: unknown) => {
+      this.#issuer.http.request({ url, signal, headers: await headersOf(url) }).catch((cause: unknown) => {
         throw signal.aborted ? signal.reason : new AuthenticationError(`${what} failed.`, { cause, transient: true });
       });
     let response = await send();
@@ -155,15 +166,18 @@ export class OpenIdConnect {
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Claims;
     const { status } = response;
     if (response.isSuccess) throw new AuthenticationError(`${what} failed: the answer is no JSON object.`, { status });
-    throw new AuthenticationError(`${what} failed: HTTP ${status}.`, {
+    const redirect = redirectOf(status, response.headers['location'], endpointOption(endpoint));
+    throw new AuthenticationError(`${what} failed: HTTP ${status}${redirect}.`, {
       status,
       code: status >= 500 || status === 429 ? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' : 'FORGE_AUTH_TOKEN_REFUSED',
     });
   }
 }
 
-function mayPass(error: ForgeAuthError): boolean {
-  return error instanceof AuthenticationError ? error.transient : error.code !== 'FORGE_AUTH_CONFIGURATION';
+/** Checks for a failure to obtain the keys, in whatever way: it says nothing of the id_token. */
+function isOfKeys(error: ForgeAuthError): boolean {
+  if (!(error instanceof AuthenticationError)) return error.code !== 'FORGE_AUTH_CONFIGURATION';
+  return error.transient || error.code !== 'FORGE_AUTH_ID_TOKEN_INVALID';
 }
 
 function invalid(why: string): AuthenticationError {

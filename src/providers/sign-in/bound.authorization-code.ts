@@ -75,7 +75,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url');
     const dpopThumbprint = await this.dpop?.thumbprint();
     const parameters = authorizationParameters(this.#options, asked, { state, nonce, codeChallenge, dpopThumbprint });
-    const url = await this.#urlOf(parameters);
+    const url = await this.issuer.rediscovering(() => this.#urlOf(parameters));
     const { scope = this.#options.scope, maxAge = this.#options.maxAge, subject, redirectTo } = asked;
     await this.#states.put(state, { codeVerifier, nonce, openid: asksForIdToken(scope), subject, redirectTo, maxAge });
     return { url, state, nonce, codeVerifier };
@@ -140,9 +140,8 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
       return url.href;
     }
     const { buildAuthorizationUrlWithPAR } = await import('openid-client');
-    const answer = await issuerAnswer(this.exchange(this.standalone().signal), 'Pushed authorization request', (to) =>
-      buildAuthorizationUrlWithPAR(to, parameters),
-    );
+    const exchange = this.exchange(this.standalone().signal);
+    const answer = await issuerAnswer(exchange, PUSHED_REQUEST, (to) => buildAuthorizationUrlWithPAR(to, parameters));
     const { request_uri: requestUri } = answer;
     if (typeof requestUri !== 'string') throw signInFailed('the issuer answered no request_uri');
     url.searchParams.set('client_id', this.client.id);
@@ -150,6 +149,11 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     return url.href;
   }
 }
+
+const PUSHED_REQUEST = Object.freeze({
+  verb: 'Pushed authorization request',
+  option: 'pushedAuthorizationRequestUrl',
+});
 
 /** @throws {InvalidRequestError} naming the option */
 function checkAsked(asked: AuthorizationUrlOptions, owner: string): void {
