@@ -3,6 +3,7 @@ import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../erro
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
+import { maskSecrets } from '../redaction/known-secrets.js';
 import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
 import { assertSecureUrl } from './grant-options.js';
@@ -46,9 +47,15 @@ async function askFor(
   now: () => number,
 ): Promise<ServerMetadata> {
   let failure: unknown;
+  let document: unknown;
   const fetch = async (url: string, options: { headers: Record<string, string> }): Promise<Response> => {
     try {
-      return await get(url, options.headers, http, now);
+      const response = await get(url, options.headers, http, now);
+      document = response.jsonOrNull();
+      return new Response(
+        response.text(),
+        ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }),
+      );
     } catch (error) {
       failure = error;
       throw error;
@@ -65,8 +72,18 @@ async function askFor(
     });
     return configuration.serverMetadata();
   } catch (error) {
-    throw failure ?? error;
+    if (failure !== undefined) throw failure;
+    throw document === undefined ? error : new AuthenticationError(notOfIssuer(document), { cause: error });
   }
+}
+
+/** Says that a document is none of the issuer that was asked, and whose it is. */
+function notOfIssuer(document: unknown): string {
+  if (typeof document !== 'object' || document === null) return 'the answer is no JSON document';
+  const none = 'the document is none of this issuer';
+  const { issuer: named } = ownOptions(document as ServerMetadata);
+  if (typeof named !== 'string' || !/^https?:/i.test(named) || !URL.canParse(named)) return none;
+  return `${none} but of ${maskSecrets(redactUrl(named))}: is that the name to give?`;
 }
 
 async function get(
@@ -74,7 +91,7 @@ async function get(
   headers: Record<string, string>,
   http: HttpRequester,
   now: () => number,
-): Promise<Response> {
+): Promise<ForgeResponse> {
   const request = { method: 'GET', url, headers, responseType: 'json' } as const;
   const response = new ForgeResponse(request, await http.send(request, TIMEOUT_MS));
   if (!response.isSuccess) {
@@ -86,12 +103,13 @@ async function get(
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     });
   }
-  return new Response(response.text(), ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }));
+  return response;
 }
 
 function discoveryFailure(error: unknown, issuer: string, owner: string): AuthenticationError {
   const why = error instanceof ForgeAuthError ? error.message : 'the document is none of this issuer';
-  return new AuthenticationError(`${owner}: discovery of ${redactUrl(issuer)} failed: ${why.replace(/\.$/, '')}.`, {
+  const end = /[.?]$/.test(why) ? '' : '.';
+  return new AuthenticationError(`${owner}: discovery of ${redactUrl(issuer)} failed: ${why}${end}`, {
     cause: error,
     transient: error instanceof AuthenticationError ? error.transient : error instanceof ForgeAuthError,
     ...(error instanceof AuthenticationError && error.status !== undefined ? { status: error.status } : undefined),

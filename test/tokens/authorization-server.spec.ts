@@ -207,12 +207,17 @@ describe('discovery by issuer', () => {
     expect([discoveries(), server.tokenRequests]).toEqual([2, 1]);
   });
 
-  it.each<[string, (issuer: string) => unknown]>([
-    ['speaks for another issuer', () => ({ issuer: 'https://evil.example', token_endpoint: 'https://evil.example/t' })],
-    ['names no token endpoint', (issuer) => ({ issuer })],
-    ['is no object', () => ['x']],
-    ['is HTML', () => undefined],
-  ])('refuses a document that %s', async (_name, documentOf) => {
+  it.each<[string, (issuer: string) => unknown, string]>([
+    [
+      'speaks for another issuer',
+      () => ({ issuer: 'https://evil.example/?a=secret', token_endpoint: 'https://evil.example/t' }),
+      'failed: the document is none of this issuer but of https://evil.example/: is that the name to give?',
+    ],
+    ['names no token endpoint', (issuer) => ({ issuer }), 'token_endpoint'],
+    ['names no issuer', () => ({ issuer: 'a secret' }), 'failed: the document is none of this issuer.'],
+    ['is no object', () => ['x'], 'failed: the document is none of this issuer.'],
+    ['is HTML', () => undefined, 'failed: the answer is no JSON document.'],
+  ])('refuses a document that %s', async (_name, documentOf, message) => {
     await start();
     server.server.handler = (_request, res) => {
       const document = documentOf(server.issuer);
@@ -220,6 +225,8 @@ describe('discovery by issuer', () => {
     };
     const error = await rejection<AuthenticationError>(clientOf(byIssuer()).get('/'));
     expect(error).toBeInstanceOf(AuthenticationError);
+    expect(error.message).toContain(message);
+    expect(error.message).not.toContain('secret');
     expect(server.tokenRequests).toBe(0);
   });
 
