@@ -74,15 +74,10 @@ export {
   TokenRefreshError,
 } from './errors.js';
 export type { SignInProvider } from './application/service-token-provider.js';
-export {
-  BackchannelTokenProvider,
-  type BackchannelTokenProviderOptions,
-} from './providers/grants/backchannel.provider.js';
-export {
-  DeviceCodeTokenProvider,
-  type DeviceCodeTokenProviderOptions,
-  type UserCode,
-} from './providers/grants/device-code.provider.js';
+export { BackchannelTokenProvider } from './providers/grants/backchannel.provider.js';
+export type { BackchannelTokenProviderOptions } from './providers/sign-in/backchannel.sign-in.js';
+export { DeviceCodeTokenProvider } from './providers/grants/device-code.provider.js';
+export type { DeviceCodeTokenProviderOptions, UserCode } from './providers/sign-in/device-code.sign-in.js';
 export { ForgeConnectModule, type ForgeConnectOptions } from './nest/forge-connect.module.js';
 export {
   isSignInRequired,
@@ -202,7 +197,7 @@ export type { SecretSource } from './providers/secret.js';
 export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/signing-key.js';
 export type { TextSource } from './providers/text-source.js';
 export type { Challenge } from './challenges.js';
-export type { DpopOptions } from './providers/dpop.js';
+export type { DpopOptions } from './providers/dpop-key.js';
 export type { EndpointOptions } from './providers/endpoints.js';
 export { GrantTokenProvider, type GrantTokenProviderOptions } from './providers/grants/grant-token.provider.js';
 export type { GrantParameters } from './providers/grants/grant.js';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exportedComments, findBreaches, readSourceFiles } from './support/architecture.js';
+import { exportedComments, findBreaches, loadedWith, readSourceFiles } from './support/architecture.js';
 
 const root = new URL('../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Record<
@@ -22,6 +22,31 @@ const TIME_OF_THEIR_OWN: Readonly<Record<string, string>> = {
   'testing/issuer/test-issuer.ts': 'is a server: it is late by the time of those who wait for it',
 };
 
+/** Files and folders that only a call, a token request or a sign-in needs: nobody pays for them at the import. */
+const LOADED_WHEN_USED: readonly string[] = [
+  'application/auth-resolver.ts',
+  'application/rival-services.ts',
+  'application/service-core.ts',
+  'auth/path-exclusion.ts',
+  'auth/path-glob.ts',
+  'client/client-core.ts',
+  'client/request/',
+  'pipeline/bound-pipeline.ts',
+  'providers/dpop.ts',
+  'providers/grants/bound.oauth-provider.ts',
+  'providers/issuer-exchange.ts',
+  'providers/issuer.ts',
+  'providers/oidc/id-token.ts',
+  'providers/oidc/openid-connect.ts',
+  'providers/sign-in/bound.authorization-code.ts',
+  'providers/sign-in/bound.sign-in-provider.ts',
+  'providers/sign-in/callback.ts',
+  'providers/sign-in/poll-for-token.ts',
+  'providers/token-endpoint.ts',
+  'token/foreign.token-source.ts',
+  'token/slot/token-slot.ts',
+];
+
 describe('architecture', () => {
   const files = readSourceFiles(fileURLToPath(new URL('src', root)));
 
@@ -32,6 +57,13 @@ describe('architecture', () => {
   it('keeps to the layers, without cycles, stray folders, second barrels or undeclared packages', () => {
     const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
     expect(findBreaches(files, packages)).toEqual([]);
+  });
+
+  it('an import of the package loads nothing that only a call, a token request or a sign-in needs', () => {
+    const loaded = loadedWith('index.ts', files);
+    expect(loaded).toContain('application/application.ts');
+    expect(loaded.filter((path) => LOADED_WHEN_USED.some((late) => path.startsWith(late)))).toEqual([]);
+    for (const late of LOADED_WHEN_USED) expect(files.map(({ path }) => path).join(' ')).toContain(late);
   });
 
   it('architecture has no spec that imports from outside src, where the compiler looks for none', () => {

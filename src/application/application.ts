@@ -8,7 +8,6 @@ import type { ForgeAuthState } from './state.js';
 import type { Telemetry } from './telemetry.js';
 import { type ServiceHost, ServiceRuntime } from './service-runtime.js';
 import { drain } from './drain.js';
-import { warnOfRivals } from './rival-services.js';
 import type { Host } from './host.js';
 import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
 import { checkRoot } from '../options/service-rules.js';
@@ -139,6 +138,7 @@ export class ForgeAuthApplication {
   async openAll(): Promise<void> {
     const entries = [...this.#entries.values()];
     for (const entry of entries) await entry.openWithTokens();
+    const { warnOfRivals } = await import('./rival-services.js');
     await warnOfRivals(entries, this.#host.logger);
     // A first burst of callers leaves little time to connect: late answers would cost each process a token request.
     if (entries.some(({ tokens }) => tokens !== undefined))

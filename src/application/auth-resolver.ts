@@ -67,12 +67,6 @@ function takesTokenRequest(auth: AuthMember): boolean {
   return !isAuthenticator(auth) || declared(auth, 'takesTokenRequest') === true;
 }
 
-/** Checks whether `auth` has token options in it, a manager of which can be injected. */
-export function hasTokenOptions(auth: ForgeServiceOptions['auth']): boolean {
-  if (auth instanceof CompositeAuth) return auth.members.some((member) => hasTokenOptions(member as AuthMember));
-  return typeof auth === 'object' && auth !== null && !isAuthenticator(auth);
-}
-
 /** Paths that are called bare: those of the service, and those of its token options. */
 export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | undefined {
   const auth = options.auth as TokenAuthOptions | undefined;

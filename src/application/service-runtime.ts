@@ -13,11 +13,11 @@ import type { TokenStorage } from '../storage/token-storage.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { BoundTokenProvider } from '../token/token-provider.js';
 import type { TokenSource } from '../token/token-source.js';
-import { hasTokenOptions } from './auth-resolver.js';
 import type { openCore } from './service-core.js';
 import { boundPipelineOf, definedPipelineOf } from './service-pipeline.js';
 import { type ProviderOwner, ServiceTokenProvider } from './service-token-provider.js';
 import { ServiceTokens, type SharingScope, type SharingService, type TokensOwner } from './service-tokens.js';
+import { hasTokenOptions } from './token-options.js';
 import { withServiceName } from './with-service-name.js';
 
 /** Parts that an application gives each of its services. */

@@ -2,7 +2,6 @@ import { ConfigurationError } from '../errors.js';
 import type { TokenAuthOptions } from '../options/options.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
-import { foreignSource } from '../token/foreign.token-source.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { BoundTokenProvider } from '../token/token-provider.js';
@@ -155,7 +154,10 @@ export class ServiceTokens {
   async #open(events: SlotEvents): Promise<TokenSource> {
     await this.#service.open();
     if (this.#override instanceof TokenManager) return this.#override.ready();
-    if (this.#override !== undefined) return foreignSource(this.#override, `Service "${this.#service.name}"`);
+    if (this.#override !== undefined) {
+      const { foreignSource } = await import('../token/foreign.token-source.js');
+      return foreignSource(this.#override, `Service "${this.#service.name}"`);
+    }
     if (this.#options !== undefined) return this.#sourceOf(this.#options, events);
     throw this.#refuse('has no tokens: its auth is no token auth.');
   }

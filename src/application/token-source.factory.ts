@@ -55,7 +55,7 @@ export async function createTokenSource(
   };
   return isSourceProvider(provider)
     ? provider.createSource(scope)
-    : new ProviderTokenSource(scope, bindProvider(provider, scope), provider);
+    : new ProviderTokenSource(scope, await bindProvider(provider, scope), provider);
 }
 
 async function providerOf(

@@ -1,4 +1,4 @@
-import { SYNONYMS } from './option-synonyms.js';
+import { oursFor } from './option-synonyms.js';
 
 /** An options object near the one that is checked, where an option may have been meant to stand. */
 export interface NearbyOptions {
@@ -95,7 +95,8 @@ function withoutUnit(letters: string): string {
 /** Returns our name for what other libraries call it. */
 function synonym(name: string, known: readonly string[]): string | undefined {
   const letters = lettersOf(name);
-  const candidates = SYNONYMS.get(letters) ?? SYNONYMS.get(withoutUnit(letters)) ?? [];
+  const exact = oursFor(letters);
+  const candidates = exact.length > 0 ? exact : oursFor(withoutUnit(letters));
   return candidates.find((candidate) => known.includes(candidate));
 }
 

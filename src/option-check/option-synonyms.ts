@@ -120,13 +120,11 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   extraProviders: 'providers',
 };
 
-/** Foreign name, in small letters → names of ours. */
-export const SYNONYMS: ReadonlyMap<string, readonly string[]> = oursByForeign();
-
-function oursByForeign(): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const [ours, foreign] of Object.entries(FOREIGN_NAMES)) {
-    for (const name of foreign.split(' ')) found.set(name, [...(found.get(name) ?? []), ours]);
-  }
-  return found;
+/**
+ * Returns our names for what other libraries call so, in the order of the table. Searched only where a name is refused:
+ * a table by foreign name would be made at each start.
+ * @param foreign in small letters
+ */
+export function oursFor(foreign: string): readonly string[] {
+  return Object.entries(FOREIGN_NAMES).flatMap(([ours, names]) => (names.split(' ').includes(foreign) ? [ours] : []));
 }

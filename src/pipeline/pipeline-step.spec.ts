@@ -19,7 +19,7 @@ function world(storage?: object) {
   const logger = { debug: log, log, warn: log, error: log };
   const options = { name: 'orders', clock, logger, ...(storage && { storage: storage as never }) };
   const scope = { ...standaloneScope(options, 'owner', 'orders'), revealCauses: false, named: true };
-  const bind = (given: unknown): PipelineStep => bindStep(given as GivenStep, scope, 'The pipeline');
+  const bind = (given: unknown): Promise<PipelineStep> => bindStep(given as GivenStep, scope, 'The pipeline');
   return { lines, scope, bind };
 }
 
@@ -55,7 +55,7 @@ describe('a step that is a provider', () => {
     const { asked, provider } = providerOf();
     const { bind, scope } = world();
     const request = requestOf();
-    await bind({ name: 'app', provider }).obtain(request);
+    await (await bind({ name: 'app', provider })).obtain(request);
     const { signal, deadline } = request;
     expect(asked).toMatchObject([
       { signal, deadline, clock, logger: scope.logger, serviceName: 'orders', request: {} },
@@ -64,10 +64,10 @@ describe('a step that is a provider', () => {
 
   it('a step that is a provider bounds its token’s life, and waits for nothing else', async () => {
     const { provider } = providerOf({ grantType: 'password' });
-    const step = world().bind({ name: 'app', provider, ttlMs: HOUR_MS });
+    const step = await world().bind({ name: 'app', provider, ttlMs: HOUR_MS });
     expect((await step.obtain(requestOf())).expiresAt).toBe(clock.now() + HOUR_MS);
     expect(step).toMatchObject({ name: 'app', dependsOn: [], ttlMs: HOUR_MS, grantType: 'password' });
-    const dependent = world().bind({ name: 'user', provider, dependsOn: ['app'] });
+    const dependent = await world().bind({ name: 'user', provider, dependsOn: ['app'] });
     expect(dependent).toMatchObject({ dependsOn: ['app'], ttlMs: undefined });
   });
 
@@ -78,7 +78,7 @@ describe('a step that is a provider', () => {
       }
     }
     const { bind } = world();
-    const identityOf = (provider: object) => bind({ name: 'app', provider }).identity();
+    const identityOf = async (provider: object) => (await bind({ name: 'app', provider })).identity();
     expect(await identityOf(new Mine())).toEqual(['Mine']);
     expect(await identityOf(Object.assign(new Mine(), { identity: ['acme'] }))).toEqual(['Mine', 'acme']);
     const parts = { keyParts: async () => ['part'], identity: ['acme'] };
@@ -100,23 +100,25 @@ describe('a step that is a provider', () => {
     });
     const { bind, scope } = world();
     scope.storage();
-    await bind({ name: 'app', provider }).close?.(last);
+    await (await bind({ name: 'app', provider })).close?.(last);
     expect([revoked, closed]).toEqual([expected, 1]);
   });
 
-  it('a step that is a provider is refused by its name and the option that is wrong', () => {
+  it('a step that is a provider is refused by its name and the option that is wrong', async () => {
     const { provider } = providerOf();
-    expect(() => world().bind({ name: 'app', provider, ttlMs: -1 })).toThrow(ConfigurationError);
-    expect(() => world().bind({ name: 'app', provider, ttlMs: -1 })).toThrow(/^The pipeline: step "app": ttlMs/);
-    expect(() => world().bind({ name: 'app', provider, dependsOn: [7] })).toThrow(
+    await expect(world().bind({ name: 'app', provider, ttlMs: -1 })).rejects.toThrow(ConfigurationError);
+    await expect(world().bind({ name: 'app', provider, ttlMs: -1 })).rejects.toThrow(
+      /^The pipeline: step "app": ttlMs/,
+    );
+    await expect(world().bind({ name: 'app', provider, dependsOn: [7] })).rejects.toThrow(
       /step "app": dependsOn must be a list of step names/,
     );
-    expect(() => world().bind({ name: 'app', provider, dependOn: [] })).toThrow(/step "app": dependOn/);
+    await expect(world().bind({ name: 'app', provider, dependOn: [] })).rejects.toThrow(/step "app": dependOn/);
     for (const given of [
       { provider, name: 7 },
       { provider, name: 'app', ttlMs: 'x' },
     ])
-      expect(() => world().bind(given)).toThrow(ConfigurationError);
+      await expect(world().bind(given)).rejects.toThrow(ConfigurationError);
   });
 });
 
@@ -124,14 +126,14 @@ it.each<[string, unknown]>([
   ['nothing of its own', { name: 'app' }],
   ['a provider that is none', { name: 'app', provider: {} }],
   ['no provider', { name: 'app', provider: null }],
-])('a step with %s is refused by what it lacks', (_name, given) => {
-  expect(() => world().bind(given)).toThrow(
+])('a step with %s is refused by what it lacks', async (_name, given) => {
+  await expect(world().bind(given)).rejects.toThrow(
     'The pipeline: a step must have a method fetch(), or be { name, provider }',
   );
 });
 
-it('a step of another service is refused where there are no services', () => {
-  expect(() => world().bind({ name: 'app', tokenManager: 'users' })).toThrow(
+it('a step of another service is refused where there are no services', async () => {
+  await expect(world().bind({ name: 'app', tokenManager: 'users' })).rejects.toThrow(
     'The pipeline: step "app": tokenManager names a service, and there are none here.',
   );
 });
@@ -145,7 +147,7 @@ describe('a step of another service', () => {
   const signal = new AbortController().signal;
 
   /** A service whose token is `current`, and a step that shares it. */
-  function sharing(current: Token, replacement?: Token, more: object = {}) {
+  async function sharing(current: Token, replacement?: Token, more: object = {}) {
     const { scope } = world();
     const asked: unknown[] = [];
     const handle = {
@@ -157,11 +159,11 @@ describe('a step of another service', () => {
     };
     const sharedSource = (name: string) => async () => (asked.push(name), { for: () => handle });
     const given = { name: 'app', tokenManager: 'users', ...more } as GivenStep;
-    return { asked, step: bindStep(given, { ...scope, sharedSource } as never, 'The pipeline') };
+    return { asked, step: await bindStep(given, { ...scope, sharedSource } as never, 'The pipeline') };
   }
 
   it('a step of another service takes its token, and leaves its refresh token where it is', async () => {
-    const { step, asked } = sharing(tokenOf('current'));
+    const { step, asked } = await sharing(tokenOf('current'));
     const got = await step.obtain(requestOf({ signal }));
     expect([got.accessToken, got.refreshToken, asked]).toEqual(['current', undefined, ['users', ['get', true]]]);
   });
@@ -181,7 +183,10 @@ describe('a step of another service', () => {
     ['leaves one alone that is good, for its age', 'window', 'refused', 'newer', 'refused', ['get']],
     ['leaves one alone that is good, for its end', 'expired', 'refused', 'newer', 'refused', ['get']],
   ])('a step of another service %s', async (_name, cause, current, replacement, expected, calls) => {
-    const { step, asked } = sharing(tokenOf(current), replacement === undefined ? undefined : tokenOf(replacement));
+    const { step, asked } = await sharing(
+      tokenOf(current),
+      replacement === undefined ? undefined : tokenOf(replacement),
+    );
     const report = { grant: 'custom', cause } as FlightReport;
     const got = await step.obtain(requestOf({ signal, previous: tokenOf('refused'), report }));
     expect([got.accessToken, got.refreshToken]).toEqual([expected, undefined]);
@@ -189,9 +194,12 @@ describe('a step of another service', () => {
   });
 
   it('a step of another service has no settings of its own but what it depends on, and is told apart by the service', async () => {
-    const { step } = sharing(tokenOf('current'), undefined, { dependsOn: ['device'] });
+    const { step } = await sharing(tokenOf('current'), undefined, { dependsOn: ['device'] });
     expect(step).toMatchObject({ name: 'app', dependsOn: ['device'], ttlMs: undefined, grantType: undefined });
-    expect([await step.identity(), sharing(tokenOf('current')).step.dependsOn]).toEqual([['shared', 'users'], []]);
+    expect([await step.identity(), (await sharing(tokenOf('current'))).step.dependsOn]).toEqual([
+      ['shared', 'users'],
+      [],
+    ]);
   });
 
   it('a step of another service hears of the tokens that are taken out of use there, where that is known', async () => {
@@ -200,17 +208,18 @@ describe('a step of another service', () => {
     for (const source of [async () => ({ for: () => ({ onTakenOut }) }), async () => ({ for: () => ({}) }), gone]) {
       const sharedSource = () => source;
       const scope = { ...world().scope, sharedSource };
-      bindStep({ name: 'app', tokenManager: 'users' }, scope as never, 'The pipeline').onTakenOut?.(listener);
+      const step = await bindStep({ name: 'app', tokenManager: 'users' }, scope as never, 'The pipeline');
+      step.onTakenOut?.(listener);
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(listeners).toEqual([listener]);
   });
 
-  it('a step of another service is refused by its name and the option that is wrong', () => {
-    expect(() => sharing(tokenOf('current'), undefined, { dependsOn: 'device' })).toThrow(
+  it('a step of another service is refused by its name and the option that is wrong', async () => {
+    await expect(sharing(tokenOf('current'), undefined, { dependsOn: 'device' })).rejects.toThrow(
       'The pipeline: step "app": dependsOn must be a list of step names',
     );
-    expect(() => sharing(tokenOf('current'), undefined, { ttlMs: 5 })).toThrow(
+    await expect(sharing(tokenOf('current'), undefined, { ttlMs: 5 })).rejects.toThrow(
       'The pipeline: there is no option step "app": ttlMs. There are name, tokenManager, dependsOn.',
     );
   });
@@ -231,10 +240,13 @@ const httpOf = (more: object): BodyTokenFetcher =>
   new BodyTokenFetcher({ name: 'app', baseUrl: 'https://issuer.example', ...more });
 
 describe('a step that is a fetcher', () => {
-  it('a step that is a fetcher has the settings that it says', () => {
+  it('a step that is a fetcher has the settings that it says', async () => {
     const more = { dependsOn: ['device'], ttlMs: 1, deadlineMs: 2, refreshWindowMs: 3 };
-    expect(world().bind(fetcherOf(more))).toMatchObject({ name: 'app', ...more });
-    expect(world().bind({ ...fetcherOf({}), dependsOn: undefined })).toMatchObject({ dependsOn: [], ttlMs: undefined });
+    expect(await world().bind(fetcherOf(more))).toMatchObject({ name: 'app', ...more });
+    expect(await world().bind({ ...fetcherOf({}), dependsOn: undefined })).toMatchObject({
+      dependsOn: [],
+      ttlMs: undefined,
+    });
   });
 
   it('a step that is a fetcher is asked again after a failure that may pass, and its token counts from then', async () => {
@@ -250,27 +262,25 @@ describe('a step that is a fetcher', () => {
       return new Token({ accessToken: 'a' });
     };
     // An error that is not the network's is not tried again.
-    await expect(world().bind(fetcherOf({ fetch })).obtain(requestOf())).rejects.toBeDefined();
+    await expect((await world().bind(fetcherOf({ fetch }))).obtain(requestOf())).rejects.toBeDefined();
     expect(asked).toBe(1);
     asked = 0;
     const start = clock.now();
-    const obtaining = world()
-      .bind(fetcherOf({ fetch: failing, ttlMs: HOUR_MS }))
-      .obtain(requestOf());
+    const timed = await world().bind(fetcherOf({ fetch: failing, ttlMs: HOUR_MS }));
+    const obtaining = timed.obtain(requestOf());
     await clock.advance(4_000);
     expect([((await obtaining).expiresAt as number) > start + HOUR_MS, asked]).toEqual([true, 2]);
     asked = 0;
     const once = fetcherOf({ fetch: failing, retry: new NoRetryStrategy() });
-    await expect(world().bind(once).obtain(requestOf())).rejects.toThrow('x');
+    await expect((await world().bind(once)).obtain(requestOf())).rejects.toThrow('x');
     expect(asked).toBe(1);
   });
 
   it('an error of a fetcher’s own is shown in development, without a token that it was given', async () => {
     const { bind, scope } = world();
     scope.revealCauses = true;
-    const error = await bind(fetcherOf({ fetch: broken, dependsOn: ['device', 'none'] }))
-      .obtain(requestOf())
-      .catch((caught: unknown) => caught as { summary: string });
+    const step = await bind(fetcherOf({ fetch: broken, dependsOn: ['device', 'none'] }));
+    const error = await step.obtain(requestOf()).catch((caught: unknown) => caught as { summary: string });
     expect(error).toMatchObject({ summary: expect.stringContaining('It broke on') });
     expect((error as { summary: string }).summary).not.toContain('canary');
   });
@@ -281,14 +291,12 @@ describe('a step that is a fetcher', () => {
       throw error;
     };
     const left = requestOf({ signal: AbortSignal.abort(new Error('I left')) });
-    const thrown = await world()
-      .bind(fetcherOf({ fetch }))
-      .obtain(left)
-      .catch((caught: unknown) => caught);
+    const step = await world().bind(fetcherOf({ fetch }));
+    const thrown = await step.obtain(left).catch((caught: unknown) => caught);
     expect([error, left.signal.reason]).toContain(thrown);
   });
 
-  it('a step whose transport may change the request says once that its tokens stay here, and how to share them', () => {
+  it('a step whose transport may change the request says once that its tokens stay here, and how to share them', async () => {
     const transport = { send: () => Promise.reject(new Error('unused')) };
     const shared = { get: async () => undefined, set: async () => undefined };
     for (const [given, storage, expected] of [
@@ -298,12 +306,12 @@ describe('a step that is a fetcher', () => {
       [httpOf({}), shared, 0],
     ] as const) {
       const { bind, lines } = world(storage);
-      bind(given);
+      await bind(given);
       expect(lines).toHaveLength(expected);
     }
     const { bind, lines } = world(shared);
-    bind(httpOf({ transport }));
-    bind(httpOf({ transport, axios: { paramsSerializer: () => '' } }));
+    await bind(httpOf({ transport }));
+    await bind(httpOf({ transport, axios: { paramsSerializer: () => '' } }));
     expect(lines).toEqual(
       ['transport', 'transport, axios.paramsSerializer'].map(
         (names) =>

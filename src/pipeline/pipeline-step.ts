@@ -98,7 +98,7 @@ export interface StepScope extends ServiceScope {
 }
 
 /** Binds a step. @throws {ConfigurationError} when it is neither a fetcher nor `{ name, provider }` */
-export function bindStep(given: GivenStep, scope: StepScope, owner: string): PipelineStep {
+export async function bindStep(given: GivenStep, scope: StepScope, owner: string): Promise<PipelineStep> {
   for (const warning of warningsOf(given)) scope.logger.warn(warning);
   if (isObject(given) && typeof declared(given as Partial<TokenFetcher>, 'fetch') === 'function')
     return fetcherStep(given as TokenFetcher, scope, owner);
@@ -168,9 +168,9 @@ async function fetch(fetcher: TokenFetcher, context: FetchContext, reveal: boole
   }
 }
 
-function providerStep(step: ProviderStep, scope: StepScope): PipelineStep {
+async function providerStep(step: ProviderStep, scope: StepScope): Promise<PipelineStep> {
   const { clock, logger, serviceName } = scope;
-  const provider = bindProvider(step.provider, scope);
+  const provider = await bindProvider(step.provider, scope);
   const http = declared(provider, 'http') ?? new HttpRequester({}, clock);
   const contextOf = (signal: AbortSignal, deadline: number): TokenRequestContext => ({
     http,

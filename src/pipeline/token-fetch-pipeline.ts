@@ -13,7 +13,7 @@ import type { ServiceScope } from '../token/runtime.js';
 import { standaloneScope } from '../token/standalone.js';
 import type { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
-import type { GivenStep, ProviderStep } from './pipeline-step.js';
+import type { GivenStep, PipelineStep, ProviderStep } from './pipeline-step.js';
 import { StepGraph } from './step-graph.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
@@ -201,7 +201,8 @@ export class TokenFetchPipeline {
       import('./bound-pipeline.js'),
       import('./pipeline-step.js'),
     ]);
-    const bound = given.map((step) => bindStep(step, { ...service, named }, owner));
+    const bound: PipelineStep[] = [];
+    for (const step of given) bound.push(await bindStep(step, { ...service, named }, owner));
     return new Bound(graph, bound, scope, given);
   }
 

@@ -1,23 +1,10 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { challengeWith } from '../challenges.js';
-import type { Clock } from '../clock.js';
-import { ConfigurationError } from '../errors.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
 import type { Token } from '../token/token.js';
 import type { IssuerClock } from './issuer-clock.js';
-import { type KeySource, SigningKey } from './signing-key.js';
-
-/** Options of the proof that a token's key is possessed. */
-export interface DpopOptions {
-  /** JWS algorithm. @default ES256; with a key, the usual one of its kind */
-  alg?: string;
-  /**
-   * The private key. All processes that are given the same one share their tokens.
-   * @default one that is made by each process
-   */
-  key?: KeySource;
-}
+import type { SigningKey } from './signing-key.js';
 
 /** Target of a proof. */
 export interface ProofTarget {
@@ -41,10 +28,8 @@ export class DpopSigner {
   readonly #clock: IssuerClock;
   readonly #nonces = new Map<string, Nonces>();
 
-  /** @throws {ConfigurationError} when the key cannot be used */
-  constructor(options: true | DpopOptions, owner: string, issuerClock: IssuerClock, clock: Clock) {
-    const { alg, key } = options === true ? ({} as DpopOptions) : options;
-    this.#key = new SigningKey(`${owner}: dpop.key`, key ?? generatedKey(alg, owner), alg, clock);
+  constructor(key: SigningKey, issuerClock: IssuerClock) {
+    this.#key = key;
     this.#clock = issuerClock;
   }
 
@@ -129,14 +114,4 @@ export class DpopPresenter implements TokenPresenter {
     const asked = (status === 401 || status === 400) && challengeWith('use_dpop_nonce', headers['www-authenticate']);
     return known && asked !== undefined && asked !== false ? 'resend' : undefined;
   }
-}
-
-function generatedKey(alg: string | undefined, owner: string): KeyObject {
-  const curve = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[alg ?? 'ES256'];
-  if (curve !== undefined) return generateKeyPairSync('ec', { namedCurve: curve }).privateKey;
-  if (alg === 'EdDSA' || alg === 'Ed25519') return generateKeyPairSync('ed25519').privateKey;
-  if (/^[RP]S(?:256|384|512)$/.test(alg ?? '')) return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
-  throw new ConfigurationError(
-    `${owner}: dpop.alg must be one of ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512.`,
-  );
 }

@@ -1,6 +1,6 @@
 import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError, ConnectionError, TlsError } from '../errors.js';
-import { HttpRequester } from '../http/http-requester.js';
+import type { HttpRequester } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { hasCertificate } from './client-authentication/tls-client-auth.js';
 import type { ServiceScope } from '../token/runtime.js';
@@ -41,7 +41,7 @@ export class Issuer {
   readonly #environment: ServiceScope;
   #identity: string | undefined;
 
-  constructor(options: IssuerOptions, environment: ServiceScope, owner: string) {
+  constructor(options: IssuerOptions, environment: ServiceScope, owner: string, http: HttpRequester) {
     this.#options = options;
     this.#environment = environment;
     this.owner = owner;
@@ -51,7 +51,7 @@ export class Issuer {
         ? `the token endpoint${options.issuer === FROM_RESOURCE ? '' : ` ${new URL((options.tokenUrl ?? options.issuer) as string).origin}`}`
         : `"${environment.serviceName}"`;
     this.compliance = options.compliance ?? {};
-    this.http = new HttpRequester(options.http, environment.clock);
+    this.http = http;
     this.clock = new IssuerClock(environment.clock);
   }
 

@@ -197,11 +197,12 @@ function sourceOf(options: TokenManagerOptions, events: SlotEvents): () => Promi
     made.catch(() => undefined); // Thrown to whoever asks first.
     return () => made;
   }
-  const bound = bindProvider(provider, scope);
-  const anonymous = name === undefined && bound.keyParts === undefined && bound.identity === undefined;
-  const own = anonymous ? { ...scope, keyName: randomUUID() } : scope;
+  const binding = Promise.resolve(bindProvider(provider, scope));
+  binding.catch(() => undefined); // Thrown to whoever asks first.
   return async () => {
-    const { ProviderTokenSource } = await import('./provider.token-source.js');
+    const [bound, { ProviderTokenSource }] = await Promise.all([binding, import('./provider.token-source.js')]);
+    const anonymous = name === undefined && bound.keyParts === undefined && bound.identity === undefined;
+    const own = anonymous ? { ...scope, keyName: randomUUID() } : scope;
     return new ProviderTokenSource(own, bound, provider);
   };
 }

@@ -1,4 +1,3 @@
-import { atOnce } from '../option-check/at-once.js';
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { HttpRequester } from '../http/http-requester.js';
@@ -133,12 +132,18 @@ export interface BoundTokenProvider extends TokenProvider {
  */
 export interface BindableTokenProvider extends TokenProvider {
   /** @throws {ConfigurationError} when its options are wrong; the error names the service */
-  bind(scope: ServiceScope): BoundTokenProvider;
+  bind(scope: ServiceScope): BoundTokenProvider | Promise<BoundTokenProvider>;
 }
 
-/** Binds a definition; anything else is taken as it is. */
-export function bindProvider(provider: TokenProvider, scope: ServiceScope): BoundTokenProvider {
-  return isBindable(provider) ? atOnce(provider.bind(scope), 'bind()') : provider;
+/**
+ * Binds a definition; anything else is taken as it is.
+ * @throws {ConfigurationError} at once when its options are wrong
+ */
+export function bindProvider(
+  provider: TokenProvider,
+  scope: ServiceScope,
+): BoundTokenProvider | Promise<BoundTokenProvider> {
+  return isBindable(provider) ? provider.bind(scope) : provider;
 }
 
 function isBindable(provider: TokenProvider): provider is BindableTokenProvider {

@@ -107,10 +107,10 @@ describe('a grant of one’s own', () => {
   it('says what its tokens are worth: no way to get them again, a deadline of its own, a key without the secret', async () => {
     await world.start();
     const options = { tokenUrl: world.endpoint.url, ...CLIENT };
-    const bind = (provider: PollingTokenProvider): BoundTokenProvider =>
+    const bind = (provider: PollingTokenProvider): Promise<BoundTokenProvider> =>
       provider.bind(standaloneScope({ name: 'orders' }, 'a test', 'orders'));
-    const bound = bind(new PollingTokenProvider(options, async () => Promise.reject(new Error('unused'))));
-    const rotated = bind(
+    const bound = await bind(new PollingTokenProvider(options, async () => Promise.reject(new Error('unused'))));
+    const rotated = await bind(
       new PollingTokenProvider({ ...options, clientSecret: 'another' }, async () =>
         Promise.reject(new Error('unused')),
       ),

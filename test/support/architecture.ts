@@ -125,6 +125,16 @@ export function findBreaches(files: readonly SourceFile[], packages: readonly st
   ];
 }
 
+/** Returns every file that is loaded with `entry`: what it imports, and what that imports, but for what waits for a call. */
+export function loadedWith(entry: string, files: readonly SourceFile[]): string[] {
+  const graph = new Map(files.map((file) => [file.path, importsOf(file)]));
+  const loaded = new Set([entry]);
+  for (const path of loaded)
+    for (const { specifier, atOnce } of graph.get(path) ?? [])
+      if (atOnce && isRelative(specifier)) loaded.add(resolveImport(path, specifier));
+  return [...loaded].sort();
+}
+
 function breachesOfPlace(path: string): string[] {
   const breaches = path
     .split('/')

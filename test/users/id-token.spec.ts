@@ -4,7 +4,7 @@ import { HttpRequester } from '../../src/http/http-requester.js';
 import { type ExpectedIdToken, validateIdToken } from '../../src/providers/oidc/id-token.js';
 import { JsonWebKeys } from '../../src/providers/oidc/json-web-keys.js';
 import { validateLogoutToken } from '../../src/providers/oidc/logout-token.js';
-import { ASYMMETRIC_ALGORITHMS } from '../../src/providers/oidc/signed-claims.js';
+import { ASYMMETRIC_ALGORITHMS } from '../../src/providers/oidc/asymmetric-algorithms.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { rejection } from '../tokens/world.js';
 import { type KeyServer, sign, type SigningKey, signingKey, startKeyServer } from './signed-tokens.js';

@@ -6,13 +6,14 @@ import { assertSecureUrl } from '../grant-options.js';
 import { type AuthorizationCodeTokenProviderOptions, CODE_RULES } from '../sign-in/authorization-code-options.js';
 import type { LogoutUrlOptions } from '../oidc/openid-connect.js';
 import type { Claims } from '../oidc/signed-claims.js';
-import { type AuthorizationUrlOptions, checkExtraParams } from '../sign-in/authorization-request.js';
-import {
+import type { AuthorizationUrlOptions } from '../sign-in/authorization-request.js';
+import type {
   BoundAuthorizationCode,
-  type FinishedSignIn,
-  type SavedSignIn,
-  type StartedSignIn,
+  FinishedSignIn,
+  SavedSignIn,
+  StartedSignIn,
 } from '../sign-in/bound.authorization-code.js';
+import { checkExtraParams } from '../sign-in/extra-params.js';
 import type { CallbackSource } from '../sign-in/callback.js';
 import type { BoundOAuthProviderParts } from './bound.oauth-provider.js';
 import type { Grant } from './grant.js';
@@ -32,8 +33,8 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
    * Starts a sign-in. What belongs to it is kept in storage for ten minutes, so that any process may take the callback.
    * @throws {AuthenticationError} when the issuer cannot be discovered, or refuses a pushed request
    */
-  authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn> {
-    return this.#bound.authorizationUrl(options);
+  async authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn> {
+    return (await this.#bound()).authorizationUrl(options);
   }
 
   /**
@@ -43,32 +44,32 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
    * @throws {AuthenticationError} FORGE_AUTH_SIGN_IN_FAILED when the callback is none of ours or an error;
    * FORGE_AUTH_ID_TOKEN_INVALID when the id_token is refused; nothing is stored then
    */
-  handleCallback(url: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn> {
-    return this.#bound.handleCallback(url, saved);
+  async handleCallback(url: CallbackSource, saved?: SavedSignIn): Promise<FinishedSignIn> {
+    return (await this.#bound()).handleCallback(url, saved);
   }
 
   /**
    * Returns what the issuer states of the token's owner; refused if that is another person than the id_token named.
    * @throws {AuthenticationError} when the endpoint refuses, or tells of somebody else than the id_token did
    */
-  userInfo(token: Token): Promise<Claims> {
-    return this.#bound.userInfo(token);
+  async userInfo(token: Token): Promise<Claims> {
+    return (await this.#bound()).userInfo(token);
   }
 
   /**
    * URL that ends the person's session at the issuer.
    * @throws {ConfigurationError} when the issuer has no end session endpoint
    */
-  logoutUrl(options?: LogoutUrlOptions): Promise<string> {
-    return this.#bound.logoutUrl(options);
+  async logoutUrl(options?: LogoutUrlOptions): Promise<string> {
+    return (await this.#bound()).logoutUrl(options);
   }
 
   /**
    * Takes a logout token of the issuer (back-channel): drops the tokens of whoever logged out, in every process.
    * @throws {AuthenticationError} FORGE_AUTH_ID_TOKEN_INVALID when it is not valid
    */
-  handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
-    return this.#bound.handleLogoutToken(jwt);
+  async handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
+    return (await this.#bound()).handleLogoutToken(jwt);
   }
 
   /**
@@ -77,8 +78,8 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
    * @param url the URL that the browser requested, with `iss` and `sid`
    * @throws {AuthenticationError} FORGE_AUTH_ID_TOKEN_INVALID when it is of another issuer, or names no session
    */
-  handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }> {
-    return this.#bound.handleFrontChannelLogout(url);
+  async handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }> {
+    return (await this.#bound()).handleFrontChannelLogout(url);
   }
 
   protected grantOf(options: AuthorizationCodeTokenProviderOptions, owner: string): Grant {
@@ -99,12 +100,13 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
     };
   }
 
-  protected override boundOf(parts: BoundOAuthProviderParts): BoundAuthorizationCode {
-    return new BoundAuthorizationCode(parts);
+  protected override async boundOf(parts: BoundOAuthProviderParts): Promise<BoundAuthorizationCode> {
+    const { BoundAuthorizationCode: Bound } = await import('../sign-in/bound.authorization-code.js');
+    return new Bound(parts);
   }
 
-  get #bound(): BoundAuthorizationCode {
-    return this.unbound as BoundAuthorizationCode;
+  async #bound(): Promise<BoundAuthorizationCode> {
+    return (await this.unbound()) as BoundAuthorizationCode;
   }
 }
 

@@ -8,12 +8,13 @@ import type { ServiceScope } from '../../token/runtime.js';
 import type { BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
 import type { TokenPresenter } from '../../token/token-presenter.js';
 import type { Token } from '../../token/token.js';
-import { Client } from '../client-authentication/client.js';
+import type { Client } from '../client-authentication/client.js';
 import type { Compliance } from '../compliance.js';
 import { DpopPresenter, DpopSigner } from '../dpop.js';
 import type { GrantOptions } from '../grant-options.js';
 import { OpenIdConnect } from '../oidc/openid-connect.js';
 import { FreshSecrets } from '../fresh-secrets.js';
+import type { SigningKey } from '../signing-key.js';
 import { IssuerExchange } from '../issuer-exchange.js';
 import { Issuer } from '../issuer.js';
 import { ObservedAttempts } from '../observed-attempts.js';
@@ -31,6 +32,10 @@ export interface BoundOAuthProviderParts {
   readonly environment: ServiceScope;
   /** For messages about configuration. */
   readonly owner: string;
+  readonly http: HttpRequester;
+  readonly client: Client;
+  /** Signs proofs of possession, where tokens are bound to a key. */
+  readonly dpopKey: SigningKey | undefined;
   /** Further parts that distinguish its tokens from those of another one with the same options. */
   readonly identity: readonly string[];
   /** True when no other process knows that identity. @default false */
@@ -52,18 +57,16 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly #freshSecrets: FreshSecrets;
   #openid: OpenIdConnect | undefined;
 
-  constructor({ options, grant, environment, owner, identity, ownIdentity = false }: BoundOAuthProviderParts) {
+  constructor(parts: BoundOAuthProviderParts) {
+    const { options, grant, environment, owner, identity, ownIdentity = false, dpopKey } = parts;
     this.#options = options;
     this.#grant = ownOptions(grant);
     this.#environment = environment;
     this.#identity = identity;
     this.#ownIdentity = ownIdentity;
-    this.issuer = new Issuer(options, environment, owner);
-    this.client = new Client(options, owner, environment.clock, (problem) => environment.logger.warn(problem));
-    this.dpop =
-      options.dpop === undefined
-        ? undefined
-        : new DpopSigner(options.dpop, owner, this.issuer.clock, environment.clock);
+    this.issuer = new Issuer(options, environment, owner, parts.http);
+    this.client = parts.client;
+    this.dpop = dpopKey && new DpopSigner(dpopKey, this.issuer.clock);
     this.#retry = new TokenRequestRetry(options.retry);
     this.#freshSecrets = new FreshSecrets(this.issuer, this.client, this.#grant, this.dpop !== undefined);
   }

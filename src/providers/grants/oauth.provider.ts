@@ -5,25 +5,38 @@ import type { ServiceScope } from '../../token/runtime.js';
 import { standaloneScope } from '../../token/standalone.js';
 import type { BindableTokenProvider, BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
-import { BoundOAuthProvider, type BoundOAuthProviderParts } from './bound.oauth-provider.js';
+import { HttpRequester } from '../../http/http-requester.js';
+import { loadedWhenCalled } from '../../lazy.js';
+import { Client } from '../client-authentication/client.js';
+import { dpopKey } from '../dpop-key.js';
+import type { BoundOAuthProvider, BoundOAuthProviderParts } from './bound.oauth-provider.js';
 import { opaqueOptions } from '../opaque-parts.js';
 import type { Grant } from './grant.js';
 import { checkGrantOptions, type GrantOptions } from '../grant-options.js';
 import { ownOptions } from '../../option-check/own-options.js';
+
+const bindGrant = loadedWhenCalled(async () => {
+  const { BoundOAuthProvider: Bound } = await import('./bound.oauth-provider.js');
+  return async (parts: BoundOAuthProviderParts): Promise<BoundOAuthProvider> => new Bound(parts);
+});
 
 /** A grant at an OAuth 2 token endpoint: a definition, bound to a service before it is used. */
 export abstract class OAuthTokenProvider<O extends GrantOptions> implements BindableTokenProvider {
   readonly #options: O;
   /** Stands for this definition in this process, in keys of tokens that are not to be shared. */
   #local: string | undefined;
-  #unbound: BoundOAuthProvider | undefined;
+  #unbound: Promise<BoundOAuthProvider> | undefined;
 
   constructor(options: O) {
     this.#options = isRecord(options) ? ownOptions(options) : options;
   }
 
-  /** Gives the provider to one service, which keeps its tokens. */
-  bind(environment: ServiceScope): BoundTokenProvider {
+  /**
+   * Gives the provider to one service, which keeps its tokens. Its options are checked at once; what does its work is
+   * loaded with the first.
+   * @throws {ConfigurationError} when its options are wrong
+   */
+  bind(environment: ServiceScope): Promise<BoundTokenProvider> {
     return this.#bind(environment);
   }
 
@@ -31,12 +44,12 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
    * Gets one token. Outside a module the provider binds itself; nothing is cached or shared.
    * @throws {AuthenticationError} when the issuer refuses, or cannot be reached
    */
-  fetchToken(context?: TokenRequestContext): Promise<Token> {
-    return this.#own().fetchToken(context);
+  async fetchToken(context?: TokenRequestContext): Promise<Token> {
+    return (await this.unbound()).fetchToken(context);
   }
 
-  refreshToken(current: Token, context?: TokenRequestContext): Promise<Token> {
-    return this.#own().refreshToken(current, context);
+  async refreshToken(current: Token, context?: TokenRequestContext): Promise<Token> {
+    return (await this.unbound()).refreshToken(current, context);
   }
 
   /** Every option that the grant has. */
@@ -51,18 +64,14 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
   }
 
   /**
-   * The provider bound to nothing but itself, for use outside of a module and without a manager.
+   * Returns the provider bound to nothing but itself, for use outside of a module and without a manager.
    * @throws {ConfigurationError} when its options are wrong
    */
-  protected get unbound(): BoundOAuthProvider {
-    return this.#own();
-  }
-
-  #own(): BoundOAuthProvider {
+  protected unbound(): Promise<BoundOAuthProvider> {
     return (this.#unbound ??= this.#bind(standaloneScope({}, this.constructor.name, 'token')));
   }
 
-  #bind(environment: ServiceScope): BoundOAuthProvider {
+  #bind(environment: ServiceScope): Promise<BoundOAuthProvider> {
     const service = environment.serviceName === undefined ? '' : `Service "${environment.serviceName}": `;
     const owner = `${service}${this.constructor.name}`;
     checkGrantOptions(this.#options, this.rules, owner, {
@@ -77,7 +86,18 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     const grant = this.grantOf(this.#options, owner);
     const identity = this.#identityOf(grant, environment, owner);
     const ownIdentity = this.#local !== undefined && identity.includes(this.#local);
-    return this.boundOf({ options: this.#options, grant, environment, owner, identity, ownIdentity });
+    const { dpop, http } = this.#options;
+    return this.boundOf({
+      options: this.#options,
+      grant,
+      environment,
+      owner,
+      identity,
+      ownIdentity,
+      http: new HttpRequester(http, environment.clock),
+      client: new Client(this.#options, owner, environment.clock, (problem) => environment.logger.warn(problem)),
+      dpopKey: dpop === undefined ? undefined : dpopKey(dpop, owner, environment.clock),
+    });
   }
 
   /** Returns further parts of the key: a token that cannot be distinguished from another stays in this process. */
@@ -93,8 +113,8 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     return [(this.#local ??= `local ${randomUUID()}`)];
   }
 
-  /** The bound provider of a grant: a grant that can do more than obtain tokens has one of its own. */
-  protected boundOf(parts: BoundOAuthProviderParts): BoundOAuthProvider {
-    return new BoundOAuthProvider(parts);
+  /** Returns the bound provider of a grant: a grant that can do more than obtain tokens has one of its own. */
+  protected boundOf(parts: BoundOAuthProviderParts): Promise<BoundOAuthProvider> {
+    return bindGrant(parts);
   }
 }

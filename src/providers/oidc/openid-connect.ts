@@ -7,9 +7,10 @@ import type { GrantOptions } from '../grant-options.js';
 import type { Issuer } from '../issuer.js';
 import { redirectOf } from '../token-response.js';
 import { type ExpectedIdToken, validateIdToken } from './id-token.js';
+import { ASYMMETRIC_ALGORITHMS } from './asymmetric-algorithms.js';
 import { JsonWebKeys } from './json-web-keys.js';
 import { type LogoutClaims, validateLogoutToken } from './logout-token.js';
-import { ASYMMETRIC_ALGORITHMS, type Claims, type ExpectedParties } from './signed-claims.js';
+import type { Claims, ExpectedParties } from './signed-claims.js';
 
 /** Values that an id_token must agree with, beyond what its issuer's options say. */
 export type ExpectedSignIn = Pick<ExpectedIdToken, 'nonce' | 'maxAge' | 'subject'>;

@@ -1,4 +1,5 @@
 import { AuthenticationError } from '../../errors.js';
+import { ASYMMETRIC_ALGORITHMS } from './asymmetric-algorithms.js';
 import type { JsonWebKeys } from './json-web-keys.js';
 
 /** Claims of a verified token, as the issuer wrote them. */
@@ -17,11 +18,6 @@ export interface ExpectedParties {
   readonly now: number;
   readonly signal: AbortSignal;
 }
-
-/** Signature algorithms with a public key (RFC 7518 §3.1, RFC 8037 §3.1): what the issuer signs, only it can have signed. */
-export const ASYMMETRIC_ALGORITHMS: readonly string[] = Object.freeze(
-  'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' '),
-);
 
 /** No issuer's token is longer: groups and pictures are linked to from there on. */
 const MAX_CHARACTERS = 131_072;

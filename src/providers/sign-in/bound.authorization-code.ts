@@ -8,12 +8,8 @@ import { tokenParameters } from '../grants/token-parameters.js';
 import { issuerAnswer } from '../issuer-answer.js';
 import type { Claims } from '../oidc/signed-claims.js';
 import { requestToken } from '../token-endpoint.js';
-import {
-  asksForIdToken,
-  authorizationParameters,
-  type AuthorizationUrlOptions,
-  checkExtraParams,
-} from './authorization-request.js';
+import { asksForIdToken, authorizationParameters, type AuthorizationUrlOptions } from './authorization-request.js';
+import { checkExtraParams } from './extra-params.js';
 import { BoundSignInProvider } from './bound.sign-in-provider.js';
 import { type CallbackSource, codeOf, readCallback, sameState, signInFailed } from './callback.js';
 import { type SignInState, SignInStates } from './sign-in-states.js';
