@@ -2,6 +2,7 @@ import type { AxiosRequestConfig } from 'axios';
 import type { Authenticator } from '../auth/authenticator.js';
 import { OriginPolicy } from '../client/layers/origin-policy.js';
 import type { RequestHeaders } from '../client/request/request-config.js';
+import { mountedDataFault } from '../option-check/mounted-text.js';
 import { spellingOf } from '../http/spelled-headers.js';
 import { sendableValue } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
@@ -67,6 +68,7 @@ async function resolve(
   const auth = await resolveAuth(options, context, place);
   const headers = ownOptions<HttpHeaders>({ ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) });
   checkWriters(auth.authenticator, headers, refuse);
+  checkParams(options.params, refuse);
   noteSecrets(headers, options.params);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
   if (typeof options.tls === 'object' && options.tls.rejectUnauthorized === false) {
@@ -125,6 +127,12 @@ function poolOf(
       `pool means nothing beside ${bringsAgents ? 'the agents of axios' : 'a transport'}. Leave one of them out.`,
     );
   return pool;
+}
+
+/** A key of the service's may be among them, read from a file. */
+function checkParams(params: ForgeServiceOptions['params'], refuse: (problem: string) => ConfigurationError): void {
+  const fault = mountedDataFault(params instanceof URLSearchParams ? Object.fromEntries(params) : params, 'params');
+  if (fault !== undefined) throw refuse(`${fault}.`);
 }
 
 /** Notes the values that a service always sends: each may be a key of its own, unless it is a plain word. */

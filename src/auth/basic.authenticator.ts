@@ -12,12 +12,13 @@ export class BasicAuth implements Authenticator {
 
   /**
    * @param password the password, or a function that is asked for each request
-   * @throws {ConfigurationError} when one is missing, the user name holds a colon, or the password ends in a line break
+   * @throws {ConfigurationError} when one is missing, the user name holds a colon, or one ends in a line break
    */
   constructor(username: string, password: CredentialSource) {
     if (typeof username !== 'string' || username === '' || username.includes(':')) {
       throw new ConfigurationError('BasicAuth: the user name must be a text that is not empty and holds no colon.');
     }
+    checkMounted(username, 'BasicAuth: the user name');
     if (typeof password !== 'string' && typeof password !== 'function') {
       throw new ConfigurationError('BasicAuth: the password is missing. Is the variable that it is read from set?');
     }

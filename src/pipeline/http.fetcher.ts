@@ -1,4 +1,5 @@
 import { shownWord } from '../option-check/option-suggestion.js';
+import { mountedData, mountedDataFault } from '../option-check/mounted-text.js';
 import { atOnce } from '../option-check/at-once.js';
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
@@ -89,6 +90,10 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
     this.retry = options.retry;
     this.#method = method.toUpperCase();
     this.#bodyFormat = bodyFormat;
+    for (const option of ['requestHeaders', 'requestData'] as const) {
+      const fault = mountedDataFault(options[option], option);
+      if (fault !== undefined) throw place.refuse(`${fault}.`);
+    }
     this.#headers = options.requestHeaders ?? {};
     this.#data = options.requestData ?? {};
     this.#tls = tls;
@@ -113,7 +118,9 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    */
   protected buildRequestHeaders(context: FetchContext): Record<string, string> {
     return {
-      ...(typeof this.#headers === 'function' ? atOnce(this.#headers(context), 'requestHeaders()') : this.#headers),
+      ...(typeof this.#headers === 'function'
+        ? mountedData(atOnce(this.#headers(context), 'requestHeaders()'))
+        : this.#headers),
     };
   }
 
@@ -122,7 +129,9 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    * @throws {ConfigurationError} when `requestData` answers a promise
    */
   protected buildRequestData(context: FetchContext): Record<string, unknown> {
-    return { ...(typeof this.#data === 'function' ? atOnce(this.#data(context), 'requestData()') : this.#data) };
+    return {
+      ...(typeof this.#data === 'function' ? mountedData(atOnce(this.#data(context), 'requestData()')) : this.#data),
+    };
   }
 
   /**

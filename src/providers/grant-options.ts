@@ -161,9 +161,13 @@ export function checkGrantOptions<Options extends GrantOptions>(
   checkSecret(options.clientSecret, `${owner}: clientSecret`);
   for (const name of ADDRESSES) {
     const url = options[name];
-    if (url !== undefined && !(name === 'issuer' && url === 'from-resource'))
+    if (url === undefined) continue;
+    checkMounted(url, `${owner}: ${name}`);
+    if (!(name === 'issuer' && url === 'from-resource'))
       assertSecureUrl(url, name, owner, options.allowInsecure ?? false);
   }
+  for (const name of ['scope', 'audience', 'resource', 'grantType', 'idTokenIssuer'] as const)
+    for (const text of [options[name] ?? []].flat()) checkMounted(text, `${owner}: ${name}`);
   for (const [name, value] of Object.entries(options.extraParams ?? {}))
     checkText(value, `${owner}: extraParams.${name}`);
   checkRequesterOptions(options.http, place);
@@ -180,7 +184,12 @@ export function checkText(value: unknown, what: string): void {
     throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
   if (typeof value !== 'string' || value === '')
     throw new ConfigurationError(`${what} must be a text that is not empty.`);
-  const fault = mountedTextFault(value);
+  checkMounted(value, what);
+}
+
+/** @throws {ConfigurationError} when a text was read from a file as it is */
+export function checkMounted(text: unknown, what: string): void {
+  const fault = typeof text === 'string' ? mountedTextFault(text) : undefined;
   if (fault !== undefined) throw new ConfigurationError(`${what} ${fault}. Was it read from a file? Trim it.`);
 }
 

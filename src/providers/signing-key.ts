@@ -142,7 +142,7 @@ export async function readKeyMaterial(source: KeySource, name: string, clock: Cl
 }
 
 /** @throws {ConfigurationError} when a passphrase that is given as it is was read from a file */
-function checkPassphrase(source: KeySource, name: string): void {
+export function checkPassphrase(source: KeySource, name: string): void {
   const { passphrase } = source as { passphrase?: unknown };
   const fault = typeof passphrase === 'string' ? mountedTextFault(passphrase) : undefined;
   if (fault !== undefined)

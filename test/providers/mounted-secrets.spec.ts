@@ -5,14 +5,25 @@ import { join } from 'node:path';
 import {
   ApiKeyAuth,
   type Authenticator,
+  AuthorizationCodeTokenProvider,
+  BackchannelTokenProvider,
   BasicAuth,
   BearerAuth,
+  BodyTokenFetcher,
+  type BodyTokenFetcherOptions,
   ClientCredentialsTokenProvider,
+  type ClientCredentialsTokenProviderOptions,
+  ConfigurationError,
   type CredentialSource,
+  GrantTokenProvider,
+  JwtBearerTokenProvider,
   type KeySource,
   OAuth1Auth,
+  StaticTokenProvider,
   TokenExchangeProvider,
+  type TokenProvider,
 } from 'nestjs-forge-auth';
+import { json } from '../support/answer.js';
 import { startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { World } from '../tokens/world.js';
@@ -79,6 +90,105 @@ describe.each(LEFT)('a secret with %s', (_what, text) => {
     writeFileSync(file, text);
     await world.manager({ provider: world.provider({ clientSecret: { file } }) }).getToken();
   });
+});
+
+const at = (): { tokenUrl: string; clientId: string; clientSecret: string } => ({
+  tokenUrl: world.endpoint.url,
+  ...CLIENT,
+});
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const signed = (assertion: object): TokenProvider =>
+  new JwtBearerTokenProvider({ ...at(), assertion: { iss: 'i', key: privateKey, ...assertion } });
+const credentials = (options: Partial<ClientCredentialsTokenProviderOptions>): TokenProvider =>
+  new ClientCredentialsTokenProvider({ ...at(), ...options });
+const asking = (options: Partial<BodyTokenFetcherOptions>): unknown =>
+  new BodyTokenFetcher({ name: 's', baseUrl: world.api.origin, ...options });
+const boundTo = (provider: TokenProvider): unknown => world.manager({ provider });
+
+/** Options that are a text as it is: whoever makes something of one that was read from a file. */
+const LITERALS: readonly (readonly [string, (text: string) => unknown])[] = [
+  ['scope', (text) => boundTo(credentials({ scope: text }))],
+  ['scope', (text) => boundTo(credentials({ scope: ['read', text] }))],
+  ['audience', (text) => boundTo(credentials({ audience: text }))],
+  ['resource', (text) => boundTo(credentials({ resource: [text] }))],
+  ['grantType', (text) => boundTo(credentials({ grantType: text }))],
+  ['tokenUrl', (text) => boundTo(credentials({ tokenUrl: text.replace(SECRET, world.endpoint.url) }))],
+  ['extraParams.key', (text) => boundTo(credentials({ extraParams: { key: text } }))],
+  ['clientAssertion.kid', (text) => boundTo(credentials({ clientKey: privateKey, clientAssertion: { kid: text } }))],
+  [
+    'clientAssertion.audience',
+    (text) => boundTo(credentials({ clientKey: privateKey, clientAssertion: { audience: text } })),
+  ],
+  ...['iss', 'sub', 'aud', 'kid'].map(
+    (name) => [`assertion.${name}`, (text: string) => boundTo(signed({ [name]: text }))] as const,
+  ),
+  ['params.key', (text) => boundTo(new GrantTokenProvider({ ...at(), grantType: 'x', params: { key: text } }))],
+  [
+    'params.keys[1]',
+    (text) => boundTo(new GrantTokenProvider({ ...at(), grantType: 'x', params: { keys: ['a', text] } })),
+  ],
+  ['loginHint', (text) => boundTo(new BackchannelTokenProvider({ ...at(), loginHint: text }))],
+  [
+    'bindingMessage',
+    (text) => boundTo(new BackchannelTokenProvider({ ...at(), loginHint: 'alice', bindingMessage: text })),
+  ],
+  [
+    'authorizationParams.key',
+    (text) =>
+      boundTo(
+        new AuthorizationCodeTokenProvider({
+          ...at(),
+          redirectUri: 'http://localhost/',
+          authorizationParams: { key: text },
+        }),
+      ),
+  ],
+  ['the token', (text) => new StaticTokenProvider(text)],
+  ['the user name', (text) => new BasicAuth(text, 'p')],
+  ['requestHeaders.x-key', (text) => asking({ requestHeaders: { 'x-key': text } })],
+  ['requestData.secret', (text) => asking({ requestData: { secret: text } })],
+  ['requestData.of.all[0]', (text) => asking({ requestData: { of: { all: [text] } }, bodyFormat: 'json' })],
+];
+
+describe.each(LEFT)('a text with %s', (_what, text) => {
+  it.each(LITERALS)('is refused as %s', (name, make) => {
+    const fault = `${name} ${text.startsWith('\uFEFF') ? 'begins with a byte order mark' : 'ends in a line break'}`;
+    expect(() => make(text)).toThrow(fault);
+    expect(() => make(text)).toThrow(ConfigurationError);
+  });
+
+  it('is refused as a parameter of every call', async () => {
+    for (const params of [{ key: text }, new URLSearchParams({ key: text })]) {
+      await expect(world.client({ params }).get('/')).rejects.toThrow(/params\.key (ends|begins)/);
+    }
+  });
+
+  it('is cut where a function answers the parameters of a grant', async () => {
+    const grant = { grantType: 'x', params: () => ({ key: text, keys: [text, 'b'] }) };
+    await world.manager({ provider: new GrantTokenProvider({ ...at(), ...grant }) }).getToken();
+    const form = world.endpoint.server.requests.at(-1)?.form();
+    expect([form?.get('key'), form?.getAll('keys')]).toEqual([SECRET, [SECRET, 'b']]);
+  });
+
+  it('is cut where functions answer what a fetcher sends', async () => {
+    const server = world.closeLater(await startServer((_request, res) => json(res, 200, { access_token: 'a' })));
+    const step = { name: 's', baseUrl: server.origin, requestHeaders: () => ({ 'x-key': text }) };
+    await new BodyTokenFetcher({ ...step, requestData: () => ({ secret: text }) }).fetch();
+    await new BodyTokenFetcher({ ...step, requestData: () => ({ of: [text] }), bodyFormat: 'json' }).fetch();
+    expect(server.requests.map(({ headers }) => headers['x-key'])).toEqual([SECRET, SECRET]);
+    expect(server.requests[0]?.form().get('secret')).toBe(SECRET);
+    expect(server.requests[1]?.json()).toEqual({ of: [SECRET] });
+  });
+});
+
+it('a text of several lines is sent as it is', async () => {
+  const pem = '-----BEGIN X-----\nabc\n-----END X-----\n';
+  const params = { key: pem };
+  await world.manager({ provider: new GrantTokenProvider({ ...at(), grantType: 'x', params }) }).getToken();
+  await world
+    .manager({ provider: new GrantTokenProvider({ ...at(), grantType: 'x', params: () => params }) })
+    .getToken();
+  expect(world.endpoint.server.requests.map((request) => request.form().get('key'))).toEqual([pem, pem]);
 });
 
 /** A token by a client's key. */

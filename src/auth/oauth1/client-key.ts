@@ -1,7 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
-import { isKeyFile, type KeySource, privateKeyOf, readKeyMaterial } from '../../providers/signing-key.js';
+import {
+  checkPassphrase,
+  isKeyFile,
+  type KeySource,
+  privateKeyOf,
+  readKeyMaterial,
+} from '../../providers/signing-key.js';
 
 /** The RSA private key of a client: read once, or for each request where a file or a function holds it. */
 export class ClientKey {
@@ -16,6 +22,7 @@ export class ClientKey {
   constructor(name: string, source: KeySource) {
     this.#name = name;
     this.#source = source;
+    if (source !== undefined && source !== null) checkPassphrase(source, name);
     this.#fixed = typeof source === 'function' || isKeyFile(source) ? undefined : rsaKeyOf(source, name);
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
+import { mountedTextFault } from '../../option-check/mounted-text.js';
 import { signAssertion } from '../assertion.js';
 import { secretKey, SigningKey } from '../signing-key.js';
 import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
@@ -73,6 +74,9 @@ export function checkClientAssertion(value: unknown, owner: string): void {
   for (const [name, text] of Object.entries({ alg, kid, audience })) {
     if (text !== undefined && (typeof text !== 'string' || text === ''))
       throw new ConfigurationError(`${what}.${name} must be a text that is not empty.`);
+    const fault = text === undefined ? undefined : mountedTextFault(text);
+    if (fault !== undefined)
+      throw new ConfigurationError(`${what}.${name} ${fault}. Was it read from a file? Trim it.`);
   }
   if (alg !== undefined && !ALGORITHMS.has(alg))
     throw new ConfigurationError(`${what}.alg must be one of ${[...ALGORITHMS].join(', ')}.`);

@@ -1,4 +1,5 @@
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
+import { mountedDataFault } from '../../option-check/mounted-text.js';
 import { fingerprintOf } from '../../token/token-key.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
@@ -89,6 +90,8 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
     // The browser carries the code there: http is for this machine alone, as for every endpoint.
     assertSecureUrl(options.redirectUri, 'redirectUri', owner, options.allowInsecure ?? false);
     for (const params of [options.extraParams, options.authorizationParams]) checkExtraParams(params, owner);
+    const fault = mountedDataFault(options.authorizationParams, 'authorizationParams');
+    if (fault !== undefined) throw refuse(`${fault}.`);
     return {
       grantType: 'authorization_code',
       rerunnable: false,

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../../errors.js';
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
-import { GRANT_RULES } from '../grant-options.js';
+import { checkMounted, GRANT_RULES } from '../grant-options.js';
 import type { BoundSignInProvider } from '../sign-in/bound.sign-in-provider.js';
 import type { BackchannelTokenProviderOptions } from '../sign-in/backchannel.sign-in.js';
 import { polledGrant } from '../sign-in/polled-grant.js';
@@ -28,6 +28,7 @@ export class BackchannelTokenProvider extends OAuthTokenProvider<BackchannelToke
     const { loginHint } = options;
     if (typeof loginHint !== 'function' && (typeof loginHint !== 'string' || loginHint === ''))
       throw new ConfigurationError(`${owner}: loginHint must be a text, or a function that finds the person's.`);
+    for (const name of ['loginHint', 'bindingMessage'] as const) checkMounted(options[name], `${owner}: ${name}`);
     return polledGrant(
       'urn:openid:params:grant-type:ciba',
       async (context) => {

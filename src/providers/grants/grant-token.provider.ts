@@ -1,4 +1,5 @@
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
+import { mountedData, mountedDataFault } from '../../option-check/mounted-text.js';
 import { ConfigurationError } from '../../errors.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import { slowFingerprintOf } from '../secret.js';
@@ -30,11 +31,16 @@ export class GrantTokenProvider extends OAuthTokenProvider<GrantTokenProviderOpt
     const { grantType, params = {} } = options;
     checkText(grantType, `${owner}: grantType`);
     const checked = (given: unknown): GrantParameters => checkParameters(given, owner);
-    if (typeof params !== 'function') checked(params);
+    if (typeof params !== 'function') {
+      const fault = mountedDataFault(checked(params), `${owner}: params`);
+      if (fault !== undefined) throw new ConfigurationError(`${fault}.`);
+    }
     return {
       grantType,
       parameters: async ({ clock }) =>
-        typeof params === 'function' ? checked(await readWithin(`${owner}: params`, params, clock)) : params,
+        typeof params === 'function'
+          ? mountedData(checked(await readWithin(`${owner}: params`, params, clock)))
+          : params,
       // A password may be among them.
       keyParts: async () =>
         typeof params === 'function'

@@ -3,7 +3,7 @@ import { systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { canonicalRequest, fingerprintOf, scopes } from '../../token/token-key.js';
 import { signAssertion } from '../assertion.js';
-import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
+import { checkMounted, GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import { accountOf, type KeySource, SigningKey } from '../signing-key.js';
 import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
 import type { Grant, GrantContext } from './grant.js';
@@ -94,6 +94,7 @@ function signedGrant(assertion: JwtBearerAssertion, options: JwtBearerTokenProvi
   for (const [name, text] of Object.entries({ iss, sub, aud, kid, alg })) {
     if (text !== undefined && typeof text !== 'string')
       throw new ConfigurationError(`${owner}: assertion.${name} must be a text.`);
+    checkMounted(text, `${owner}: assertion.${name}`);
   }
   if (!(lifetimeMs >= 1_000 && Number.isFinite(lifetimeMs)))
     throw new ConfigurationError(`${owner}: assertion.lifetimeMs must be a number of milliseconds, 1000 or more.`);

@@ -1,6 +1,7 @@
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { TokenProvider } from '../../token/token-provider.js';
 import { fingerprintOf } from '../../token/token-key.js';
+import { checkMounted } from '../grant-options.js';
 import { Token } from '../../token/token.js';
 
 /** A token that was obtained elsewhere and cannot be renewed: when a service rejects it, the rejection stands. */
@@ -18,6 +19,7 @@ export class StaticTokenProvider implements TokenProvider {
         'StaticTokenProvider: the token is missing. Is the variable that it is read from set?',
       );
     }
+    if (typeof token === 'string') checkMounted(token, 'StaticTokenProvider: the token');
     this.#token = token instanceof Token ? token : tokenOf(token);
     this.identity = [fingerprintOf([this.#token.accessToken])];
   }

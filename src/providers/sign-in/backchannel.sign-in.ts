@@ -1,3 +1,4 @@
+import { mountedData } from '../../option-check/mounted-text.js';
 import { InvalidRequestError } from '../../errors.js';
 import type { Token } from '../../token/token.js';
 import type { GrantExchange } from '../grants/grant.js';
@@ -24,7 +25,7 @@ export async function obtain(options: BackchannelTokenProviderOptions, context: 
   const { exchange, issuer, request, clock } = context;
   const { loginHint, bindingMessage } = options;
   await issuer.endpoint('backchannel_authentication_endpoint');
-  const hint = typeof loginHint === 'function' ? await loginHint(request.subject) : loginHint;
+  const hint = mountedData(typeof loginHint === 'function' ? await loginHint(request.subject) : loginHint);
   if (typeof hint !== 'string' || hint === '')
     throw new InvalidRequestError(`${issuer.owner}: loginHint answered no text.`);
   const startedAt = clock.now();
