@@ -25,7 +25,7 @@ import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
 import { ownOptions } from '../option-check/own-options.js';
-import { revealsByDefault } from '../redaction/own-cause.js';
+import { revealing, revealsByDefault } from '../redaction/own-cause.js';
 
 /**
  * The services of one application, and all state that belongs to them: clients, tokens, storage, discovery documents.
@@ -158,9 +158,12 @@ export class ForgeAuthApplication {
 
   /** Closes clients and tokens: nothing of the application keeps the process alive. */
   async close(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map((entry) => entry.close()));
-    await Promise.all(this.#storages.map((storage) => storage.close()));
-    for (const detach of this.#detach.splice(0)) detach();
+    try {
+      await Promise.all([...this.#entries.values()].map((entry) => entry.close()));
+    } finally {
+      await Promise.all(this.#storages.map((storage) => storage.close()));
+      for (const detach of this.#detach.splice(0)) detach();
+    }
   }
 
   #entry(name: string): ServiceRuntime {
@@ -185,7 +188,7 @@ export class ForgeAuthApplication {
       get revealCauses() {
         return rootOptions().revealCauses ?? (byDefault ??= revealsByDefault());
       },
-      instantiate: (type, what) => this.#host.instantiate(type, what),
+      instantiate: (type, what) => revealing(this.#host.instantiate(type, what), this.#runtime.revealCauses),
       guard: (storage, lock) => this.#guard(storage, lock),
     };
   }

@@ -1,4 +1,4 @@
-import { ConfigurationError, ForgeAuthError } from '../errors.js';
+import { ConfigurationError } from '../errors.js';
 
 /** An error from deep inside knows the option, not the service. */
 export function withServiceName(error: unknown, name: string): unknown {
@@ -6,6 +6,6 @@ export function withServiceName(error: unknown, name: string): unknown {
   const named = error.message.includes(`"${name}"`) ? error.message : `Service "${name}": ${error.message}`;
   return new ConfigurationError(named, {
     serviceName: name,
-    ...(error.cause instanceof ForgeAuthError ? { cause: error.cause } : undefined),
+    ...(error.cause === undefined ? undefined : { cause: error.cause }),
   });
 }

@@ -20,11 +20,8 @@ import type {
   ForgeServiceOptionsFactory,
 } from './forge-auth.module-options.js';
 import { ForgeAuthCoreModule } from './forge-auth.core-module.js';
-import { ForgeAuthRegistry } from './forge-auth.registry.js';
+import { DECLARED, ForgeAuthRegistry } from './forge-auth.registry.js';
 import { checkRoot } from '../options/service-rules.js';
-
-/** Injection token of what declares a module's services: whatever injects one of them waits for it. */
-const DECLARED = 'FORGE_AUTH_DECLARED';
 
 const REGISTRY = [ForgeAuthRegistry];
 

@@ -8,7 +8,7 @@ import {
   Scope,
   type Type,
 } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
 import type { Clock } from '../clock.js';
 import { type ForgeLogger, guardedLogger } from '../logger.js';
@@ -19,6 +19,8 @@ import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import type { TokenManager } from '../token/token-manager.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
+import { concealedCause } from '../redaction/own-cause.js';
+import { describe } from './forge-auth.async-options.js';
 import { NestLogger } from './nest.logger.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { StorageOption } from '../options/options.js';
@@ -32,6 +34,9 @@ const CACHE_MANAGER = 'CACHE_MANAGER';
 
 /** Injection token of the application's clock, where a test has one of its own. A text: several copies of this file agree on it. */
 export const FORGE_AUTH_CLOCK = 'FORGE_AUTH_CLOCK';
+
+/** Injection token of what declares a module's services: whatever injects one of them waits for it. */
+export const DECLARED = 'FORGE_AUTH_DECLARED';
 
 /** Key under which Nest keeps what `@Injectable({ scope })` was given. */
 const SCOPE_METADATA = 'scope:options';
@@ -57,6 +62,7 @@ export class ForgeAuthRegistry
 
   async onModuleInit(): Promise<void> {
     try {
+      refuseScopedOptions(this.#moduleRef);
       this.useStorage(await this.#findStorage());
       await this.openAll();
     } catch (error) {
@@ -119,6 +125,22 @@ export class ForgeAuthRegistry
   }
 }
 
+/**
+ * Options are made once, and serve every request: made anew for each they would be a second registration for the second
+ * one, with the first one's credential in use.
+ * @throws {ConfigurationError} when a factory of options injects what is request-scoped
+ */
+function refuseScopedOptions(moduleRef: ModuleRef): void {
+  const client = getForgeClientToken('');
+  for (const { providers } of moduleRef.get(ModulesContainer, { strict: false }).values()) {
+    if (providers.get(DECLARED)?.isDependencyTreeStatic() !== false) continue;
+    const names = [...providers.keys()].filter((token) => typeof token === 'string' && token.startsWith(client));
+    throw new ConfigurationError(
+      `${describe(names.map((token) => String(token).slice(client.length)))}: the factory of its options injects what is request-scoped, but options serve every request. Inject what has the default scope; what differs by request goes into the call: auth: { subject }, headers, params.`,
+    );
+  }
+}
+
 function hostOf(moduleRef: ModuleRef, logger: ForgeLogger, clock: Clock | undefined): Host {
   return {
     logger,
@@ -142,9 +164,10 @@ async function instantiate<T>(moduleRef: ModuleRef, type: unknown, what: string)
   if (registered !== undefined) return registered;
   try {
     return await moduleRef.create(type as Type<T & object>);
-  } catch (cause) {
+  } catch (error) {
+    const cause = concealedCause(error);
     throw new ConfigurationError(
-      `${what}: ${name} cannot be created. Register it as a provider, with what it injects.`,
+      `${what}: ${name} cannot be created. Register it as a provider, with what it injects. Its creation threw ${cause.summary}`,
       { cause },
     );
   }

@@ -9,6 +9,7 @@ import type { FlightReport } from '../token/slot/slot-observer.js';
 import type { ClaimRefreshToken } from '../token/slot/refresh-token-claims.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { TakenOutListener } from '../token/shared-tokens.js';
+import { closeProvider } from '../token/close-provider.js';
 import { revokeAll, revokesAtClose } from '../token/revocation-at-close.js';
 import {
   bindProvider,
@@ -206,7 +207,7 @@ async function providerStep(step: ProviderStep, scope: StepScope): Promise<Pipel
         await revokeAll(provider, [last], scope, (signal) =>
           contextOf(signal, clock.now() + scope.settings.deadlineMs),
         );
-      await Promise.all([declared(provider, 'close')?.call(provider), http.close()]);
+      await Promise.all([closeProvider(provider, scope), http.close()]);
     },
   };
 }

@@ -8,6 +8,7 @@ import type { ServiceScope } from './runtime.js';
 import { obtainToken } from './obtain-token.js';
 import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
 import type { BoundTokenProvider, TokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
+import { closeProvider } from './close-provider.js';
 import { revokeAll, revokesAtClose } from './revocation-at-close.js';
 import { SlotCache } from './slot/slot-cache.js';
 import { TokenSlot } from './slot/token-slot.js';
@@ -74,11 +75,7 @@ export class ProviderTokenSource implements TokenSource {
     const tokens = revokesAtClose(this.#provider, this.#scope) ? slots.flatMap((slot) => slot.last ?? []) : [];
     for (const slot of slots) slot.close();
     if (tokens.length > 0) await revokeAll(this.#provider, tokens, this.#scope, (signal) => this.#context({}, signal));
-    await Promise.all([
-      declared(this.#provider, 'close')?.call(this.#provider),
-      this.#http?.close(),
-      this.#scope.onClose?.(),
-    ]);
+    await Promise.all([closeProvider(this.#provider, this.#scope), this.#http?.close(), this.#scope.onClose?.()]);
   }
 
   /** The slot of the usual token, made when it is first asked for: an app may call few of its services. */

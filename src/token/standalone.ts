@@ -14,7 +14,7 @@ import { DiscoveryCache } from './discovery-cache.js';
 import type { ServiceScope } from './runtime.js';
 import { resolveTokenSettings, TOKEN_SETTINGS_RULES, type TokenSettings } from './token-settings.js';
 import { silentEvents, type SlotEvents } from './slot/slot-events.js';
-import { revealsByDefault } from '../redaction/own-cause.js';
+import { concealedCause, revealing, revealsByDefault } from '../redaction/own-cause.js';
 
 /** Options of tokens outside a module. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {
@@ -93,7 +93,7 @@ export function standaloneScope(
     events,
     standalone: true,
     revealCauses: revealsByDefault(),
-    instantiate: instantiateAlone,
+    instantiate: (type, what) => revealing(instantiateAlone(type, what), revealsByDefault()),
     guard,
     onClose: async () => {
       await Promise.all(guards.map((guarded) => guarded.close()));
@@ -108,9 +108,11 @@ export function standaloneScope(
 export async function instantiateAlone<T>(type: unknown, what: string): Promise<T> {
   try {
     return new (type as new () => T)();
-  } catch (cause) {
-    throw new ConfigurationError(`${what}: the class cannot be created without arguments. Give an instance.`, {
-      cause,
-    });
+  } catch (error) {
+    const cause = concealedCause(error);
+    throw new ConfigurationError(
+      `${what}: the class cannot be created without arguments. Give an instance. Its constructor threw ${cause.summary}`,
+      { cause },
+    );
   }
 }

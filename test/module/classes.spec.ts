@@ -3,6 +3,7 @@ import {
   type AuthenticatedRequest,
   type Authenticator,
   CompositeAuth,
+  ConfigurationError,
   createForgeClient,
   ForgeAuthModule,
   ForgeAuthService,
@@ -13,7 +14,7 @@ import {
 } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { welcome } from '../security/strangers.js';
-import { rejection } from '../tokens/world.js';
+import { recordingLogger, rejection } from '../tokens/world.js';
 import { boot, bootFailure } from './boot.js';
 
 let api: RecordingServer;
@@ -134,8 +135,8 @@ describe('a class', () => {
     ] as const) {
       const error = await bootFailure({ imports: [ForgeAuthModule.forRoot({ services: [service(auth)] })] });
       expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
-      expect(error.message).toBe(
-        `Service "orders": ${option}: ${name} cannot be created. Register it as a provider, with what it injects.`,
+      expect(error.message).toMatch(
+        `Service "orders": ${option}: ${name} cannot be created. Register it as a provider, with what it injects. Its creation threw UnknownDependenciesException: Nest can't resolve dependencies of the ${name}`,
       );
     }
   });
@@ -190,6 +191,59 @@ describe('a class', () => {
       expect(error).toMatchObject({ code: 'FORGE_AUTH_CONFIGURATION', serviceName: 'orders' });
       expect(error.message).toContain('TenantProvider');
     }
+  });
+
+  it('a factory of options that injects something request-scoped stops the start: options serve every request', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Tenant {}
+    @Module({ providers: [Tenant], exports: [Tenant] })
+    class TenantModule {}
+    const injecting = { imports: [TenantModule], inject: [Tenant] };
+    const options = service({ provider: PlainProvider });
+    for (const module of [
+      ForgeAuthModule.forFeatureAsync({ ...injecting, name: 'orders', useFactory: () => options }),
+      ForgeAuthModule.forRootAsync({ ...injecting, services: ['orders'], useFactory: () => ({ services: [options] }) }),
+    ]) {
+      const error = await bootFailure({ imports: [module] });
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error.message).toMatch(
+        /^Service "orders": the factory of its options injects what is request-scoped, but options serve every request\./,
+      );
+    }
+  });
+
+  it.each([
+    ['in development, what its creation threw is shown', true, 'Error: VAULT_URL is not set'],
+    ['in production, by its name alone', false, 'Error'],
+  ])('a class that throws when it is created stops the start: %s', async (_name, revealCauses, thrown) => {
+    class Unset extends PlainProvider {
+      constructor() {
+        super();
+        throw new Error('VAULT_URL is not set');
+      }
+    }
+    const root = ForgeAuthModule.forRoot({ services: [service({ provider: Unset })], revealCauses });
+    const error = await bootFailure({ imports: [root] });
+    expect(error).toMatchObject({ serviceName: 'orders' });
+    expect(error.message).toMatch(new RegExp(`Its creation threw ${thrown}$`));
+  });
+
+  it('a provider that cannot be closed is logged, and keeps nothing else open', async () => {
+    class Stuck extends PlainProvider {
+      async close(): Promise<void> {
+        throw new Error('the vault is gone');
+      }
+    }
+    const logger = recordingLogger();
+    const pipeline = { steps: [{ name: 'a', provider: new Stuck() }] };
+    const services = [service({ provider: new Stuck() }), service({ pipeline }, 'customers')];
+    const app = await boot({ imports: [ForgeAuthModule.forRoot({ services })] }, { logger });
+    for (const name of ['orders', 'customers']) await app.get(ForgeAuthService).client(name).get('/');
+    await app.close();
+    expect(logger.warnings.map((line) => line.split('\n')[0])).toEqual([
+      'The provider of "orders" could not be closed: it threw Error: the vault is gone.',
+      'The provider of "customers" could not be closed: it threw Error: the vault is gone.',
+    ]);
   });
 
   it('a class in a composite is refused, which says what to give', async () => {

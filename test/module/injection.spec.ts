@@ -400,7 +400,8 @@ describe('a class', () => {
     const error = await bootFailure({ imports: [rootOf(service('orders', auth))] });
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error).toMatchObject({ serviceName: 'orders' });
-    expect(error.message).toBe(`${problem} Register it as a provider, with what it injects.`);
+    expect(error.message).toMatch(`${problem} Register it as a provider, with what it injects. Its creation threw `);
+    expect(error.message).toContain("Nest can't resolve dependencies of the");
   });
 
   it.each([
