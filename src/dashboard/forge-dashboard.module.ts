@@ -3,6 +3,7 @@ import { ConfigurationError } from '../errors.js';
 import { createDashboardController } from './dashboard.controller.js';
 import { DashboardService, MAX_STREAMS } from './dashboard.service.js';
 import type { DashboardGuard } from './dashboard.guard.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of `ForgeDashboardModule.forRoot()`. */
@@ -19,6 +20,14 @@ export interface ForgeDashboardOptions {
   /** Pages that may listen at the same time; further ones ask every few seconds. @default 20 */
   maxStreams?: number;
 }
+
+/** Values are checked where they are used. */
+const RULES_OF: OptionRules<ForgeDashboardOptions> = Object.freeze({
+  path: RULES.any,
+  guard: RULES.any,
+  imports: RULES.any,
+  maxStreams: RULES.any,
+});
 
 /**
  * One page for the people who run the application: every service with the life of its token, renewals and failures of the
@@ -41,10 +50,14 @@ export class ForgeDashboardModule {
     }
     if (!Number.isInteger(maxStreams) || maxStreams < 0)
       throw new ConfigurationError('ForgeDashboardModule.forRoot(): maxStreams must be a whole number, zero or more.');
+    const controller = createDashboardController(path, guard);
+    checkOptions(options, RULES_OF, {
+      refuse: (problem) => new ConfigurationError(`ForgeDashboardModule.forRoot(): ${problem}`),
+    });
     return {
       module: ForgeDashboardModule,
       imports,
-      controllers: [createDashboardController(path, guard)],
+      controllers: [controller],
       providers: [DashboardService, { provide: MAX_STREAMS, useValue: maxStreams }],
     };
   }

@@ -6,6 +6,7 @@ import {
   type DynamicModule,
   Get,
   Inject,
+  Logger,
   Module,
   type ModuleMetadata,
   Post,
@@ -17,8 +18,11 @@ import {
 } from '@nestjs/common';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { CallbackSource } from '../providers/sign-in/callback.js';
-import { ForgeAuthService } from './forge-auth.service.js';
+import { guardedLogger } from '../logger.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { ownOptions } from '../option-check/own-options.js';
+import { problemOf } from './forge-auth.problem.js';
+import { ForgeAuthService } from './forge-auth.service.js';
 
 /** Options of {@link ForgeConnectModule}. */
 export interface ForgeConnectOptions extends Pick<ModuleMetadata, 'imports'> {
@@ -65,14 +69,17 @@ interface Reply {
 export class ForgeConnectModule {
   /** Adds the three routes of one service. @throws {ConfigurationError} when an option is missing or malformed */
   static forFeature(given: ForgeConnectOptions): DynamicModule {
+    check(given);
     const options = ownOptions(given);
-    check(options);
     return { module: ForgeConnectModule, imports: options.imports ?? [], controllers: [controllerOf(options)] };
   }
 }
 
 function controllerOf(options: ForgeConnectOptions): Type {
   const { service, path, subject, guards = [], redirectTo = '/' } = options;
+  const refuseSignIn = (error: unknown): never => {
+    throw answerTo(error, service);
+  };
 
   @Controller(path)
   @UseGuards(...guards)
@@ -88,7 +95,10 @@ function controllerOf(options: ForgeConnectOptions): Type {
       const name = await this.#subjectOf(request);
       const wanted = request.query?.['redirectTo'];
       const target = isOwnPath(wanted) ? wanted : redirectTo;
-      const { url } = await this.#forge.provider(service).authorizationUrl({ subject: name, redirectTo: target });
+      const { url } = await this.#forge
+        .provider(service)
+        .authorizationUrl({ subject: name, redirectTo: target })
+        .catch(refuseSignIn);
       redirect(reply, url);
     }
 
@@ -120,9 +130,7 @@ function controllerOf(options: ForgeConnectOptions): Type {
       const finished = await this.#forge
         .provider(service)
         .handleCallback(callback, { subject: name })
-        .catch((error: unknown) => {
-          throw answerTo(error);
-        });
+        .catch(refuseSignIn);
       redirect(reply, isOwnPath(finished.redirectTo) ? finished.redirectTo : redirectTo);
     }
 
@@ -135,11 +143,22 @@ function controllerOf(options: ForgeConnectOptions): Type {
   return ConnectController;
 }
 
-/** A sign-in that came to nothing, as an answer; anything else is the app's own. */
-function answerTo(error: unknown): unknown {
+const logger = guardedLogger(new Logger('ForgeAuth'));
+
+/** Failures that are the browser's, or the person's: their messages name no address. */
+const OF_PERSON: ReadonlySet<string> = new Set(['FORGE_AUTH_SIGN_IN_FAILED', 'FORGE_AUTH_ID_TOKEN_INVALID']);
+
+/**
+ * A sign-in that came to nothing, as an answer; anything else is the app's own. What failed between the app and the
+ * issuer is logged: who signs in has no use for addresses.
+ */
+function answerTo(error: unknown, service: string): unknown {
   if (!(error instanceof AuthenticationError)) return error;
   const { code, error: reason } = error;
-  const answer = { message: error.message, code, ...(reason === undefined ? undefined : { error: reason }) };
+  const own = OF_PERSON.has(code) && !error.transient;
+  if (!own) logger.warn(`Service "${service}": a sign-in failed: ${error.message}`);
+  const message = own ? error.message : problemOf(error).problem.detail;
+  const answer = { message, code, ...(reason === undefined ? undefined : { error: reason }) };
   return error.transient
     ? new BadGatewayException({ statusCode: 502, ...answer })
     : new BadRequestException({ statusCode: 400, ...answer });
@@ -164,14 +183,20 @@ function formOf(body: unknown): URLSearchParams {
   return new URLSearchParams(pairs);
 }
 
+const RULES_OF: OptionRules<ForgeConnectOptions> = Object.freeze({
+  imports: RULES.any, // Nest says more about it.
+  service: RULES.text,
+  path: RULES.text,
+  subject: { ...RULES.function, what: 'a function: (request) => request.user.id' },
+  guards: { accepts: Array.isArray, what: 'a list of guards' },
+  redirectTo: { accepts: isOwnPath, what: 'a path of the app, such as /' },
+});
+
 const refuse = (problem: string): ConfigurationError => new ConfigurationError(`ForgeConnectModule: ${problem}`);
 
+/** A name that is none must not leave the routes without their guards. */
 function check(options: ForgeConnectOptions): void {
-  const { service, path, subject, guards, redirectTo } = options as Partial<ForgeConnectOptions>;
-  for (const [name, value] of Object.entries({ service, path }))
-    if (typeof value !== 'string' || value === '') throw refuse(`${name} must be a text that is not empty.`);
-  if (typeof subject !== 'function') throw refuse('subject must be a function: (request) => request.user.id.');
-  if (guards !== undefined && !Array.isArray(guards)) throw refuse('guards must be a list of guards.');
-  if (redirectTo !== undefined && !isOwnPath(redirectTo))
-    throw refuse('redirectTo must be a path of the app, such as /.');
+  checkOptions(options, RULES_OF, { refuse });
+  for (const name of ['service', 'path', 'subject'] as const)
+    if (options[name] === undefined) throw refuse(`${name} is missing.`);
 }

@@ -1,5 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Optional } from '@nestjs/common';
 import { AuthenticationError, type ForgeAuthError } from '../errors.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { problemOf } from './forge-auth.problem.js';
 import { answerWithProblem, forgeAuthErrorOf, type HttpReply, isBegun, type ProblemAnswer } from './problem-answer.js';
 
@@ -16,6 +18,13 @@ export interface SignInRequiredFilterOptions {
 
 /** Injection token of {@link SignInRequiredFilterOptions}, for a filter that Nest creates (`APP_FILTER`). */
 export const SIGN_IN_REQUIRED_OPTIONS = 'FORGE_AUTH_SIGN_IN_REQUIRED_OPTIONS';
+
+const RULES_OF: OptionRules<SignInRequiredFilterOptions> = Object.freeze({
+  redirectTo: {
+    accepts: (value) => typeof value === 'function' || (typeof value === 'string' && value !== ''),
+    what: 'a path, or a function of the service',
+  },
+});
 
 const CODES: ReadonlySet<string> = new Set(['FORGE_AUTH_AUTHORIZATION_REQUIRED', 'FORGE_AUTH_REFRESH_FAILED']);
 
@@ -38,8 +47,10 @@ class SignInRequired {
 export class SignInRequiredFilter implements ExceptionFilter {
   readonly #options: SignInRequiredFilterOptions;
 
+  /** @throws {ConfigurationError} when an option is malformed or unknown */
   constructor(@Optional() @Inject(SIGN_IN_REQUIRED_OPTIONS) options?: SignInRequiredFilterOptions) {
-    this.#options = options ?? {};
+    checkOptions(options ?? {}, RULES_OF, definitionPlace(this));
+    this.#options = ownOptions(options ?? {});
   }
 
   /** Answers a request; of GraphQL returns the error that its executor is to report, of a microservice a stream of it. */

@@ -3,6 +3,7 @@ import type { ObservedApplication, Telemetry } from '../application/telemetry.js
 import { ForgeMetrics } from './forge.metrics.js';
 import { ForgeSpans } from './forge.spans.js';
 import { SCOPE } from './scope.js';
+import { checkOptions, definitionPlace, hasMethods, type OptionRules } from '../option-check/option-check.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link ForgeTelemetry} and of `ForgeTelemetryModule.forRoot()`. */
@@ -13,6 +14,11 @@ export interface ForgeTelemetryOptions {
   tracerProvider?: TracerProvider;
 }
 
+const RULES_OF: OptionRules<ForgeTelemetryOptions> = Object.freeze({
+  meterProvider: { accepts: (value) => hasMethods(value, 'getMeter'), what: 'a MeterProvider' },
+  tracerProvider: { accepts: (value) => hasMethods(value, 'getTracer'), what: 'a TracerProvider' },
+});
+
 /**
  * Measures and traces an application by OpenTelemetry. In Nest import `ForgeTelemetryModule`; outside of it
  * `createForgeClient(service, { telemetry: new ForgeTelemetry() })`.
@@ -22,7 +28,9 @@ export interface ForgeTelemetryOptions {
 export class ForgeTelemetry implements Telemetry {
   readonly #options: ForgeTelemetryOptions;
 
+  /** @throws {ConfigurationError} when a provider is none, or an option unknown */
   constructor(options: ForgeTelemetryOptions = {}) {
+    checkOptions(options, RULES_OF, definitionPlace(this));
     this.#options = ownOptions(options);
   }
 

@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { systemClock, timeoutSignal } from '../clock.js';
-import { isForgeAuthError } from '../errors.js';
+import { ConfigurationError, isForgeAuthError } from '../errors.js';
+import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { ForgeAuthService } from '../nest/forge-auth.service.js';
 import { type HealthStatus, healthOf, type ServiceHealth, storageHealthOf, worstOf } from './service-health.js';
 
@@ -17,6 +19,12 @@ export interface ForgeAuthHealthOptions {
   /** Longest time that a probe waits for a token, in milliseconds. @default 5_000 */
   probeTimeoutMs?: number;
 }
+
+const RULES_OF: OptionRules<ForgeAuthHealthOptions> = Object.freeze({
+  services: RULES.texts,
+  probe: RULES.switch,
+  probeTimeoutMs: RULES.durationMs,
+});
 
 /** Data of a result beside its status. */
 interface HealthData {
@@ -55,12 +63,16 @@ export class ForgeAuthHealthIndicator {
 
   /**
    * Checks services by what is known of them; with `probe` those without a valid token ask for one.
-   * @throws {ConfigurationError} when no service has one of the names
+   * @throws {ConfigurationError} when no service has one of the names, or an option is malformed or unknown
    */
   async check<const Key extends string>(
     key: Key,
-    { services, probe = false, probeTimeoutMs = PROBE_TIMEOUT_MS }: ForgeAuthHealthOptions = {},
+    options: ForgeAuthHealthOptions = {},
   ): Promise<HealthIndicatorResult<Key>> {
+    checkOptions(options, RULES_OF, {
+      refuse: (problem) => new ConfigurationError(`ForgeAuthHealthIndicator.check(): ${problem}`),
+    });
+    const { services, probe = false, probeTimeoutMs = PROBE_TIMEOUT_MS } = ownOptions(options);
     for (const name of services ?? []) this.#services.client(name);
     const failures = probe ? await this.#probe(services, probeTimeoutMs) : new Map<string, string>();
     const state = this.#services.describe();

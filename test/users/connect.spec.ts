@@ -15,6 +15,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import {
   AuthorizationCodeTokenProvider,
+  ConfigurationError,
   ForgeAuthModule,
   ForgeAuthService,
   ForgeConnectModule,
@@ -22,6 +23,9 @@ import {
   InjectForgeClient,
   SignInRequiredFilter,
 } from 'nestjs-forge-auth';
+import { ForgeDashboardModule } from 'nestjs-forge-auth/dashboard';
+import { ForgeTelemetry } from 'nestjs-forge-auth/opentelemetry';
+import { ForgeTestingModule } from 'nestjs-forge-auth/testing';
 import { type Api, startApi } from '../support/api.js';
 import { recordingLogger } from '../tokens/world.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
@@ -30,6 +34,7 @@ let issuer: PeopleServer;
 let api: Api;
 let app: INestApplication;
 let origin: string;
+let logger: ReturnType<typeof recordingLogger>;
 
 type Platform = 'express' | 'fastify';
 
@@ -85,16 +90,17 @@ async function start(platform: Platform, more: object = {}): Promise<void> {
   })
   class App {}
   const adapter = platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
-  app = await NestFactory.create(App, adapter, { logger: recordingLogger(), abortOnError: false });
+  logger = recordingLogger();
+  app = await NestFactory.create(App, adapter, { logger, abortOnError: false });
   await app.listen(0, '127.0.0.1');
   origin = await app.getUrl();
 }
 
-afterEach(async () => {
+async function stop(): Promise<void> {
   await app.close();
   await api.close();
   await issuer.close();
-});
+}
 
 const as = (user: string, path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`${origin}${path}`, { redirect: 'manual', ...init, headers: { 'x-user': user, ...init.headers } });
@@ -109,7 +115,11 @@ async function connect(user: string, hint = ''): Promise<Response> {
   return as(user, callbackPath(await issuer.visit(location(started))));
 }
 
+const CONNECT = { service: 'calendar', path: '/connect/calendar', subject: () => 'user-1' };
+
 describe.each<Platform>(['express', 'fastify'])('connecting an account on %s', (platform) => {
+  afterEach(stop);
+
   it('leads from "sign in" over the issuer back to what was asked for, and to "sign in" when it is undone', async () => {
     await start(platform);
     const page = await as('user-1', '/calendar', { headers: { accept: 'text/html' } });
@@ -164,6 +174,29 @@ describe.each<Platform>(['express', 'fastify'])('connecting an account on %s', (
     for (const user of ['user-1', 'mallory']) expect((await as(user, '/calendar')).status).toBe(401);
   });
 
+  it('tells the browser that the issuer failed, and the log why: addresses are not for whoever signs in', async () => {
+    await start(platform);
+    const callback = callbackPath(await issuer.visit(location(await as('user-1', '/connect/calendar'))));
+    await issuer.close();
+    const failed = await as('user-1', callback);
+    expect(failed.status).toBe(502);
+    expect(await failed.json()).toMatchObject({ message: 'The service "calendar" failed.' });
+    expect(logger.warnings).toEqual([
+      expect.stringMatching(/^Service "calendar": a sign-in failed: .*connection failed/),
+    ]);
+  });
+
+  it('tells the browser that the issuer cannot be found, and the log why', async () => {
+    await start(platform);
+    await issuer.close();
+    const failed = await as('user-1', '/connect/calendar');
+    expect(failed.status).toBe(502);
+    expect(await failed.text()).not.toContain(new URL(issuer.issuer).host);
+    expect(logger.warnings).toEqual([
+      expect.stringMatching(/^Service "calendar": a sign-in failed: .*discovery of .*connection failed/),
+    ]);
+  });
+
   it('sends the browser to no other site', async () => {
     await start(platform);
     for (const target of ['https://evil.example/', '//evil.example', '/\\evil.example', '/%09/evil', 'javascript:1']) {
@@ -181,5 +214,28 @@ describe.each<Platform>(['express', 'fastify'])('connecting an account on %s', (
     const posted = await as('user-1', '/connect/calendar/callback', { method: 'POST', body: parameters });
     expect(posted.status).toBe(400);
     expect(await posted.json()).toMatchObject({ error: 'access_denied' });
+  });
+});
+
+describe('options of modules and filters', () => {
+  it.each([
+    [
+      () => ForgeConnectModule.forFeature({ ...CONNECT, guard: [SessionGuard] } as never),
+      'ForgeConnectModule: there is no option guard. Did you mean guards?',
+    ],
+    [() => ForgeConnectModule.forFeature({ ...CONNECT, service: undefined } as never), 'service is missing'],
+    [
+      () => ForgeConnectModule.forFeature({ ...CONNECT, redirectTo: 'https://evil.example' }),
+      'redirectTo must be a path',
+    ],
+    [() => new SignInRequiredFilter({ redirect: '/' } as never), 'Did you mean redirectTo?'],
+    [() => ForgeDashboardModule.forRoot({ guard: false, maxStream: 3 } as never), 'Did you mean maxStreams?'],
+    [() => new ForgeTelemetry({ meterprovider: {} } as never), 'Did you mean meterProvider?'],
+    [() => new ForgeTelemetry({ meterProvider: {} as never }), 'meterProvider must be a MeterProvider'],
+    [() => ForgeTestingModule.forRoot({ clocks: {} } as never), 'Did you mean clock?'],
+    [() => ForgeTestingModule.forRoot({ issuer: {} as never }), 'issuer must be a TestIssuer'],
+  ])('options of modules and filters that are unknown or malformed are refused by name: %#', (make, problem) => {
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(problem);
   });
 });
