@@ -2,10 +2,12 @@ import { createCache } from 'cache-manager';
 import { Keyv } from 'keyv';
 import { FakeClock } from '../testing/fake-clock.js';
 import { CacheManagerTokenStorage } from './cache-manager.token-storage.js';
+import { silentLogger } from '../logger.js';
 import { GetSetTokenStorage, storageOf } from './get-set.token-storage.js';
+import { GuardedStorage } from './guarded-storage.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { RedisTokenStorage } from './redis.token-storage.js';
-import { TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
+import { type GetSet, TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
 
 const clock = new FakeClock();
 
@@ -125,6 +127,24 @@ describe('what is given as a storage', () => {
     ['of a Redis client', { duplicate: nothing, call: nothing }, RedisTokenStorage],
   ])('what is given as a storage: %s', (_what, given, kind) => {
     expect(kindOf(given)).toBe(kind);
+  });
+
+  it.each<[string, GetSet, boolean]>([
+    ['does not say whether its set takes a lifetime', { get: nothing, set: nothing }, true],
+    ['has a set with a default', { get: nothing, set: (_key: string, _value: string, ttlMs = 5) => ttlMs }, true],
+    ['is marked as none', { [TOKEN_STORAGE]: false, get: nothing, set: nothing } as GetSet, false],
+    ['is a client', { get: nothing, set: nothing, del: nothing } as GetSet, false],
+    ['is a cache', { get: nothing, set: nothing, wrap: nothing } as GetSet, false],
+    ['is a Map', new Map(), false],
+  ])('what is given as a storage and %s is remarked on once where that was guessed', (_what, given, guessed) => {
+    const warnings: unknown[] = [];
+    const logger = { ...silentLogger, warn: (line: unknown) => void warnings.push(line) };
+    const storage = storageOf(given, 'Service "x"');
+    for (const _ of [1, 2]) expect(new GuardedStorage(storage, { clock, logger })).toBeDefined();
+    const line = expect.stringMatching(
+      /^Service "x": storage has get and set alone .* Mark it \[TOKEN_STORAGE\]: true/,
+    );
+    expect(warnings).toEqual(guessed ? [line] : []);
   });
 
   it('what is given as a storage is a Map, or a cache, of which the most shared store is called', async () => {

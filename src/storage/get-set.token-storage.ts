@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
+import type { ForgeLogger } from '../logger.js';
 import { isRedisClient } from '../redis/redis-connection.js';
 import { RedisTokenStorage } from './redis.token-storage.js';
 import { sharedStoreOf } from './shared-store.js';
@@ -18,10 +19,19 @@ export class GetSetTokenStorage implements TokenStorage {
   readonly #target: GetSet & { delete?: unknown };
 
   readonly shared: boolean;
+  #remark: string | undefined;
 
-  constructor(target: GetSet) {
+  /** @param remark line for the log of whoever uses it first */
+  constructor(target: GetSet, remark?: string) {
     this.#target = target;
     this.shared = !(target instanceof Map);
+    this.#remark = remark;
+  }
+
+  /** Logs the line that there is, once. */
+  remark(logger: ForgeLogger): void {
+    if (this.#remark !== undefined) logger.warn(this.#remark);
+    this.#remark = undefined;
   }
 
   async get(key: string): Promise<string | Uint8Array | null | undefined> {
@@ -59,7 +69,10 @@ export function storageOf(given: TokenStorage | GetSet, owner: string): TokenSto
   }
   if (isTokenStorage(given, owner)) return checkedStorage(given, owner);
   if (isRedisClient(given)) return new RedisTokenStorage(given);
-  return new GetSetTokenStorage(((isCache(given) && sharedStoreOf(given)) || given) as GetSet);
+  const remark = isGuessed(given)
+    ? `${owner}: storage has get and set alone and does not say whether its set takes a lifetime: it is called as set(key, value), and what it keeps does not end there. Mark it [TOKEN_STORAGE]: true if it takes milliseconds as a third argument, false if it takes none.`
+    : undefined;
+  return new GetSetTokenStorage(((isCache(given) && sharedStoreOf(given)) || given) as GetSet, remark);
 }
 
 /** Of cache-manager, or a Cacheable. */
@@ -71,6 +84,14 @@ function isCache(given: TokenStorage | GetSet): boolean {
 const MEMBERS_OF_STORAGES = ['setIfNewer', 'createLock', 'createSignal', 'deadlineMs', 'shared'] as const;
 /** Members of clients and caches that may have a `delete`, too. */
 const MEMBERS_OF_CLIENTS = ['del', 'duplicate', 'wrap'] as const;
+
+/** Checks whether an object without a mark is called with two arguments for want of anything that says more. */
+function isGuessed(given: TokenStorage | GetSet): boolean {
+  const isKnown = given[TOKEN_STORAGE] !== undefined || given instanceof Map;
+  return (
+    !isKnown && !MEMBERS_OF_CLIENTS.some((name) => (given as unknown as Record<string, unknown>)[name] !== undefined)
+  );
+}
 
 function isTokenStorage(given: TokenStorage | GetSet, owner: string): given is TokenStorage {
   const mark = given[TOKEN_STORAGE];

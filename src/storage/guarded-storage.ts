@@ -8,6 +8,7 @@ import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
 import { type Admission, GuardedLock } from './guarded-lock.js';
+import { GetSetTokenStorage } from './get-set.token-storage.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { isAboutValue, missingPermission } from './outage-reason.js';
 import { ReadBackLock } from './read-back-lock.js';
@@ -77,6 +78,7 @@ export class GuardedStorage {
     this.#storage = storage;
     this.#user = observer ?? this;
     if (storage instanceof InMemoryTokenStorage) storage.enter(this.#user);
+    if (storage instanceof GetSetTokenStorage) storage.remark(logger);
     this.#clock = clock;
     this.#logger = logger;
     const commandObserver = new StorageObserver(clock, observer);
