@@ -17,7 +17,8 @@ import type { ResolverScope } from './host.js';
 import type { ForgeServiceDefaults, ForgeServiceOptions } from '../options/options.js';
 import { axiosConfigOf, withDefaults } from '../options/service-defaults.js';
 import { checkDefaults, checkService } from '../options/service-rules.js';
-import { AxiosTransport, type PoolOptions } from '../http/axios.transport.js';
+import { AxiosTransport } from '../http/axios.transport.js';
+import { contentLimitOf, type PoolOptions } from '../http/axios-transport-options.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import { prepareBaseUrl } from '../http/url.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
@@ -94,7 +95,9 @@ async function resolve(
     retry: retry === undefined || retry instanceof NoRetryStrategy ? undefined : retry,
     maxRedirects: options.maxRedirects ?? SERVICE_DEFAULTS.maxRedirects,
     maxContentLength:
-      options.maxContentLength ?? limitOf(axios) ?? (transport && declared(transport, 'maxContentLength')),
+      options.maxContentLength ??
+      contentLimitOf(ownOptions(axios)) ??
+      (transport && declared(transport, 'maxContentLength')),
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
     hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
     logging: loggingOf(name, logging),
@@ -107,12 +110,6 @@ async function resolve(
     observer: context.observer,
     logger: context.logger,
   };
-}
-
-/** axios says -1 for none. */
-function limitOf(config: AxiosRequestConfig): number | undefined {
-  const { maxContentLength } = ownOptions(config);
-  return maxContentLength !== undefined && maxContentLength > -1 ? maxContentLength : undefined;
 }
 
 function poolOf(

@@ -1,11 +1,11 @@
 import { type Clock, millisecondsSince, monotonicNow, systemClock } from '../clock.js';
 import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
-import { AxiosTransport, type AxiosTransportOptions, POOL_RULES } from './axios.transport.js';
-import { frameBody } from './framed-body.js';
+import { AxiosTransport } from './axios.transport.js';
+import { type AxiosTransportOptions, POOL_RULES } from './axios-transport-options.js';
 import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
-import { bodySourceOf } from './request-body.js';
+import type { OpenBody } from './request-body.js';
 import { afterPatiently } from './patient-timer.js';
 import { linkSignals } from './signals.js';
 import {
@@ -16,6 +16,7 @@ import {
   type OptionRules,
   RULES,
 } from '../option-check/option-check.js';
+import { loadedWhenCalled } from '../lazy.js';
 import { checkTls, TLS_RULES } from './tls-options.js';
 import { checkResponse, type Transport } from './transport.js';
 import { ownOptions } from '../option-check/own-options.js';
@@ -92,6 +93,17 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** No token answer is this large; what is, is a mistake or an attack. */
 const MAX_ANSWER_BYTES = 1_048_576;
 
+const openBody = loadedWhenCalled(async () => {
+  const { bodySourceOf } = await import('./request-body.js');
+  return async (data: unknown, contentType: string | undefined): Promise<OpenBody | undefined> =>
+    bodySourceOf(data, contentType)?.open();
+});
+
+const frameBody = loadedWhenCalled(async () => {
+  const framed = await import('./framed-body.js');
+  return async (request: HttpRequest): Promise<void> => void framed.frameBody(request);
+});
+
 /** Answers of token endpoints, discovery documents and the like: small, bounded in time and size, any status. */
 export class HttpRequester implements Transport {
   readonly #transport: Transport;
@@ -125,7 +137,7 @@ export class HttpRequester implements Transport {
     const request = ownOptions(given);
     const headers: HttpHeaders = { accept: 'application/json', ...lowerCase(request.headers) };
     const data = request.json ?? (request.form && new URLSearchParams(request.form)) ?? request.body;
-    const opened = await bodySourceOf(data, headers['content-type'] as string | undefined)?.open();
+    const opened = data === undefined ? undefined : await openBody(data, headers['content-type'] as string | undefined);
     if (opened?.contentType !== undefined) headers['content-type'] ??= opened.contentType;
     const sent: HttpRequest = {
       method: (request.method ?? 'GET').toUpperCase(),
@@ -145,7 +157,6 @@ export class HttpRequester implements Transport {
   async send(given: HttpRequest, timeoutMs = this.#timeoutMs): Promise<HttpResponse> {
     const request = ownOptions(given);
     request.headers = ownOptions({ ...this.#headers, ...request.headers });
-    frameBody(request);
     const link = linkSignals(request.signal);
     const cancel = afterPatiently(this.#clock, timeoutMs, () =>
       link.abort(
@@ -153,6 +164,7 @@ export class HttpRequester implements Transport {
       ),
     );
     try {
+      await frameBody(request);
       const answered = await this.#transport.send(
         ownOptions({
           ...request,

@@ -1,4 +1,4 @@
-import type { AxiosTransportOptions } from '../http/axios.transport.js';
+import type { AxiosTransportOptions } from '../http/axios-transport-options.js';
 import type { TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { isRecord, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';

@@ -1,4 +1,4 @@
-import { isSetPerRequest } from '../http/axios-config.js';
+import { isSetPerRequest } from '../http/per-request.js';
 import type { HttpRequesterOptions } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { foreignToken } from './client-authentication/client-assertion.js';
