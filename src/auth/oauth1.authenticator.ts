@@ -5,16 +5,18 @@ import type { TextSource } from '../providers/text-source.js';
 import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
 import type { OAuth1Token } from './oauth1/oauth1-token.js';
-import { RequestSigner, type Signing } from './oauth1/request-signer.js';
+import type { RequestSigner, Signing } from './oauth1/request-signer.js';
 import { ServerTime } from './oauth1/server-time.js';
 import {
   checkSource,
   type OAuth1Placement,
   type OAuth1SigningOptions,
+  type ResolvedSigning,
   resolveSigning,
   SIGNING_RULES,
 } from './oauth1/signing-options.js';
 import { atOnce } from '../option-check/at-once.js';
+import { Lazy } from '../lazy.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of {@link OAuth1Auth}. */
@@ -43,6 +45,8 @@ export interface OAuth1UserTokens {
   /** Whatever else it has, is not used. */
   forSubject(subject: string): { getToken(): Promise<Pick<OAuth1Token, 'token' | 'tokenSecret'> | undefined> };
 }
+
+const Signer = new Lazy(async () => (await import('./oauth1/request-signer.js')).RequestSigner);
 
 const OWNER = 'OAuth1Auth';
 
@@ -74,7 +78,8 @@ export class OAuth1Auth implements Authenticator {
   readonly credentialParameters: CredentialParameters = { query: ['oauth_signature'], form: ['oauth_signature'] };
   readonly signsRequest = true;
   readonly takesTokenRequest: boolean;
-  readonly #signer: RequestSigner;
+  readonly #signing: ResolvedSigning;
+  #signer: RequestSigner | undefined;
   readonly #time: ServerTime;
   readonly #token: TextSource | undefined;
   readonly #tokenSecret: TextSource | undefined;
@@ -101,7 +106,7 @@ export class OAuth1Auth implements Authenticator {
       throw refuse('token is given without tokenSecret.');
     if (bodyHash && signing.method.name === 'PLAINTEXT')
       throw refuse('bodyHash protects nothing under PLAINTEXT, which signs nothing. Leave it out.');
-    this.#signer = new RequestSigner(signing);
+    this.#signing = signing;
     this.#time = new ServerTime(signing.timestamp);
     this.#token = token;
     this.#tokenSecret = tokenSecret;
@@ -113,7 +118,9 @@ export class OAuth1Auth implements Authenticator {
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {
-    await this.#signer.sign(request, {
+    const Loaded = Signer.value ?? (await Signer.open());
+    const signer = (this.#signer ??= new Loaded(this.#signing));
+    await signer.sign(request, {
       clock: request.clock,
       timestamp: this.#time.timestampFor(request),
       ...(await this.#tokenFor(request)),

@@ -1,20 +1,22 @@
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
-import { guardedLogger, silentLogger } from '../logger.js';
+import { HttpRequester } from '../http/http-requester.js';
+import { Lazy } from '../lazy.js';
 import { redactUrl } from '../redaction/redact.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
-import { GuardedStorage } from '../storage/guarded-storage.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
-import { DEFAULT_KEY_PREFIX } from '../token/standalone.js';
 import { type OAuth1Callback, readCallback } from './oauth1/callback.js';
 import { checkCallbackUrl, checkFlowOptions, type OAuth1FlowOptions } from './oauth1/flow-options.js';
 import { OAuth1Token } from './oauth1/oauth1-token.js';
-import { type PendingToken, RequestTokens } from './oauth1/request-tokens.js';
+import type { FlowParts } from './oauth1/flow-parts.js';
+import type { PendingToken } from './oauth1/request-tokens.js';
+import { checkSubject } from './oauth1/subject.js';
 import { resolveSigning } from './oauth1/signing-options.js';
-import { type TokenAsk, TokenEndpoint } from './oauth1/token-endpoint.js';
-import { type OAuth1UserToken, UserTokens } from './oauth1/user-tokens.js';
+import type { TokenAsk } from './oauth1/token-endpoint.js';
+import type { OAuth1UserToken } from './oauth1/user-tokens.js';
 import { ownOptions } from '../option-check/own-options.js';
+import type { TokenStorage } from '../storage/token-storage.js';
 
 /** Options of one call of {@link OAuth1Flow}. */
 export interface OAuth1FlowCall {
@@ -36,10 +38,9 @@ const MOST_OPEN = 1_000;
  */
 export class OAuth1Flow {
   readonly #options: OAuth1FlowOptions;
-  readonly #endpoint: TokenEndpoint;
-  readonly #storage: GuardedStorage;
-  readonly #pending: RequestTokens;
-  readonly #users: UserTokens;
+  readonly #http: HttpRequester;
+  readonly #storage: TokenStorage;
+  readonly #parts: Lazy<FlowParts>;
   /** Request tokens that were obtained or given here and not exchanged yet: with one alone, nobody need name it. */
   readonly #open = new Set<string>();
   #given: (PendingToken & { readonly token: string }) | undefined;
@@ -51,20 +52,17 @@ export class OAuth1Flow {
     const signing = resolveSigning(options, OWNER);
     const { clock = systemClock, token, tokenSecret, encryption } = options;
     this.#options = options;
-    this.#endpoint = new TokenEndpoint(signing, options.method ?? 'POST', options.http, clock);
-    this.#storage = new GuardedStorage(storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), OWNER), {
+    this.#http = new HttpRequester(options.http, clock);
+    this.#storage = storageOf(options.storage ?? new InMemoryTokenStorage({ clock }), OWNER);
+    const material = {
+      options,
+      signing,
       clock,
-      logger: guardedLogger(options.logger ?? silentLogger),
-      encryption: encryption && new TokenEncryption(encryption),
-    });
-    const kept = {
+      http: this.#http,
       storage: this.#storage,
-      clock,
-      keyPrefix: options.keyPrefix ?? DEFAULT_KEY_PREFIX,
-      owner: [options.accessTokenUrl, typeof options.clientId === 'string' ? options.clientId : ''],
+      encryption: encryption && new TokenEncryption(encryption),
     };
-    this.#pending = new RequestTokens(kept);
-    this.#users = new UserTokens(kept);
+    this.#parts = new Lazy(async () => (await import('./oauth1/flow-parts.js')).flowParts(material));
     if (token === undefined || tokenSecret === undefined) return;
     this.#given = { token, tokenSecret };
     this.#open.add(token);
@@ -77,7 +75,7 @@ export class OAuth1Flow {
    */
   async requestToken(call: OAuth1FlowCall & { callbackUrl?: string; subject?: string } = {}): Promise<OAuth1Token> {
     const { callbackUrl = this.#options.callbackUrl ?? 'oob', subject } = ownOptions(call);
-    if (subject !== undefined) this.#users.forSubject(subject);
+    if (subject !== undefined) checkSubject(subject);
     checkCallbackUrl(callbackUrl, OWNER);
     const issued = await this.#ask('requestTokenUrl', call, { parameters: { oauth_callback: callbackUrl } });
     await this.#begin(issued.token, { tokenSecret: issued.tokenSecret, subject });
@@ -117,7 +115,7 @@ export class OAuth1Flow {
       const parameters = { oauth_verifier: verifier.trim() };
       const issued = await this.#ask('accessTokenUrl', call, { token, tokenSecret, parameters });
       if (subject === undefined) return issued;
-      await this.#users.forSubject(subject).setToken(issued);
+      await this.forSubject(subject).setToken(issued);
       return new OAuth1Token(issued.token, issued.tokenSecret, issued.extra, subject);
     } catch (error) {
       // Nothing was decided: the user need not begin again.
@@ -139,12 +137,20 @@ export class OAuth1Flow {
    * @throws {InvalidRequestError} when the name is empty
    */
   forSubject(subject: string): OAuth1UserToken {
-    return this.#users.forSubject(subject);
+    checkSubject(subject);
+    const token = async (): Promise<OAuth1UserToken> => (await this.#parts.open()).users.forSubject(subject);
+    return {
+      getToken: async () => (await token()).getToken(),
+      setToken: async (given) => (await token()).setToken(given),
+      has: async () => (await token()).has(),
+      forget: async () => (await token()).forget(),
+    };
   }
 
   /** Closes connections, and lets go of the storage. */
   async close(): Promise<void> {
-    await Promise.all([this.#endpoint.close(), this.#storage.close()]);
+    const storage = this.#parts.value?.storage.close() ?? this.#storage.release?.().catch(() => undefined);
+    await Promise.all([this.#http.close(), storage]);
   }
 
   /** Closes with the application, where it is a provider of Nest's. */
@@ -171,7 +177,7 @@ export class OAuth1Flow {
   async #take(token: string, signal = new AbortController().signal): Promise<PendingToken> {
     const given = this.#given?.token === token ? this.#given : undefined;
     if (given !== undefined) this.#given = undefined;
-    const pending = given ?? (await this.#pending.take(token, signal));
+    const pending = given ?? (await (await this.#parts.open()).pending.take(token, signal));
     if (pending !== undefined) return pending;
     this.#open.delete(token);
     throw new AuthenticationError(
@@ -180,19 +186,20 @@ export class OAuth1Flow {
   }
 
   async #begin(token: string, pending: PendingToken): Promise<void> {
-    await this.#pending.put(token, pending);
+    await (await this.#parts.open()).pending.put(token, pending);
     this.#open.add(token);
     const [oldest] = this.#open;
     if (oldest !== undefined && this.#open.size > MOST_OPEN) this.#open.delete(oldest);
   }
 
-  #ask(
+  async #ask(
     endpoint: 'requestTokenUrl' | 'accessTokenUrl',
     { extraParams = {}, signal }: OAuth1FlowCall,
     signing: TokenAsk['signing'],
   ): Promise<OAuth1Token> {
     const url = this.#options[endpoint];
     const what = `${OWNER}: the ${endpoint === 'requestTokenUrl' ? 'request' : 'access'} token of ${redactUrl(url)}`;
-    return this.#endpoint.ask({ url, what, extraParams, signing, signal });
+    const { endpoint: asked } = await this.#parts.open();
+    return asked.ask({ url, what, extraParams, signing, signal });
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.js';
 import { AuthenticationError, ForgeAuthError } from '../../errors.js';
 import { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpRequest } from '../../http/http-request.js';
-import { HttpRequester, type HttpRequesterOptions } from '../../http/http-requester.js';
+import type { HttpRequester } from '../../http/http-requester.js';
 import { oauthProblemOf } from './oauth-problem.js';
 import type { OAuth1Token } from './oauth1-token.js';
 import { RequestSigner, type Signing } from './request-signer.js';
@@ -23,7 +23,7 @@ export interface TokenAsk {
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
-/** Asks a server for tokens, over a connection of its own; once more where the clock of this machine is off. */
+/** Asks a server for tokens, over the flow's own connections; once more where the clock of this machine is off. */
 export class TokenEndpoint {
   readonly #signer: RequestSigner;
   readonly #time: ServerTime;
@@ -31,11 +31,11 @@ export class TokenEndpoint {
   readonly #http: HttpRequester;
   readonly #method: 'POST' | 'GET';
 
-  constructor(signing: ResolvedSigning, method: 'POST' | 'GET', http: HttpRequesterOptions | undefined, clock: Clock) {
+  constructor(signing: ResolvedSigning, method: 'POST' | 'GET', http: HttpRequester, clock: Clock) {
     this.#signer = new RequestSigner(signing);
     this.#time = new ServerTime(signing.timestamp);
     this.#clock = clock;
-    this.#http = new HttpRequester(http, clock);
+    this.#http = http;
     this.#method = method;
   }
 
@@ -53,10 +53,6 @@ export class TokenEndpoint {
       if (response.isSuccess) this.#time.keep(request);
       return tokenIn(response, ask.what, this.#clock.now());
     }
-  }
-
-  close(): Promise<void> {
-    return this.#http.close();
   }
 
   #request({ url: address, extraParams, signal }: TokenAsk): HttpRequest {

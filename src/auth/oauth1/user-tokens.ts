@@ -1,8 +1,9 @@
 import { type Clock, monotonicNow } from '../../clock.js';
-import { AuthenticationError, InvalidRequestError } from '../../errors.js';
+import { AuthenticationError } from '../../errors.js';
 import type { GuardedStorage } from '../../storage/guarded-storage.js';
 import { fingerprintOf } from '../../token/token-key.js';
 import { OAuth1Token } from './oauth1-token.js';
+import { checkSubject } from './subject.js';
 
 /** The token of one user, by a name of the app's choosing. */
 export interface OAuth1UserToken {
@@ -57,8 +58,7 @@ export class UserTokens {
 
   /** @throws {InvalidRequestError} when the name is empty */
   forSubject(subject: string): OAuth1UserToken {
-    if (typeof subject !== 'string' || subject === '')
-      throw new InvalidRequestError('The subject must be a text that is not empty.');
+    checkSubject(subject);
     const { keyPrefix, owner } = this.#options;
     const key = `${keyPrefix}:oauth1:token:${fingerprintOf([...owner, subject])}`;
     return {
