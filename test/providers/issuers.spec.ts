@@ -49,7 +49,7 @@ describe('what issuers answer', () => {
     expect(new Date(expiresAt).toISOString()).toMatch(/^\+275760/);
   });
 
-  it.each([[' bearer '], ['Bearer Token'], ['\tBEARER\t'], ['bearer  token']])(
+  it.each([[' bearer '], ['Bearer Token'], ['\tBEARER\t'], ['Bearer\r\n'], ['bearer  token']])(
     'takes token type %j for Bearer',
     async (type) => {
       expect((await tokenFrom({ access_token: 'a', token_type: type })).authorizationHeader).toBe('Bearer a');
@@ -72,6 +72,10 @@ describe('what issuers answer', () => {
   it.each([
     [{ ACCESS_TOKEN: 'a' }, /no access_token, but ACCESS_TOKEN/],
     [{ access_token: [], token: 'a' }, /no access_token, but token/],
+    [
+      { tokens: { access: 'a' }, credentials: {}, jwt_token: 'a' },
+      /no access_token, but tokens, credentials, jwt_token:/,
+    ],
     [{ access_token: { value: 'a' } }, /an access_token that is no text/],
     [{ access_token: 4711 }, /an access_token that is no text/],
     [{ access_token: 'a\n' }, /characters that no header can carry/],
