@@ -168,6 +168,7 @@ class Judged {
         get: async () => this.token,
         replace: async () => this.replacement,
         reject: () => void this.events.push('reject'),
+        resume: () => undefined,
         recordOutcome: (_token: Token, accepted: boolean) => void this.events.push(accepted ? 'accepted' : 'refused'),
         refusing: this.refusing,
       };

@@ -179,6 +179,7 @@ export class TokenAuth implements Authenticator {
     const resource = resourceOf(request);
     const isFresh = before?.replacement?.obtainedAfterRejection === true;
     if (!isFresh && !refusing.mayRenew(resource)) return 'rejected';
+    if (before === undefined && refusing.showsRevocation(resource)) sent.handle.resume(sent.token);
     const replays = rejected && mayReplay(this.retry, request);
     const verdict = replays ? await this.#replace(sent, response, request) : undefined;
     if (verdict !== undefined) return verdict;

@@ -54,6 +54,10 @@ export class PipelineTokenSource implements TokenSource, TokenHandle {
     this.pipeline.reject(rejected, this.#refreshFromStep);
   }
 
+  resume(rejected: Token): void {
+    this.pipeline.result.resume(rejected);
+  }
+
   get refusing(): RefusingResources {
     return this.pipeline.result.refusing;
   }

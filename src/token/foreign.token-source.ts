@@ -39,6 +39,7 @@ export class ForeignTokenSource implements TokenSource {
         return token.accessToken === rejected.accessToken ? undefined : { token, obtainedAfterRejection: true };
       },
       reject: () => undefined,
+      resume: () => undefined,
       recordOutcome: () => undefined,
       set: async (token) => manager.setToken?.(token, request),
       invalidate: async (rejected) => manager.invalidate?.(rejected, request),

@@ -89,4 +89,16 @@ describe('the resources that refuse a token which others accept', () => {
     await clock.advance(30_000);
     expect(refusing.mayRenew('/first')).toBe(mayRenew);
   });
+
+  it('show a revocation only where a resource accepted tokens, and none that did has refused a fresh one since', () => {
+    const refusing = new RefusingResources(new FakeClock());
+    refusing.accepted('/orders');
+    refusing.accepted('/bills');
+    refusing.refusedFresh('/reports');
+    expect([refusing.showsRevocation('/orders'), refusing.showsRevocation('/reports')]).toEqual([true, false]);
+    refusing.refusedFresh('/bills');
+    expect([refusing.showsRevocation('/orders'), refusing.showsRevocation('/bills')]).toEqual([false, false]);
+    refusing.accepted('/orders');
+    expect([refusing.showsRevocation('/orders'), refusing.showsRevocation('/bills')]).toEqual([true, false]);
+  });
 });

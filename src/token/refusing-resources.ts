@@ -29,6 +29,8 @@ export class RefusingResources {
   /** Those that accepted the token they were shown last: when they refuse one, it was revoked. */
   readonly #accepting = new Set<string>();
   #lastPause: number | undefined;
+  /** True while one that accepted tokens has refused a fresh one: no token will do, wherever it is shown. */
+  #refusedByAccepting = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,6 +43,14 @@ export class RefusingResources {
     return (
       this.#accepting.has(resource) || this.#refusals.size < MANY || !this.#isWithin(this.#lastPause, FIRST_PAUSE_MS)
     );
+  }
+
+  /**
+   * Checks whether a rejection by this resource is a revocation, whatever others made of the token: it accepts tokens, and
+   * those that refused a fresh one do not.
+   */
+  showsRevocation(resource: string): boolean {
+    return this.#accepting.has(resource) && !this.#refusedByAccepting;
   }
 
   /**
@@ -61,11 +71,12 @@ export class RefusingResources {
     if (this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return;
     refusal.pauseMs = Math.min(LONGEST_PAUSE_MS, refusal.pauseMs * 2 || FIRST_PAUSE_MS);
     refusal.pausedAt = this.#lastPause = monotonicNow(this.#clock);
-    this.#accepting.delete(resource);
+    if (this.#accepting.delete(resource)) this.#refusedByAccepting = true;
   }
 
   /** Notes that this resource accepts the token. */
   accepted(resource: string): void {
+    this.#refusedByAccepting = false;
     if (this.#refusals.size > 0) this.#refusals.delete(resource);
     if (this.#accepting.has(resource)) return;
     this.#accepting.add(resource);

@@ -33,6 +33,8 @@ export interface TokenHandle {
   replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined>;
   /** A rejected token is not used again. */
   reject(rejected: Token): void;
+  /** The rejected token was revoked, whatever resources made of it that accept none: renewal does not pause for them. */
+  resume(rejected: Token): void;
   /** The resources that refuse it whatever it is. */
   readonly refusing: RefusingResources;
   /** Records what a service made of a token that was obtained for it. */

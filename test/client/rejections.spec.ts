@@ -76,6 +76,29 @@ describe('a token that was accepted', () => {
     }
   });
 
+  it('is renewed at once for a resource that accepted the one before, though only such as refuse every token saw it', async () => {
+    const orders = client();
+    for (let round = 0; round < 3; round += 1) {
+      const paths = Array.from({ length: 12 }, (_, index) => (index % 3 === 0 ? '/unsubscribed' : '/ok'));
+      const statuses = await Promise.all(paths.map((path) => statusOf(orders.get(path))));
+      expect(statuses.filter((status) => status === 200)).toHaveLength(8);
+      endpoint.revokeAll();
+      expect(await statusOf(orders.get('/ok'))).toBe(200);
+    }
+    expect(endpoint.tokenRequests).toBeLessThanOrEqual(6);
+  });
+
+  it('costs one new one where all that accepted it refuse every one from now on', async () => {
+    const orders = client();
+    const paths = Array.from({ length: 30 }, (_, number) => `/orders/${number}`);
+    for (const path of paths) expect(await statusOf(orders.get(path))).toBe(200);
+    expect(await statusOf(orders.get('/unsubscribed'))).toBe(401);
+    const before = endpoint.tokenRequests;
+    refusing = new Set([...paths, '/unsubscribed']);
+    for (const path of [...paths, ...paths]) expect(await statusOf(orders.get(path))).toBe(401);
+    expect(endpoint.tokenRequests - before).toBeLessThanOrEqual(2);
+  });
+
   it('costs no new one where the same resource refuses it again and again', async () => {
     const orders = client();
     for (let round = 0; round < 10; round += 1) {
@@ -131,8 +154,11 @@ describe('a token in place of a rejected one', () => {
       endpoint.revokeAll();
       expect(await statusOf(orders.get(`/answers/${status}`))).toBe(status);
       endpoint.revokeAll();
-      expect(await statusOf(orders.get('/ok'))).toBe(then);
+      expect(await statusOf(orders.get('/other'))).toBe(then);
       expect(endpoint.tokenRequests).toBe(then === 200 ? 3 : 2);
+      // A resource that accepted the one before knows a revocation from a refusal.
+      expect(await statusOf(orders.get('/ok'))).toBe(200);
+      expect(endpoint.tokenRequests).toBe(3);
     },
   );
 });

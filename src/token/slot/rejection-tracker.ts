@@ -41,6 +41,12 @@ export class RejectionTracker {
     return true;
   }
 
+  /** The token in use was revoked, whatever was made of it where no token is accepted: a pause for it ends. */
+  resume(): void {
+    this.#replacement = undefined;
+    this.#pause.freshTokenAccepted();
+  }
+
   noteRejection(rejected: Token): void {
     this.#rejected = rejected.fingerprint;
     this.#rejectedAt = this.#clock.now();

@@ -333,6 +333,16 @@ describe('a rejected token', () => {
     expect(one.slot.reject(second)).toBe(true);
   });
 
+  it('a rejected token is replaced though renewal pauses once it is known that it was revoked', async () => {
+    const first = await one.slot.get();
+    const second = (await one.slot.replace(first))?.token as Token;
+    expect(await one.slot.replace(second)).toBeUndefined();
+    one.slot.resume(first);
+    expect(await one.slot.replace(second)).toBeUndefined();
+    one.slot.resume(second);
+    expect((await one.slot.replace(second))?.token.accessToken).toBe('token-3');
+  });
+
   it('a rejected token is waited for no longer than its caller stays', async () => {
     const token = await one.slot.get();
     one.answer = () => new Promise(() => undefined);

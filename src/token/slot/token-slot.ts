@@ -108,8 +108,7 @@ export class TokenSlot implements TokenHandle {
   /** Takes over what another process has stored, if it is newer than what was rejected here. */
   async adoptStored(): Promise<boolean> {
     const stored = await this.#store.read();
-    if (stored === undefined || this.#tokens.cached !== undefined || !this.#tokens.accepts(stored, undefined))
-      return false;
+    if (!stored || this.#tokens.cached !== undefined || !this.#tokens.accepts(stored, undefined)) return false;
     this.#useStored(stored);
     return true;
   }
@@ -145,6 +144,11 @@ export class TokenSlot implements TokenHandle {
     if (!this.#rejections.reject(cached)) return false;
     this.#tokens.drop(cached);
     return true;
+  }
+
+  /** Ends a pause of renewal: `rejected` was revoked, if it is the token in use. */
+  resume(rejected: Token): void {
+    if (this.#tokens.cached?.token.fingerprint === rejected.fingerprint) this.#rejections.resume();
   }
 
   /** Records what a service made of a token that was obtained for it. */
