@@ -85,7 +85,7 @@ function fetchers(graph: Graph): BodyTokenFetcher[] {
         name: `s${step}`,
         baseUrl: server.origin,
         endpoint: `s${step}`,
-        identity: [],
+        identity: [`s${step}`],
         dependsOn: parents.map((parent) => `s${parent}`),
         requestHeaders: (context: FetchContext) =>
           Object.fromEntries(parents.map((parent) => [`x-parent-${parent}`, context.accessToken(`s${parent}`)])),
