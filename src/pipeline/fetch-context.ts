@@ -1,5 +1,6 @@
 import { shownName, shownWord } from '../option-check/option-suggestion.js';
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, Instant, systemClock } from '../clock.js';
+import { defineOwn } from '../option-check/own-options.js';
 import { ConfigurationError } from '../errors.js';
 import type { Token } from '../token/token.js';
 import type { FetchContext } from './token-fetcher.js';
@@ -18,7 +19,9 @@ export class TokenWanted extends Error {
 export class StepContext implements FetchContext {
   readonly signal: AbortSignal;
   readonly clock: Clock;
-  requestedAt: number;
+  /** By the time of day as it is now; an own property, as a context may be copied. */
+  declare readonly requestedAt: number;
+  #requestedAt: Instant;
   readonly #step: string;
   readonly #tokens: ReadonlyMap<string, Token>;
   readonly #reachable: ReadonlySet<string>;
@@ -32,16 +35,17 @@ export class StepContext implements FetchContext {
     clock: Clock = systemClock,
   ) {
     this.clock = clock;
-    this.requestedAt = clock.now();
+    this.#requestedAt = new Instant(clock);
     this.#step = step;
     this.#tokens = tokens;
     this.#reachable = reachable;
     this.signal = signal;
+    defineOwn(this, 'requestedAt', { enumerable: true, get: () => this.#requestedAt.epochMs });
   }
 
   /** Another attempt begins. */
   beginAttempt(): void {
-    this.requestedAt = this.clock.now();
+    this.#requestedAt = new Instant(this.clock);
   }
 
   token(name: string): Token {
@@ -70,4 +74,11 @@ export function emptyContext(step: string): FetchContext {
 /** Returns when the attempt of a context began; now, where it does not say. Epoch milliseconds. */
 export function requestedAtOf({ clock = systemClock, requestedAt = clock.now() }: FetchContext): number {
   return requestedAt;
+}
+
+/** Begins a request: returns when the attempt of its context began, by the time of day as it is when that is asked for. */
+export function beginRequest(context: FetchContext): () => number {
+  const requestedAt = requestedAtOf(context);
+  const instant = new Instant(context.clock ?? systemClock);
+  return () => requestedAt + instant.setMs;
 }

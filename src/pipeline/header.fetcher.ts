@@ -3,7 +3,7 @@ import { type OptionRules, RULES } from '../option-check/option-check.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { Token } from '../token/token.js';
-import { emptyContext, requestedAtOf } from './fetch-context.js';
+import { beginRequest, emptyContext } from './fetch-context.js';
 import { HttpTokenFetcher } from './http.fetcher.js';
 import { FETCHER_RULES, type HttpTokenFetcherOptions } from './http-fetcher-options.js';
 import type { FetchContext } from './token-fetcher.js';
@@ -37,9 +37,9 @@ export class HeaderTokenFetcher extends HttpTokenFetcher {
   }
 
   async fetch(context: FetchContext = emptyContext(this.name)): Promise<Token> {
-    const requestedAt = requestedAtOf(context);
+    const requestedAt = beginRequest(context);
     const response = await this.send(context);
-    return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt);
+    return withTtl(this.parseToken(response, context), this.ttlMs, requestedAt());
   }
 
   /**

@@ -1,3 +1,4 @@
+import { Instant } from '../clock.js';
 import { shownWord } from '../option-check/option-suggestion.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check/option-check.js';
@@ -195,11 +196,11 @@ async function providerStep(step: ProviderStep, scope: StepScope): Promise<Pipel
       ...(declared(provider, 'identity') ?? []),
     ],
     obtain: async ({ previous, signal, deadline, claim, report }) => {
-      const requestedAt = clock.now();
+      const requestedAt = new Instant(clock);
       return withTtl(
         await obtainToken(provider, previous, contextOf(signal, deadline), claim, report, scope.revealCauses),
         step.ttlMs,
-        requestedAt,
+        requestedAt.epochMs,
       );
     },
     close: async (last) => {

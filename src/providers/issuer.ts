@@ -13,6 +13,7 @@ import {
   givenEndpoints,
 } from './endpoints.js';
 import { assertSecureUrl, type GrantOptions } from './grant-options.js';
+import { Instant } from '../clock.js';
 import { IssuerClock } from './issuer-clock.js';
 import { discoverResource, type ResourceMetadata } from './resource-metadata.js';
 import { discoverIssuer } from './issuer-metadata.js';
@@ -63,6 +64,11 @@ export class Issuer {
   /** This machine's time, epoch milliseconds. */
   now(): number {
     return this.#environment.clock.now();
+  }
+
+  /** This instant, by this machine's clocks. */
+  instant(): Instant {
+    return new Instant(this.#environment.clock);
   }
 
   /**

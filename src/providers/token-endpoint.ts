@@ -19,14 +19,14 @@ export async function requestToken(
 ): Promise<Token> {
   const { genericGrantRequest } = await import('openid-client');
   await exchange.issuer.endpoint('token_endpoint');
-  const requestedAt = exchange.issuer.now();
+  const requestedAt = exchange.issuer.instant();
   const { answer } = await exchange.send({
     verb: 'Token request',
     perform: (configuration) => genericGrantRequest(configuration, grantType, parameters),
     check: (json) => checkAccessToken(json, exchange.issuer.label),
     ...hooks,
   });
-  return Token.fromResponse(answer, { requestedAt });
+  return Token.fromResponse(answer, { requestedAt: requestedAt.epochMs });
 }
 
 /** @throws {AuthenticationError} naming what was there in place of an access token */

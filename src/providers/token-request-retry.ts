@@ -1,4 +1,4 @@
-import { sleep } from '../clock.js';
+import { type Clock, monotonicNow, sleep } from '../clock.js';
 import { type AuthenticationError, ForgeAuthError } from '../errors.js';
 import { atOnce } from '../option-check/at-once.js';
 import { exponentialDelayMs } from '../retry/backoff.js';
@@ -29,23 +29,26 @@ export class TokenRequestRetry {
     context: RetryBounds,
     mayRepeat: (error: unknown) => boolean = () => true,
   ): Promise<Token> {
+    const { clock } = context;
+    const endAt = monotonicNow(clock) + context.deadline - clock.now();
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await attempt();
       } catch (error) {
         if (context.signal.aborted) throw error;
-        const delayMs = mayRepeat(error) ? this.#delayMs(error, attempts, context) : undefined;
+        const leftMs = endAt - monotonicNow(clock);
+        const delayMs = mayRepeat(error) ? this.#delayMs(error, attempts, leftMs, clock) : undefined;
         if (delayMs === undefined) {
           if (error instanceof ForgeAuthError) error.attempts = attempts;
           throw error;
         }
-        await sleep(context.clock, delayMs, context.signal);
+        await sleep(clock, delayMs, context.signal);
       }
     }
   }
 
   /** Returns undefined to give up: refused, out of attempts, or a wait beyond the deadline (left to the backoff). */
-  #delayMs(error: unknown, attempt: number, { clock, deadline }: RetryBounds): number | undefined {
+  #delayMs(error: unknown, attempt: number, leftMs: number, clock: Clock): number | undefined {
     const failure = tokenFailure(error, 'the service', undefined);
     if (!isTransient(failure)) return undefined;
     const { status, retryAfterMs } = failure as AuthenticationError;
@@ -62,7 +65,7 @@ export class TokenRequestRetry {
     );
     if (wished === undefined) return undefined;
     const delayMs = Math.max(wished, retryAfterMs ?? 0);
-    return clock.now() + delayMs + LEAST_REST_MS < deadline ? delayMs : undefined;
+    return delayMs + LEAST_REST_MS < leftMs ? delayMs : undefined;
   }
 }
 

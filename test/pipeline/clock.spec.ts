@@ -13,12 +13,16 @@ import { type RecordingServer, startServer } from '../support/recording-server.j
 const UNDER_WAY_MS = 5_000;
 
 let clock: FakeClock;
+/** The time of day is set by so much while a step asks. */
+let setMs: number;
 let server: RecordingServer;
 let manager: TokenManager | undefined;
 beforeEach(async () => {
   clock = new FakeClock();
+  setMs = 0;
   server = await startServer(async (_request, response) => {
     await clock.advance(UNDER_WAY_MS);
+    clock.jump(setMs);
     give(response, { json: { access_token: 'a', expires_in: 100 } });
   });
 });
@@ -47,6 +51,22 @@ it.each([
     expect([clock.now() - askedAt, expiresAt]).toEqual([UNDER_WAY_MS, askedAt + lifeMs]);
   },
 );
+
+describe.each([-3_600_000, 3_600_000])('the time of day set by %d ms while a step asks', (byMs) => {
+  it.each([
+    ['the issuer says', undefined, 100_000],
+    ['ttlMs says, which is earlier', 60_000, 60_000],
+  ])('makes the life of its token no longer nor shorter than %s', async (_who, ttlMs, lifeMs) => {
+    setMs = byMs;
+    const step = new BodyTokenFetcher({
+      name: 'app',
+      baseUrl: server.origin,
+      ...(ttlMs === undefined ? undefined : { ttlMs }),
+    });
+    const { expiresAt } = await managerOf(new TokenFetchPipeline({ steps: [step] })).getToken();
+    expect((expiresAt ?? 0) - clock.now()).toBe(lifeMs - UNDER_WAY_MS);
+  });
+});
 
 it('gives a fetcher of one’s own the pipeline’s clock, and the time at which its attempt began', async () => {
   const seen: Partial<FetchContext>[] = [];

@@ -1,7 +1,7 @@
 import { FakeClock } from '../../testing/fake-clock.js';
 import type { ServiceScope } from '../runtime.js';
 import { Token } from '../token.js';
-import { checkAgain, isUnchecked, supersedes, toCached } from './cached-token.js';
+import { agingTime, isFresh, isUnchecked, lookFrom, supersedes, toCached } from './cached-token.js';
 import type { StoredToken } from './stored-token.js';
 
 const clock = new FakeClock();
@@ -29,24 +29,75 @@ it('a token in use has its ages and a promise of itself, and nothing of a claim'
   expect(cached).not.toHaveProperty('claimed');
 });
 
-it('a token in use is looked after when it is due, or when storage is worth a look, whichever is earlier', () => {
-  expect(toCached(storedOf('a'), scope, Infinity)).toMatchObject({ checkAt: DUE, checkedAt: NOW });
-  const cached = toCached(storedOf('a'), scope, NOW + 5_000);
-  expect(cached.checkAt).toBe(NOW + 5_000);
-  checkAgain(cached, NOW + 10_000, NOW + 5_000);
-  expect(cached).toMatchObject({ checkAt: NOW + 10_000, checkedAt: NOW + 5_000 });
-  checkAgain(cached, Infinity, NOW + 10_000);
-  expect(cached).toMatchObject({ checkAt: DUE, checkedAt: NOW + 10_000 });
+it('a token in use is fresh until it is due, or storage is worth a look, whichever is earlier', async () => {
+  const time = new FakeClock({ now: NOW });
+  const world = { ...scope, clock: time } as unknown as ServiceScope;
+  const cached = toCached(storedOf('a'), world, Infinity);
+  expect(isFresh(cached, time)).toBe(true);
+  lookFrom(cached, time.monotonic() + 5_000);
+  await time.advance(4_999);
+  expect(isFresh(cached, time)).toBe(true);
+  await time.advance(1);
+  expect(isFresh(cached, time)).toBe(false);
+  lookFrom(cached, Infinity);
+  expect(isFresh(cached, time)).toBe(true);
+  await time.advance(DUE - time.now() - 1);
+  expect(isFresh(cached, time)).toBe(true);
+  await time.advance(1);
+  expect(isFresh(cached, time)).toBe(false);
 });
 
-it('a token in use is given out without a look up to its check, and since the clock that decided so', () => {
-  const cached = toCached(storedOf('a'), scope, NOW + 5_000);
-  expect([NOW - 1, NOW, NOW + 4_999, NOW + 5_000].map((now) => isUnchecked(cached, now))).toEqual([
-    false,
+it.each([
+  ['a second', HOUR_MS, Infinity, 1_000],
+  ['as long as no look is due', HOUR_MS, 400, 400],
+  ['less than it lives on when it is due', 1_000, Infinity, 200],
+])('a token that is fresh is given out by the time of day alone for %s', (_how, lifetimeMs, lookInMs, trustMs) => {
+  const stored = { ...storedOf('a'), token: new Token({ accessToken: 'a', expiresAt: NOW + lifetimeMs }) };
+  const cached = toCached(stored, scope, clock.monotonic() + lookInMs);
+  expect(isUnchecked(cached, NOW)).toBe(false);
+  expect(isFresh(cached, clock)).toBe(true);
+  const times = [NOW - 1, NOW, NOW + trustMs - 1, NOW + trustMs];
+  expect(times.map((now) => isUnchecked(cached, now))).toEqual([false, true, true, false]);
+});
+
+it('a token without an end is given out by the time of day alone, too', () => {
+  const cached = toCached({ ...storedOf('a'), token: new Token({ accessToken: 'a' }) }, scope, Infinity);
+  expect([isFresh(cached, clock), isUnchecked(cached, NOW + 999), isUnchecked(cached, NOW + 1_000)]).toEqual([
     true,
     true,
     false,
   ]);
+});
+
+describe('a time of day that is set', () => {
+  it('back makes no token younger, nor one that comes again', async () => {
+    const time = new FakeClock({ now: NOW });
+    const world = { ...scope, clock: time } as unknown as ServiceScope;
+    const cached = toCached(storedOf('a'), world, Infinity);
+    await time.advance(HOUR_MS - 1);
+    time.jump(-HOUR_MS);
+    expect([agingTime(cached, time), isFresh(cached, time)]).toEqual([NOW + HOUR_MS - 1, false]);
+    const again = toCached(storedOf('a', 6), world, Infinity, cached);
+    expect(agingTime(again, time)).toBe(NOW + HOUR_MS - 1);
+    expect(agingTime(toCached(storedOf('b'), world, Infinity, cached), time)).toBe(NOW - 1);
+  });
+
+  it('forward makes a token as old as it says', async () => {
+    const time = new FakeClock({ now: NOW });
+    const cached = toCached(storedOf('a'), { ...scope, clock: time } as unknown as ServiceScope, Infinity);
+    time.jump(HOUR_MS);
+    expect([agingTime(cached, time), isFresh(cached, time)]).toEqual([NOW + HOUR_MS, false]);
+  });
+
+  it.each([-HOUR_MS, HOUR_MS / 2])('moves no look at storage: %d', async (setMs) => {
+    const time = new FakeClock({ now: NOW });
+    const cached = toCached(storedOf('a'), { ...scope, clock: time } as unknown as ServiceScope, 5_000);
+    time.jump(setMs);
+    await time.advance(4_999);
+    expect(isFresh(cached, time)).toBe(true);
+    await time.advance(1);
+    expect(isFresh(cached, time)).toBe(false);
+  });
 });
 
 it.each([

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js';
 import { AuthenticationError, ConnectionError } from '../../errors.js';
+import { FakeClock } from '../../testing/fake-clock.js';
 import { FetchBackoff } from './fetch-backoff.js';
 
 class World {
@@ -319,6 +320,18 @@ describe('a token that another process has got', () => {
     world.now += 8_000;
     world.backoff.succeededElsewhere(world.now - 8_000);
     expect(world.backoff.failures).toBe(5);
+  });
+
+  it.each([-3_600_000, 3_600_000])('a clock that is set says nothing of which came first: %d', async (setMs) => {
+    const clock = new FakeClock();
+    const backoff = new FetchBackoff(clock);
+    for (let failures = 0; failures < 3; failures += 1) backoff.failed(failure);
+    clock.jump(setMs);
+    await clock.advance(8_000);
+    backoff.succeededElsewhere(clock.now() - 8_001);
+    expect(backoff.failures).toBe(3);
+    backoff.succeededElsewhere(clock.now() - 7_999);
+    expect(backoff.failures).toBe(0);
   });
 
   it('a token that another process has got does not open what Retry-After has closed', () => {

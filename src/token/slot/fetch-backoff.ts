@@ -1,4 +1,4 @@
-import { type Clock, monotonicNow } from '../../clock.js';
+import { type Clock, Instant, monotonicNow } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import { ONCE } from '../../option-check/own-options.js';
 import { failureReason, isFailureReason } from './failure-reason.js';
@@ -36,8 +36,7 @@ export interface FetchAttempt {
 export class FetchBackoff {
   readonly #clock: Clock;
   #failures = 0;
-  /** Epoch milliseconds. */
-  #failedAt = Number.NEGATIVE_INFINITY;
+  #failedAt: Instant | undefined;
   /** Monotonic milliseconds. */
   #retryAt = Number.NEGATIVE_INFINITY;
   /** Counts failures that were not under way when the one before them was seen. */
@@ -115,7 +114,7 @@ export class FetchBackoff {
   failed(error: unknown): void {
     this.#failures += 1;
     this.#epoch += 1;
-    this.#failedAt = this.#clock.now();
+    this.#failedAt = new Instant(this.#clock);
     this.#last = error;
     this.#reason = failureReason(error);
     this.#unheard = false;
@@ -133,7 +132,7 @@ export class FetchBackoff {
 
   /** Another process has obtained a token since: the next failure is the first again. What is held back stays so. */
   succeededElsewhere(obtainedAt: number): void {
-    if (obtainedAt > this.#failedAt && this.waitMs === 0) this.succeeded();
+    if (obtainedAt > (this.#failedAt?.epochMs ?? Number.NEGATIVE_INFINITY) && this.waitMs === 0) this.succeeded();
   }
 
   /** For the other processes, and how long it is worth keeping. */

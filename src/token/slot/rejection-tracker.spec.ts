@@ -1,4 +1,5 @@
-import type { Clock } from '../../clock.js';
+import { type Clock, Instant } from '../../clock.js';
+import { FakeClock } from '../../testing/fake-clock.js';
 import { type DatedToken, RejectionTracker } from './rejection-tracker.js';
 import { Token } from '../token.js';
 
@@ -10,7 +11,7 @@ class World implements Clock {
   after = () => () => undefined;
 
   token(accessToken: string, obtainedAt = this.time): DatedToken {
-    return { token: new Token({ accessToken }), obtainedAt };
+    return { token: new Token({ accessToken }), obtainedAt, takenAt: new Instant(this) };
   }
 
   /** A token that was rejected by a service, and what is in use in its place. */
@@ -115,4 +116,40 @@ it('the issuer’s answer of the rejected token once more pauses renewal, be it 
   expect(world.tracker.reject(only)).toBe(false);
   world.tracker.recordOutcome(only.token, true, only);
   expect(world.tracker.reject(only)).toBe(true);
+});
+
+const start = (): { clock: FakeClock; tracker: RejectionTracker; taken: (name: string) => DatedToken } => {
+  const clock = new FakeClock();
+  const taken = (accessToken: string): DatedToken => ({
+    token: new Token({ accessToken }),
+    obtainedAt: clock.now(),
+    takenAt: new Instant(clock),
+  });
+  return { clock, tracker: new RejectionTracker(clock), taken };
+};
+
+describe.each([-3_600_000, 3_600_000])('the time of day set by %d ms', (setMs) => {
+  it('makes a fresh token no older, nor an old one fresh', async () => {
+    for (const [ageMs, isFresh] of [
+      [29_999, true],
+      [30_000, false],
+    ] as const) {
+      const { clock, tracker, taken } = start();
+      const inUse = taken('a');
+      await clock.advance(ageMs);
+      clock.jump(setMs);
+      tracker.recordOutcome(inUse.token, false, inUse);
+      expect(tracker.reject(inUse)).toBe(!isFresh);
+    }
+  });
+
+  it('leaves a token the one that came in place of a rejected one', () => {
+    const { clock, tracker, taken } = start();
+    const first = taken('first');
+    tracker.reject(first);
+    clock.jump(setMs);
+    const second = taken('second');
+    tracker.begin(second, first.token);
+    expect(tracker.includes(second.token)).toBe(true);
+  });
 });

@@ -1,10 +1,10 @@
-import type { Clock } from '../../clock.js';
+import { type Clock, Instant } from '../../clock.js';
+import type { CachedToken } from './cached-token.js';
 import { type PauseListener, RenewalPause } from './renewal-pause.js';
-import type { StoredToken } from './stored-token.js';
 import type { Token } from '../token.js';
 
-/** A token, and when the request that brought it was started. */
-export type DatedToken = Pick<StoredToken, 'token' | 'obtainedAt'>;
+/** A token, when the request that brought it was started, and when it was taken up here. */
+export type DatedToken = Pick<CachedToken, 'token' | 'obtainedAt' | 'takenAt'>;
 
 /** A token is fresh for this long: rejected so soon, another one would fare no better. */
 const FRESH_MS = 30_000;
@@ -18,7 +18,7 @@ export class RejectionTracker {
   readonly #pause: RenewalPause;
   /** Fingerprint of the token that a service rejected last; an invalidation by the app says nothing of the service. */
   #rejected: string | undefined;
-  #rejectedAt = Number.NEGATIVE_INFINITY;
+  #rejectedAt: Instant | undefined;
   #replacement: DatedToken | undefined;
   /** The last token that a service accepted. */
   #good: Token | undefined;
@@ -49,7 +49,7 @@ export class RejectionTracker {
 
   noteRejection(rejected: Token): void {
     this.#rejected = rejected.fingerprint;
-    this.#rejectedAt = this.#clock.now();
+    this.#rejectedAt = new Instant(this.#clock);
   }
 
   /** The issuer answered the rejected token once more. */
@@ -60,7 +60,8 @@ export class RejectionTracker {
   /** Notes that `next` is used after `last`. A token that another process obtained earlier may be revoked with it. */
   begin(next: DatedToken, last: Token | undefined): void {
     const inItsPlace = last !== undefined && last.fingerprint === this.#rejected;
-    this.#replacement = inItsPlace && next.obtainedAt >= this.#rejectedAt ? next : undefined;
+    const rejectedAt = this.#rejectedAt?.epochMs ?? Number.NEGATIVE_INFINITY;
+    this.#replacement = inItsPlace && next.obtainedAt >= rejectedAt ? next : undefined;
   }
 
   /** Notes how a service took a token that was obtained for it. The unproven one may not be in use any more. */
@@ -76,8 +77,9 @@ export class RejectionTracker {
   }
 
   /** A token that was accepted meanwhile is good: whoever rejects it has a reason of his own. */
-  #freshRejected({ token, obtainedAt }: DatedToken): void {
+  #freshRejected({ token, obtainedAt, takenAt }: DatedToken): void {
     if (token.fingerprint === this.#good?.fingerprint) return;
-    if (this.#clock.now() - obtainedAt < FRESH_MS) this.#pause.freshTokenRejected();
+    const ageMs = this.#clock.now() - takenAt.setMs - obtainedAt;
+    if (ageMs < FRESH_MS) this.#pause.freshTokenRejected();
   }
 }

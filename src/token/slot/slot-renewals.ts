@@ -1,6 +1,7 @@
+import { monotonicNow } from '../../clock.js';
 import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
-import type { CachedToken } from './cached-token.js';
+import { type CachedToken, holdUntil } from './cached-token.js';
 import { Flight } from './single-flight.js';
 import { isHeldBack, type SlotBackoff } from './slot-backoff.js';
 import type { SlotEvents } from './slot-events.js';
@@ -64,15 +65,11 @@ export class SlotRenewals {
   }
 
   /** Renews a token that is given out meanwhile, unless its endpoint is to be left alone. */
-  beginInBackground(cached: CachedToken, now: number): void {
+  beginInBackground(cached: CachedToken): void {
     if (this.busy) return;
     const { waitMs } = this.#parts.backoff;
-    if (waitMs > 0) {
-      cached.checkAt = Math.min(now + waitMs, cached.ages.leewayAt);
-      cached.checkedAt = now;
-      return;
-    }
-    this.#flights.join(undefined).catch(() => undefined);
+    if (waitMs > 0) holdUntil(cached, monotonicNow(this.#scope.clock) + waitMs);
+    else this.#flights.join(undefined).catch(() => undefined);
   }
 
   /** Aborts what is under way; nothing is started any more. */

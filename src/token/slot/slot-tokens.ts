@@ -2,7 +2,7 @@ import type { TokenRequestCause } from '../../observer.js';
 import type { ServiceScope } from '../runtime.js';
 import type { TakenOutListener } from '../shared-tokens.js';
 import type { Token } from '../token.js';
-import { type CachedToken, supersedes, toCached } from './cached-token.js';
+import { agingTime, type CachedToken, supersedes, toCached } from './cached-token.js';
 import { agesOf } from './refresh-policy.js';
 import type { RejectionTracker } from './rejection-tracker.js';
 import type { SlotEvents } from './slot-events.js';
@@ -25,7 +25,7 @@ export class SlotTokens {
   /** The token in use. */
   cached: CachedToken | undefined;
   /** The last token known, used or not: its refresh token may still be good. */
-  last: StoredToken | undefined;
+  last: CachedToken | undefined;
   /** Fingerprint of the token that was rejected last: it is not taken from storage again. */
   rejected: string | undefined;
 
@@ -39,7 +39,7 @@ export class SlotTokens {
   /** The current token if it has not run out. */
   peek(): Token | undefined {
     const { cached } = this;
-    return cached !== undefined && this.#scope.clock.now() < cached.ages.expiresAt ? cached.token : undefined;
+    return cached !== undefined && this.#now(cached) < cached.ages.expiresAt ? cached.token : undefined;
   }
 
   /** Returns the newest of the tokens known here and in storage, unless it is good for nothing any more. */
@@ -47,14 +47,15 @@ export class SlotTokens {
     const own = this.cached ?? this.last;
     const last = own === undefined || (stored !== undefined && stored.generation > own.generation) ? stored : own;
     if (last === undefined) return undefined;
-    const usable = last.rejected !== true && this.#scope.clock.now() < (last.token.expiresAt ?? Infinity);
+    const known = this.toCached(last);
+    const usable = last.rejected !== true && this.#now(known) < known.ages.expiresAt;
     return usable || last.token.refreshToken !== undefined ? last.token : undefined;
   }
 
   /** Returns why a token is asked for that nobody forces. */
   cause(): TokenRequestCause {
     const { cached, last } = this;
-    if (cached !== undefined) return this.#scope.clock.now() < cached.ages.leewayAt ? 'window' : 'expired';
+    if (cached !== undefined) return this.#now(cached) < cached.ages.leewayAt ? 'window' : 'expired';
     if (last === undefined) return 'missing';
     return last.token.fingerprint === this.rejected ? 'rejection' : 'missing';
   }
@@ -65,21 +66,22 @@ export class SlotTokens {
    */
   accepts(stored: StoredToken, replaced: CachedToken | undefined): boolean {
     if (!this.#believes(stored)) return false;
-    return supersedes(stored, replaced) && this.#scope.clock.now() < this.toCached(stored).ages.leewayAt;
+    const cached = this.toCached(stored);
+    return supersedes(stored, replaced) && this.#now(cached) < cached.ages.leewayAt;
   }
 
   /** Returns a stored token that is used while a new one is asked for: in its leeway, where nothing else is in use. */
   lastResort(stored: StoredToken): CachedToken | undefined {
     const cached = this.toCached(stored);
-    const isUsable = this.#believes(stored) && this.#scope.clock.now() < cached.ages.expiresAt;
+    const isUsable = this.#believes(stored) && this.#now(cached) < cached.ages.expiresAt;
     return this.cached === undefined && isUsable ? cached : undefined;
   }
 
   toCached(stored: StoredToken): CachedToken {
-    return toCached(stored, this.#scope, this.nextLook());
+    return toCached(stored, this.#scope, this.nextLook(), this.last);
   }
 
-  /** Returns the time when storage is worth another look, in epoch milliseconds. */
+  /** Returns the time when storage is worth another look, in monotonic milliseconds. */
   nextLook(): number {
     return this.#followers.store.nextLook(this.#scope.settings.nearCacheTtlMs);
   }
@@ -117,11 +119,17 @@ export class SlotTokens {
   }
 
   /** Another token took the place of one: early is what no process would have done yet for its age. */
-  #reportTakenOut({ token, obtainedAt }: CachedToken): void {
+  #reportTakenOut(cached: CachedToken): void {
     if (this.#takenOut === undefined) return;
-    const { settings, clock } = this.#scope;
-    const early = clock.now() < agesOf(obtainedAt, token.expiresAt, settings, 0).dueAt;
+    const { token, obtainedAt } = cached;
+    const { settings } = this.#scope;
+    const early = this.#now(cached) < agesOf(obtainedAt, token.expiresAt, settings, 0).dueAt;
     for (const report of this.#takenOut) report(token, early);
+  }
+
+  /** The time by which a token ages. */
+  #now(cached: CachedToken): number {
+    return agingTime(cached, this.#scope.clock);
   }
 
   /** Checks for a token that is not rejected, and no older than what this process has seen: a storage may be behind. */

@@ -1,5 +1,4 @@
-import type { Clock } from '../../clock.js';
-import { type CachedToken, checkAgain } from './cached-token.js';
+import { type CachedToken, lookFrom } from './cached-token.js';
 import type { SlotTokens } from './slot-tokens.js';
 import type { StoredToken } from './stored-token.js';
 import type { TokenStore } from './token-store.js';
@@ -9,14 +8,12 @@ export class StorageLooks {
   readonly #store: TokenStore;
   readonly #tokens: SlotTokens;
   readonly #take: (stored: StoredToken) => void;
-  readonly #clock: Clock;
   #looking = false;
   /** True when an announcement during a look may have come too late for it. */
   #lookAgain = false;
 
   /** @param take uses a newer token that was found */
-  constructor(store: TokenStore, tokens: SlotTokens, clock: Clock, take: (stored: StoredToken) => void) {
-    this.#clock = clock;
+  constructor(store: TokenStore, tokens: SlotTokens, take: (stored: StoredToken) => void) {
     this.#store = store;
     this.#tokens = tokens;
     this.#take = take;
@@ -24,7 +21,7 @@ export class StorageLooks {
 
   /** Looks for news of the token in use; the next look is due as storage has it. */
   begin(cached: CachedToken): void {
-    checkAgain(cached, this.#tokens.nextLook(), this.#clock.now());
+    lookFrom(cached, this.#tokens.nextLook());
     if (this.#looking) return;
     this.#looking = true;
     this.#look(cached)

@@ -1,3 +1,4 @@
+import { Instant } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
 import type { FlightReport } from './slot-observer.js';
@@ -163,7 +164,7 @@ export class TokenRenewal {
     // A user's is stored as it is: one that is not there any more was dropped.
     const storedWhole = this.#store.shared || this.#work.rerunnable === false;
     const known = storedWhole ? newestKnown : withRefreshToken(newestKnown, request.current);
-    const obtainedAt = this.#scope.clock.now();
+    const startedAt = new Instant(this.#scope.clock);
     const token = await this.#requests.obtain({ known, stored, lease }, request);
     // Too late: nobody's, unless a one-time refresh token was spent for it and nothing newer has come.
     if (signal.aborted && (token.refreshToken === undefined || request.overtaken())) throw signal.reason;
@@ -174,7 +175,7 @@ export class TokenRenewal {
       throw droppedFailure(this.#scope, this.#work.subject);
     }
     const place = { after: meanwhile ?? known, generation: lease?.generation };
-    const next = toStored(token, obtainedAt, place, this.#scope.settings);
+    const next = toStored(token, startedAt.epochMs, place, this.#scope.settings);
     // Written before it is used: a rotated refresh token that is lost cannot be obtained again.
     let newer = meanwhile !== undefined && request.acceptable(meanwhile) ? meanwhile : undefined;
     if (newer === undefined && lease?.lost === true) newer = await this.#newerThan(next, request);

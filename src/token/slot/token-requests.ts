@@ -1,4 +1,4 @@
-import { monotonicNow, sleep } from '../../clock.js';
+import { Instant, monotonicNow, sleep } from '../../clock.js';
 import { AuthenticationError, TokenRefreshError } from '../../errors.js';
 import type { ServiceScope } from '../runtime.js';
 import { Token } from '../token.js';
@@ -60,7 +60,7 @@ export class TokenRequests {
     const candidate = this.#claims.candidate(claimFacts);
     if (known !== undefined && this.#handedOut?.fingerprint === known.fingerprint)
       await sleep(clock, Math.max(0, this.#handedOut.nextAt - monotonicNow(clock)), signal);
-    let askedAt = clock.now();
+    let askedAt = new Instant(clock);
     let token = notShortened(await this.#ask(candidate, claimFacts, signal, report), known);
     // What a refresh token was spent for is taken as it is.
     const { rerunnable = true, ttlMs = Number.POSITIVE_INFINITY } = this.#work;
@@ -69,7 +69,7 @@ export class TokenRequests {
     for (let asked = 1; asked < mostAsked && isAboutToExpire(token, askedAt); asked += 1) {
       if (token.fingerprint === this.#handedOut?.fingerprint) break;
       await sleep(clock, ASK_AGAIN_MS, signal);
-      askedAt = clock.now();
+      askedAt = new Instant(clock);
       token = notShortened(await this.#ask(undefined, claimFacts, signal, report), known);
     }
     const comesAgain = token.fingerprint === known?.fingerprint && !isRejected(token);
@@ -128,6 +128,6 @@ function notShortened(token: Token, known: Token | undefined): Token {
 }
 
 /** Checks whether the issuer gave a token less than a second, counted from the request. */
-function isAboutToExpire({ expiresAt }: Token, askedAt: number): boolean {
-  return expiresAt !== undefined && expiresAt - askedAt < SHORTEST_LIFE_MS;
+function isAboutToExpire({ expiresAt }: Token, askedAt: Instant): boolean {
+  return expiresAt !== undefined && expiresAt - askedAt.epochMs < SHORTEST_LIFE_MS;
 }

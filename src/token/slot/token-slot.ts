@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import type { Observers } from '../../observer.js';
-import { isUnchecked } from './cached-token.js';
+import { agingTime, isFresh, isUnchecked, lookFrom } from './cached-token.js';
 import { RejectionTracker } from './rejection-tracker.js';
 import { RefusingResources } from '../refusing-resources.js';
 import type { ServiceScope } from '../runtime.js';
@@ -67,7 +67,7 @@ export class TokenSlot implements TokenHandle {
       events: guardedEvents(given, scope),
     };
     this.#tokens = new SlotTokens(scope, parts);
-    this.#looks = new StorageLooks(this.#store, this.#tokens, clock, (stored) => this.#useStored(stored));
+    this.#looks = new StorageLooks(this.#store, this.#tokens, (stored) => this.#useStored(stored));
     this.#renewals = new SlotRenewals(scope, work, { ...parts, tokens: this.#tokens, looks: this.#looks });
     this.#withdrawal = new TokenWithdrawal(scope, work, this.#store, this.#tokens, this.#rejections);
     this.refusing = new RefusingResources(clock);
@@ -85,7 +85,8 @@ export class TokenSlot implements TokenHandle {
   /** The current token while `get` would answer it without another look at anything. */
   peekFresh(): Token | undefined {
     const cached = this.#tokens.cached;
-    if (cached === undefined || !isUnchecked(cached, this.#clock.now())) return undefined;
+    if (cached === undefined) return undefined;
+    if (!isUnchecked(cached, this.#clock.now()) && !isFresh(cached, this.#clock)) return undefined;
     if (this.#observers.active) this.#observer.served('fresh');
     return cached.token;
   }
@@ -212,7 +213,7 @@ export class TokenSlot implements TokenHandle {
   release(): void {
     this.#store.close();
     const cached = this.#tokens.cached;
-    if (cached !== undefined) cached.checkAt = Math.min(cached.checkAt, this.#tokens.nextLook());
+    if (cached !== undefined) lookFrom(cached, Math.min(cached.lookAt, this.#tokens.nextLook()));
   }
 
   /** Aborts what is under way; every later call is refused. */
@@ -226,12 +227,12 @@ export class TokenSlot implements TokenHandle {
   #getSlowly(signal: AbortSignal | undefined): Promise<Token> {
     if (this.#closed) return Promise.reject(closedFailure(this.#scope));
     const cached = this.#tokens.cached;
-    const now = this.#scope.clock.now();
-    if (cached !== undefined && now < cached.ages.leewayAt) {
-      const due = now >= cached.ages.dueAt;
-      if (due) this.#renewals.beginInBackground(cached, now);
-      else this.#looks.begin(cached);
-      this.#observer.served(due ? 'due' : 'fresh');
+    if (cached !== undefined && agingTime(cached, this.#clock) < cached.ages.leewayAt) {
+      const isDue = agingTime(cached, this.#clock) >= cached.ages.dueAt;
+      const nothingToDo = isFresh(cached, this.#clock);
+      if (!nothingToDo && isDue) this.#renewals.beginInBackground(cached);
+      else if (!nothingToDo) this.#looks.begin(cached);
+      this.#observer.served(isDue ? 'due' : 'fresh');
       return cached.promise;
     }
     return this.#observer.waited(this.#renewals.join(signal)).catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { type Clock, systemClock } from '../../clock.js';
+import { type Clock, monotonicNow, systemClock } from '../../clock.js';
 import { silentLogger } from '../../logger.js';
 import type { TokenSignal } from '../../lock/token-lock.js';
 import { GuardedStorage } from '../../storage/guarded-storage.js';
@@ -242,7 +242,7 @@ describe('TokenStore', () => {
 
     it('hears of changes and need not look again while every change is announced', async () => {
       const { tokenStore } = start();
-      expect(tokenStore.nextLook(5_000)).toBe(NOW + 5_000);
+      expect(tokenStore.nextLook(5_000)).toBe(monotonicNow(clock) + 5_000);
       await tokenStore.read();
       await settle();
       expect(tokenStore.nextLook(5_000)).toBe(Infinity);

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../../clock.js';
+import { type Clock, monotonicNow, sleep } from '../../clock.js';
 import { linkSignals } from '../../http/signals.js';
 import type { Admission } from '../../storage/guarded-lock.js';
 import type { GuardedStorage, StorageLeaseOptions, WriteOutcome } from '../../storage/guarded-storage.js';
@@ -41,13 +41,13 @@ export class TokenStore {
   }
 
   /**
-   * Instant from which what stands here is worth another look: never while every change is announced, or where there is
-   * no storage.
+   * Returns from when what stands here is worth another look, monotonic milliseconds: never while every change is
+   * announced, or where there is no storage.
    */
   nextLook(intervalMs: number): number {
     const storage = this.#storage();
     const announced = !this.#closed && storage?.announcements?.up === true && !storage.failing;
-    return storage === undefined || announced ? Number.POSITIVE_INFINITY : this.#clock.now() + intervalMs;
+    return storage === undefined || announced ? Number.POSITIVE_INFINITY : monotonicNow(this.#clock) + intervalMs;
   }
 
   /** Returns the stored token, after every write made so far. */
