@@ -2,11 +2,9 @@ import { systemClock, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
 import { declared } from '../option-check/own-options.js';
 import { ownCause } from '../redaction/own-cause.js';
+import { CLOSING_DEADLINE_MS } from './revocation-at-close.js';
 import type { ServiceScope } from './runtime.js';
 import type { BoundTokenProvider } from './token-provider.js';
-
-/** Nobody waits longer for a process to end, in milliseconds of the machine's own time. */
-const DEADLINE_MS = 5_000;
 
 /** Closes a provider. One of the app's own that fails, or never ends, is logged, and keeps nothing else from closing. */
 export async function closeProvider(
@@ -15,7 +13,7 @@ export async function closeProvider(
 ): Promise<void> {
   const closing = async (): Promise<void> => declared(provider, 'close')?.call(provider);
   try {
-    await withDeadline(systemClock, closing(), DEADLINE_MS, tooLate);
+    await withDeadline(systemClock, closing(), CLOSING_DEADLINE_MS, tooLate);
   } catch (error) {
     const { summary, frames } = ownCause(error, { reveal: revealCauses });
     logger.warn(
@@ -25,5 +23,5 @@ export async function closeProvider(
 }
 
 function tooLate(): TimeoutError {
-  return new TimeoutError(`close() did not end within ${DEADLINE_MS / 1000} s.`);
+  return new TimeoutError(`close() did not end within ${CLOSING_DEADLINE_MS / 1000} s.`);
 }

@@ -5,7 +5,7 @@ import type { BoundTokenProvider, TokenRequestContext } from './token-provider.j
 import type { Token } from './token.js';
 
 /** Nobody waits longer for a process to end, in milliseconds of the machine's own time. */
-const DEADLINE_MS = 5_000;
+export const CLOSING_DEADLINE_MS = 5_000;
 
 /** Checks whether tokens end with this process and the app wants them revoked then. */
 export function revokesAtClose(provider: BoundTokenProvider, { storage }: ServiceScope): boolean {
@@ -19,7 +19,7 @@ export async function revokeAll(
   { owner, logger }: Pick<ServiceScope, 'owner' | 'logger'>,
   context: (signal: AbortSignal) => TokenRequestContext,
 ): Promise<void> {
-  const about = context(timeoutSignal(systemClock, DEADLINE_MS));
+  const about = context(timeoutSignal(systemClock, CLOSING_DEADLINE_MS));
   const revocations = await Promise.allSettled(tokens.map((token) => provider.revokeAtClose?.(token, about)));
   const failed = revocations.find((revocation) => revocation.status === 'rejected');
   if (failed === undefined) return;
