@@ -257,8 +257,10 @@ export {
   type TokenManagerEvents,
   type TokenManagerOptions,
 } from './token/token-manager.js';
+export type { TokenResponseFields } from './token/read-token-response.js';
 export type { PresentedRequest, TokenPresenter } from './token/token-presenter.js';
 export type { TokenProvider, TokenRequest, TokenRequestContext } from './token/token-provider.js';
+export type { TokenInit } from './token/token-init.js';
 export type { TokenKind } from './token/token-source.js';
 export type { TokenSettings } from './token/token-settings.js';
-export { Token, type TokenInit, type TokenResponseFields } from './token/token.js';
+export { Token } from './token/token.js';

@@ -100,6 +100,10 @@ export class ForgeMetrics {
       case 'backoff':
         this.#count('forge_auth.token.backoffs', serviceOf(event));
         break;
+      case 'renewal_pause':
+        // One without a length says that a pause is over.
+        if (event.until > event.at) this.#count('forge_auth.token.renewal_pauses', serviceOf(event));
+        break;
       case 'retry':
         this.#count('forge_auth.call.retries', { ...serviceOf(event), ...statusOf(event) });
         break;

@@ -68,6 +68,12 @@ export const METRICS = Object.freeze({
     description: 'Pauses in which a failing token endpoint is left alone.',
     attributes: ['service'],
   },
+  'forge_auth.token.renewal_pauses': {
+    kind: 'counter',
+    unit: '{pause}',
+    description: 'Pauses in which rejections cause no token request, as a service rejects even new tokens.',
+    attributes: ['service'],
+  },
   'forge_auth.token.expires_in': {
     kind: 'gauge',
     unit: 's',

@@ -1,4 +1,5 @@
-import { Token, type TokenInit } from '../token/token.js';
+import type { TokenInit } from '../token/token-init.js';
+import { Token } from '../token/token.js';
 
 /**
  * A token for tests, good until it is rejected unless `init` says otherwise.

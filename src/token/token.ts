@@ -1,47 +1,12 @@
-// More than 250 lines: a public class, and the reading of every form in which issuers answer one.
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { type Clock, systemClock } from '../clock.js';
-import { AuthenticationError } from '../errors.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { implicitResponse } from './implicit-response.js';
 import type { TokenRecord } from '../storage/token-envelope.js';
 import { noteSecret } from '../redaction/known-secrets.js';
-import { pointInTime } from './point-in-time.js';
-
-/** Fields of a {@link Token}. */
-export interface TokenInit {
-  /** The access token (RFC 6749 §1.4). */
-  accessToken: string;
-  /** Type of the token (RFC 6749 §7.1). @default 'Bearer' */
-  tokenType?: string | undefined;
-  /** Epoch milliseconds, or a Date. Left out: the token is good until it is rejected. */
-  expiresAt?: number | Date | undefined;
-  /** The refresh token (RFC 6749 §1.5). Left out: the token is renewed by its grant. */
-  refreshToken?: string | undefined;
-  /** Scope that was granted. Left out: not known. */
-  scope?: string | undefined;
-  /** The ID token of a sign-in (OpenID Connect Core §2). Left out: none. */
-  idToken?: string | undefined;
-  /** Further members that the issuer sent. */
-  extra?: Record<string, unknown> | undefined;
-  /** Claims of the id_token, which whoever gives them has validated. Left out: none. */
-  claims?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** Names of the fields in a token endpoint's answer. */
-export interface TokenResponseFields {
-  /** @default 'access_token' */
-  accessTokenField?: string;
-  /** @default 'expires_in' */
-  expiresInField?: string;
-  /** @default 'refresh_token' */
-  refreshTokenField?: string;
-  /** @default 'token_type' */
-  tokenTypeField?: string;
-  /** Instant at which the request was started, epoch milliseconds: `expires_in` counts from there. @default now */
-  requestedAt?: number;
-}
+import { malformed, readTokenResponse, type TokenResponseFields } from './read-token-response.js';
+import type { TokenInit } from './token-init.js';
 
 const NOTHING: Readonly<Record<string, never>> = Object.freeze({});
 
@@ -92,29 +57,7 @@ export class Token {
    * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when it cannot be understood
    */
   static fromResponse(json: unknown, fields: TokenResponseFields = {}): Token {
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw malformed('it is no JSON object');
-    const {
-      [fields.accessTokenField ?? 'access_token']: accessToken,
-      [fields.tokenTypeField ?? 'token_type']: tokenType,
-      [fields.expiresInField ?? 'expires_in']: expiresIn,
-      [fields.refreshTokenField ?? 'refresh_token']: refreshToken,
-      scope,
-      id_token: idToken,
-      ...extra
-    } = json as Record<string, unknown>;
-    const lifetimeMs = lifetimeOf(expiresIn);
-    return new Token({
-      accessToken: accessToken as string,
-      tokenType: typeOf(tokenType),
-      expiresAt:
-        lifetimeMs === undefined
-          ? pointInTime(extra['expires_at'])
-          : (fields.requestedAt ?? systemClock.now()) + lifetimeMs,
-      refreshToken: optionalString(refreshToken, 'refresh token'),
-      scope: optionalString(isListOfTexts(scope) ? scope.join(' ') : scope, 'scope'),
-      idToken: optionalString(idToken, 'id token'),
-      ...(Object.keys(extra).length === 0 ? undefined : { extra }),
-    });
+    return new Token(readTokenResponse(json, fields));
   }
 
   /**
@@ -235,41 +178,7 @@ function shownType(tokenType: string): string {
 /** The last point in time that a `Date` can be. */
 const LATEST = 8.64e15;
 
-/** A hundred years: what lies beyond is no point in time to every store and language. */
-const LONGEST_LIFETIME_S = 100 * 365 * 86_400;
-
-function lifetimeOf(expiresIn: unknown): number | undefined {
-  if (expiresIn === undefined || expiresIn === null) return undefined;
-  if (typeof expiresIn === 'string' && expiresIn.trim() === '') return undefined;
-  const seconds = typeof expiresIn === 'string' && /\d/.test(expiresIn) ? Number(expiresIn) : expiresIn;
-  if (typeof seconds !== 'number' || Number.isNaN(seconds)) throw malformed('its lifetime is no number of seconds');
-  return Math.max(-LONGEST_LIFETIME_S, Math.min(seconds, LONGEST_LIFETIME_S)) * 1000;
-}
-
-/** `Bearer` in the words that issuers have for it: `" bearer "`, `"Bearer Token"`. */
-function typeOf(value: unknown): string | undefined {
-  const type = optionalString(value, 'token type')?.trim();
-  return type !== undefined && /^bearer +token$/i.test(type) ? 'Bearer' : type || undefined;
-}
-
-function optionalString(value: unknown, name: string): string | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value !== 'string') throw malformed(`its ${name} is no string`);
-  return value;
-}
-
-function isListOfTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
-}
-
 /** An object of a class may have what it has from the class. */
 function ownInit(init: TokenInit): TokenInit {
   return Object.getPrototypeOf(init) === Object.prototype ? ownOptions(init) : init;
-}
-
-function malformed(why: string): AuthenticationError {
-  return new AuthenticationError(`The token response cannot be used: ${why}.`, {
-    code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
-    transient: true,
-  });
 }

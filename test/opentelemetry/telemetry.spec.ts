@@ -119,6 +119,17 @@ describe('metrics', () => {
     expect(points('forge_auth.storage.command.duration').length).toBeGreaterThan(0);
   });
 
+  it('count the pauses in which a service rejects even new tokens, and not their ends', async () => {
+    const client = (await boot()).client('orders');
+    const { handler } = api;
+    api.handler = (_request, response) => void response.writeHead(401).end();
+    await client.get('/').catch(() => undefined);
+    api.handler = handler;
+    await client.get('/');
+    const pauses = (await otel.points()).get('forge_auth.token.renewal_pauses')?.points;
+    expect(pauses).toEqual([{ attributes: { service: 'orders' }, value: 1 }]);
+  });
+
   it('metrics have the names and units, and no other attributes, than their reference says', async () => {
     const client = (
       await boot(

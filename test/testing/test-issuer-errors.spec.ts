@@ -133,3 +133,11 @@ it('outlives requests that are none, uploads that end early, and claims that thr
   ]);
   expect((await send({ body: MACHINE })).status).toBe(200);
 });
+
+it.each([
+  [{ expiresIn: 60 }, 'TestIssuer.start(): there is no option expiresIn. Did you mean expiresInMs'],
+  [{ expiresInMs: '60' }, 'expiresInMs must be a number of milliseconds'],
+  [{ clock: {} }, 'clock must be a clock'],
+])('an option that an issuer does not have, or that is malformed, is refused by name: %j', async (options, problem) => {
+  await expect(TestIssuer.start(options as never)).rejects.toThrow(problem);
+});

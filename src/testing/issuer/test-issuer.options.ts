@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
 import type { Clock } from '../../clock.js';
+import { hasMethods, type OptionRules, RULES } from '../../option-check/option-check.js';
 
 /** A client that an issuer knows. */
 export interface TestClient {
@@ -36,6 +37,25 @@ export interface TestIssuerOptions {
   /** Clock that the age of tokens is measured by. @default the machine's clock */
   clock?: Clock;
 }
+
+/** Rules of {@link TestIssuerOptions}. */
+export const TEST_ISSUER_RULES: OptionRules<TestIssuerOptions> = Object.freeze({
+  port: RULES.count,
+  clients: RULES.record,
+  users: RULES.record,
+  subject: RULES.text,
+  claims: RULES.function,
+  expiresInMs: {
+    accepts: (value) => typeof value === 'number' && !Number.isNaN(value),
+    what: 'a number of milliseconds',
+  },
+  refreshTokens: RULES.switch,
+  rotateRefreshTokens: RULES.switch,
+  jwtAccessTokens: RULES.switch,
+  approveDevices: RULES.switch,
+  extra: RULES.record,
+  clock: { accepts: (value) => hasMethods(value, 'now', 'after', 'random'), what: 'a clock, such as new FakeClock()' },
+});
 
 /** Options of an issuer, complete. Some change while it runs. */
 export type ResolvedIssuerOptions = Required<Omit<TestIssuerOptions, 'clients' | 'users' | 'refreshTokens' | 'port'>> &

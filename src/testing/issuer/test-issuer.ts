@@ -10,7 +10,9 @@ import { type IssuerRequest, readRequest } from './issuer-request.js';
 import { type IssuerAnswer, type IssuerFailure, IssuerScript, refusal, sendAnswer } from './issuer-script.js';
 import type { IssuerState } from './issuer-state.js';
 import { type IssuedToken, IssuerTokens } from './issuer-tokens.js';
-import type { TestIssuerOptions } from './test-issuer.options.js';
+import { TEST_ISSUER_RULES, type TestIssuerOptions } from './test-issuer.options.js';
+import { ConfigurationError } from '../../errors.js';
+import { checkOptions } from '../../option-check/option-check.js';
 import { ownOptions } from '../../option-check/own-options.js';
 
 /** Lifetime of tokens. */
@@ -52,8 +54,14 @@ export class TestIssuer {
     };
   }
 
-  /** Starts an issuer. Close it when the tests are done, or declare it with `await using`. */
+  /**
+   * Starts an issuer. Close it when the tests are done, or declare it with `await using`.
+   * @throws {ConfigurationError} when an option is malformed or unknown
+   */
   static async start(given: TestIssuerOptions = {}): Promise<TestIssuer> {
+    checkOptions(given, TEST_ISSUER_RULES, {
+      refuse: (problem) => new ConfigurationError(`TestIssuer.start(): ${problem}`),
+    });
     const options = ownOptions(given);
     const server = createServer().listen(options.port ?? 0, '127.0.0.1');
     await once(server, 'listening');
