@@ -1,3 +1,4 @@
+import { declared } from './option-check/own-options.js';
 import type { ForgeAuthErrorCode } from './errors.js';
 
 /** Reason for which a token was asked for. */
@@ -170,7 +171,7 @@ export class Observers {
   emit(event: ForgeAuthEvent): void {
     for (const observer of this.#observers) {
       try {
-        observer.event?.(event);
+        declared(observer, 'event')?.call(observer, event);
       } catch {
         // An observer's failure is its own.
       }
@@ -194,10 +195,10 @@ export class Observers {
     this.#surrounding = observers.filter(surrounds);
     const listening = observers.filter((observer) => !this.#watchers.has(observer));
     this.active = listening.length > 0;
-    this.hearsAttempts = listening.some(({ attempts = true }) => attempts);
+    this.hearsAttempts = listening.some((observer) => declared(observer, 'attempts') ?? true);
   }
 }
 
 function surrounds(observer: Observer): observer is Observer & Required<Pick<Observer, 'around'>> {
-  return observer.around !== undefined;
+  return declared(observer, 'around') !== undefined;
 }

@@ -24,7 +24,7 @@ import { DiscoveryCache } from '../token/discovery-cache.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import { revealing, revealsByDefault } from '../redaction/own-cause.js';
 
 /**
@@ -122,10 +122,10 @@ export class ForgeAuthApplication {
   /** Returns the state of every service. Holds no secret. */
   describe(): ForgeAuthState {
     const at = this.#runtime.clock.now();
-    const declared = [...this.#entries.values()].filter(({ options }) => options !== undefined);
+    const services = [...this.#entries.values()].filter(({ options }) => options !== undefined);
     return {
       at,
-      services: declared.map((entry) => describeService(entry, this.#activity.of(entry.name), at)),
+      services: services.map((entry) => describeService(entry, this.#activity.of(entry.name), at)),
       storages: this.#storages.map((storage) => storage.describe()),
     };
   }
@@ -175,7 +175,7 @@ export class ForgeAuthApplication {
   }
 
   #createRuntime(): Runtime {
-    const { clock = systemClock, logger } = this.#host;
+    const { clock = systemClock, logger } = ownOptions(this.#host);
     const rootOptions = (): ForgeAuthOptions => this.rootOptions;
     let byDefault: boolean | undefined;
     return {
@@ -207,7 +207,7 @@ export class ForgeAuthApplication {
       openCore: loadedWhenCalled(async () => (await import('./service-core.js')).openCore),
       createTokenSource: loadedWhenCalled(async () => (await import('./token-source.factory.js')).createTokenSource),
       storageOf: (option, owner) => this.#host.storageOf(option, owner),
-      overridingTokens: (name, ours) => this.#host.overridingTokens?.(name, ours),
+      overridingTokens: (name, ours) => declared(this.#host, 'overridingTokens')?.call(this.#host, name, ours),
       names: () => this.names(),
       find: (name) => this.#entries.get(name),
       guardDefault: (lock) => this.#kept && this.#guard(this.#kept, lock),

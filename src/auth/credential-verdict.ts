@@ -67,5 +67,7 @@ async function replacedAfter(
   const strategy = retryOf(authenticator);
   if (!mayReplay(strategy, request)) return 'rejected';
   await waitBeforeReplay(strategy, request);
-  return (await authenticator.onRejected?.(response, request)) === true ? 'replaced' : 'rejected';
+  return (await declared(authenticator, 'onRejected')?.call(authenticator, response, request)) === true
+    ? 'replaced'
+    : 'rejected';
 }

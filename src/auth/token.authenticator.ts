@@ -22,7 +22,7 @@ import type { AuthenticatedRequest, Authenticator, CredentialParameters, Credent
 import { BearerPresenter, PARAMETERS_OF_PLACEMENT } from './bearer.presenter.js';
 import { DEFAULT_RETRY, mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 
 /** Way in which a token is put on requests. */
 export interface TokenAuthPlacement {
@@ -143,7 +143,9 @@ export class TokenAuth implements Authenticator {
   onResponse(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict> {
     const sent = this.#sent?.get(request);
     if (sent === undefined) return 'accepted';
-    if (this.#presenter?.observe?.(response, request) === 'resend' && request.replayable) return 'resend';
+    const presenter = this.#presenter;
+    const observe = presenter && declared(presenter, 'observe');
+    if (observe?.call(presenter, response, request) === 'resend' && request.replayable) return 'resend';
     if (this.#stepUpScopes.length > 0 && this.#stepsUp(response, request)) return 'resend';
     const rejected = this.retry.shouldRetry(response, request.replays);
     if (rejected === false && this.#rejections?.has(request.call) !== true) {
@@ -226,7 +228,7 @@ export class TokenAuth implements Authenticator {
 
   /** Presenter of the token's provider, over where the service wants it. */
   #presenterOf(source: TokenSource): TokenPresenter {
-    return (this.#presenter ??= source.presenter?.(this.#placement) ?? this.#placement);
+    return (this.#presenter ??= declared(source, 'presenter')?.call(source, this.#placement) ?? this.#placement);
   }
 }
 

@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /** A request as Express or Fastify hand it over. */
@@ -60,5 +61,5 @@ export function answer(
 
 /** Answers with JSON. */
 export function answerJson(response: ServerResponse, status: number, value: unknown): void {
-  answer(response, status, 'application/json', JSON.stringify(value));
+  answer(response, status, 'application/json', ownJson(value));
 }

@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { ForgeAuthState, ServiceState } from '../application/state.js';
 import { systemClock, timeoutSignal } from '../clock.js';
@@ -36,7 +37,7 @@ export class DashboardService implements OnModuleDestroy {
 
   constructor(@Inject(ForgeAuthRegistry) registry: ForgeAuthRegistry, @Inject(MAX_STREAMS) maxStreams: number) {
     this.#registry = registry;
-    this.streams = new DashboardStreams(() => JSON.stringify(this.state()), maxStreams);
+    this.streams = new DashboardStreams(() => ownJson(this.state()), maxStreams);
     this.#leave = registry.observer.watch({
       event: (event) => {
         this.#history.event(event);

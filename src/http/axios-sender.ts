@@ -1,3 +1,5 @@
+import { inheritsProxy } from './environment.js';
+import { ownJson } from '../option-check/own-json.js';
 import type * as http from 'node:http';
 import type { Readable } from 'node:stream';
 import axios, { getAdapter } from 'axios';
@@ -118,8 +120,9 @@ const DEFAULT_HEADERS = Object.freeze({
 async function throughAdapter(exchange: Exchange): Promise<PlainAnswer> {
   const decodes = exchange.adapter === HTTP_ADAPTER && exchange.decompress !== false;
   if (decodes) exchange.decompress = false;
+  if (exchange.proxy === undefined && inheritsProxy()) exchange.proxy = false;
   const { status, statusText, headers, data } = await exchange.adapter(exchange);
-  return { status, statusText, headers: { ...headers }, data: data as unknown, decodes };
+  return { status, statusText, headers: ownOptions(headers) as PlainAnswer['headers'], data: data as unknown, decodes };
 }
 
 function toBuffer(data: unknown): Buffer {
@@ -127,7 +130,7 @@ function toBuffer(data: unknown): Buffer {
   if (data === undefined || data === null) return Buffer.alloc(0);
   if (data instanceof ArrayBuffer) return Buffer.from(data);
   // Mock adapters answer with what the test wrote down: text, or an object that a server would have sent as JSON.
-  return Buffer.from(typeof data === 'string' ? data : JSON.stringify(data));
+  return Buffer.from(typeof data === 'string' ? data : ownJson(data));
 }
 
 /** Whoever reads the stream himself, and hands it to nobody, may have it as it is: passing it through is dear. */

@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import { Transform, type TransformCallback } from 'node:stream';
 
 /**
@@ -9,7 +10,7 @@ export class BytesAlone extends Transform {
 
   /** @param refuse makes the error of a chunk of another kind */
   constructor(refuse: (what: string) => Error) {
-    super({ writableObjectMode: true });
+    super(ownOptions({ writableObjectMode: true }));
     this.#refuse = refuse;
   }
 

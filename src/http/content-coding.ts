@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import { constants } from 'node:buffer';
 import { type Readable, Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
@@ -31,7 +32,7 @@ const whole =
   (body: Buffer, limit: number | undefined): Promise<Buffer> =>
     new Promise((resolve, reject) => {
       const done = (error: Error | null, result: Buffer): void => (error === null ? resolve(result) : reject(error));
-      decoder(body, limit === undefined ? options : { ...options, maxOutputLength: asLength(limit) }, done);
+      decoder(body, limit === undefined ? options : ownOptions({ ...options, maxOutputLength: asLength(limit) }), done);
     });
 
 /** zlib knows no limit below one byte, and none above what a Buffer can hold. */
@@ -40,11 +41,15 @@ function asLength(limit: number): number {
 }
 
 /** Options that hand over what is there of a broken-off body, as browsers do: many servers forget the last bytes. */
-const LENIENT = Object.freeze({ flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH });
-const LENIENT_BROTLI = Object.freeze({
-  flush: zlib.constants.BROTLI_OPERATION_FLUSH,
-  finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH,
-});
+const LENIENT = Object.freeze(
+  ownOptions({ flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH }),
+);
+const LENIENT_BROTLI = Object.freeze(
+  ownOptions({
+    flush: zlib.constants.BROTLI_OPERATION_FLUSH,
+    finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH,
+  }),
+);
 
 const GZIP: Coding = { decode: whole(zlib.unzip, LENIENT), stream: () => zlib.createUnzip(LENIENT) };
 const BROTLI: Coding = {

@@ -135,9 +135,11 @@ export class HttpRequester implements Transport {
    */
   async request(given: RequesterRequest): Promise<ForgeResponse> {
     const request = ownOptions(given);
-    const headers: HttpHeaders = { accept: 'application/json', ...lowerCase(request.headers) };
+    const headers = ownOptions<HttpHeaders>({ accept: 'application/json', ...lowerCase(request.headers) });
     const data = request.json ?? (request.form && new URLSearchParams(request.form)) ?? request.body;
-    const opened = data === undefined ? undefined : await openBody(data, headers['content-type'] as string | undefined);
+    const opened = ownOptions(
+      data === undefined ? undefined : await openBody(data, headers['content-type'] as string | undefined),
+    );
     if (opened?.contentType !== undefined) headers['content-type'] ??= opened.contentType;
     const sent: HttpRequest = {
       method: (request.method ?? 'GET').toUpperCase(),

@@ -1,4 +1,11 @@
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { ownOptions } from '../option-check/own-options.js';
+import { NOT_INHERITED_BY_REQUESTS } from './not-inherited.js';
+import http, {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import https from 'node:https';
 
 /**
@@ -8,11 +15,19 @@ import https from 'node:https';
 export const NODE_TRANSPORT = Object.freeze({
   request(options: RequestOptions, onAnswer: (message: IncomingMessage) => void): ClientRequest {
     let ended = false;
-    const sent = (options.protocol === 'https:' ? https : http).request(options, (message) => {
+    const own = { ...NOT_INHERITED_BY_REQUESTS, ...options } as RequestOptions;
+    const sent = (own.protocol === 'https:' ? https : http).request(own, (message) => {
       ended = true;
       const release = (): void => releaseRefused(sent, message);
-      message.once('end', release).once('close', release);
-      onAnswer(message);
+      try {
+        message.headers = headersOf(message);
+        message.once('end', release).once('close', release);
+        onAnswer(message);
+      } catch (error) {
+        // Thrown on, it would end the process, and the request would never end.
+        message.destroy();
+        sent.emit('error', error);
+      }
     });
     sent.once('error', () => (ended = true));
     // Of an answer that switches protocols, though nobody asked for that, Node tells nothing more.
@@ -20,6 +35,24 @@ export const NODE_TRANSPORT = Object.freeze({
     return sent;
   },
 });
+
+/**
+ * Headers of an answer, joined as Node joins them, in an object that inherits nothing: into its own, Node would not write a
+ * `location` that `Object.prototype` has already.
+ */
+export function headersOf(message: IncomingMessage): IncomingHttpHeaders {
+  const headers = ownOptions<IncomingHttpHeaders>({});
+  const { rawHeaders } = message;
+  // oxlint-disable-next-line eslint/no-underscore-dangle -- so Node calls it, for its own collection
+  const add = (message as unknown as Joining)._addHeaderLine;
+  for (let at = 0; at < rawHeaders.length; at += 2) add.call(message, rawHeaders[at], rawHeaders[at + 1], headers);
+  return headers;
+}
+
+/** A message of Node's, which knows of each header whether several of it are one. */
+interface Joining {
+  _addHeaderLine(name: string | undefined, value: string | undefined, headers: IncomingHttpHeaders): void;
+}
 
 /** A server that has refused may read no more of the body: its connection would be taken forever. */
 export function releaseRefused(

@@ -4,7 +4,7 @@ import type { AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
 import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
 import { NOT_INHERITED_BY_REQUESTS } from './not-inherited.js';
-import { badResponse, releaseRefused } from './node-transport.js';
+import { badResponse, headersOf, releaseRefused } from './node-transport.js';
 
 /** Parts of an answer of axios's adapter that are read. */
 export interface PlainAnswer {
@@ -75,7 +75,7 @@ class PlainExchange {
       agent: secure ? settings.httpsAgent : settings.httpAgent,
       method,
       path: url.slice(pathAt),
-      headers: headersOf(settings.headers, headers, spelling, body),
+      headers: sentHeaders(settings.headers, headers, spelling, body),
     };
     const sent = (secure ? https : http).request(options, (answered) => this.#answered(answered));
     this.#sent = sent;
@@ -99,7 +99,7 @@ class PlainExchange {
     this.#answer = {
       status: message.statusCode ?? 0,
       statusText: message.statusMessage ?? '',
-      headers: message.headers as AxiosResponse['headers'],
+      headers: headersOf(message) as AxiosResponse['headers'],
       data: message,
       decodes: true,
     };
@@ -153,7 +153,7 @@ class PlainExchange {
   }
 }
 
-function headersOf(
+function sentHeaders(
   defaults: Readonly<HttpHeaders>,
   given: HttpHeaders,
   spelling: HeaderSpelling | undefined,

@@ -1,3 +1,4 @@
+import { namesProxy } from './environment.js';
 import { Readable } from 'node:stream';
 import type { AxiosRequestConfig } from 'axios';
 import type { HttpRequest } from './http-request.js';
@@ -30,17 +31,15 @@ const INERT: ReadonlySet<string> = new Set([
   'xsrfHeaderName',
 ]);
 
-/** An address that `URL` would surely write the same, with a path: no segment begins with a dot. */
+/** An address that `URL` would surely write the same, with a path: no segment is one dot, or two. */
 const PLAIN_URL =
-  /^https?:\/\/(?:[a-z\d._-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/(?!(?:.*\/)?(?:\.|%2[eE]))[\w!$%&()*+,./:;=?@[\]|~-]*(?<!\?)$/;
-
-const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy'].flatMap((name) => [name, name.toUpperCase()]);
+  /^https?:\/\/(?:[a-z\d._-]+|\[[\da-f:.]+\])(?::\d{1,5})?\/(?!(?:.*\/)?(?:\.|%2[eE]){1,2}(?:[/?]|$))[\w!$%&()*+,./:;=?@[\]|~-]*(?<!\?)$/;
 
 /** Checks whether requests of a client with these settings, in this environment, need nothing of axios's adapter. */
 export function isPlain(given: AxiosRequestConfig): boolean {
   const settings = Object.entries(given).filter(([, value]) => value !== undefined);
   if (settings.some(([name]) => !INERT.has(name))) return false;
-  if (given.proxy === undefined) return PROXY_VARIABLES.every((name) => (process.env[name] ?? '') === '');
+  if (given.proxy === undefined) return !namesProxy();
   // Node's own agents may know of a proxy, too.
   return given.proxy === false && given.httpAgent === undefined && given.httpsAgent === undefined;
 }

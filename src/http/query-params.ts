@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { types } from 'node:util';
 import { InvalidRequestError } from '../errors.js';
 
@@ -34,7 +35,7 @@ export function serializeParams(params: QueryParams): string {
 function appendAll(entries: readonly [string, unknown][], append: Append): void {
   for (const [name, value] of entries) {
     const key = name.trim();
-    if (isObject(value) && key.endsWith('{}')) append(key, JSON.stringify(value));
+    if (isObject(value) && key.endsWith('{}')) append(key, ownJson(value));
     else if (Array.isArray(value) && (key.endsWith('[]') || !value.some(isNested))) {
       for (const element of value.filter(isPresent)) append(`${withoutBrackets(key)}[]`, element);
     } else appendNested(value, name, [], append);

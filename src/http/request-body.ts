@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { Readable } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
@@ -160,7 +161,7 @@ function formEntries(data: object): [string, string][] {
 function toJson(data: unknown): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(data);
+    text = ownJson(data);
   } catch (cause) {
     throw new InvalidRequestError('The request data cannot be written as JSON.', { cause });
   }

@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import type { ArgumentsHost } from '@nestjs/common';
 import { type Observable, throwError } from 'rxjs';
 import { type ForgeAuthError, isForgeAuthError } from '../errors.js';
@@ -47,7 +48,7 @@ function answerHttp(reply: HttpReply, problem: ForgeAuthProblem, retryAfterSecon
   if (retryAfterSeconds !== undefined) reply.header('Retry-After', String(retryAfterSeconds));
   // Every 401 names a way to authenticate (RFC 9110 §15.5.2).
   if (problem.status === 401) reply.header('WWW-Authenticate', 'Bearer');
-  reply.status(problem.status).header('Content-Type', 'application/problem+json').send(JSON.stringify(problem));
+  reply.status(problem.status).header('Content-Type', 'application/problem+json').send(ownJson(problem));
 }
 
 /** An error that graphql-js reports with our `extensions`; it reads them of any error. */

@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { shownWord } from '../option-check/option-suggestion.js';
 import { mountedData, mountedDataFault } from '../option-check/mounted-text.js';
 import { atOnce } from '../option-check/at-once.js';
@@ -237,7 +238,7 @@ function joinUrl(baseUrl: string, endpoint: string): string {
 function textEntries(data: Readonly<Record<string, unknown>>): Record<string, string> {
   const entries = Object.entries(data).filter(([, value]) => value !== undefined && value !== null);
   return Object.fromEntries(
-    entries.map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)]),
+    entries.map(([name, value]) => [name, typeof value === 'object' ? ownJson(value) : String(value)]),
   );
 }
 

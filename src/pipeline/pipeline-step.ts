@@ -216,7 +216,7 @@ async function providerStep(step: ProviderStep, scope: StepScope): Promise<Pipel
 /** Its token stays where it is: a refresh token least of all is kept twice. */
 function sharedStep(step: SharedStep, scope: StepScope, owner: string): PipelineStep {
   const { name, tokenManager, dependsOn = [] } = step;
-  const source = scope.sharedSource?.(tokenManager, `step "${shownWord(name)}": tokenManager`);
+  const source = declared(scope, 'sharedSource')?.(tokenManager, `step "${shownWord(name)}": tokenManager`);
   if (source === undefined)
     throw new ConfigurationError(
       `${owner}: step "${shownWord(name)}": tokenManager names a service, and there are none here.`,
@@ -239,7 +239,7 @@ function sharedStep(step: SharedStep, scope: StepScope, owner: string): Pipeline
     },
     onTakenOut: (listener) =>
       void source().then(
-        (tokens) => tokens.for().onTakenOut?.(listener),
+        (tokens) => declared(tokens.for(), 'onTakenOut')?.call(tokens.for(), listener),
         () => undefined, // The first fetch tells why.
       ),
   };

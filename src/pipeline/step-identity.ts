@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { randomUUID, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { declared } from '../option-check/own-options.js';
@@ -21,7 +22,7 @@ const derive = promisify(scrypt) as (text: string, salt: string, length: number)
 export async function fetcherIdentity(fetcher: TokenFetcher, named: boolean): Promise<readonly string[]> {
   const given = declared(fetcher, 'identity');
   if (given !== undefined) return ['given', ...given];
-  const parts = JSON.stringify([fetcher.constructor.name, requestOf(fetcher), propertiesOf(fetcher)]);
+  const parts = ownJson([fetcher.constructor.name, requestOf(fetcher), propertiesOf(fetcher)]);
   const own = opaqueOf(fetcher).length > 0 || (!named && !buildsItsRequest(fetcher));
   const opaque = own ? [randomUUID()] : [];
   return ['seen', (await derive(parts, fetcher.name, 32)).toString('base64url'), ...opaque];
@@ -48,7 +49,7 @@ export function originOfFetcher(fetcher: TokenFetcher): TokenOrigin {
     endpoint: comparable ? fingerprintOf([name, ...(given ?? [])]) : undefined,
     identity: async () =>
       comparable
-        ? fingerprintOf([JSON.stringify([name, given ?? requestOf(fetcher)]), ...(await certificateIdentity(fetcher))])
+        ? fingerprintOf([ownJson([name, given ?? requestOf(fetcher)]), ...(await certificateIdentity(fetcher))])
         : undefined,
   };
 }

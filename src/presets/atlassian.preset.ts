@@ -1,10 +1,11 @@
+import { ownJson } from '../option-check/own-json.js';
 import type { Compliance } from '../providers/compliance.js';
 import { preset, type Preset } from './preset.js';
 
 const asJson: NonNullable<Compliance['tokenRequest']> = (request) => ({
   ...request,
   headers: { ...request.headers, 'content-type': 'application/json' },
-  body: JSON.stringify(Object.fromEntries(new URLSearchParams(request.body))),
+  body: ownJson(Object.fromEntries(new URLSearchParams(request.body))),
 });
 
 /**

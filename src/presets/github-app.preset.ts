@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import type { Compliance } from '../providers/compliance.js';
 import type { JwtBearerAssertion } from '../providers/grants/jwt-bearer.provider.js';
 import { jsonOf, preset, type Preset, text } from './preset.js';
@@ -32,7 +33,7 @@ export function githubApp<Given extends GithubAppPresetOptions>(
 ): Preset<GithubAppPresetOptions, Given, GithubAppMade> {
   const { privateKey, repositories, permissions, apiUrl = 'https://api.github.com' } = options;
   const installation = encodeURIComponent(text('githubApp', 'installationId', String(options.installationId ?? '')));
-  const narrowed = JSON.stringify({ repositories, permissions });
+  const narrowed = ownJson({ repositories, permissions });
   return preset<GithubAppPresetOptions, Given, GithubAppMade>('githubApp', options, OWN, {
     tokenUrl: `${apiUrl.replace(/\/+$/, '')}/app/installations/${installation}/access_tokens`,
     assertion: {

@@ -1,3 +1,4 @@
+import { declared } from '../option-check/own-options.js';
 import { ConfigurationError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
@@ -31,6 +32,6 @@ export class CompliancePresenter implements TokenPresenter {
   }
 
   observe(response: Pick<HttpResponse, 'status' | 'headers'>, request: PresentedRequest): 'resend' | undefined {
-    return this.#inner.observe?.(response, request);
+    return declared(this.#inner, 'observe')?.call(this.#inner, response, request);
   }
 }

@@ -1,4 +1,5 @@
 // More than 250 lines: one request to an issuer from end to end, read as a story.
+import { ownJson } from '../option-check/own-json.js';
 import type { Configuration, ServerMetadata } from 'openid-client';
 import { AuthenticationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
@@ -234,7 +235,7 @@ function asItCame({ status, headers, body }: ComplianceResponse): Response {
   const kept = Object.entries(headers).filter(
     ([name]) => !['www-authenticate', 'content-length', 'content-encoding'].includes(name),
   );
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const text = typeof body === 'string' ? body : ownJson(body);
   return new Response(
     BODILESS.has(status) ? null : text,
     ownOptions({
@@ -255,7 +256,8 @@ function acceptable(answer: Record<string, unknown>): Response {
   const kept = Object.entries(seen).filter(([name, value]) => value !== null && !READ_BY_US.has(name));
   const members = Object.fromEntries(kept);
   const response = new Response(
-    JSON.stringify(members),
+    // A body would be a stream, made of an object that inherits.
+    null,
     ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }),
   );
   // JSON makes objects that inherit: what is left out would be read from `Object.prototype`.

@@ -2,7 +2,7 @@ import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError, ForgeAuthError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpRequester } from '../http/http-requester.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { defineOwn, ownOptions } from '../option-check/own-options.js';
 import { maskSecrets } from '../redaction/known-secrets.js';
 import { redactUrl } from '../redaction/redact.js';
 import { parseRetryAfter } from '../retry/retry-after.js';
@@ -52,10 +52,9 @@ async function askFor(
     try {
       const response = await get(url, options.headers, http, now);
       document = response.jsonOrNull();
-      return new Response(
-        response.text(),
-        ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }),
-      );
+      const read = new Response(null, ownOptions({ status: 200, headers: { 'content-type': 'application/json' } }));
+      // A body would be a stream, made of an object that inherits.
+      return defineOwn(read, 'json', { value: async () => response.json() });
     } catch (error) {
       failure = error;
       throw error;

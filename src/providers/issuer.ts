@@ -51,7 +51,7 @@ export class Issuer {
       environment.serviceName === undefined
         ? `the token endpoint${options.issuer === FROM_RESOURCE ? '' : ` ${new URL((options.tokenUrl ?? options.issuer) as string).origin}`}`
         : `"${environment.serviceName}"`;
-    this.compliance = options.compliance ?? {};
+    this.compliance = ownOptions(options.compliance);
     this.http = http;
     this.clock = new IssuerClock(environment.clock);
   }

@@ -1,4 +1,5 @@
 import { isSetPerRequest } from '../http/per-request.js';
+import { ownJson } from '../option-check/own-json.js';
 import type { HttpRequesterOptions } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { foreignToken } from './client-authentication/client-assertion.js';
@@ -10,7 +11,7 @@ const WAYS = ['proxy', 'socketPath'] as const;
 /** Returns the settings that lead requests another way, in one form: they are part of a token's key. */
 export function waysOf(axios: HttpRequesterOptions['axios']): readonly string[] {
   const settings = ownOptions(axios);
-  return WAYS.flatMap((name) => (settings[name] ? [name, JSON.stringify(settings[name])] : []));
+  return WAYS.flatMap((name) => (settings[name] ? [name, ownJson(settings[name])] : []));
 }
 
 /**

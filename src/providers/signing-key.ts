@@ -1,4 +1,5 @@
 // More than 250 lines: every form in which a key may come, beside the one check that they share.
+import { ownJson } from '../option-check/own-json.js';
 import { createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -106,7 +107,7 @@ export function loadKey(material: KeyMaterial, alg: string | undefined, name: st
     alg: chosen,
     kid: jwk?.kid ?? account?.private_key_id,
     publicJwk,
-    thumbprint: createHash('sha256').update(JSON.stringify(publicJwk)).digest('base64url'),
+    thumbprint: createHash('sha256').update(ownJson(publicJwk)).digest('base64url'),
     account,
   };
 }

@@ -1,3 +1,4 @@
+import { declared } from '../option-check/own-options.js';
 import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
@@ -77,7 +78,7 @@ export function storageOf(given: TokenStorage | GetSet, owner: string): TokenSto
 
 /** Of cache-manager, or a Cacheable. */
 function isCache(given: TokenStorage | GetSet): boolean {
-  return typeof (given as { wrap?: unknown }).wrap === 'function';
+  return typeof declared(given as { wrap?: unknown }, 'wrap') === 'function';
 }
 
 /** Members of a storage that no cache and no client has. */
@@ -101,10 +102,10 @@ function isTokenStorage(given: TokenStorage | GetSet, owner: string): given is T
     );
   }
   if (mark !== undefined) return mark;
-  const members = given as unknown as Record<string, unknown>;
-  if (MEMBERS_OF_STORAGES.some((name) => members[name] !== undefined)) return true;
-  if (given instanceof Map || MEMBERS_OF_CLIENTS.some((name) => members[name] !== undefined)) return false;
-  if (typeof members['delete'] === 'function') return true;
+  const member = (name: string): unknown => declared(given as unknown as Record<string, unknown>, name);
+  if (MEMBERS_OF_STORAGES.some((name) => member(name) !== undefined)) return true;
+  if (given instanceof Map || MEMBERS_OF_CLIENTS.some((name) => member(name) !== undefined)) return false;
+  if (typeof member('delete') === 'function') return true;
   // An object of two functions without a mark may be either: nothing but its own declaration is left to go by. Where that
   // says nothing (a default, a rest parameter, a bound function), two arguments are the safe guess: a value without a
   // lifetime stays longer than it is used, no more, as its envelope knows its end; a client that takes the third argument
@@ -122,7 +123,7 @@ const METHODS_OF_STORAGES = [
 ] as const satisfies readonly (keyof TokenStorage)[];
 
 function checkedStorage(storage: TokenStorage, owner: string): TokenStorage {
-  const wrong = METHODS_OF_STORAGES.find((name) => !['function', 'undefined'].includes(typeof storage[name]));
+  const wrong = METHODS_OF_STORAGES.find((name) => !['function', 'undefined'].includes(typeof declared(storage, name)));
   if (wrong === undefined) return storage;
   throw new ConfigurationError(
     `${owner}: storage.${wrong} must be a function, as a TokenStorage has it. Leave it out, or mark the object with [TOKEN_STORAGE]: false if it is no TokenStorage.`,

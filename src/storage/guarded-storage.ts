@@ -1,3 +1,4 @@
+// More than 250 lines: each command of a storage, and the state that all of them share.
 import { type Clock, systemClock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
@@ -85,9 +86,9 @@ export class GuardedStorage {
     const deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
     this.#commands = new StorageCommands({ clock, logger, observer: commandObserver, deadlineMs });
     this.#encryption = encryption;
-    this.lock = lock ?? storage.createLock?.(clock) ?? lockOf(storage, clock);
+    this.lock = lock ?? declared(storage, 'createLock')?.call(storage, clock) ?? lockOf(storage, clock);
     this.#lockIsApart = lock !== undefined;
-    const signal = storage.createSignal?.();
+    const signal = declared(storage, 'createSignal')?.call(storage);
     this.announcements =
       signal &&
       new Announcements(
@@ -225,7 +226,8 @@ export class GuardedStorage {
     await declared(this.lock, 'close')?.call(this.lock);
     await this.#commands.close();
     await this.announcements?.close();
-    await this.#storage.release?.().catch(() => undefined);
+    const release = declared(this.#storage, 'release');
+    await release?.call(this.#storage).catch(() => undefined);
     if (this.#storage instanceof InMemoryTokenStorage) this.#storage.leave(this.#user);
   }
 

@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { systemClock } from '../clock.js';
 import { isRedisClient, type RedisClient } from '../redis/redis-connection.js';
 import { layersUnder } from './shared-store.js';
@@ -78,7 +79,7 @@ export async function encodedBy(
   for (const keyv of layers.filter(isKeyv)) {
     const data = { value: text, expires };
     const encoded = await (keyv.encode?.(data) ?? keyv.serializeData?.(data));
-    text = typeof encoded === 'string' ? encoded : JSON.stringify(encoded);
+    text = typeof encoded === 'string' ? encoded : ownJson(encoded);
   }
   return text;
 }

@@ -1,3 +1,5 @@
+import { ownJson } from '../option-check/own-json.js';
+
 /** A token as it is written down: plain values, whole. Never logged, never part of an error. */
 export interface TokenRecord {
   accessToken: string;
@@ -39,7 +41,7 @@ const DEEPEST = 100;
 
 /** Writes an envelope as one string, so any store with `get` and `set` will do. */
 export function encodeEnvelope(envelope: TokenEnvelope): string {
-  return JSON.stringify({ v: VERSION, ...envelope });
+  return ownJson({ v: VERSION, ...envelope });
 }
 
 /** Reads an envelope; anything that is none (corrupt, of another version or program) is a miss: undefined. */

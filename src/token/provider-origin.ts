@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { declared } from '../option-check/own-options.js';
 import { fingerprintOf } from './token-key.js';
 import type { BoundTokenProvider, TokenProvider } from './token-provider.js';
@@ -14,7 +15,7 @@ export function originOfProvider(provider: BoundTokenProvider, definition: Token
   const partsOf = declared(provider, 'requestParts') ?? declared(provider, 'keyParts');
   return {
     definition,
-    endpoint: endpoint && JSON.stringify(endpoint),
+    endpoint: endpoint && ownJson(endpoint),
     identity: async () =>
       endpoint === undefined ? undefined : fingerprintOf([...((await partsOf?.call(provider)) ?? [name]), ...own]),
   };

@@ -1,7 +1,6 @@
 import { timeoutSignal } from '../clock.js';
 import { AuthenticationError, InvalidRequestError, TokenRefreshError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
-import { declared } from '../option-check/own-options.js';
 import { originOfProvider } from './provider-origin.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
@@ -15,7 +14,7 @@ import { TokenSlot } from './slot/token-slot.js';
 import type { TokenHandle, TokenOrigin, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 import { revealing } from '../redaction/own-cause.js';
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
@@ -75,7 +74,11 @@ export class ProviderTokenSource implements TokenSource {
     const tokens = revokesAtClose(this.#provider, this.#scope) ? slots.flatMap((slot) => slot.last ?? []) : [];
     for (const slot of slots) slot.close();
     if (tokens.length > 0) await revokeAll(this.#provider, tokens, this.#scope, (signal) => this.#context({}, signal));
-    await Promise.all([closeProvider(this.#provider, this.#scope), this.#http?.close(), this.#scope.onClose?.()]);
+    await Promise.all([
+      closeProvider(this.#provider, this.#scope),
+      this.#http?.close(),
+      declared(this.#scope, 'onClose')?.(),
+    ]);
   }
 
   /** The slot of the usual token, made when it is first asked for: an app may call few of its services. */

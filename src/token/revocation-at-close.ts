@@ -1,3 +1,4 @@
+import { declared } from '../option-check/own-options.js';
 import { systemClock, timeoutSignal } from '../clock.js';
 import { ForgeAuthError } from '../errors.js';
 import type { ServiceScope } from './runtime.js';
@@ -9,7 +10,9 @@ export const CLOSING_DEADLINE_MS = 5_000;
 
 /** Checks whether tokens end with this process and the app wants them revoked then. */
 export function revokesAtClose(provider: BoundTokenProvider, { storage }: ServiceScope): boolean {
-  return provider.revokeAtClose !== undefined && (provider.ownKey === true || storage()?.unshared !== false);
+  return (
+    declared(provider, 'revokeAtClose') !== undefined && (provider.ownKey === true || storage()?.unshared !== false)
+  );
 }
 
 /** Revokes tokens as a process ends. What cannot be revoked is logged, and keeps nothing from closing. */
@@ -20,7 +23,9 @@ export async function revokeAll(
   context: (signal: AbortSignal) => TokenRequestContext,
 ): Promise<void> {
   const about = context(timeoutSignal(systemClock, CLOSING_DEADLINE_MS));
-  const revocations = await Promise.allSettled(tokens.map((token) => provider.revokeAtClose?.(token, about)));
+  const revocations = await Promise.allSettled(
+    tokens.map((token) => declared(provider, 'revokeAtClose')?.call(provider, token, about)),
+  );
   const failed = revocations.find((revocation) => revocation.status === 'rejected');
   if (failed === undefined) return;
   const error: unknown = failed.reason;

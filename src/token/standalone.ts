@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import { ConfigurationError } from '../errors.js';
 import { type Clock, systemClock } from '../clock.js';
 import { type ForgeLogger, guardedLogger, silentLogger } from '../logger.js';
@@ -59,7 +60,7 @@ export function standaloneScope(
   keyName: string,
   events: SlotEvents = silentEvents,
 ): ServiceScope {
-  const { name, clock = systemClock, lock } = options;
+  const { name, clock = systemClock, lock } = ownOptions(options);
   const logger = guardedLogger(options.logger ?? silentLogger);
   const encryption = options.encryption && new TokenEncryption(options.encryption);
   const observer = new Observers();

@@ -1,3 +1,4 @@
+import { ownJson } from '../option-check/own-json.js';
 import { hash } from 'node:crypto';
 import type { TokenRequest } from './token-provider.js';
 import { ownOptions } from '../option-check/own-options.js';
@@ -61,7 +62,7 @@ export function canonicalRequest(request: TokenRequest): string {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]): [string, unknown] => [`rest.${name}`, sorted(value)]),
   ];
-  return JSON.stringify(parts.filter(([, value]) => value !== undefined));
+  return ownJson(parts.filter(([, value]) => value !== undefined));
 }
 
 /** A copy that does not change when the caller's lists and records do. */

@@ -57,7 +57,7 @@ export class Token {
    * @throws {AuthenticationError} FORGE_AUTH_TOKEN_RESPONSE_INVALID when it cannot be understood
    */
   static fromResponse(json: unknown, fields: TokenResponseFields = {}): Token {
-    return new Token(readTokenResponse(json, fields));
+    return new Token(readTokenResponse(json, ownOptions(fields)));
   }
 
   /**

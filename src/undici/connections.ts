@@ -1,3 +1,4 @@
+import { variableInEitherCase } from '../http/environment.js';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import type { HttpRequest } from '../http/http-request.js';
 import { guardedOptions } from '../option-check/guarded-callbacks.js';
@@ -87,10 +88,14 @@ function routeOf(proxy: UndiciTransportOptions['proxy'], direct: Agent.Options, 
   if (proxy === false) return both(new Agent(direct));
   if (proxy !== undefined) return both(new ProxyAgent({ ...behindProxy, uri: String(proxy) } as ProxyAgent.Options));
   const [httpProxy, httpsProxy] = [proxyFromEnvironment('http'), proxyFromEnvironment('https')];
-  const http = httpProxy === undefined ? new Agent(direct) : new EnvHttpProxyAgent({ ...behindProxy, httpProxy });
+  const noProxy = variableInEitherCase('no_proxy') ?? '';
+  // With all of them given, undici reads none of the environment itself.
+  const through = (url: string): Dispatcher =>
+    new EnvHttpProxyAgent({ ...behindProxy, httpProxy: url, httpsProxy: url, noProxy });
+  const http = httpProxy === undefined ? new Agent(direct) : through(httpProxy);
   if (httpProxy === httpsProxy) return both(http);
   // Without one of its own, undici would send https through the proxy of http.
-  const https = httpsProxy === undefined ? new Agent(direct) : new EnvHttpProxyAgent({ ...behindProxy, httpsProxy });
+  const https = httpsProxy === undefined ? new Agent(direct) : through(httpsProxy);
   return { http, https };
 }
 
@@ -99,9 +104,5 @@ function both(dispatcher: Dispatcher): Route {
 }
 
 function proxyFromEnvironment(scheme: 'http' | 'https'): string | undefined {
-  for (const name of [`${scheme}_proxy`, 'all_proxy']) {
-    const value = process.env[name] ?? process.env[name.toUpperCase()];
-    if (value !== undefined && value !== '') return value;
-  }
-  return undefined;
+  return variableInEitherCase(`${scheme}_proxy`) ?? variableInEitherCase('all_proxy');
 }

@@ -1,3 +1,4 @@
+import { ownOptions } from '../option-check/own-options.js';
 import type { HttpHeaders } from '../http/http-request.js';
 
 /** Headers of which Node keeps the first, where a server sends several. */
@@ -24,7 +25,7 @@ const SINGLE: ReadonlySet<string> = new Set([
 
 /** Headers as Node's own client hands them over: lists joined, cookies always a list. */
 export function nodeHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): HttpHeaders {
-  const result: HttpHeaders = {};
+  const result = ownOptions<HttpHeaders>({});
   for (const name of Object.keys(headers)) {
     const value = headers[name];
     if (value === undefined) continue;

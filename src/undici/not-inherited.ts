@@ -65,6 +65,7 @@ const NOT_INHERITED_BY_CLIENTS = Object.freeze({
   socketTimeout: undefined,
   strictContentLength: undefined,
   tls: undefined,
+  toJSON: undefined,
   token: undefined,
   useH2c: undefined,
   username: undefined,

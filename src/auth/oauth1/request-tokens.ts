@@ -1,3 +1,4 @@
+import { ownJson } from '../../option-check/own-json.js';
 import type { Clock } from '../../clock.js';
 import type { GuardedStorage } from '../../storage/guarded-storage.js';
 import { openText, sealText } from '../../storage/sealed-text.js';
@@ -46,7 +47,7 @@ export class RequestTokens {
     const { storage, clock } = this.#options;
     const key = this.#key(token);
     const until = clock.now() + TTL_MS;
-    const sealed = sealText(JSON.stringify({ ...pending, until }), token, PURPOSE);
+    const sealed = sealText(ownJson({ ...pending, until }), token, PURPOSE);
     if ((await storage.writeText(key, sealed, TTL_MS)) === 'written') return;
     this.#prune();
     this.#local.set(key, { sealed, until });

@@ -1,3 +1,4 @@
+import { ownJson } from '../../option-check/own-json.js';
 import { type Clock, monotonicNow } from '../../clock.js';
 import { AuthenticationError } from '../../errors.js';
 import type { GuardedStorage } from '../../storage/guarded-storage.js';
@@ -86,7 +87,7 @@ export class UserTokens {
   }
 
   async #write(key: string, token: OAuth1Token | undefined): Promise<void> {
-    const text = token === undefined ? FORGOTTEN : JSON.stringify([token.token, token.tokenSecret]);
+    const text = token === undefined ? FORGOTTEN : ownJson([token.token, token.tokenSecret]);
     const irreplaceable = token !== undefined;
     const ttlMs = irreplaceable ? TTL_MS : FORGOTTEN_MS;
     const outcome = await this.#options.storage.writeText(key, text, ttlMs, { irreplaceable });

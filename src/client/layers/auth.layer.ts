@@ -166,7 +166,7 @@ function open(request: CallRequest, options: AuthOptions, replays = 0): SentRequ
 }
 
 async function openBody(request: SentRequest, source: NonNullable<CallRequest['body']>): Promise<SentRequest> {
-  const { body, contentType, overridesContentType = false, contentLength } = await source.open();
+  const { body, contentType, overridesContentType = false, contentLength } = ownOptions(await source.open());
   request.body = body;
   if (contentType !== undefined && (overridesContentType || request.headers['content-type'] === undefined))
     request.headers['content-type'] = contentType;

@@ -1,3 +1,4 @@
+import { ownJson } from '../../option-check/own-json.js';
 import { Readable } from 'node:stream';
 import type { HttpHeaders } from '../../http/http-request.js';
 import { isSecret } from '../../redaction/echoed-secret.js';
@@ -42,7 +43,7 @@ export function describeBody(
   const parsed = size > MAX_BYTES ? undefined : parse(body.toString(), label);
   if (parsed === undefined) return `[${size} bytes of ${/^[\w./+-]{1,64}$/.test(label) ? label : 'unknown type'}]`;
   const shown = describe(parsed, keys, secrets, 0);
-  const text = JSON.stringify(shown);
+  const text = ownJson(shown);
   return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}… (${size} bytes)` : shown;
 }
 

@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { credentialHeadersOf } from '../../auth/composite.authenticator.js';
 import { ForgeAuthError } from '../../errors.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
@@ -126,5 +127,5 @@ function headersAfter(headers: Readonly<HttpHeaders>, keepsBody: boolean, elsewh
     ([name]) =>
       (keepsBody || !OF_THE_BODY.has(name)) && (!elsewhere || HARMLESS_ELSEWHERE.has(name)) && name !== 'host',
   );
-  return Object.fromEntries(kept);
+  return ownOptions(Object.fromEntries(kept));
 }

@@ -28,13 +28,13 @@ export interface Call {
   /** Requests handed to the transport: attempts, replays with another token, redirects. */
   sent: number;
   /** Reason that its authenticator knows for the rejection that the last answer is. */
-  rejection?: string | undefined;
+  rejection: string | undefined;
   /** The request as it last went out, credential and all. */
-  lastSent?: HttpRequest;
+  lastSent: HttpRequest | undefined;
   /** Credential parameters that the call brought itself, in its query or its form: no authenticator writes them. */
   ownParameters: ReadonlySet<string> | undefined;
   /** Credentials that were put on requests of the call that were redirected. */
-  sentCredentials?: SentCredentials;
+  sentCredentials: SentCredentials | undefined;
 }
 
 /** A request on its way down: not yet authenticated, its body not yet opened. */

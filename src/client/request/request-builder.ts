@@ -67,6 +67,9 @@ export function buildRequest(service: ResolvedService, config: FaceRequest, scop
       retry: config.retry !== false,
       attempts: 1,
       sent: 0,
+      rejection: undefined,
+      lastSent: undefined,
+      sentCredentials: undefined,
       ownParameters: ownParametersIn(resolved, authenticator),
     },
   };

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
-import { ownOptions } from '../../option-check/own-options.js';
+import { declared, ownOptions } from '../../option-check/own-options.js';
 import { Secret } from '../secret.js';
 import { checkClientAssertion } from './client-assertion.js';
 import type {
@@ -28,7 +28,10 @@ const ELSEWHERE = Object.freeze({
 const ELSEWHERE_ENTRIES = Object.entries(ELSEWHERE);
 
 /** Names under which servers list the methods that have another name here. */
-const ALIASES: Readonly<Record<string, string>> = { body: 'client_secret_post', header: 'client_secret_basic' };
+const ALIASES: Readonly<Record<string, string>> = ownOptions({
+  body: 'client_secret_post',
+  header: 'client_secret_basic',
+});
 
 /** The client of one bound provider: its id, its credentials, and the ways to show them. */
 export class Client {
@@ -142,7 +145,9 @@ export class Client {
   /** @param withSecret whether the client secret is to be among them */
   async keyParts(withSecret: boolean): Promise<readonly string[]> {
     const methods = this.#options.authMethod === undefined ? [] : this.#candidates.map(({ name }) => name);
-    const parts = await Promise.all(this.#candidates.map((candidate) => candidate.keyParts?.() ?? []));
+    const parts = await Promise.all(
+      this.#candidates.map((candidate) => declared(candidate, 'keyParts')?.call(candidate) ?? []),
+    );
     return [...(await this.identityParts(withSecret)), methods.join(' '), ...parts.flat()];
   }
 
@@ -153,7 +158,10 @@ export class Client {
 
   /** Reads its credentials again. Returns whether one has changed. */
   async reread(): Promise<boolean> {
-    const changed = await Promise.all([this.#secret?.reread(), ...this.#all.map((candidate) => candidate.reread?.())]);
+    const changed = await Promise.all([
+      this.#secret?.reread(),
+      ...this.#all.map((candidate) => declared(candidate, 'reread')?.call(candidate)),
+    ]);
     return changed.includes(true);
   }
 

@@ -1,3 +1,4 @@
+import { ownJson } from '../../option-check/own-json.js';
 import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { mountedData, mountedDataFault } from '../../option-check/mounted-text.js';
 import { ConfigurationError } from '../../errors.js';
@@ -45,7 +46,7 @@ export class GrantTokenProvider extends OAuthTokenProvider<GrantTokenProviderOpt
       keyParts: async () =>
         typeof params === 'function'
           ? []
-          : [await slowFingerprintOf(JSON.stringify(Object.entries(params).sort()), grantType)],
+          : [await slowFingerprintOf(ownJson(Object.entries(params).sort()), grantType)],
       ...(typeof params === 'function' ? { unknown: 'params' } : undefined),
     };
   }

@@ -1,3 +1,4 @@
+import { ownJson } from '../../option-check/own-json.js';
 import { ownOptions } from '../../option-check/own-options.js';
 import { scopes } from '../../token/token-key.js';
 import type { TokenRequest } from '../../token/token-provider.js';
@@ -20,7 +21,7 @@ export function tokenParameters(own: GrantParameters, given: GrantOptions, asked
   for (const value of [audience ?? []].flat()) parameters.append('audience', value);
   for (const value of [resource ?? []].flat()) parameters.append('resource', value);
   const { claims } = request;
-  if (claims !== undefined) parameters.set('claims', typeof claims === 'string' ? claims : JSON.stringify(claims));
+  if (claims !== undefined) parameters.set('claims', typeof claims === 'string' ? claims : ownJson(claims));
   for (const [name, value] of Object.entries({ ...options.extraParams, ...request.extraParams })) {
     if (name !== 'grant_type') parameters.set(name, value);
   }

@@ -1,3 +1,4 @@
+import { ownOptions } from '../../option-check/own-options.js';
 import { AuthenticationError } from '../../errors.js';
 import { ASYMMETRIC_ALGORITHMS } from './asymmetric-algorithms.js';
 import type { JsonWebKeys } from './json-web-keys.js';
@@ -82,7 +83,7 @@ function parsePayload(payload: Uint8Array, what: string): Claims {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw refused(what, 'its payload is no JSON object');
-  return parsed as Claims;
+  return ownOptions(parsed as Claims);
 }
 
 function checkParties(claims: Claims, { issuer, clientId }: ExpectedParties, what: string): void {

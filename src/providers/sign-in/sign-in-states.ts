@@ -1,3 +1,4 @@
+import { ownJson } from '../../option-check/own-json.js';
 import { openText, sealText } from '../../storage/sealed-text.js';
 import type { ServiceScope } from '../../token/runtime.js';
 import { fingerprintOf } from '../../token/token-key.js';
@@ -41,7 +42,7 @@ export class SignInStates {
   async put(state: string, value: SignInState): Promise<void> {
     const key = this.#key(state);
     const until = this.#scope.clock.now() + TTL_MS;
-    const text = sealText(JSON.stringify({ ...value, until }), state, PURPOSE);
+    const text = sealText(ownJson({ ...value, until }), state, PURPOSE);
     const outcome = await this.#scope.storage()?.writeText(key, text, TTL_MS);
     if (outcome === 'written') return;
     for (const [known, { until: end }] of this.#local) {

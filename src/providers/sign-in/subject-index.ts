@@ -1,3 +1,4 @@
+import { ownJson } from '../../option-check/own-json.js';
 import { monotonicNow, sleep } from '../../clock.js';
 import type { Lease } from '../../lock/token-lock.js';
 import type { GuardedStorage } from '../../storage/guarded-storage.js';
@@ -39,7 +40,7 @@ export class SubjectIndex {
     try {
       const known = await this.#read(key);
       const names = known.includes(subject) ? known : [...known, subject];
-      await storage.writeText(key, JSON.stringify(names), TTL_MS, { irreplaceable: true });
+      await storage.writeText(key, ownJson(names), TTL_MS, { irreplaceable: true });
     } finally {
       await lease?.release().catch(() => undefined);
     }

@@ -1,4 +1,5 @@
 import { Instant } from '../../clock.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { AuthenticationError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
 import type { FlightReport } from './slot-observer.js';
@@ -127,8 +128,9 @@ export class TokenRenewal {
         if (renewed.fetched) this.#store.announce();
         lease?.release().catch(() => undefined);
       };
-      if (renewed.written === undefined) handOver();
-      else renewed.written.then(handOver, () => undefined);
+      const { written } = ownOptions(renewed);
+      if (written === undefined) handOver();
+      else written.then(handOver, () => undefined);
       return renewed;
     } catch (error) {
       if (!request.signal.aborted) await this.failed(request, error);
