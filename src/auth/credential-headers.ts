@@ -51,7 +51,7 @@ export function parametersWrittenBy(authenticator: Authenticator): Required<Cred
 const NONE: readonly string[] = Object.freeze([]);
 const NO_PARAMETERS = Object.freeze({ query: NONE, form: NONE });
 
-/** Checks whether a header holds nothing but blanks. */
+/** Checks whether a header holds nothing but blanks, or a list of such as `fetch` joins it. */
 export function isBlank(value: string | readonly string[] | undefined): boolean {
-  return value !== undefined && [value].flat().every((text) => text.trim() === '');
+  return value !== undefined && [value].flat().every((text) => /^[\s,]*$/.test(text));
 }

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { jest } from '@jest/globals';
 import { ConfigurationError } from '../errors.js';
 import type { Lease, TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { type ForgeAuthEvent, Observers } from '../observer.js';
@@ -382,6 +383,12 @@ describe('a storage that is closed', () => {
   });
 });
 
+/** What is done just within a deadline of a second. */
+async function late<T>(work: () => T): Promise<T> {
+  await new Promise((resolve) => void setTimeout(resolve, 990));
+  return work();
+}
+
 describe('a lease that is exclusive', () => {
   it('a lease that is exclusive is claimed in a store that cannot lock, and in no other', async () => {
     const silent = Object.assign(new Store(), { deadlineMs: 1 });
@@ -402,6 +409,32 @@ describe('a lease that is exclusive', () => {
     const shared = Object.assign(new Store(), { deadlineMs: 1 });
     shared.values.set('key:claim', `${randomUUID()} 0`);
     expect(await guard(shared).guarded.acquire('key', { ...TERM, exclusive: true })).toBe('held');
+  });
+
+  it('a lease that is exclusive goes to the one of two that wrote last, though it reads and writes as slowly as it may', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+    try {
+      const quick = new Store();
+      // What it reads is as old as the read is slow; what it writes stands there when the write ends.
+      const slow: TokenStorage = {
+        deadlineMs: 1_000,
+        get: (key) => {
+          const found = quick.values.get(key);
+          return late(() => found);
+        },
+        set: (key, value) => late(() => quick.values.set(key, value)),
+      };
+      const [one, other] = [Object.assign(quick, { deadlineMs: 1_000 }), slow].map((storage) => guard(storage).guarded);
+      const admissions = Promise.all(
+        [one, other].map((guarded) => guarded?.acquire('key', { ...TERM, exclusive: true })),
+      );
+      await jest.advanceTimersByTimeAsync(10_000);
+      const [first, second] = await admissions;
+      expect(first).toBe('held');
+      expect(second).not.toBe('held');
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });
 

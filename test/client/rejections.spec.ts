@@ -225,6 +225,9 @@ describe('a call whose credential never went out', () => {
       await expect(orders.axiosRef.get('/ok', { headers: { authorization } as never })).rejects.toMatchObject({
         cause: expect.any(InvalidRequestError) as unknown,
       });
+      await expect(orders.fetch('/ok', { headers: { authorization } as never })).rejects.toMatchObject({
+        cause: expect.any(InvalidRequestError) as unknown,
+      });
       expect(server.count()).toBe(0);
       await orders.get('/ok', { auth: false, headers: { authorization } as never, validateStatus: null });
       expect(server.count()).toBe(1);

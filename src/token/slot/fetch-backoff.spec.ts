@@ -378,6 +378,16 @@ describe('fetches that are under way together', () => {
     expect([world.refusal(), world.backoff.failures]).toEqual([undefined, 1]);
   });
 
+  it('name no failure of before the last success where one of them is held back late', () => {
+    const world = new World();
+    const attempt = world.backoff.begin();
+    world.backoff.failed(failure);
+    world.backoff.succeeded();
+    attempt.failed(new AuthenticationError('HTTP 429', { retryAfterMs: 60_000 }));
+    expect(world.refusal()).toMatchObject({ code: 'FORGE_AUTH_BACKOFF', retryAfterMs: 60_000 });
+    expect(world.refusal()?.cause).toBeUndefined();
+  });
+
   it('lengthen the wait by what Retry-After says, though they fail late', () => {
     const world = new World();
     const [first, second] = [world.backoff.begin(), world.backoff.begin()];
