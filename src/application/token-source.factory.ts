@@ -55,7 +55,7 @@ export async function createTokenSource(
   };
   return isSourceProvider(provider)
     ? provider.createSource(scope)
-    : new ProviderTokenSource(scope, await bindProvider(provider, scope), provider);
+    : new ProviderTokenSource(scope, await bindProvider(provider, scope), auth.provider);
 }
 
 async function providerOf(

@@ -6,7 +6,7 @@ import type { EndpointBackoff } from './endpoint-backoffs.js';
 import type { ServiceScope } from './runtime.js';
 import { obtainToken } from './obtain-token.js';
 import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
-import type { BoundTokenProvider, TokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
+import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { closeProvider } from './close-provider.js';
 import { revokeAll, revokesAtClose } from './revocation-at-close.js';
 import { SlotCache } from './slot/slot-cache.js';
@@ -21,7 +21,7 @@ import { revealing } from '../redaction/own-cause.js';
 export class ProviderTokenSource implements TokenSource {
   readonly #scope: ServiceScope;
   readonly #provider: BoundTokenProvider;
-  readonly #definition: TokenProvider;
+  readonly #definition: object;
   #backoff: EndpointBackoff | undefined;
   #default: TokenSlot | undefined;
   /** Of calls with parameters of their own. */
@@ -32,7 +32,7 @@ export class ProviderTokenSource implements TokenSource {
   readonly prepare: TokenSource['prepare'];
 
   /** @param definition the provider as the app wrote it, where it was bound */
-  constructor(scope: ServiceScope, provider: BoundTokenProvider, definition: TokenProvider = provider) {
+  constructor(scope: ServiceScope, provider: BoundTokenProvider, definition: object = provider) {
     const deadlineMs = declared(provider, 'deadlineMs') ?? scope.settings.deadlineMs;
     this.#scope =
       deadlineMs === scope.settings.deadlineMs ? scope : { ...scope, settings: { ...scope.settings, deadlineMs } };

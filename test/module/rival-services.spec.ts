@@ -113,6 +113,7 @@ describe('services that ask for the same token, each for itself', () => {
         return [{ provider: own }, { provider: own }];
       },
     ],
+    ['one class that makes a provider of each', () => [{ provider: OwnProvider }, { provider: OwnProvider }]],
     [
       "two providers of the app's own with one identity",
       () => [
