@@ -17,7 +17,8 @@ import type { ServiceTokenProvider } from './service-token-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { loadedWhenCalled } from '../lazy.js';
 import { TokenEncryption } from '../storage/encryption.js';
-import { GuardedStorage } from '../storage/guarded-storage.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { guardStorage, loadStorageGuards } from '../storage/storage-guards.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import { EndpointBackoffs } from '../token/endpoint-backoffs.js';
 import { DiscoveryCache } from '../token/discovery-cache.js';
@@ -71,9 +72,8 @@ export class ForgeAuthApplication {
 
   /** Sets the storage of tokens from now on. */
   useStorage(storage: TokenStorage): void {
-    const { lock, defaults } = this.rootOptions;
     this.#kept = storage;
-    this.#storage = this.#guard(storage, defaults?.lock ?? lock);
+    this.#storage = undefined;
   }
 
   get rootOptions(): ForgeAuthOptions {
@@ -136,6 +136,7 @@ export class ForgeAuthApplication {
 
   /** Checks every service. @throws {ConfigurationError} */
   async openAll(): Promise<void> {
+    await this.#guardStorage();
     const entries = [...this.#entries.values()];
     for (const entry of entries) await entry.openWithTokens();
     const { warnOfRivals } = await import('./rival-services.js');
@@ -162,6 +163,7 @@ export class ForgeAuthApplication {
       await Promise.all([...this.#entries.values()].map((entry) => entry.close()));
     } finally {
       await Promise.all(this.#storages.map((storage) => storage.close()));
+      if (this.#storage === undefined) await this.#kept?.release?.().catch(() => undefined);
       for (const detach of this.#detach.splice(0)) detach();
     }
   }
@@ -184,7 +186,7 @@ export class ForgeAuthApplication {
       observer: this.observer,
       jitter: clock.random(),
       discovery: new DiscoveryCache(clock),
-      backoffs: new EndpointBackoffs(clock),
+      backoffs: new EndpointBackoffs(),
       get revealCauses() {
         return rootOptions().revealCauses ?? (byDefault ??= revealsByDefault());
       },
@@ -206,6 +208,7 @@ export class ForgeAuthApplication {
       },
       openCore: loadedWhenCalled(async () => (await import('./service-core.js')).openCore),
       createTokenSource: loadedWhenCalled(async () => (await import('./token-source.factory.js')).createTokenSource),
+      guardStorage: () => this.#guardStorage(),
       storageOf: (option, owner) => this.#host.storageOf(option, owner),
       overridingTokens: (name, ours) => declared(this.#host, 'overridingTokens')?.call(this.#host, name, ours),
       names: () => this.names(),
@@ -217,11 +220,18 @@ export class ForgeAuthApplication {
     };
   }
 
+  /** Watches over the storage of tokens, before the first service is opened. */
+  async #guardStorage(): Promise<void> {
+    await loadStorageGuards();
+    const { lock, defaults } = this.rootOptions;
+    this.#storage ??= this.#kept && this.#guard(this.#kept, defaults?.lock ?? lock);
+  }
+
   #guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage {
     const { encryption } = this.rootOptions;
     const { clock, logger, observer } = this.#runtime;
     this.#encryption ??= encryption && new TokenEncryption(encryption);
-    const guarded = new GuardedStorage(storage, { clock, logger, observer, lock, encryption: this.#encryption });
+    const guarded = guardStorage(storage, { clock, logger, observer, lock, encryption: this.#encryption });
     this.#storages.push(guarded);
     return guarded;
   }

@@ -1,4 +1,4 @@
-import { originOf } from '../http/url.js';
+import { originOf } from '../http/origin.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { Token } from '../token/token.js';
 import type { ServiceActivity } from './activity.js';

@@ -24,6 +24,8 @@ import { withServiceName } from './with-service-name.js';
 export interface ServiceHost extends SharingScope {
   /** Loaded with the first service that is opened. */
   readonly openCore: typeof openCore;
+  /** Has the application's storage at hand from then on. */
+  guardStorage(): Promise<void>;
   /** The storage that an option stands for. */
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
   /** Returns what a test has put in the place of a service's manager, if anything. */
@@ -200,6 +202,7 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     const { name } = this;
     const { runtime, rootOptions } = this.#application;
     const options = this.#declaredOptions();
+    await this.#application.guardStorage();
     this.#tokens.override(this.#application.overridingTokens(name, this.manager));
     const storage = options.storage ?? rootOptions.defaults?.storage;
     this.#lock = options.lock;

@@ -1,7 +1,7 @@
 import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
 import type { HeaderSpelling } from '../http/http-request.js';
 import { addSpelling, spellingOf } from '../http/spelled-headers.js';
-import { withQueryParam } from '../http/url.js';
+import { withQueryParam } from '../http/query-of-url.js';
 import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialSource } from './authenticator.js';
 import { checkCredential, checkHeaderName, readCredential } from './credential.js';
 import { ownOptions } from '../option-check/own-options.js';

@@ -1,7 +1,7 @@
 import { type Clock, millisecondsSince } from '../clock.js';
 import { ForgeAuthError, HttpStatusError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
-import { originOf } from '../http/url.js';
+import { originOf } from '../http/origin.js';
 import type { ForgeAuthEvent, Observers } from '../observer.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { CallRequest } from './request/call-request.js';

@@ -1,7 +1,8 @@
 import axios from 'axios';
 import * as fc from 'fast-check';
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
-import { originOf, pathBelowBase, prepareBaseUrl, resolveUrl, type BaseUrl } from './url.js';
+import { originOf } from './origin.js';
+import { pathBelowBase, prepareBaseUrl, resolveUrl, type BaseUrl } from './url.js';
 
 const base = (url: string): BaseUrl => prepareBaseUrl(url, 'orders');
 const api = base('https://orders.example/api');

@@ -1,5 +1,6 @@
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
 import { redactUrl } from '../redaction/redact.js';
+import { parse } from './origin.js';
 import { serializeParams, type QueryParams } from './query-params.js';
 
 /** A service's base URL, checked and normalised once. */
@@ -63,16 +64,6 @@ export function resolveUrl(base: BaseUrl | undefined, url: string, params?: Quer
 }
 
 /**
- * Scheme, host and port of an absolute URL.
- * @throws {InvalidRequestError} FORGE_AUTH_INVALID_REQUEST when it is none
- */
-export function originOf(url: string): string {
-  const parsed = parse(url);
-  if (parsed === undefined) throw new InvalidRequestError('The URL is no absolute URL.');
-  return parsed.origin;
-}
-
-/**
  * The path of a URL below the base URL, with a leading slash and without query; undefined when the URL is not below it.
  * `/api` is above `/api/x`, not above `/apix`. Without a base the whole path.
  * @param url absolute and normalised, as {@link resolveUrl} answers it
@@ -84,30 +75,6 @@ export function pathBelowBase(url: string, base: BaseUrl | undefined): string | 
   const path = address.slice(prefix.length);
   if (path === '') return '/';
   return path.startsWith('/') ? path : undefined;
-}
-
-/**
- * The URL with one query parameter more, in place of others of that name. The rest of the query stays as it is written:
- * `URLSearchParams` would rewrite it.
- */
-export function withQueryParam(url: string, name: string, value: string): string {
-  const others = withoutQueryParams(url, new Set([name]));
-  return `${others}${others.includes('?') ? '&' : '?'}${new URLSearchParams([[name, value]]).toString()}`;
-}
-
-/** The URL without the query parameters of these names. The rest of the query stays as it is written. */
-export function withoutQueryParams(url: string, names: ReadonlySet<string>): string {
-  if (names.size === 0) return url;
-  const [address = '', query = ''] = url.split(/\?(.*)/s, 2);
-  const others = query
-    .split('&')
-    .filter((pair) => pair !== '' && [...queryNames(pair)].every((name) => !names.has(name)));
-  return others.length === 0 ? address : `${address}?${others.join('&')}`;
-}
-
-/** Names of the parameters of a query. */
-export function queryNames(query: string): ReadonlySet<string> {
-  return new Set(new URLSearchParams(query).keys());
 }
 
 /** Returns why a URL means something else to a parser than to its reader, in words that follow "The URL". */
@@ -144,14 +111,6 @@ function withParams(url: string, params: QueryParams | undefined): string {
 function invalidUrl(message: string): InvalidRequestError {
   const cause = Object.assign(new TypeError('Invalid URL'), { code: 'ERR_INVALID_URL' });
   return new InvalidRequestError(message, { cause });
-}
-
-function parse(url: string): URL | undefined {
-  try {
-    return new URL(url);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Only what is surely an address: anything else may hold user info or a query in disguise. */

@@ -12,6 +12,9 @@ import type { BoundPipeline } from './bound-pipeline.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
 import { TokenFetchPipeline } from './token-fetch-pipeline.js';
 import type { FetchContext, TokenFetcher } from './token-fetcher.js';
+import { loadStorageGuards } from '../storage/storage-guards.js';
+
+beforeAll(loadStorageGuards);
 
 const CHAIN: Record<string, string[]> = { device: [], app: ['device'], user: ['app'] };
 const HOUR_MS = 3_600_000;

@@ -9,6 +9,9 @@ import { BodyTokenFetcher } from './body.fetcher.js';
 import { StepContext } from './fetch-context.js';
 import { bindStep, type GivenStep, type PipelineStep, type StepRequest } from './pipeline-step.js';
 import type { TokenFetcher } from './token-fetcher.js';
+import { loadStorageGuards } from '../storage/storage-guards.js';
+
+beforeAll(loadStorageGuards);
 
 const clock = new FakeClock();
 const HOUR_MS = 3_600_000;

@@ -8,6 +8,9 @@ import { PipelineTokenProvider } from './pipeline.provider.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
 import { type PipelineStepOption, TokenFetchPipeline, type TokenFetchPipelineOptions } from './token-fetch-pipeline.js';
 import type { TokenFetcher } from './token-fetcher.js';
+import { loadStorageGuards } from '../storage/storage-guards.js';
+
+beforeAll(loadStorageGuards);
 
 class App implements TokenFetcher {
   readonly name = 'app';

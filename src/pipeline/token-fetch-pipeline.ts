@@ -7,6 +7,7 @@ import { Deferred, Lazy } from '../lazy.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { loadStorageGuards } from '../storage/storage-guards.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import type { ServiceScope } from '../token/runtime.js';
@@ -181,6 +182,7 @@ export class TokenFetchPipeline {
    */
   async bind(service: ServiceScope): Promise<BoundPipeline> {
     if (this.#options === undefined) return this.ready();
+    await loadStorageGuards();
     const { steps, cacheKeyPrefix, resultStep } = this.#options;
     const owner =
       service.serviceName === undefined ? 'TokenFetchPipeline' : `Service "${service.serviceName}": the pipeline`;

@@ -1,5 +1,4 @@
-import type { Clock } from '../clock.js';
-import { FetchBackoff } from './slot/fetch-backoff.js';
+import type { FetchBackoff } from './slot/fetch-backoff.js';
 
 /** The backoff of one endpoint and client, and where in storage the fleet's note of it stands. */
 export interface EndpointBackoff {
@@ -12,16 +11,14 @@ export interface EndpointBackoff {
  * for all others.
  */
 export class EndpointBackoffs {
-  readonly #clock: Clock;
   readonly #backoffs = new Map<string, FetchBackoff>();
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** @param name fingerprint of what tells an endpoint and client apart */
-  of(keyPrefix: string, name: string): EndpointBackoff {
-    const backoff = this.#backoffs.get(name) ?? new FetchBackoff(this.#clock);
+  /**
+   * Returns the one of an endpoint and client, made if it is the first that is asked for.
+   * @param name fingerprint of what tells an endpoint and client apart
+   */
+  of(keyPrefix: string, name: string, make: () => FetchBackoff): EndpointBackoff {
+    const backoff = this.#backoffs.get(name) ?? make();
     this.#backoffs.set(name, backoff);
     return { noteKey: `${keyPrefix}:${name}:backoff`, backoff };
   }

@@ -13,6 +13,9 @@ import { standaloneScope } from './standalone.js';
 import { fingerprintOf } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import { Token } from './token.js';
+import { loadStorageGuards } from '../storage/storage-guards.js';
+
+beforeAll(loadStorageGuards);
 
 /** A provider of numbered tokens that records what it is asked for. */
 class Numbered implements BoundTokenProvider {

@@ -3,6 +3,7 @@ import { AuthenticationError, InvalidRequestError, TokenRefreshError } from '../
 import { HttpRequester } from '../http/http-requester.js';
 import { originOfProvider } from './provider-origin.js';
 import type { EndpointBackoff } from './endpoint-backoffs.js';
+import { FetchBackoff } from './slot/fetch-backoff.js';
 import type { ServiceScope } from './runtime.js';
 import { obtainToken } from './obtain-token.js';
 import { canonicalRequest, copyRequest, fingerprintOf, keyPart, NO_PARAMETERS, tokenKey } from './token-key.js';
@@ -127,11 +128,11 @@ export class ProviderTokenSource implements TokenSource {
 
   /** Made with the first slot: an application may have thousands of sources that are not used for long. */
   #backoffOfEndpoint(): EndpointBackoff {
-    const { backoffs, keyPrefix, keyName } = this.#scope;
+    const { backoffs, clock, keyPrefix, keyName } = this.#scope;
     const provider = this.#provider;
     const identity = declared(provider, 'identity') ?? [];
     const endpoint = declared(provider, 'endpoint') ?? [keyName, provider.constructor.name, ...identity];
-    return backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint));
+    return backoffs.of(keyPart(keyPrefix), fingerprintOf(endpoint), () => new FetchBackoff(clock));
   }
 
   /** Shows what the app's own code throws as far as it may be seen. */

@@ -6,7 +6,8 @@ import { Observers } from '../observer.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { type EncryptionOptions, TokenEncryption } from '../storage/encryption.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
-import { GuardedStorage } from '../storage/guarded-storage.js';
+import type { GuardedStorage } from '../storage/guarded-storage.js';
+import { guardStorage } from '../storage/storage-guards.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import { type OptionRules, RULES } from '../option-check/option-check.js';
@@ -66,7 +67,7 @@ export function standaloneScope(
   const observer = new Observers();
   const guards: GuardedStorage[] = [];
   const guard = (storage: TokenStorage, ownLock: TokenLock | undefined): GuardedStorage => {
-    const guarded = new GuardedStorage(storage, {
+    const guarded = guardStorage(storage, {
       clock,
       logger,
       observer,
@@ -87,7 +88,7 @@ export function standaloneScope(
     clock,
     logger,
     discovery: new DiscoveryCache(clock),
-    backoffs: new EndpointBackoffs(clock),
+    backoffs: new EndpointBackoffs(),
     storage: () => (storage ??= guard(given, undefined)),
     settings: resolveTokenSettings(options),
     jitter: clock.random(),

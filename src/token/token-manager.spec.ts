@@ -6,6 +6,9 @@ import type { TokenRequestContext } from './token-provider.js';
 import { resolveTokenSettings } from './token-settings.js';
 import type { TokenSource } from './token-source.js';
 import { Token } from './token.js';
+import { loadStorageGuards } from '../storage/storage-guards.js';
+
+beforeAll(loadStorageGuards);
 
 /** A manager of numbered tokens, and what its provider was asked for. */
 function managerOf(more: Partial<TokenManagerOptions> & { readonly provided?: object } = {}) {

@@ -5,6 +5,7 @@ import { Deferred, Lazy } from '../lazy.js';
 import { guardedLogger } from '../logger.js';
 import { isSourceProvider } from './source-provider.js';
 import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { loadStorageGuards } from '../storage/storage-guards.js';
 import { STANDALONE_RULES, standaloneScope, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
 import type { SlotEvents } from './slot/slot-events.js';
@@ -200,7 +201,11 @@ function sourceOf(options: TokenManagerOptions, events: SlotEvents): () => Promi
   const binding = Promise.resolve(bindProvider(provider, scope));
   binding.catch(() => undefined); // Thrown to whoever asks first.
   return async () => {
-    const [bound, { ProviderTokenSource }] = await Promise.all([binding, import('./provider.token-source.js')]);
+    const [bound, { ProviderTokenSource }] = await Promise.all([
+      binding,
+      import('./provider.token-source.js'),
+      loadStorageGuards(),
+    ]);
     const anonymous = name === undefined && bound.keyParts === undefined && bound.identity === undefined;
     const own = anonymous ? { ...scope, keyName: randomUUID() } : scope;
     return new ProviderTokenSource(own, bound, provider);

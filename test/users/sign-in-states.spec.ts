@@ -2,6 +2,9 @@ import { SignInStates } from '../../src/providers/sign-in/sign-in-states.js';
 import { standaloneScope } from '../../src/token/standalone.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { times } from '../tokens/world.js';
+import { loadStorageGuards } from '../../src/storage/storage-guards.js';
+
+beforeAll(loadStorageGuards);
 
 const VALUE = { codeVerifier: 'the-verifier', nonce: 'the-nonce', openid: true, subject: 'the-subject' };
 

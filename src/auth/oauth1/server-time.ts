@@ -1,6 +1,6 @@
 import { atOnce } from '../../option-check/at-once.js';
 import type { Clock } from '../../clock.js';
-import { originOf } from '../../http/url.js';
+import { originOf } from '../../http/origin.js';
 
 /** Closer than this no service complains, and an answer may be on its way for as long. */
 const TOLERANCE_S = 30;

@@ -1,6 +1,7 @@
 import { ConfigurationError, OriginNotAllowedError } from '../../errors.js';
 import { redactUrl } from '../../redaction/redact.js';
-import { originOf, type BaseUrl } from '../../http/url.js';
+import { originOf } from '../../http/origin.js';
+import { type BaseUrl } from '../../http/url.js';
 
 /** Origins that may see a service's credential: its own, and those it names. */
 export class OriginPolicy {

@@ -2,7 +2,7 @@ import { ownOptions } from '../../option-check/own-options.js';
 import { credentialHeadersOf } from '../../auth/composite.authenticator.js';
 import { ForgeAuthError } from '../../errors.js';
 import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
-import { originOf } from '../../http/url.js';
+import { originOf } from '../../http/origin.js';
 import { redactUrl } from '../../redaction/redact.js';
 import { type CallRequest, discard } from '../request/call-request.js';
 import type { Layer } from './layer.js';

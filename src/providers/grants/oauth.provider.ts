@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isRecord, type OptionRules } from '../../option-check/option-check.js';
 import type { TlsOptions } from '../../http/tls-options.js';
 import type { ServiceScope } from '../../token/runtime.js';
+import { loadStorageGuards } from '../../storage/storage-guards.js';
 import { standaloneScope } from '../../token/standalone.js';
 import type { BindableTokenProvider, BoundTokenProvider, TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
@@ -84,33 +85,37 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
       );
     }
     const grant = this.grantOf(this.#options, owner);
-    const identity = this.#identityOf(grant, environment, owner);
-    const ownIdentity = this.#local !== undefined && identity.includes(this.#local);
+    const opaque = this.#options.identity === undefined ? opaqueOptions(this.#options, grant.unknown) : [];
     const { dpop, http } = this.#options;
-    return this.boundOf({
+    const parts: BoundOAuthProviderParts = {
       options: this.#options,
       grant,
       environment,
       owner,
-      identity,
-      ownIdentity,
+      identity: this.#identityOf(opaque),
+      ownIdentity: opaque.length > 0,
       http: new HttpRequester(http, environment.clock),
       client: new Client(this.#options, owner, environment.clock, (problem) => environment.logger.warn(problem)),
       dpopKey: dpop === undefined ? undefined : dpopKey(dpop, owner, environment.clock),
-    });
+    };
+    return this.#load(parts, opaque);
   }
 
   /** Returns further parts of the key: a token that cannot be distinguished from another stays in this process. */
-  #identityOf(grant: Grant, { logger, storage }: ServiceScope, owner: string): readonly string[] {
+  #identityOf(opaque: readonly string[]): readonly string[] {
     const { identity } = this.#options;
     if (identity !== undefined) return [identity].flat();
-    const opaque = opaqueOptions(this.#options, grant.unknown);
-    if (opaque.length === 0) return [];
-    if (storage()?.inProcess !== true)
+    return opaque.length === 0 ? [] : [(this.#local ??= `local ${randomUUID()}`)];
+  }
+
+  async #load(parts: BoundOAuthProviderParts, opaque: readonly string[]): Promise<BoundOAuthProvider> {
+    await loadStorageGuards();
+    const { logger, storage } = parts.environment;
+    if (opaque.length > 0 && storage()?.inProcess !== true)
       logger.log(
-        `${owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,
+        `${parts.owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,
       );
-    return [(this.#local ??= `local ${randomUUID()}`)];
+    return this.boundOf(parts);
   }
 
   /** Returns the bound provider of a grant: a grant that can do more than obtain tokens has one of its own. */

@@ -1,6 +1,7 @@
 import { AuthenticationError } from '../../errors.js';
 import { Observers } from '../../observer.js';
 import { FakeClock } from '../../testing/fake-clock.js';
+import { FetchBackoff } from './fetch-backoff.js';
 import { EndpointBackoffs } from '../endpoint-backoffs.js';
 import type { ServiceScope } from '../runtime.js';
 import { isHeldBack, SlotBackoff } from './slot-backoff.js';
@@ -28,7 +29,7 @@ function world() {
     },
   } as unknown as TokenStore;
   const scope = { clock, observer, owner: '"orders"', serviceName: 'orders' } as unknown as ServiceScope;
-  const endpoint = new EndpointBackoffs(clock).of('prefix', 'fingerprint');
+  const endpoint = new EndpointBackoffs().of('prefix', 'fingerprint', () => new FetchBackoff(clock));
   const slot = (withEndpoint = true): SlotBackoff => new SlotBackoff(scope, store, withEndpoint ? endpoint : undefined);
   return { clock, events, notes, written, gate, endpoint, slot };
 }
