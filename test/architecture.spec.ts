@@ -42,7 +42,9 @@ const LOADED_WHEN_USED: readonly string[] = [
   'http/network-error.ts',
   'http/own-agents.ts',
   'http/plain-exchange.ts',
+  'http/query-params.ts',
   'http/request-body.ts',
+  'http/url.ts',
   'pipeline/bound-pipeline.ts',
   'providers/dpop.ts',
   'providers/grants/bound.oauth-provider.ts',
@@ -55,7 +57,12 @@ const LOADED_WHEN_USED: readonly string[] = [
   'providers/sign-in/callback.ts',
   'providers/sign-in/poll-for-token.ts',
   'providers/token-endpoint.ts',
+  'storage/announcements.ts',
+  'storage/guarded-lock.ts',
+  'storage/guarded-storage.ts',
+  'storage/storage-commands.ts',
   'token/foreign.token-source.ts',
+  'token/slot/fetch-backoff.ts',
   'token/slot/token-slot.ts',
 ];
 

@@ -10,6 +10,7 @@ import { StepContext } from './fetch-context.js';
 import { bindStep, type GivenStep, type PipelineStep, type StepRequest } from './pipeline-step.js';
 import type { TokenFetcher } from './token-fetcher.js';
 import { loadStorageGuards } from '../storage/storage-guards.js';
+import { TOKEN_STORAGE } from '../storage/token-storage.js';
 
 beforeAll(loadStorageGuards);
 
@@ -301,7 +302,7 @@ describe('a step that is a fetcher', () => {
 
   it('a step whose transport may change the request says once that its tokens stay here, and how to share them', async () => {
     const transport = { send: () => Promise.reject(new Error('unused')) };
-    const shared = { get: async () => undefined, set: async () => undefined };
+    const shared = { [TOKEN_STORAGE]: true, get: async () => undefined, set: async () => undefined };
     for (const [given, storage, expected] of [
       [httpOf({ transport }), shared, 1],
       [httpOf({ transport }), undefined, 0],
