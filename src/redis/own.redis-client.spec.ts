@@ -139,9 +139,10 @@ describe('a client of our own beside one of node-redis', () => {
   });
 
   it('a client of our own beside one of node-redis is ended only where it is open', async () => {
+    const never = besideNodeRedis();
+    never.own.destroy();
+    expect([never.own.isOpen, never.copy.log]).toEqual([false, []]);
     const { own, copy } = besideNodeRedis();
-    own.destroy();
-    expect([own.isOpen, copy.log]).toEqual([false, []]);
     await own.connect();
     expect(own.isOpen).toBe(true);
     for (const step of [own.ref, own.unref, own.destroy]) step.call(own);

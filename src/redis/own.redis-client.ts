@@ -1,10 +1,5 @@
-import {
-  connectionOf,
-  isNodeRedis,
-  type NodeRedisClient,
-  type RedisClient,
-  type RedisConnection,
-} from './redis-connection.js';
+import { type NodeRedisClient, NodeRedisLife } from './node-redis-life.js';
+import { connectionOf, isNodeRedis, type RedisClient, type RedisConnection } from './redis-connection.js';
 
 /** One connection of our own, which is not made again when it is lost. */
 export interface OwnRedisClient {
@@ -45,16 +40,14 @@ function ofNodeRedis(original: NodeRedisClient): OwnRedisClient {
   const overrides = masters === undefined ? [{ socket: { ...options?.socket, reconnectStrategy: false } }] : [];
   const client = original.duplicate(...overrides);
   client.on('error', ignore);
+  const life = new NodeRedisLife(client);
   return {
     connection: connectionOf(client),
     get isOpen() {
       return client.isOpen === true;
     },
-    connect: () => client.connect(),
-    destroy() {
-      // It throws on a client that was never opened, or was lost.
-      if (client.isOpen === true) client.destroy?.();
-    },
+    connect: () => life.connect(),
+    destroy: () => life.end(),
     ref: () => client.ref?.(),
     unref: () => client.unref?.(),
   };

@@ -1,5 +1,6 @@
 import { systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
+import { type NodeRedisClient, NodeRedisLife } from './node-redis-life.js';
 
 /** A raw client of one of the Redis libraries. Only what is used of it. */
 export type RedisClient = object;
@@ -18,20 +19,6 @@ export interface SubscriberConnection {
   /** Called when the connection is ready, and when it is lost. */
   onStateChange(listener: (up: boolean) => void): void;
   close(): void;
-}
-
-/** node-redis, as far as its life is concerned. */
-export interface NodeRedisClient {
-  readonly isOpen?: boolean;
-  readonly options?: { readonly socket?: object };
-  /** Of a cluster. */
-  readonly masters?: unknown;
-  duplicate(overrides?: object): NodeRedisClient;
-  connect(): Promise<unknown>;
-  on(event: 'error', listener: () => void): unknown;
-  destroy?(): unknown;
-  ref?(): void;
-  unref?(): void;
 }
 
 /** Time after which a listener that lost its connection tries to reach Redis again, where the client does not say. */
@@ -116,9 +103,10 @@ function nodeSubscriber(client: AnyClient): SubscriberConnection {
   call(own, 'on', 'error', ignore);
   // It only listens: closed while it was still connecting, it must not keep the process alive either.
   if (typeof own['unref'] === 'function') call(own, 'unref');
+  const life = new NodeRedisLife(own as unknown as NodeRedisClient);
   return {
     subscribe: async (channel, listener) => {
-      await call(own, 'connect');
+      await life.connect();
       await call(own, 'subscribe', channel, listener);
     },
     onStateChange: (listener) => {
@@ -126,7 +114,7 @@ function nodeSubscriber(client: AnyClient): SubscriberConnection {
       call(own, 'on', 'error', () => listener(false));
       call(own, 'on', 'end', () => listener(false));
     },
-    close: () => destroy(own),
+    close: () => life.end(),
   };
 }
 
