@@ -12,6 +12,11 @@ export interface Lease {
 export interface AcquireOptions {
   /** Milliseconds that the lease lasts unless it is extended. */
   readonly ttlMs: number;
+  /**
+   * Milliseconds of the longest lease that anybody takes of this key: whatever stands for longer is no lease.
+   * @default a minute, or `ttlMs` where that is longer
+   */
+  readonly longestMs?: number;
   /** Aborts when nobody wants the lease any more: one that is granted later is given back. */
   readonly signal: AbortSignal;
 }

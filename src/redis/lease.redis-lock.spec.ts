@@ -55,7 +55,7 @@ describe('a lease in Redis', () => {
     await lease.release();
     const owner = redis.sent[0]?.[3] as string;
     expect(redis.sent).toEqual([
-      ['2', '{app:key}:lock', '{app:key}:generation', owner, '1501', MONTH_MS],
+      ['2', '{app:key}:lock', '{app:key}:generation', owner, '1501', MONTH_MS, '60000'],
       ['1', '{app:key}:lock', owner, '1501'],
       ['1', '{app:key}:lock', owner, '1501'],
       ['1', '{app:key}:lock', owner],

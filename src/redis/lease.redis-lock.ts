@@ -7,7 +7,7 @@ import type { AcquireOptions, Lease, TokenLock } from '../lock/token-lock.js';
 
 /** Far above a healthy round trip, far below what a caller notices. */
 const DEADLINE_MS = 250;
-/** Leases of ours last seconds: what stands for longer was not written by us. */
+/** Longest lease, where whoever asks for one does not say. */
 const LONGEST_LEASE_MS = 60_000;
 
 /**
@@ -19,7 +19,7 @@ const ACQUIRE = `
 local kind = redis.call('TYPE', KEYS[1]).ok
 local left = redis.call('PTTL', KEYS[1])
 local function isLease()
-  if kind ~= 'string' or left < 0 or left > math.max(tonumber(ARGV[2]), ${LONGEST_LEASE_MS}) then return false end
+  if kind ~= 'string' or left < 0 or left > tonumber(ARGV[4]) then return false end
   local owner = redis.call('GET', KEYS[1])
   return #owner == 36 and string.match(owner, '^%x+%-%x+%-%x+%-%x+%-%x+$')
 end
@@ -66,18 +66,20 @@ export class LeaseRedisLock implements TokenLock {
     await this.#within(free).catch(() => undefined);
   }
 
-  async #acquire(key: string, { ttlMs, signal }: AcquireOptions): Promise<Lease | null> {
+  async #acquire(key: string, { ttlMs, signal, longestMs = LONGEST_LEASE_MS }: AcquireOptions): Promise<Lease | null> {
     const full = this.#target.fullKey(key);
     const names = { lock: siblingKey(full, 'lock'), generation: siblingKey(full, 'generation') };
     const owner = randomUUID();
     const ttl = String(Math.ceil(ttlMs));
+    const longest = String(Math.max(Math.ceil(longestMs), Math.ceil(ttlMs)));
     const attempt = { over: false };
     try {
       const granted = await this.#within(async () => {
         const connection = await this.#target.connection();
         // The connection may have come too late: then nothing is sent.
         if (attempt.over) return null;
-        return runScript(connection, ACQUIRE, [names.lock, names.generation], owner, ttl, String(GENERATION_TTL_MS));
+        const keys = [names.lock, names.generation] as const;
+        return runScript(connection, ACQUIRE, keys, owner, ttl, String(GENERATION_TTL_MS), longest);
       });
       if (granted === null) return null;
       const lease = this.#leaseOf(names.lock, owner, ttl, Number(granted));

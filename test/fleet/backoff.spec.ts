@@ -6,7 +6,9 @@ import {
   RedisTokenStorage,
   type TokenLock,
   type TokenManager,
+  type TokenManagerOptions,
 } from 'nestjs-forge-auth';
+import { type EncryptionOptions, TokenEncryption } from '../../src/storage/encryption.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startRedis } from '../support/redis-server.js';
 import { recordingLogger, rejection, times, until, World } from '../tokens/world.js';
@@ -14,6 +16,9 @@ import { OneStore } from './one-store.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+
+/** A key of 32 times the same letter. */
+const keys = (letter: string): EncryptionOptions => ({ keys: [{ id: 'one', key: Buffer.alloc(32, letter) }] });
 
 const world = new World();
 beforeEach(() => world.start());
@@ -40,7 +45,7 @@ describe('processes on one store, which forgets nothing', () => {
     store = new OneStore();
   });
 
-  function start(count: number, its: { clock?: FakeClock; lock?: TokenLock } = {}): TokenManager[] {
+  function start(count: number, its: Partial<TokenManagerOptions> = {}): TokenManager[] {
     const provider = world.provider({ retry: new NoRetryStrategy() });
     return times(count, () => world.manager({ provider, clock, storage: store.storage, lock: store.lock, ...its }));
   }
@@ -229,6 +234,25 @@ describe('processes on one store, which forgets nothing', () => {
       expect(world.endpoint.tokenRequests).toBe(2);
     });
   });
+
+  it.each([
+    ['in the clear', (note: string) => note],
+    ['under another key', (note: string, key: string) => new TokenEncryption(keys('b')).encrypt(key, note)],
+    ['for another place', (note: string) => new TokenEncryption(keys('a')).encrypt('elsewhere', note)],
+  ])(
+    'processes on one store, which is encrypted, are not held back by a note that was written %s',
+    async (_how, seal) => {
+      const [first, other] = start(2, { encryption: keys('a') }) as [TokenManager, TokenManager];
+      world.endpoint.answerNext(retryAfter(60));
+      await rejection(first.getToken());
+      expect(await rejection(other.getToken())).toMatchObject(heldBack);
+      const [late] = start(1, { encryption: keys('a') }) as [TokenManager];
+      const place = notes()[0] as string;
+      store.values.set(place, seal(`${clock.now() + HOUR_MS} 3 ${HOUR_MS}`, place));
+      await late.getToken();
+      expect(world.endpoint.tokenRequests).toBe(2);
+    },
+  );
 
   it.each(STRANGE)(
     'processes on one store, which forgets nothing are not held back by a note that reads as %s',

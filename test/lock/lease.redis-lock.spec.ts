@@ -136,6 +136,18 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
     expect((await lock.acquire('key', TERM)) !== null).toBe(free);
   });
 
+  it.each([
+    ['as long as the longest', 5_000, undefined, false],
+    ['longer than the longest', 5_500, undefined, true],
+    ['longer than the longest, though a minute is not over', 59_000, undefined, true],
+    ['longer than the longest, and no longer than what is asked for', 7_000, 8_000, false],
+  ])('a lease of another that stands %s: is free: %p', async (_what, standsMs, ttlMs, free) => {
+    await redis.command('SET', `${KEY}:lock`, randomUUID(), 'PX', standsMs);
+    const { lock } = await make();
+    const lease = await lock.acquire('key', { ...TERM, ttlMs: ttlMs ?? 1_000, longestMs: 5_000 });
+    expect(lease !== null).toBe(free);
+  });
+
   it('of 20 that find a lock without an end, one gets the lease', async () => {
     await redis.command('SET', `${KEY}:lock`, 'somebody');
     const { lock } = await make();

@@ -56,7 +56,7 @@ export class SignInStates {
   async take(state: string, signal: AbortSignal): Promise<SignInState | undefined> {
     const key = this.#key(state);
     const storage = this.#scope.storage();
-    const lease = await storage?.acquire(`${key}:lock`, { ttlMs: LEASE_MS, signal });
+    const lease = await storage?.acquire(`${key}:lock`, { ttlMs: LEASE_MS, longestMs: LEASE_MS, signal });
     if (lease === 'held') return undefined;
     try {
       const stored = await storage?.readText(key);

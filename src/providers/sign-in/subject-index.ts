@@ -52,7 +52,7 @@ export class SubjectIndex {
     const { signal } = new AbortController();
     const deadline = monotonicNow(clock) + LEASE_MS;
     for (;;) {
-      const admission = await storage.acquire(key, { ttlMs: LEASE_MS, signal });
+      const admission = await storage.acquire(key, { ttlMs: LEASE_MS, longestMs: LEASE_MS, signal });
       if (admission === 'down') return undefined;
       if (admission !== 'held') return admission;
       if (monotonicNow(clock) >= deadline) return undefined;

@@ -9,7 +9,7 @@ import { RefreshTokenClaims } from './refresh-token-claims.js';
 import { RenewalOutage } from './renewal-outage.js';
 import { tokenFailure } from '../token-failure.js';
 import { isDropped, newestOf, type StoredToken, toStored, withRefreshToken } from './stored-token.js';
-import type { TokenStore } from './token-store.js';
+import { LEASE_MS, type TokenStore } from './token-store.js';
 import type { Token } from '../token.js';
 import { TokenRequests } from './token-requests.js';
 import type { TokenWork } from './token-work.js';
@@ -45,8 +45,6 @@ export interface Renewed {
   readonly written?: Promise<void>;
 }
 
-/** A holder that died is replaced after this time; one that lives extends its lease at a third of it. */
-const LEASE_MS = 5_000;
 /** Those who wait for another process look this often, in case its announcement is lost. */
 const POLL_MS = 250;
 /** Part of the polling time that jitter adds, so that a fleet does not look in step. */

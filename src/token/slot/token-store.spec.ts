@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { type Clock, monotonicNow, systemClock } from '../../clock.js';
 import { silentLogger } from '../../logger.js';
-import type { TokenSignal } from '../../lock/token-lock.js';
+import type { AcquireOptions, TokenSignal } from '../../lock/token-lock.js';
 import { GuardedStorage } from '../../storage/guarded-storage.js';
 import type { TokenStorage } from '../../storage/token-storage.js';
 import type { ServiceScope } from '../runtime.js';
@@ -177,10 +177,10 @@ describe('TokenStore', () => {
 
     it('one of a later time, whoever wrote that, and takes a lease of a second for it', async () => {
       const store = new Store();
-      const leases: number[] = [];
+      const leases: unknown[] = [];
       const lock = {
-        acquire: async (_key: string, { ttlMs }: { ttlMs: number }) => {
-          leases.push(ttlMs);
+        acquire: async (_key: string, { ttlMs, longestMs }: AcquireOptions) => {
+          leases.push({ ttlMs, longestMs });
           return { generation: 5, extend: async () => true, release: async () => undefined };
         },
       };
@@ -198,7 +198,7 @@ describe('TokenStore', () => {
         expect([whole, read?.rejected, read?.generation]).toEqual([whole, true, NOW + 501]);
         store.values.clear();
       }
-      expect(leases).toEqual([1_000]);
+      expect(leases).toEqual([{ ttlMs: 1_000, longestMs: 5_000 }]);
     });
 
     it('its refresh token, too, when it was revoked', async () => {

@@ -5,6 +5,8 @@ import type { GuardedStorage, StorageLeaseOptions, WriteOutcome } from '../../st
 import { Token } from '../token.js';
 import { envelopeOf, generationsFrom, isToBeRejected, type StoredToken, ttlMsOf } from './stored-token.js';
 
+/** A holder that died is replaced after this time; one that lives extends its lease at a third of it. No lease is longer. */
+export const LEASE_MS = 5_000;
 /** Longer than a read and a write may take; a holder that died keeps nobody waiting for long. */
 const TOMBSTONE_LEASE_MS = 1_000;
 
@@ -207,7 +209,9 @@ export class TokenStore {
 
   async #acquire(options: StorageLeaseOptions): Promise<Admission> {
     const storage = this.#storage();
-    return storage === undefined ? 'down' : storage.acquire(await this.#watchedKey(storage), options);
+    return storage === undefined
+      ? 'down'
+      : storage.acquire(await this.#watchedKey(storage), { ...options, longestMs: LEASE_MS });
   }
 
   async #put(stored: StoredToken): Promise<WriteOutcome> {
