@@ -274,10 +274,37 @@ export class ConnectionError extends ForgeAuthError {
 
 /** An attempt took longer than `timeoutMs`, or the call longer than `totalTimeoutMs`. */
 export class TimeoutError extends ForgeAuthError {
-  constructor(message: string, options: Omit<ForgeAuthErrorOptions, 'code'> = {}) {
+  readonly #limit: TimeLimit | undefined;
+  readonly #limitMs: number | undefined;
+
+  constructor(message: string, given: TimeoutErrorOptions = {}) {
+    const options = ownOptions(given);
     super(message, { ...options, code: 'FORGE_AUTH_TIMEOUT' });
+    this.#limit = options.limit;
+    this.#limitMs = options.limitMs;
+  }
+
+  /** Option of the call or its service that ran out; undefined of a request for a token. */
+  get limit(): TimeLimit | undefined {
+    return this.#limit;
+  }
+
+  /** Milliseconds of it. */
+  get limitMs(): number | undefined {
+    return this.#limitMs;
   }
 }
+
+/** Options of a {@link TimeoutError}. */
+export interface TimeoutErrorOptions extends Omit<ForgeAuthErrorOptions, 'code'> {
+  /** Option that ran out. Left out where it is none of a call. */
+  limit?: TimeLimit;
+  /** Milliseconds of it. */
+  limitMs?: number;
+}
+
+/** Options that bound how long a call may take: one attempt, or all of it. */
+export type TimeLimit = 'timeoutMs' | 'totalTimeoutMs';
 
 /** The TLS handshake or a certificate check failed. */
 export class TlsError extends ForgeAuthError {

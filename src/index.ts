@@ -69,6 +69,7 @@ export {
   isForgeAuthError,
   OriginNotAllowedError,
   ResponseParseError,
+  type TimeLimit,
   TimeoutError,
   TlsError,
   TokenRefreshError,

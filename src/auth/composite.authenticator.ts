@@ -10,7 +10,7 @@ import {
   isAuthenticator,
 } from './authenticator.js';
 import { verdictOf } from './credential-verdict.js';
-import { atOnce } from '../option-check/at-once.js';
+import { askAtOnce } from '../option-check/at-once.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { isTaken, type OwnCredentials, parametersWrittenBy, writtenBy } from './credential-headers.js';
 
@@ -103,7 +103,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
 
   #chosen(request: AuthenticatedRequest): readonly Authenticator[] {
     const applying = this.#authenticators().filter(
-      (member) => atOnce(declared(member, 'appliesTo')?.call(member, request), 'appliesTo()') ?? true,
+      (member) => askAtOnce('appliesTo()', () => declared(member, 'appliesTo')?.call(member, request)) ?? true,
     );
     return this.#all ? applying : applying.slice(0, 1);
   }

@@ -3,7 +3,7 @@ import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
-import { atOnce } from '../option-check/at-once.js';
+import { askAtOnce, askFor } from '../option-check/at-once.js';
 import { declared } from '../option-check/own-options.js';
 
 /** Strategy of authenticators that have none of their own. Immutable: one is enough for all. */
@@ -35,10 +35,7 @@ export function verdictOf(
 /** Waits as long as `strategy` says before a credential is replaced; rejects when the caller leaves meanwhile. */
 export async function waitBeforeReplay(strategy: AuthRetryStrategy, request: AuthenticatedRequest): Promise<void> {
   const { clock, replays } = request;
-  const delayMs = atOnce(
-    strategy.delayMs(replays, () => clock.random()),
-    'auth.retry.delayMs()',
-  );
+  const delayMs = askAtOnce('auth.retry.delayMs()', () => strategy.delayMs(replays, () => clock.random()));
   if (delayMs > 0) await sleep(clock, delayMs, request.callSignal);
 }
 
@@ -52,7 +49,8 @@ function simpleVerdict(
   response: ForgeResponse,
   request: AuthenticatedRequest,
 ): CredentialVerdict | Promise<CredentialVerdict> {
-  const rejected = retryOf(authenticator).shouldRetry(response, request.replays);
+  const strategy = retryOf(authenticator);
+  const rejected = askFor('auth.retry.shouldRetry()', () => strategy.shouldRetry(response, request.replays));
   if (rejected === false) return 'accepted';
   return replacedAfter(rejected, authenticator, response, request);
 }
@@ -67,7 +65,8 @@ async function replacedAfter(
   const strategy = retryOf(authenticator);
   if (!mayReplay(strategy, request)) return 'rejected';
   await waitBeforeReplay(strategy, request);
-  return (await declared(authenticator, 'onRejected')?.call(authenticator, response, request)) === true
-    ? 'replaced'
-    : 'rejected';
+  const replaced = await askFor("the authenticator's onRejected()", () =>
+    declared(authenticator, 'onRejected')?.call(authenticator, response, request),
+  );
+  return replaced === true ? 'replaced' : 'rejected';
 }

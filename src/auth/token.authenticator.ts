@@ -1,3 +1,4 @@
+import { askFor } from '../option-check/at-once.js';
 import { challengeWith } from '../challenges.js';
 import {
   checkOptions,
@@ -147,7 +148,7 @@ export class TokenAuth implements Authenticator {
     const observe = presenter && declared(presenter, 'observe');
     if (observe?.call(presenter, response, request) === 'resend' && request.replayable) return 'resend';
     if (this.#stepUpScopes.length > 0 && this.#stepsUp(response, request)) return 'resend';
-    const rejected = this.retry.shouldRetry(response, request.replays);
+    const rejected = askFor('auth.retry.shouldRetry()', () => this.retry.shouldRetry(response, request.replays));
     if (rejected === false && this.#rejections?.has(request.call) !== true) {
       if (isProof(response.status)) this.#accepted(sent, request);
       return 'accepted';

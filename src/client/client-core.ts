@@ -1,9 +1,10 @@
+import { OptionThrew } from '../option-check/option-threw.js';
 import { millisecondsSince } from '../clock.js';
 import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { afterPatiently } from '../http/patient-timer.js';
-import { atOnce } from '../option-check/at-once.js';
+import { askAtOnce } from '../option-check/at-once.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { secretsOf } from '../redaction/known-secrets.js';
 import { ownCause } from '../redaction/own-cause.js';
@@ -172,7 +173,7 @@ export class ClientCore {
       shownUrl: call.sentCredentials?.shown(answeredBy),
     };
     const asked = { method, url: answeredBy, headers: { ...request.headers }, responseType };
-    if (atOnce(valid(answered.status), 'validateStatus()')) {
+    if (askAtOnce('validateStatus()', () => valid(answered.status))) {
       const response = new ForgeResponse<T>(asked, answered, info);
       if (responseType === 'json') void response.data; // A body that is no JSON fails here, not where it is read.
       return response;
@@ -196,7 +197,7 @@ export class ClientCore {
 
   /** Returns the error of a failed call: the reason of its abort as it is, else an error that names the service. */
   #namedError(thrown: unknown, scope: CallScope, request?: CallRequest): unknown {
-    const error = scope.aborted ? thrown : this.#ownError(thrown, request);
+    const error = scope.aborted ? OptionThrew.original(thrown) : this.#ownError(thrown, request);
     if (error instanceof ForgeAuthError) error.serviceName ??= this.service.name;
     return error;
   }
@@ -208,7 +209,7 @@ export class ClientCore {
     const cause = ownCause(thrown, { reveal: this.service.revealCauses, secrets });
     const { name } = this.service;
     return new InvalidRequestError(
-      `A call of service "${name}" failed: a function that it was given threw ${cause.summary}.`,
+      `A call of service "${name}" failed: ${cause.option ?? 'a function that it was given'} threw ${cause.summary}.`,
       {
         cause,
       },
@@ -217,8 +218,11 @@ export class ClientCore {
 
   #timedOut(request: CallRequest): TimeoutError {
     const { method, url, call } = request;
-    return new TimeoutError(`${method} ${redactUrl(url)} was not done within ${call.totalTimeoutMs} ms.`, {
+    const { totalTimeoutMs } = call;
+    return new TimeoutError(`${method} ${redactUrl(url)} was not done within ${totalTimeoutMs} ms (totalTimeoutMs).`, {
       serviceName: this.service.name,
+      limit: 'totalTimeoutMs',
+      limitMs: totalTimeoutMs,
     });
   }
 

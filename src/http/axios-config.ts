@@ -7,7 +7,7 @@ import {
   type InternalAxiosRequestConfig,
 } from 'axios';
 import { isAsyncFunction } from 'node:util/types';
-import { guardAgent, guardedOptions } from '../option-check/guarded-callbacks.js';
+import { failureOf, guardAgent, guardedOptions } from '../option-check/guarded-callbacks.js';
 import { isRecord } from '../option-check/option-check.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import type { HttpRequest } from './http-request.js';
@@ -25,7 +25,7 @@ export interface Exchange extends InternalAxiosRequestConfig {
 /**
  * Returns settings with the functions in them guarded that Node calls.
  *
- * An async `lookup` is left to axios, which knows such: it would take none that is wrapped for one.
+ * An async `lookup` stays one: axios knows it by that.
  */
 export function guardedSettings<T extends AxiosRequestConfig>(given: T): T {
   const { lookup, transport, httpAgent, httpsAgent } = ownOptions(given) as T & {
@@ -35,8 +35,25 @@ export function guardedSettings<T extends AxiosRequestConfig>(given: T): T {
   guardAgent(httpAgent, 'axios.httpAgent');
   guardAgent(httpsAgent, 'axios.httpsAgent');
   const guarded =
-    typeof lookup === 'function' && !isAsyncFunction(lookup) ? guardedOptions({ lookup }, 'axios.') : undefined;
+    typeof lookup !== 'function'
+      ? undefined
+      : isAsyncFunction(lookup)
+        ? { lookup: failing(lookup as AsyncLookup) }
+        : guardedOptions({ lookup }, 'axios.');
   return Object.assign(ownOptions(given), guarded, isRecord(transport) && { transport: guardedTransport(transport) });
+}
+
+type AsyncLookup = (...given: unknown[]) => Promise<unknown>;
+
+/** Node takes nothing but an error for a reason: of anything else a request would wait for ever. */
+function failing(lookup: AsyncLookup): AsyncLookup {
+  return async (...given) => {
+    try {
+      return await lookup(...given);
+    } catch (thrown) {
+      throw failureOf(thrown, 'axios.lookup()');
+    }
+  };
 }
 
 /** axios asks it for requests alone. */

@@ -1,5 +1,6 @@
+import { concealedCause } from '../redaction/own-cause.js';
 import { type Clock, millisecondsSince, monotonicNow, systemClock } from '../clock.js';
-import { ConfigurationError, InvalidRequestError, TimeoutError } from '../errors.js';
+import { ConfigurationError, ForgeAuthError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
 import { AxiosTransport } from './axios.transport.js';
 import { type AxiosTransportOptions, POOL_RULES } from './axios-transport-options.js';
@@ -175,6 +176,11 @@ export class HttpRequester implements Transport {
         }),
       );
       return checkResponse(answered, request);
+    } catch (error) {
+      if (this.#ownsTransport || error instanceof ForgeAuthError || link.signal.aborted) throw error;
+      // A transport of the app's own may throw what it likes.
+      const { networkError } = await import('./network-error.js');
+      throw networkError(request.method, request.url, error, { cause: concealedCause(error) });
     } finally {
       cancel();
       link.release();

@@ -1,5 +1,6 @@
 import { isPromise } from 'node:util/types';
-import { ConfigurationError } from '../errors.js';
+import { ConfigurationError, ForgeAuthError } from '../errors.js';
+import { askNaming } from './option-threw.js';
 
 /**
  * Returns what a function of the app's answered, where it must answer at once. A promise is refused by name: nobody
@@ -11,4 +12,17 @@ export function atOnce<T>(answered: T, what: string): T {
   if (!isPromise(answered)) return answered;
   answered.catch(() => undefined);
   throw new ConfigurationError(`${what} answered a promise: it must answer at once, so let it be no async function.`);
+}
+
+/** Asks a function of the app's, which may answer later; what it throws is told with the name of the option. */
+export function askFor<T>(option: string, ask: () => T): T {
+  return askNaming(option, ask, (error) => error instanceof ForgeAuthError);
+}
+
+/**
+ * As {@link askFor}, where the answer must come at once.
+ * @throws {ConfigurationError} when it answered a promise
+ */
+export function askAtOnce<T>(option: string, ask: () => T): T {
+  return atOnce(askFor(option, ask), option);
 }

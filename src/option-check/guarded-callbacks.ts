@@ -114,7 +114,7 @@ function byThrowing(guarded: Callback, what: string): Callback {
 }
 
 /** An error with a code speaks for itself (`ENOTFOUND`, a name that a certificate has not). */
-function failureOf(thrown: unknown, what: string): Error {
+export function failureOf(thrown: unknown, what: string): Error {
   if (thrown instanceof ConfigurationError) return thrown;
   if (thrown instanceof Error && isErrorCode((thrown as { code?: unknown }).code)) return thrown;
   const cause = concealedCause(thrown);

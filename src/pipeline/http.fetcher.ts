@@ -1,7 +1,7 @@
 import { ownJson } from '../option-check/own-json.js';
 import { shownWord } from '../option-check/option-suggestion.js';
 import { mountedData, mountedDataFault } from '../option-check/mounted-text.js';
-import { atOnce } from '../option-check/at-once.js';
+import { askAtOnce } from '../option-check/at-once.js';
 import { systemClock } from '../clock.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
@@ -118,11 +118,9 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    * @throws {ConfigurationError} when `requestHeaders` answers a promise
    */
   protected buildRequestHeaders(context: FetchContext): Record<string, string> {
-    return {
-      ...(typeof this.#headers === 'function'
-        ? mountedData(atOnce(this.#headers(context), 'requestHeaders()'))
-        : this.#headers),
-    };
+    const headers = this.#headers;
+    if (typeof headers !== 'function') return { ...headers };
+    return { ...mountedData(askAtOnce('requestHeaders()', () => headers(context))) };
   }
 
   /**
@@ -130,9 +128,9 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    * @throws {ConfigurationError} when `requestData` answers a promise
    */
   protected buildRequestData(context: FetchContext): Record<string, unknown> {
-    return {
-      ...(typeof this.#data === 'function' ? mountedData(atOnce(this.#data(context), 'requestData()')) : this.#data),
-    };
+    const data = this.#data;
+    if (typeof data !== 'function') return { ...data };
+    return { ...mountedData(askAtOnce('requestData()', () => data(context))) };
   }
 
   /**

@@ -1,3 +1,4 @@
+import { askFor } from '../option-check/at-once.js';
 import { declared } from '../option-check/own-options.js';
 import { ConfigurationError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
@@ -20,7 +21,8 @@ export class CompliancePresenter implements TokenPresenter {
   /** @throws {ConfigurationError} when the hook sends the call to another origin: its token is not for that one */
   async write(request: PresentedRequest, token: Token): Promise<void> {
     const seen = { method: request.method, url: request.url, headers: { ...request.headers } };
-    const { url = seen.url, headers = seen.headers } = (await this.#hook(seen)) ?? seen;
+    const { url = seen.url, headers = seen.headers } =
+      (await askFor('compliance.protectedRequest', () => this.#hook(seen))) ?? seen;
     if (new URL(url).origin !== new URL(request.url).origin) {
       throw new ConfigurationError(
         `Service ${this.#label}: compliance.protectedRequest must leave the origin of a call as it is.`,

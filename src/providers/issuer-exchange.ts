@@ -164,9 +164,9 @@ export class IssuerExchange {
   ): Promise<{ response: ComplianceResponse; answer: Record<string, unknown> }> {
     const body = new URLSearchParams(options.body as URLSearchParams);
     const written = { method: options.method, url, headers: lowerCase(options.headers), body };
-    const sent = (await ownHook('the request', what, () => requestHook?.(written))) ?? written;
+    const sent = (await this.#ask(requestHook, written, what)) ?? written;
     const answered = await this.#transmit(sent);
-    const response = (await ownHook('the response', what, () => responseHook?.(answered))) ?? answered;
+    const response = (await this.#ask(responseHook, answered, what)) ?? answered;
     const answerOrError = objectOf(response.body);
     const isSuccess = response.status >= 200 && response.status < 300;
     const empty = mayBeEmpty && isSuccess && !saysAnything(answerOrError['error']);
@@ -176,6 +176,18 @@ export class IssuerExchange {
     const answer = readTokenAnswer(response, what, this.issuer.now(), option);
     check?.(answer);
     return { response, answer };
+  }
+
+  /** Asks a compliance hook. It is the app's own code: what it throws is shown as other errors of the app are. */
+  async #ask<V, R>(hook: ((value: V) => R) | undefined, value: V, what: string): Promise<Awaited<R> | undefined> {
+    try {
+      return await hook?.(value);
+    } catch (error) {
+      if (error instanceof ForgeAuthError) throw error;
+      const cause = concealedCause(error);
+      const [name = 'hook'] = Object.entries(this.issuer.compliance).find(([, given]) => given === hook) ?? [];
+      throw new AuthenticationError(`${what} failed: compliance.${name} threw ${cause.summary}.`, { cause });
+    }
   }
 
   async #transmit(request: AdjustedComplianceRequest): Promise<ComplianceResponse> {
@@ -195,17 +207,6 @@ export class IssuerExchange {
     issuer.clock.observe(response.headers['date']);
     this.dpop?.observe(url, response.headers as HttpHeaders);
     return response;
-  }
-}
-
-/** A compliance hook is the app's own code: what it throws is shown as other errors of the app are. */
-async function ownHook<T>(of: string, what: string, hook: () => T): Promise<Awaited<T>> {
-  try {
-    return await hook();
-  } catch (error) {
-    if (error instanceof ForgeAuthError) throw error;
-    const cause = concealedCause(error);
-    throw new AuthenticationError(`${what} failed: the compliance hook of ${of} threw ${cause.summary}.`, { cause });
   }
 }
 

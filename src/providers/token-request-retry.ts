@@ -1,6 +1,6 @@
 import { type Clock, monotonicNow, sleep } from '../clock.js';
 import { type AuthenticationError, ForgeAuthError } from '../errors.js';
-import { atOnce } from '../option-check/at-once.js';
+import { askAtOnce } from '../option-check/at-once.js';
 import { exponentialDelayMs } from '../retry/backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.strategy.js';
 import { isTransient, tokenFailure } from '../token/token-failure.js';
@@ -59,10 +59,7 @@ export class TokenRequestRetry {
       ...(status === undefined ? undefined : { status }),
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     };
-    const wished = atOnce(
-      this.#strategy.nextDelayMs(outcome, () => clock.random()),
-      'retry.nextDelayMs()',
-    );
+    const wished = askAtOnce('retry.nextDelayMs()', () => this.#strategy.nextDelayMs(outcome, () => clock.random()));
     if (wished === undefined) return undefined;
     const delayMs = Math.max(wished, retryAfterMs ?? 0);
     return delayMs + LEAST_REST_MS < leftMs ? delayMs : undefined;

@@ -1,3 +1,4 @@
+import { OptionThrew } from '../option-check/option-threw.js';
 import { defineOwn } from '../option-check/own-options.js';
 import { maskSecrets } from './known-secrets.js';
 import { RedactedCause } from './redact.js';
@@ -84,7 +85,7 @@ class RevealedCause extends RedactedCause {
 
   constructor(thrown: unknown, secrets: Iterable<string>) {
     super(thrown);
-    this.#words = maskSecrets(messageOf(thrown), secrets);
+    this.#words = maskSecrets(messageOf(OptionThrew.original(thrown)), secrets);
     if (this.#words === '') return;
     const { frames } = this;
     this.message = this.#words;

@@ -1,6 +1,7 @@
 /**
  * Redaction by allow-list: what is not known to be harmless is not shown.
  */
+import { OptionThrew } from '../option-check/option-threw.js';
 import { defineOwn } from '../option-check/own-options.js';
 import { isSecret } from './echoed-secret.js';
 
@@ -99,13 +100,17 @@ export class RedactedCause extends Error {
   declare readonly code?: string;
   declare readonly syscall?: string;
 
-  constructor(original: unknown) {
+  readonly #option: string | undefined;
+
+  constructor(thrown: unknown) {
+    const original = OptionThrew.original(thrown);
     const name = isInstance(Error, original)
       ? (matching(CLASS_NAME, property(property(original, 'constructor'), 'name')) ?? 'Error')
       : typeof original;
     const code = matching(ERROR_CODE, property(original, 'code'));
     super(code === undefined ? name : `${name} (${code})`);
     defineOwn(this, 'name', { value: name, ...HIDDEN });
+    this.#option = OptionThrew.optionOf(thrown);
     if (code !== undefined) this.code = code;
     const syscall = matching(SYSTEM_CALL, property(original, 'syscall'));
     if (syscall !== undefined) this.syscall = syscall;
@@ -120,6 +125,11 @@ export class RedactedCause extends Error {
   /** For messages: `TypeError`, `VaultError (ECONNREFUSED)`. */
   get summary(): string {
     return this.message;
+  }
+
+  /** The option whose function threw it, for messages; undefined where that is not known. */
+  get option(): string | undefined {
+    return this.#option;
   }
 
   /** Frames of its stack, each on a line of its own. */

@@ -53,10 +53,14 @@ export function tokenFailure(error: unknown, owner: string, serviceName: string 
   const why =
     error instanceof ForgeAuthError
       ? error.message
-      : `the provider threw ${(error instanceof RedactedCause ? error : new RedactedCause(error)).summary}.`;
+      : wordsOf(error instanceof RedactedCause ? error : new RedactedCause(error));
   return new AuthenticationError(`Token request for ${owner} failed: ${why}`, {
     cause: error,
     transient: true,
     ...(serviceName === undefined ? undefined : { serviceName }),
   });
+}
+
+function wordsOf({ option = 'the provider', summary }: RedactedCause): string {
+  return `${option} threw ${summary}.`;
 }

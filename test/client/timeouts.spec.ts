@@ -6,6 +6,7 @@ import {
   ExponentialBackoffRetryStrategy,
   TimeoutError,
 } from 'nestjs-forge-auth';
+import { firstValueFrom } from 'rxjs';
 import { give } from '../support/answer.js';
 import { CLIENT, startTokenEndpoint } from '../support/token-endpoint.js';
 import { rejection, until } from '../tokens/world.js';
@@ -24,7 +25,7 @@ describe('timeoutMs', () => {
       expect(error).toMatchObject({
         code: 'FORGE_AUTH_TIMEOUT',
         serviceName: SERVICE,
-        message: `GET ${server.origin}/a did not answer within 120 ms.`,
+        message: `GET ${server.origin}/a did not answer within 120 ms (timeoutMs).`,
       });
       await until(() => server.openConnections === 0, 'the connection is closed');
     },
@@ -92,9 +93,35 @@ describe('totalTimeoutMs', () => {
     expect(error).toBeInstanceOf(TimeoutError);
     expect(error).toMatchObject({
       serviceName: SERVICE,
-      message: `GET ${server.origin}/a was not done within 100 ms.`,
+      message: `GET ${server.origin}/a was not done within 100 ms (totalTimeoutMs).`,
     });
     await until(() => server.openConnections === 0, 'the connection is closed');
+  });
+
+  it.each<[string, { timeoutMs?: number; totalTimeoutMs?: number }, string, string]>([
+    ['totalTimeoutMs', { totalTimeoutMs: 90 }, 'totalTimeoutMs', 'was not done within 90 ms (totalTimeoutMs).'],
+    ['totalTimeoutMs beside a longer timeout', { timeoutMs: 5_000, totalTimeoutMs: 90 }, 'totalTimeoutMs', ''],
+    ['timeoutMs', { timeoutMs: 90, totalTimeoutMs: 5_000 }, 'timeoutMs', 'did not answer within 90 ms (timeoutMs).'],
+  ])('%s that runs out is named, the same on each face', async (_what, limits, limit, words) => {
+    const server = await wire.server((_request, response) => give(response, 'hang'));
+    const client = wire.client(server, limits);
+    const errors = await Promise.all(
+      [
+        client.get('/a'),
+        client.fetch('/a'),
+        client.axiosRef.get('/a'),
+        firstValueFrom(client.httpService.get('/a')),
+      ].map(rejection),
+    );
+    const ours = errors.map((error) => (error instanceof TimeoutError ? error : (error as Error).cause));
+    expect(ours).toEqual(ours.map(() => expect.any(TimeoutError) as unknown));
+    for (const error of ours as TimeoutError[]) {
+      expect(error.limit).toBe(limit);
+      expect(error.message).toContain(words);
+    }
+    const [, , ...ofAxios] = errors as Error[];
+    for (const { message } of ofAxios)
+      expect(message).toMatch(limit === 'timeoutMs' ? 'timeout of 90ms exceeded' : 'within 90 ms (totalTimeoutMs).');
   });
 
   it('totalTimeoutMs ends the wait for a token; other callers wait on', async () => {

@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
+import { runInNewContext } from 'node:vm';
 import {
   ApiKeyAuth,
   BasicAuth,
+  BodyTokenFetcher,
   ClientCredentialsTokenProvider,
   BearerAuth,
   createForgeClient,
@@ -11,6 +13,7 @@ import {
   type ForgeServiceOptions,
   GrantTokenProvider,
   JwtBearerTokenProvider,
+  OAuth1Auth,
   Token,
   TokenExchangeProvider,
   TokenFetchPipeline,
@@ -34,7 +37,7 @@ const clients: ForgeHttpClient[] = [];
 beforeAll(async () => {
   server = await startServer(({ path }, response) => {
     const token = { access_token: 'an own token', expires_in: 60 };
-    response.writeHead(path === '/503' ? 503 : 200, { 'content-type': 'application/json' });
+    response.writeHead(path === '/503' ? 503 : path === '/401' ? 401 : 200, { 'content-type': 'application/json' });
     response.end(path === '/token' ? JSON.stringify(token) : '{}');
   });
 });
@@ -136,6 +139,109 @@ describe.each(ways)('what %s throws', (_what, service, call = { url: '/' }) => {
     expect(shown).not.toContain('sealed');
   });
 });
+
+/** What was given where, and as what a message has it. */
+const NAMED: [option: string, service: Options | (() => Options), call?: Parameters<ForgeHttpClient['request']>[0]][] =
+  [
+    ['the provider', { auth: { provider: { fetchToken: broken } } }],
+    ['its authenticator', { auth: { authenticate: broken } }],
+    [
+      "the authenticator's onRejected()",
+      { auth: { authenticate: () => undefined, onRejected: broken } },
+      { url: '/401' },
+    ],
+    ['its transport', { auth, transport: { send: broken } }],
+    ['the API key could not be read, its function', { auth: new ApiKeyAuth(broken) }],
+    ['retry.nextDelayMs()', { auth, retry: { nextDelayMs: broken } }, { url: '/503' }],
+    [
+      'auth.retry.shouldRetry()',
+      () => ({
+        auth: {
+          provider: new ClientCredentialsTokenProvider(issuer()),
+          retry: { maxRetries: 1, shouldRetry: broken, delayMs: () => 0 },
+        },
+      }),
+      { url: '/401' },
+    ],
+    ['data()', { auth }, { url: '/', method: 'POST', data: broken }],
+    ['validateStatus()', { auth, validateStatus: broken }],
+    ['validateStatus()', { auth }, { url: '/', validateStatus: broken }],
+    ['nonce()', { auth: new OAuth1Auth({ clientId: 'app', clientSecret: 'not shown', nonce: broken }) }],
+    ...(['tokenRequest', 'tokenResponse', 'protectedRequest'] as const).map((name): [string, () => Options] => [
+      `compliance.${name}`,
+      () => ({
+        auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), compliance: { [name]: broken } }) },
+      }),
+    ]),
+    [
+      'authMethod',
+      () => ({ auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), authMethod: broken }) } }),
+    ],
+    [
+      'its transport',
+      () => ({
+        auth: { provider: new ClientCredentialsTokenProvider({ ...issuer(), http: { transport: { send: broken } } }) },
+      }),
+    ],
+    ...(['requestData', 'requestHeaders'] as const).map((name): [string, () => Options] => [
+      `step "app" failed: ${name}()`,
+      () => ({
+        auth: {
+          pipeline: {
+            steps: [new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, endpoint: '/token', [name]: broken })],
+          },
+        },
+      }),
+    ]),
+    [
+      'axios.lookup()',
+      () => ({
+        auth,
+        baseUrl: server.origin.replace('127.0.0.1', 'localhost'),
+        axios: { lookup: async () => broken() },
+      }),
+    ],
+  ];
+
+it.each(NAMED)('what %s throws is told by that name, and the service', async (option, service, call = { url: '/' }) => {
+  const error = await failure(create(typeof service === 'function' ? service() : service).request(call));
+  expect(error.message).toContain(`${option} threw VaultError: the vault is sealed`);
+  expect(error).toMatchObject({ serviceName: 'orders' });
+});
+
+it.each<[string, () => unknown]>([
+  ['undefined', () => undefined],
+  ['null', () => null],
+  ['a text', () => 'sealed'],
+  ['a frozen error', () => Object.freeze(new Error('sealed'))],
+  ['an error of another realm', () => runInNewContext('new Error("sealed")') as unknown],
+  ['an error of a platform', () => new DOMException('sealed', 'DataError')],
+  ['several errors', () => new AggregateError([new Error('a')], 'sealed')],
+  ['a proxy that answers nothing', () => revoked()],
+])('%s that is thrown fails the call by the name of its option', async (_what, thrown) => {
+  const throws = (): never => {
+    // oxlint-disable-next-line typescript/only-throw-error -- as careless code does
+    throw thrown();
+  };
+  for (const [, service, call] of [
+    ['retry.nextDelayMs()', { auth, retry: { nextDelayMs: throws } }, { url: '/503' }],
+    ['validateStatus()', { auth, validateStatus: throws }, { url: '/' }],
+    ['data()', { auth }, { url: '/', method: 'POST', data: async () => throws() }],
+  ] as const) {
+    const error = await failure(create(service).request(call));
+    expect(error.message).toMatch(/(retry\.nextDelayMs|validateStatus|data)\(\) threw \w+/);
+  }
+  const lookup = async (): Promise<never> => throws();
+  const baseUrl = server.origin.replace('127.0.0.1', 'localhost');
+  const error = await failure(create({ auth, baseUrl, axios: { lookup } }).get('/'));
+  expect(error).toMatchObject({ serviceName: 'orders' });
+});
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
 
 it.each<[string, () => unknown]>([
   ['is its own cause', () => Object.assign(new Error('round'), { cause: undefined })],

@@ -1,4 +1,4 @@
-import { atOnce } from '../../option-check/at-once.js';
+import { askAtOnce } from '../../option-check/at-once.js';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
@@ -86,7 +86,7 @@ export class RequestSigner {
       oauth_signature_method: method.name,
       oauth_timestamp: this.#checkedTimestamp(signing.timestamp),
       oauth_nonce:
-        nonce === undefined ? randomBytes(16).toString('hex') : this.#checkedNonce(atOnce(nonce(), 'nonce()')),
+        nonce === undefined ? randomBytes(16).toString('hex') : this.#checkedNonce(askAtOnce('nonce()', nonce)),
       ...(version === undefined ? undefined : { oauth_version: version }),
       ...(signing.bodyHash === true && !isForm(request)
         ? { oauth_body_hash: bodyHashOf(request, method.bodyHash) }

@@ -1,4 +1,4 @@
-import { atOnce } from '../../option-check/at-once.js';
+import { askAtOnce } from '../../option-check/at-once.js';
 import type { Clock } from '../../clock.js';
 import { originOf } from '../../http/origin.js';
 
@@ -44,7 +44,7 @@ export class ServerTime {
   timestampFor(request: TimedRequest): number {
     const at = request.clock.now();
     const correction = this.#tried.get(request.call) ?? this.#kept.get(originOf(request.url)) ?? 0;
-    const timestamp = Math.floor(atOnce(this.#ownTimestamp?.(), 'timestamp()') ?? at / 1_000) + correction;
+    const timestamp = Math.floor(askAtOnce('timestamp()', () => this.#ownTimestamp?.()) ?? at / 1_000) + correction;
     this.#sent.set(request, { timestamp, correction, at });
     return timestamp;
   }

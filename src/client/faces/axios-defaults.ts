@@ -1,5 +1,5 @@
 import axios, { Axios, type AxiosDefaults, type AxiosRequestConfig, type ParamsSerializerOptions } from 'axios';
-import { atOnce } from '../../option-check/at-once.js';
+import { askAtOnce } from '../../option-check/at-once.js';
 
 /** Defaults as axios made them before anybody could change them, as far as they cannot be written down here. */
 const { defaults: global } = axios;
@@ -62,7 +62,7 @@ function answeringAtOnce(given: Serializer): Serializer {
     typeof given === 'function' ? { serialize: given } : { ...given };
   const { serialize } = options;
   if (typeof serialize !== 'function') return options;
-  return { ...options, serialize: (params, how) => atOnce(serialize(params, how), 'paramsSerializer') };
+  return { ...options, serialize: (params, how) => askAtOnce('paramsSerializer', () => serialize(params, how)) };
 }
 
 /** Whoever loaded first may have put transforms of his own before or behind it. */

@@ -26,7 +26,7 @@ export function axiosErrorOf(
 }
 
 function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [message: string, code: string] {
-  const { timeout, timeoutErrorMessage, transitional, maxContentLength } = config;
+  const { timeoutErrorMessage, transitional, maxContentLength } = config;
   switch (error.code) {
     case 'FORGE_AUTH_HTTP_STATUS': {
       const { status } = error as HttpStatusError;
@@ -37,7 +37,9 @@ function wordsOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): [me
       ];
     }
     case 'FORGE_AUTH_TIMEOUT': {
-      const byConfig = Number(timeout) > 0 ? `timeout of ${timeout}ms exceeded` : error.message;
+      // axios knows no time but that of one request.
+      const { limit, limitMs } = error as TimeoutError;
+      const byConfig = limit === 'timeoutMs' ? `timeout of ${limitMs}ms exceeded` : error.message;
       const code = transitional?.clarifyTimeoutError === true ? AxiosError.ETIMEDOUT : AxiosError.ECONNABORTED;
       return [timeoutErrorMessage ?? byConfig, code];
     }

@@ -17,7 +17,7 @@ import {
 import { headOf, type HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
 import { streamOf, typedStream } from '../../http/typed-stream.js';
-import { atOnce } from '../../option-check/at-once.js';
+import { askAtOnce } from '../../option-check/at-once.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { redactUrl } from '../../redaction/redact.js';
 import { isOriginalValidateStatus } from './axios-defaults.js';
@@ -78,7 +78,9 @@ function asked(
   } catch (error) {
     if (error instanceof ForgeAuthError || isAxiosError(error)) throw error;
     const cause = ownCause(error, { reveal: service.revealCauses });
-    throw new InvalidRequestError(`A function of the request's config threw ${cause.summary}.`, { cause });
+    throw new InvalidRequestError(`${cause.option ?? "A function of the request's config"} threw ${cause.summary}.`, {
+      cause,
+    });
   }
 }
 
@@ -134,8 +136,9 @@ const CLOSED = Object.freeze({ code: 'ECONNRESET' });
 
 /** A request that says nothing is judged by the service's rule, as `client.get` is. */
 function isValid({ validateStatus }: InternalAxiosRequestConfig, service: ResolvedService, status: number): boolean {
-  if (isOriginalValidateStatus(validateStatus)) return atOnce(service.validateStatus(status), 'validateStatus()');
-  return typeof validateStatus === 'function' ? atOnce(validateStatus(status), 'validateStatus()') : true;
+  if (isOriginalValidateStatus(validateStatus))
+    return askAtOnce('validateStatus()', () => service.validateStatus(status));
+  return typeof validateStatus === 'function' ? askAtOnce('validateStatus()', () => validateStatus(status)) : true;
 }
 
 function statusError(

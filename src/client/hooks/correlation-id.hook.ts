@@ -2,7 +2,7 @@ import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../op
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
 import type { HookedCall, RequestHook } from '../layers/hooks.layer.js';
-import { atOnce } from '../../option-check/at-once.js';
+import { askAtOnce } from '../../option-check/at-once.js';
 import { ownOptions } from '../../option-check/own-options.js';
 
 /** Options of {@link CorrelationIdHook}. */
@@ -36,6 +36,6 @@ export class CorrelationIdHook implements RequestHook {
 
   /** Writes the id's header, unless the call has one. @throws {ConfigurationError} when `generate` answers a promise */
   beforeRequest({ headers }: HookedCall): void {
-    headers[this.#headerName] ??= atOnce(this.#generate(), 'generate()');
+    headers[this.#headerName] ??= askAtOnce('generate()', () => this.#generate());
   }
 }

@@ -1,3 +1,4 @@
+import { askFor } from '../../option-check/at-once.js';
 import { Readable } from 'node:stream';
 import type { Authenticator } from '../../auth/authenticator.js';
 import { isLeftAlone } from '../../auth/composite.authenticator.js';
@@ -150,11 +151,14 @@ function noCredential(thrown: unknown, { call }: CallRequest, sent: HttpRequest,
   revealOwnCause(thrown, reveal);
   if (thrown instanceof ForgeAuthError || call.scope.aborted) return thrown;
   const cause = ownCause(thrown, { reveal, secrets: secretsOf(sent) });
-  return new AuthenticationError(`No credential for "${serviceName}": its authenticator threw ${cause.summary}.`, {
-    code: 'FORGE_AUTH_CREDENTIAL_FAILED',
-    serviceName,
-    cause,
-  });
+  return new AuthenticationError(
+    `No credential for "${serviceName}": ${cause.option ?? 'its authenticator'} threw ${cause.summary}.`,
+    {
+      code: 'FORGE_AUTH_CREDENTIAL_FAILED',
+      serviceName,
+      cause,
+    },
+  );
 }
 
 /** A copy of its own for each sending, with the body opened. */
@@ -166,7 +170,12 @@ function open(request: CallRequest, options: AuthOptions, replays = 0): SentRequ
 }
 
 async function openBody(request: SentRequest, source: NonNullable<CallRequest['body']>): Promise<SentRequest> {
-  const { body, contentType, overridesContentType = false, contentLength } = ownOptions(await source.open());
+  const {
+    body,
+    contentType,
+    overridesContentType = false,
+    contentLength,
+  } = ownOptions(await askFor('data()', () => source.open()));
   request.body = body;
   if (contentType !== undefined && (overridesContentType || request.headers['content-type'] === undefined))
     request.headers['content-type'] = contentType;

@@ -2,7 +2,7 @@ import { type Clock, millisecondsSince, sleep } from '../../clock.js';
 import { AuthenticationError, ConnectionError, ForgeAuthError } from '../../errors.js';
 import type { HttpResponse } from '../../http/http-request.js';
 import type { Observers } from '../../observer.js';
-import { atOnce } from '../../option-check/at-once.js';
+import { askAtOnce } from '../../option-check/at-once.js';
 import type {
   Circuit,
   CircuitPermit,
@@ -72,7 +72,7 @@ async function attemptOnce(
   let permit: CircuitPermit | undefined;
   let unfollow: (() => void) | undefined;
   try {
-    permit = circuit && atOnce(circuit.admit(), "the circuit's admit()");
+    permit = circuit && askAtOnce("the circuit's admit()", () => circuit.admit());
     // What the attempt waits for need not hear of the abort: a caller that left must not keep the place of a probe.
     if (permit !== undefined) unfollow = request.call.scope.onAbort(() => releaseEarly(permit));
     const response = await next(request);
@@ -94,11 +94,11 @@ async function attemptOnce(
 }
 
 function record(permit: CircuitPermit | undefined, outcome: RetryOutcome): void {
-  if (permit !== undefined) atOnce(permit.record(outcome), "the circuit's record()");
+  if (permit !== undefined) askAtOnce("the circuit's record()", () => permit.record(outcome));
 }
 
 function stateOf(circuit: Circuit | undefined): CircuitState | undefined {
-  return circuit && atOnce(circuit.state, "the circuit's state");
+  return circuit && askAtOnce("the circuit's state", () => circuit.state);
 }
 
 /** Whoever aborts must not hear of a circuit: the end of the attempt releases once more, and says what is wrong. */
@@ -111,7 +111,7 @@ function releaseEarly(permit: CircuitPermit | undefined): void {
 }
 
 function release(permit: CircuitPermit | undefined): void {
-  if (permit !== undefined) atOnce(permit.release(), "the circuit's release()");
+  if (permit !== undefined) askAtOnce("the circuit's release()", () => permit.release());
 }
 
 /** Undefined: this was the last attempt. */
@@ -124,10 +124,7 @@ function delayAfter(
   const { call } = request;
   if (!call.retry || call.scope.aborted || (error !== undefined && outcome.error === undefined)) return undefined;
   if (error instanceof AuthenticationError || !mayRepeat(request, error)) return undefined;
-  const wished = atOnce(
-    strategy.nextDelayMs(outcome, () => clock.random()),
-    'retry.nextDelayMs()',
-  );
+  const wished = askAtOnce('retry.nextDelayMs()', () => strategy.nextDelayMs(outcome, () => clock.random()));
   if (wished === undefined) return undefined;
   const delayMs = Math.max(wished, outcome.retryAfterMs ?? 0);
   const leftMs = call.totalTimeoutMs - millisecondsSince(clock, call.startedAt);

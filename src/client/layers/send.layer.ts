@@ -136,7 +136,10 @@ function spent(request: HttpRequest, body: Readable): InvalidRequestError {
 }
 
 function timedOut(request: HttpRequest, timeoutMs: number, serviceName: string): TimeoutError {
-  return new TimeoutError(`${request.method} ${redactUrl(request.url)} did not answer within ${timeoutMs} ms.`, {
+  const where = `${request.method} ${redactUrl(request.url)}`;
+  return new TimeoutError(`${where} did not answer within ${timeoutMs} ms (timeoutMs).`, {
     serviceName,
+    limit: 'timeoutMs',
+    limitMs: timeoutMs,
   });
 }

@@ -6,7 +6,7 @@ import type { ClientAuthFunction } from './client-options.js';
 /** A client authentication of the app's own. */
 export function functionAuthentication(
   write: ClientAuthFunction,
-  { options: { clientId }, secret }: ClientMaterial,
+  { owner, options: { clientId }, secret }: ClientMaterial,
 ): ClientAuthentication {
   return {
     name: 'function',
@@ -18,7 +18,7 @@ export function functionAuthentication(
       } catch (error) {
         if (error instanceof ForgeAuthError) throw error;
         const cause = concealedCause(error);
-        throw new AuthenticationError(`authMethod threw ${cause.summary}.`, {
+        throw new AuthenticationError(`${owner}: authMethod threw ${cause.summary}.`, {
           code: 'FORGE_AUTH_CREDENTIAL_FAILED',
           cause,
         });
