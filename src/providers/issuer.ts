@@ -137,10 +137,13 @@ export class Issuer {
     return Object.fromEntries(Object.entries(aliases).filter(([, url]) => typeof url === 'string'));
   }
 
-  /** @throws {ConfigurationError} when it is not known where to ask */
+  /** @throws {ConfigurationError} when it is not known where to ask, or secrets would travel in the clear there */
   async endpoint(name: EndpointName): Promise<string> {
     const { [name]: url } = await this.metadata();
-    if (typeof url === 'string') return url;
+    if (typeof url === 'string') {
+      this.assertSecure(url, name);
+      return url;
+    }
     const service = this.serviceName === undefined ? {} : { serviceName: this.serviceName };
     const option = endpointOption(name);
     // A document may be another one tomorrow; options may not.
@@ -168,9 +171,13 @@ export class Issuer {
     return issuer === undefined ? written : `issuer ${written}`;
   }
 
-  /** Secrets do not travel in the clear. @throws {ConfigurationError} when `url` is plain http elsewhere than on this machine */
-  assertSecure(url: string): void {
-    assertSecureUrl(url, 'the endpoint', `Service ${this.label}`, this.#options.allowInsecure ?? false);
+  /**
+   * Secrets do not travel in the clear.
+   * @param what what is there, for the message
+   * @throws {ConfigurationError} when `url` is none, or plain http elsewhere than on this machine
+   */
+  assertSecure(url: string, what = 'the endpoint'): void {
+    assertSecureUrl(url, what, this.owner, this.#options.allowInsecure ?? false);
   }
 
   async close(): Promise<void> {

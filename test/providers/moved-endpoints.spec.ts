@@ -2,6 +2,7 @@ import {
   AuthorizationCodeTokenProvider,
   BackchannelTokenProvider,
   ClientCredentialsTokenProvider,
+  ConfigurationError,
   DeviceCodeTokenProvider,
   NoRetryStrategy,
   Token,
@@ -150,4 +151,18 @@ describe('an endpoint that is not where the issuer’s document says', () => {
     await rejection(ASK[moved]());
     expect([issuer.count('/old'), documents()]).toEqual([1, 1]);
   });
+});
+
+describe('an endpoint that is no URL in the issuer’s document', () => {
+  it.each(ENDPOINTS.flatMap((endpoint) => ['/token', 'relative', '//host/token'].map((place) => [endpoint, place])))(
+    '%s that is %j is named, and nothing is sent',
+    async (endpoint, place) => {
+      moved = endpoint as Endpoint;
+      places = [place as string, place as string];
+      const error = await rejection(ASK[moved]());
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error.message).toMatch(new RegExp(`Provider: ${endpoint} must be an absolute URL`));
+      expect(issuer.count(`/${endpoint}`)).toBe(0);
+    },
+  );
 });

@@ -99,9 +99,7 @@ export class OpenIdConnect {
   /** @see [OpenID Connect RP-Initiated Logout §2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout) */
   async logoutUrl(options: LogoutUrlOptions): Promise<string> {
     const { idTokenHint, postLogoutRedirectUri, state } = options;
-    const endpoint = await this.#issuer.endpoint('end_session_endpoint');
-    this.#issuer.assertSecure(endpoint);
-    const url = new URL(endpoint);
+    const url = new URL(await this.#issuer.endpoint('end_session_endpoint'));
     const hint = typeof idTokenHint === 'string' ? idTokenHint : idTokenHint?.idToken;
     const parameters = { id_token_hint: hint, post_logout_redirect_uri: postLogoutRedirectUri, state };
     url.searchParams.set('client_id', this.#options.clientId as string);
@@ -154,7 +152,6 @@ export class OpenIdConnect {
     headersOf: (url: string) => Promise<Record<string, string>>,
   ): Promise<Claims> {
     const url = await this.#issuer.endpoint(endpoint);
-    this.#issuer.assertSecure(url);
     const what = `${verb} for ${this.#issuer.label}`;
     const send = async (): Promise<ForgeResponse> =>
       this.#issuer.http.request({ url, signal, headers: await headersOf(url) }).catch((cause: unknown) => {

@@ -127,14 +127,13 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
 
   /** Pushed where the issuer takes it (RFC 9126): the browser then carries a reference, and cannot change anything. */
   async #urlOf(parameters: URLSearchParams): Promise<string> {
-    const endpoint = await this.issuer.endpoint('authorization_endpoint');
-    this.issuer.assertSecure(endpoint);
-    const url = new URL(endpoint);
+    const url = new URL(await this.issuer.endpoint('authorization_endpoint'));
     const { pushed_authorization_request_endpoint: pushed } = await this.issuer.metadata();
-    if (pushed === undefined || this.#options.pushAuthorizationRequest === false) {
+    if (typeof pushed !== 'string' || this.#options.pushAuthorizationRequest === false) {
       for (const [name, value] of parameters) url.searchParams.append(name, value);
       return url.href;
     }
+    await this.issuer.endpoint('pushed_authorization_request_endpoint');
     const { buildAuthorizationUrlWithPAR } = await import('openid-client');
     const exchange = this.exchange(this.standalone().signal);
     const answer = await issuerAnswer(exchange, PUSHED_REQUEST, (to) => buildAuthorizationUrlWithPAR(to, parameters));
