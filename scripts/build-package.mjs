@@ -66,6 +66,7 @@ async function bundleModules() {
   const bundle = await rollup({
     input: Object.fromEntries(entries.map((path) => [path.slice(0, -'.js'.length), join(dist, path)])),
     external: (id) => !/^[./]/.test(id),
+    plugins: [oneOfEachHelper()],
     treeshake: { moduleSideEffects: false },
     // As in the decorators that tsc writes.
     context: 'this',
@@ -91,6 +92,25 @@ async function bundleModules() {
     const named = code.replaceAll(/(?<== )class (\w+)(?: extends [\w.]+)? \{/g, withName);
     writeFileSync(join(dist, fileName), (await transform(named, options)).code);
   }
+}
+
+/** Has the functions that tsc writes into every file with a decorator stand once: each costs time at every start. */
+function oneOfEachHelper() {
+  const HELPERS = '\0helpers';
+  const written = /^var (__decorate|__param) = \(this && this\.\1\) \|\| (function [\s\S]*?\n\});$/gm;
+  const texts = filesOf('.js').map((path) => readFileSync(join(dist, path), 'utf8'));
+  const bodies = new Map(texts.flatMap((text) => [...text.matchAll(written)].map(([, name, body]) => [name, body])));
+  return {
+    name: 'one-of-each-helper',
+    resolveId: (id) => (id === HELPERS ? id : undefined),
+    load: (id) =>
+      id === HELPERS ? [...bodies].map(([name, body]) => `export const ${name} = ${body};`).join('\n') : undefined,
+    transform(code) {
+      const used = [...code.matchAll(written)].map(([, name]) => name);
+      if (used.length === 0) return undefined;
+      return `import { ${used.join(', ')} } from '${HELPERS}';\n${code.replaceAll(written, '')}`;
+    },
+  };
 }
 
 /** Adds a module, and all that it imports before it runs. */

@@ -7,12 +7,10 @@ import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { HttpRequester } from '../http/http-requester.js';
-import { readTls } from '../http/fresh-tls.agent.js';
 import { certificatesOf, type TlsSource } from '../http/tls-options.js';
 import { assertSecureUrl, checkText } from '../providers/grant-options.js';
 import { readWithin } from '../providers/text-source.js';
 import { opaqueSettings, waysOf } from '../providers/opaque-parts.js';
-import { complianceResponse, readTokenAnswer } from '../providers/token-response.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { Token } from '../token/token.js';
 import { type ContextValue, FETCHER_RULES, type HttpTokenFetcherOptions } from './http-fetcher-options.js';
@@ -148,6 +146,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
       ...(Object.keys(data).length === 0 ? undefined : { [part]: data }),
     });
     if (read === 'json' || !response.isSuccess) {
+      const { complianceResponse, readTokenAnswer } = await import('../providers/token-response.js');
       readTokenAnswer(
         complianceResponse(response),
         `Step "${shownWord(this.name)}"`,
@@ -222,6 +221,8 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    * @internal
    */
   async certificates(): Promise<readonly string[]> {
+    if (this.#tls === undefined) return [];
+    const { readTls } = await import('../http/fresh-tls.agent.js');
     return certificatesOf(
       await readWithin(`Step "${shownWord(this.name)}": tls`, () => readTls(this.#tls), systemClock),
     );
