@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types';
 import { declared } from './option-check/own-options.js';
 import type { ForgeAuthErrorCode } from './errors.js';
 
@@ -167,11 +168,12 @@ export class Observers {
     return this.#flights;
   }
 
-  /** Tells every observer; one that throws disturbs nobody. */
+  /** Tells every observer; one that throws, or whose promise rejects, disturbs nobody. */
   emit(event: ForgeAuthEvent): void {
     for (const observer of this.#observers) {
       try {
-        declared(observer, 'event')?.call(observer, event);
+        const result: unknown = declared(observer, 'event')?.call(observer, event);
+        if (isPromise(result)) result.catch(nothing);
       } catch {
         // An observer's failure is its own.
       }
@@ -198,6 +200,8 @@ export class Observers {
     this.hearsAttempts = listening.some((observer) => declared(observer, 'attempts') ?? true);
   }
 }
+
+const nothing = (): void => undefined;
 
 function surrounds(observer: Observer): observer is Observer & Required<Pick<Observer, 'around'>> {
   return declared(observer, 'around') !== undefined;

@@ -26,7 +26,7 @@ import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
-import { revealing, revealsByDefault } from '../redaction/own-cause.js';
+import { ownCause, revealing, revealsByDefault } from '../redaction/own-cause.js';
 
 /**
  * The services of one application, and all state that belongs to them: clients, tokens, storage, discovery documents.
@@ -164,7 +164,17 @@ export class ForgeAuthApplication {
     } finally {
       await Promise.all(this.#storages.map((storage) => storage.close()));
       if (this.#storage === undefined) await this.#kept?.release?.().catch(() => undefined);
-      for (const detach of this.#detach.splice(0)) detach();
+      for (const detach of this.#detach.splice(0)) this.#end(detach);
+    }
+  }
+
+  /** Ends what measured or traced. One that throws keeps nothing else open. */
+  #end(detach: () => void): void {
+    try {
+      detach();
+    } catch (error) {
+      const { summary, frames } = ownCause(error, { reveal: this.#runtime.revealCauses });
+      this.#host.logger.warn(`A telemetry could not be ended: ${summary}.${frames}`);
     }
   }
 

@@ -19,7 +19,7 @@ export class ForgeAuthEvents extends Observable<ForgeAuthEvent> {
   }
 
   /**
-   * Calls `listener` for each event of one type. It must not block; one that throws disturbs nobody.
+   * Calls `listener` for each event of one type. It must not block; one that throws, or whose promise rejects, disturbs nobody.
    * @returns ends it
    */
   on<T extends ForgeAuthEvent['type']>(
@@ -27,9 +27,7 @@ export class ForgeAuthEvents extends Observable<ForgeAuthEvent> {
     listener: (event: Extract<ForgeAuthEvent, { type: T }>) => void,
   ): () => void {
     return this.#registry.observer.add({
-      event: (event) => {
-        if (event.type === type) listener(event as Extract<ForgeAuthEvent, { type: T }>);
-      },
+      event: (event) => (event.type === type ? listener(event as Extract<ForgeAuthEvent, { type: T }>) : undefined),
     });
   }
 }

@@ -231,17 +231,17 @@ export class BoundPipeline {
         },
       },
       {
-        refreshed: (token, previous) => {
+        refreshed: (token, previous, report) => {
           this.#errors.delete(step.name);
           this.#history.fetched(step.name, token);
-          for (const listener of listeners) listener.refreshed(token, previous);
+          for (const listener of listeners) listener.refreshed(token, previous, report);
         },
-        invalidated: (token) => {
-          for (const listener of listeners) listener.invalidated(token);
+        invalidated: (token, report) => {
+          for (const listener of listeners) listener.invalidated(token, report);
         },
-        failed: (error) => {
+        failed: (error, report) => {
           if (isOwnFailure(error, step.name)) this.#errors.set(step.name, error);
-          for (const listener of listeners) listener.failed(error);
+          for (const listener of listeners) listener.failed(error, report);
         },
       },
     );

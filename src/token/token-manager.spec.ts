@@ -61,7 +61,7 @@ it('a manager reports to its listeners what happens to its tokens, and is distur
     ['invalidated', 'a'],
     ['failed', true],
   ]);
-  expect(lines.filter((line) => line.startsWith('A listener of token events failed: TypeError'))).toHaveLength(2);
+  expect(lines.filter((line) => line.includes('failed: TypeError'))).toHaveLength(2);
   await manager.close();
   expect(manager.listenerCount('refreshed')).toBe(0);
 });

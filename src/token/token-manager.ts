@@ -8,7 +8,7 @@ import { checkOptions, type OptionRules, RULES } from '../option-check/option-ch
 import { loadStorageGuards } from '../storage/storage-guards.js';
 import { STANDALONE_RULES, standaloneScope, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';
-import type { SlotEvents } from './slot/slot-events.js';
+import { callEach, type ReportFailure, type SlotEvents } from './slot/slot-events.js';
 import type { TokenHandle, TokenKind, TokenSource } from './token-source.js';
 import { SubjectTokens } from './subject-tokens.js';
 import type { Token } from './token.js';
@@ -33,7 +33,7 @@ const MANAGER_RULES: OptionRules<TokenManagerOptions> = Object.freeze({ ...STAND
 
 /** Events of a manager: a new token, one that was dropped, a request for one that failed. */
 export interface TokenManagerEvents {
-  /** Listeners run while callers wait; one that throws is logged and disturbs nobody. */
+  /** Listeners run while callers wait; one that throws, or whose promise rejects, is logged and disturbs nobody. */
   refreshed: [event: { token: Token; previous: Token | undefined }];
   invalidated: [event: { token: Token }];
   failed: [event: { error: unknown }];
@@ -167,10 +167,24 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
 
   #events(): SlotEvents {
     return {
-      refreshed: (token, previous) => this.emit('refreshed', { token, previous }),
-      invalidated: (token) => this.emit('invalidated', { token }),
-      failed: (error) => this.emit('failed', { error }),
+      refreshed: (token, previous, report) => this.#tell('refreshed', { token, previous }, report),
+      invalidated: (token, report) => this.#tell('invalidated', { token }, report),
+      failed: (error, report) => this.#tell('failed', { error }, report),
     };
+  }
+
+  /** Calls the listeners of an event. `emit` would stop at the first that throws, and leave rejections to the process. */
+  #tell<Name extends keyof TokenManagerEvents>(
+    name: Name,
+    event: TokenManagerEvents[Name][0],
+    report: ReportFailure = () => undefined,
+  ): void {
+    const listeners = this.rawListeners(name) as ((this: TokenManager, event: unknown) => unknown)[];
+    callEach(
+      listeners.map((listener) => listener.bind(this)),
+      event,
+      report,
+    );
   }
 }
 

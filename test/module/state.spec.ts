@@ -192,4 +192,22 @@ describe('ForgeAuthEvents', () => {
     expect(seen).toEqual([event, 'open', { type: 'token_invalidated', at: 2, service: 'orders' }]);
     expect(observer.active).toBe(false);
   });
+
+  it('an asynchronous listener whose promise rejects ends no process, nor do others miss the event', async () => {
+    const rejections: unknown[] = [];
+    const note = (reason: unknown): void => void rejections.push(reason);
+    process.on('unhandledRejection', note);
+    await boot({});
+    const events = (app as TestingModule).get(ForgeAuthEvents);
+    const seen: unknown[] = [];
+    events.on('circuit', async () => {
+      throw new Error('a listener that fails');
+    });
+    events.on('circuit', ({ state }) => void seen.push(state));
+    const { observer } = (app as TestingModule).get(ForgeAuthRegistry);
+    observer.emit({ type: 'circuit', at: 1, service: 'orders', state: 'open' });
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', note);
+    expect([rejections, seen]).toEqual([[], ['open']]);
+  });
 });

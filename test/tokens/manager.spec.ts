@@ -181,6 +181,23 @@ describe('events', () => {
     expect(inspect(reported, { depth: 10, showHidden: true })).not.toContain(first?.accessToken);
   });
 
+  it('events reach every listener, though one before it throws or rejects, and a rejection ends no process', async () => {
+    await world.start();
+    const logger = recordingLogger();
+    const manager = world.manager({ provider: world.singleShot(), logger });
+    const heard: string[] = [];
+    manager.on('refreshed', fail).on('refreshed', async () => fail());
+    manager.once('refreshed', async () => {
+      await Promise.resolve();
+      fail();
+    });
+    manager.on('refreshed', () => heard.push('last'));
+    await manager.getToken();
+    await until(() => logger.warnings.length === 3, 'three failures are logged');
+    expect(heard).toEqual(['last']);
+    expect(manager.listenerCount('refreshed')).toBe(3);
+  });
+
   it('events whose listener throws disturb nobody', async () => {
     await world.start();
     const logger = recordingLogger();
@@ -190,7 +207,9 @@ describe('events', () => {
     await manager.invalidate();
     world.endpoint.answerNext({ status: 500 });
     await expect(manager.getToken()).rejects.toMatchObject({ status: 500 });
-    expect(logger.warnings.filter((line) => line.startsWith('A listener of token events failed'))).toHaveLength(3);
+    expect(
+      logger.warnings.filter((line) => line.startsWith('A listener of token events of "orders" failed')),
+    ).toHaveLength(3);
     expect(logger.warnings.join()).not.toContain('canary');
   });
 });
