@@ -323,6 +323,10 @@ describe('a storage in trouble', () => {
   });
 });
 
+const fail = (): never => {
+  throw new Error('gone');
+};
+
 describe('a storage that is closed', () => {
   it('a storage that is closed closes its lock, its announcements and lets the store go, in this order, once', async () => {
     const order: string[] = [];
@@ -344,6 +348,20 @@ describe('a storage that is closed', () => {
     await clock.advance(0);
     await Promise.all([guarded.close(), guarded.close()]);
     expect(order).toEqual(['lock', 'end', 'signal', 'store']);
+  });
+
+  it('a storage that is closed lets the store go though its lock and its announcements cannot be closed', async () => {
+    let released = 0;
+    const parts = {
+      createLock: () => ({ acquire: async () => null, close: fail }),
+      createSignal: () => ({ publish: async () => undefined, subscribe: async () => fail, close: fail }),
+      release: () => void (released += 1),
+    };
+    const { guarded } = guard(Object.assign(store, parts as never));
+    guarded.announcements?.onChange('key', () => undefined);
+    await clock.advance(0);
+    await guarded.close();
+    expect(released).toBe(1);
   });
 
   it('a storage that is closed has ended its last command, within the deadline, and lets the store go only then', async () => {

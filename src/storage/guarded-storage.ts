@@ -9,6 +9,7 @@ import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
 import { type Admission, GuardedLock } from './guarded-lock.js';
+import { endEach } from './end-each.js';
 import { GetSetTokenStorage } from './get-set.token-storage.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
 import { isAboutValue, missingPermission } from './outage-reason.js';
@@ -154,8 +155,13 @@ export class GuardedStorage {
 
   /** Waits, for a moment, until the last commands are through; no call reaches the storage from then on. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return (this.#closing ??= endEach(
+      () => declared(this.lock, 'close')?.call(this.lock),
+      () => this.#commands.close(),
+      () => this.announcements?.close(),
+      () => declared(this.#storage, 'release')?.call(this.#storage),
+      () => this.#storage instanceof InMemoryTokenStorage && this.#storage.leave(this.#user),
+    ));
   }
 
   /** True when it does not answer: what stands on the same store is better not asked either. */
@@ -220,15 +226,6 @@ export class GuardedStorage {
     });
     if (written === undefined) return 'failed';
     return written ? 'written' : 'superseded';
-  }
-
-  async #close(): Promise<void> {
-    await declared(this.lock, 'close')?.call(this.lock);
-    await this.#commands.close();
-    await this.announcements?.close();
-    const release = declared(this.#storage, 'release');
-    await release?.call(this.#storage).catch(() => undefined);
-    if (this.#storage instanceof InMemoryTokenStorage) this.#storage.leave(this.#user);
   }
 
   /** The store answers, and refuses announcements. */
