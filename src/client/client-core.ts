@@ -208,12 +208,8 @@ export class ClientCore {
     const secrets = request === undefined ? [] : secretsOfCall(request);
     const cause = ownCause(thrown, { reveal: this.service.revealCauses, secrets });
     const { name } = this.service;
-    return new InvalidRequestError(
-      `A call of service "${name}" failed: ${cause.option ?? 'a function that it was given'} threw ${cause.summary}.`,
-      {
-        cause,
-      },
-    );
+    const whose = cause.option ?? 'a function that it was given';
+    return new InvalidRequestError(`A call of service "${name}" failed: ${whose} threw ${cause.summary}.`, { cause });
   }
 
   #timedOut(request: CallRequest): TimeoutError {
@@ -239,11 +235,14 @@ function withSignal(config: FaceRequest, name: string): FaceRequest {
   throw new InvalidRequestError(`Service "${name}": signal must be an AbortSignal, not ${shownValue(signal)}.`);
 }
 
-/** An error's body need not be what its label says. */
+/** An error's body need not be what its label says, nor be readable at all. */
 function dataOf(response: ForgeResponse): unknown {
-  try {
-    return response.data;
-  } catch {
-    return response.text();
+  for (const read of [() => response.data, () => response.text()]) {
+    try {
+      return read();
+    } catch {
+      // The next way, if there is one.
+    }
   }
+  return undefined;
 }

@@ -1,3 +1,4 @@
+import { undecodedIn } from './undecoded.js';
 import { streamOf } from './typed-stream.js';
 import type { Readable } from 'node:stream';
 import { inspect, type InspectOptions } from 'node:util';
@@ -108,12 +109,14 @@ export class ForgeResponse<T = unknown> {
 
   /**
    * The body as text, decoded by the charset of its label (UTF-8 where there is none).
-   * @throws {ResponseParseError} when the call asked for a stream: read `data` instead
+   * @throws {ResponseParseError} when the call asked for a stream: read `data` instead; and when Node cannot decode it
    */
   text(): string {
     if (!Buffer.isBuffer(this.#body)) {
       throw new ResponseParseError(`The body of ${this.#where()} is a stream; read response.data.`);
     }
+    const undecoded = undecodedIn({ headers: this.headers, body: this.#body });
+    if (undecoded !== undefined) throw new ResponseParseError(`${this.#where()} answered a body ${undecoded}.`);
     return decodeText(this.#body, this.headers['content-type']);
   }
 

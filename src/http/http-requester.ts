@@ -1,6 +1,13 @@
+import { undecodedIn } from './undecoded.js';
 import { concealedCause } from '../redaction/own-cause.js';
 import { type Clock, millisecondsSince, monotonicNow, systemClock } from '../clock.js';
-import { ConfigurationError, ForgeAuthError, InvalidRequestError, TimeoutError } from '../errors.js';
+import {
+  ConfigurationError,
+  ForgeAuthError,
+  InvalidRequestError,
+  ResponseParseError,
+  TimeoutError,
+} from '../errors.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
 import { AxiosTransport } from './axios.transport.js';
 import { type AxiosTransportOptions, POOL_RULES } from './axios-transport-options.js';
@@ -175,7 +182,10 @@ export class HttpRequester implements Transport {
           maxContentLength: request.maxContentLength ?? MAX_ANSWER_BYTES,
         }),
       );
-      return checkResponse(answered, request);
+      const response = checkResponse(answered, request);
+      const undecoded = undecodedIn(response);
+      if (undecoded === undefined) return response;
+      throw new ResponseParseError(`${request.method} ${redactUrl(request.url)} answered a body ${undecoded}.`);
     } catch (error) {
       if (this.#ownsTransport || error instanceof ForgeAuthError || link.signal.aborted) throw error;
       // A transport of the app's own may throw what it likes.

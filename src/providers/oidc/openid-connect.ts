@@ -155,7 +155,9 @@ export class OpenIdConnect {
     const what = `${verb} for ${this.#issuer.label}`;
     const send = async (): Promise<ForgeResponse> =>
       this.#issuer.http.request({ url, signal, headers: await headersOf(url) }).catch((cause: unknown) => {
-        throw signal.aborted ? signal.reason : new AuthenticationError(`${what} failed.`, { cause, transient: true });
+        if (signal.aborted) throw signal.reason;
+        const why = cause instanceof ForgeAuthError ? `: ${cause.message}` : '.';
+        throw new AuthenticationError(`${what} failed${why}`, { cause, transient: true });
       });
     let response = await send();
     const nonce = this.#dpop?.observe(url, response.headers) === true;
