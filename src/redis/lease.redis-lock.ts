@@ -79,7 +79,13 @@ export class LeaseRedisLock implements TokenLock {
         // The connection may have come too late: then nothing is sent.
         if (attempt.over) return null;
         const keys = [names.lock, names.generation] as const;
-        return runScript(connection, ACQUIRE, keys, owner, ttl, String(GENERATION_TTL_MS), longest);
+        return runScript(
+          connection,
+          ACQUIRE,
+          keys,
+          [owner, ttl, String(GENERATION_TTL_MS), longest],
+          () => !attempt.over,
+        );
       });
       if (granted === null) return null;
       const lease = this.#leaseOf(names.lock, owner, ttl, Number(granted));
@@ -97,7 +103,7 @@ export class LeaseRedisLock implements TokenLock {
   #leaseOf(lock: string, owner: string, ttl: string, generation: number): Lease {
     const run = async (script: string, ...args: string[]): Promise<boolean> => {
       const answer = await this.#within(async () =>
-        runScript(await this.#target.connection(), script, [lock], owner, ...args),
+        runScript(await this.#target.connection(), script, [lock], [owner, ...args]),
       );
       return Number(answer) === 1;
     };
@@ -120,7 +126,7 @@ export class LeaseRedisLock implements TokenLock {
   }
 
   #undo(lock: string, owner: string): void {
-    const undoing = this.#target.connection().then((connection) => runScript(connection, RELEASE, [lock], owner));
+    const undoing = this.#target.connection().then((connection) => runScript(connection, RELEASE, [lock], [owner]));
     void this.#track(undoing); // One that fails is no matter: the lease runs out by itself.
   }
 

@@ -24,5 +24,5 @@ export async function setIfNewer(
   const connection = await target.connection();
   const args = [value, String(generation), String(ttlMs), String(GENERATION_TTL_MS)];
   const keys = [full, siblingKey(full, 'generation')] as const;
-  return Number(await runScript(connection, SET_IF_NEWER, keys, ...args)) === 1;
+  return Number(await runScript(connection, SET_IF_NEWER, keys, args)) === 1;
 }

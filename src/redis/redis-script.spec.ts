@@ -23,7 +23,7 @@ class Fake {
 }
 
 const run = (fake: Fake): Promise<unknown> =>
-  runScript(fake as unknown as RedisConnection, 'the script', ['{app}:a', '{app}:b'], 'x', 'y');
+  runScript(fake as unknown as RedisConnection, 'the script', ['{app}:a', '{app}:b'], ['x', 'y']);
 
 describe('a script', () => {
   it('a script is sent where its first key stands, with its keys counted, and its answer is given back', async () => {
@@ -66,5 +66,36 @@ describe('a script', () => {
   it('a script that is refused for something else fails as it did', async () => {
     const fake = new Fake(new Error('NOPERM of a key'));
     await expect(run(fake)).rejects.toBe(fake.failure);
+  });
+
+  describe('while its keys move from one node of a cluster to another', () => {
+    const moving = new Error('TRYAGAIN Multiple keys request during rehashing of slot');
+    const connection = (refusals: number, asked: string[]): RedisConnection =>
+      ({
+        command: async (_key: string, name: string) => {
+          asked.push(name);
+          if (asked.length <= refusals) throw moving;
+          return 'answer';
+        },
+      }) as unknown as RedisConnection;
+
+    it('a script is tried again until they are all there', async () => {
+      const asked: string[] = [];
+      expect(await runScript(connection(3, asked), 'the script', ['a', 'b'])).toBe('answer');
+      expect(asked).toEqual(['EVAL', 'EVAL', 'EVAL', 'EVAL']);
+    });
+
+    it('a script that nobody waits for any more is not tried again', async () => {
+      const asked: string[] = [];
+      const running = runScript(connection(9, asked), 'the script', ['a', 'b'], [], () => asked.length < 3);
+      await expect(running).rejects.toBe(moving);
+      expect(asked).toHaveLength(3);
+    });
+
+    it('a script is tried again for a second', async () => {
+      const asked: string[] = [];
+      await expect(runScript(connection(99, asked), 'the script', ['a', 'b'])).rejects.toBe(moving);
+      expect(asked).toHaveLength(40);
+    });
   });
 });

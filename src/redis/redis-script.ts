@@ -1,25 +1,50 @@
+import { sleep, systemClock } from '../clock.js';
 import type { RedisConnection } from './redis-connection.js';
 
 /** Refusal of a command within a script by a Redis: most versions do not say which. */
 const REFUSED = /NOPERM|can't run this command|ACL failure in script|no permissions/i;
 
+/** Refusal of a cluster while some of the keys have moved to another node, and others have not. */
+const MOVING = /TRYAGAIN|Too many Cluster redirections/i;
+const AGAIN_MS = 25;
+/** A second: keys of one slot are moved together, or one right after the other. */
+const MOST_TRIES = 40;
+
 /**
  * Runs a script. Where an ACL refuses a command within it, the error names which.
- * @param keys all on one node of a cluster
+ * @param keys all in one slot of a cluster: while they move to another node, it is tried again
+ * @param isWanted checks whether anybody still waits for it; it is not tried again otherwise
  */
 export async function runScript(
   connection: RedisConnection,
   script: string,
   keys: readonly [string, ...string[]],
-  ...args: string[]
+  args: readonly string[] = [],
+  isWanted: () => boolean = () => true,
 ): Promise<unknown> {
   const [key] = keys;
   try {
-    return await connection.command(key, 'EVAL', script, String(keys.length), ...keys, ...args);
+    return await whileMoving(
+      () => connection.command(key, 'EVAL', script, String(keys.length), ...keys, ...args),
+      isWanted,
+    );
   } catch (error) {
     if (!isRefused(error)) throw error;
     const refused = await refusedCommands(connection, `${key}:acl`);
     throw refused.length === 0 ? error : new Error(`NOPERM '${refused.join(', ')}' command`);
+  }
+}
+
+async function whileMoving<T>(command: () => Promise<T>, isWanted: () => boolean): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await command();
+    } catch (error) {
+      const isMoving = error instanceof Error && MOVING.test(error.message);
+      if (!isMoving || tries === MOST_TRIES) throw error;
+      await sleep(systemClock, AGAIN_MS);
+      if (!isWanted()) throw error;
+    }
   }
 }
 

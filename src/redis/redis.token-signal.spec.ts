@@ -109,7 +109,7 @@ describe('announcements over Redis', () => {
 describe('a script', () => {
   it('a script is sent with the number of its keys, to where they stand', async () => {
     const connection = await redis.connection();
-    expect(await runScript(connection, 'return 1', ['a', 'b'], 'x')).toBe('OK');
+    expect(await runScript(connection, 'return 1', ['a', 'b'], ['x'])).toBe('OK');
     expect(redis.commands).toEqual([['a', 'EVAL', 'return 1', '2', 'a', 'b', 'x']]);
   });
 
