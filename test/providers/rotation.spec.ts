@@ -7,12 +7,14 @@ import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { jwtVerify } from 'jose';
 import {
+  AuthorizationCodeTokenProvider,
   ClientCredentialsTokenProvider,
   createForgeClient,
   type ForgeHttpClient,
   type GrantOptions,
   JwtBearerTokenProvider,
   PasswordGrantTokenProvider,
+  TokenManager,
   type TokenProvider,
 } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
@@ -222,6 +224,45 @@ describe('a secret that was rotated without notice', () => {
     await client.tokens?.getToken();
     expect(server.requests.map((request) => request.form().get('client_secret'))).toEqual(['old', 'new']);
   });
+
+  it.each(refusals)(
+    'a secret that was rotated without notice is read again on %s at every endpoint that asks for it',
+    async (_what, status, body) => {
+      let current = 'old';
+      let taken = 'old';
+      const server = world.closeLater(
+        await startServer((request, res) => {
+          const answer = { access_token: 'a', active: true, request_uri: 'urn:pushed', expires_in: 60 };
+          if (request.form().get('client_secret') === taken) return json(res, 200, answer);
+          if (body !== undefined) return json(res, status, body);
+          res.writeHead(status).end('Forbidden');
+        }),
+      );
+      const options = {
+        tokenUrl: `${server.origin}/token`,
+        introspectionUrl: `${server.origin}/introspect`,
+        revocationUrl: `${server.origin}/revoke`,
+        pushedAuthorizationRequestUrl: `${server.origin}/push`,
+        authorizationUrl: `${server.origin}/authorize`,
+        redirectUri: 'http://localhost/callback',
+        clientId: 'c',
+        clientSecret: () => current,
+        authMethod: 'body',
+      } as const;
+      const { redirectUri: _redirectUri, ...machine } = options;
+      const manager = world.closeLater(new TokenManager({ provider: new ClientCredentialsTokenProvider(machine) }));
+      const person = new AuthorizationCodeTokenProvider(options);
+      await manager.getToken();
+      await person.authorizationUrl();
+      const asks = { '/introspect': () => manager.introspect(), '/push': () => person.authorizationUrl() };
+      for (const [path, ask] of Object.entries({ ...asks, '/revoke': () => manager.revoke() })) {
+        current = taken = `${path} has another one`;
+        server.reset();
+        await ask();
+        expect(server.requests.map((request) => request.path)).toEqual([path, path]);
+      }
+    },
+  );
 
   it('a secret that was rotated without notice is read again where it is a password', async () => {
     let current = 'old';

@@ -120,7 +120,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async revokeToken(token: Token, context: TokenRequestContext): Promise<void> {
-    await this.issuer.rediscovering(() => revokeToken(this.exchange(context.signal), token));
+    await this.#freshSecrets.run(() => revokeToken(this.exchange(context.signal), token));
   }
 
   get revokeAtClose(): BoundTokenProvider['revokeAtClose'] {
@@ -136,7 +136,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async introspectToken(token: Token, context: TokenRequestContext): Promise<Record<string, unknown>> {
-    return this.issuer.rediscovering(() => introspectToken(this.exchange(context.signal), token));
+    return this.#freshSecrets.run(() => introspectToken(this.exchange(context.signal), token));
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {
@@ -186,6 +186,11 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       logger,
       request: {},
     };
+  }
+
+  /** Does what is no token request with secrets that are read again when the issuer knows them no longer. */
+  protected withFreshSecrets<T>(work: () => Promise<T>): Promise<T> {
+    return this.#freshSecrets.run(work);
   }
 
   /** Shows what the app's own code throws, where no manager of tokens is asked. */

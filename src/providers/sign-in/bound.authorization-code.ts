@@ -71,7 +71,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url');
     const dpopThumbprint = await this.dpop?.thumbprint();
     const parameters = authorizationParameters(this.#options, asked, { state, nonce, codeChallenge, dpopThumbprint });
-    const url = await this.issuer.rediscovering(() => this.#urlOf(parameters));
+    const url = await this.withFreshSecrets(() => this.#urlOf(parameters));
     const { scope = this.#options.scope, maxAge = this.#options.maxAge, subject, redirectTo } = asked;
     await this.#states.put(state, { codeVerifier, nonce, openid: asksForIdToken(scope), subject, redirectTo, maxAge });
     return { url, state, nonce, codeVerifier };
