@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { BasicAuth, BearerAuth, createForgeClient, OAuth1Auth } from 'nestjs-forge-auth';
+import { ApiKeyAuth, BasicAuth, BearerAuth, CompositeAuth, createForgeClient, OAuth1Auth } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 
 const TOKEN = 'cnry-token-98765';
@@ -19,6 +19,7 @@ afterEach(async () => {
   await other.close();
 });
 
+const twice = (text: string): string => encodeURIComponent(encodeURIComponent(text));
 const base64 = (text: string): string => Buffer.from(text).toString('base64url');
 
 describe('a redirect elsewhere that echoes', () => {
@@ -43,6 +44,56 @@ describe('a redirect elsewhere that echoes', () => {
     expect(other.requests.map(({ url }) => url).filter((url) => url !== '/')).toEqual([]);
     await client.close();
   });
+
+  it.each<[string, string | (() => string)]>([
+    ['a token that is encoded twice', `/?s=${twice(`a/${TOKEN}`)}`],
+    ['a token that is encoded twice in its path', `/${twice(`a/${TOKEN}`)}`],
+    ['a token in upper-case hexadecimal', `/?t=${Buffer.from(TOKEN).toString('hex').toUpperCase()}`],
+    ['a token in its fragment', `/#access_token=${TOKEN}`],
+    ['a token as its user', () => other.origin.replace('//', `//${TOKEN}@`)],
+    ['a token as its password', () => other.origin.replace('//', `//user:${TOKEN}@`)],
+    ['a token in an address in a parameter', `/?next=${encodeURIComponent(`https://a.example/?t=${TOKEN}`)}`],
+    ['a short key as a parameter', '/?any=k-7'],
+    ['a short key as a segment of its path', '/x/sk-77/y'],
+    ['a short key as a segment, encoded', '/x/s%6B%2D77'],
+    ['a short parameter in an address in a parameter', `/?next=${encodeURIComponent('/a?b=1&tenant=ab')}`],
+    ['a short parameter in an address that is encoded twice', `/?next=${twice('/a?tenant=ab#c')}`],
+    ['a short parameter behind a semicolon', '/x;tenant=ab'],
+  ])('%s, carries none of it, nor calls there with it', async (_what, path) => {
+    location = typeof path === 'string' ? other.origin + path : path();
+    const client = createForgeClient({
+      name: 'orders',
+      baseUrl: own.origin,
+      auth: new CompositeAuth(
+        [new BearerAuth(TOKEN), new ApiKeyAuth('k-7'), new ApiKeyAuth('sk-77', { headerName: 'x-second' })],
+        { strategy: 'all' },
+      ),
+      params: { tenant: 'ab' },
+    });
+    await client.get('/', { validateStatus: null });
+    for (const { url, headers } of other.requests) {
+      expect(url).toMatch(/^\/(?:\?next=.*)?$/);
+      expect(decodeURIComponent(decodeURIComponent(url))).not.toContain('tenant=ab');
+      expect(Object.values(headers).join()).not.toMatch(/cnry|k-7|sk-77/);
+    }
+    await client.close();
+  });
+
+  it.each(['/v2/abc', '/?version=ab', '/tenants/ab', '/?next=%2Fa%3Ftenant%3Dabc', '/key/7'])(
+    'nothing of ours goes as it is, though it has a short text of ours somewhere: %s',
+    async (path) => {
+      location = other.origin + path;
+      const client = createForgeClient({
+        name: 'orders',
+        baseUrl: own.origin,
+        auth: new BearerAuth(TOKEN),
+        params: { tenant: 'abx', v: '2' },
+      });
+      await client.get('/', { validateStatus: null });
+      expect(other.requests.map(({ url }) => url)).toEqual([path]);
+      await client.close();
+    },
+  );
 
   it.each([TOKEN, base64(TOKEN)])('a token at home, in its path, prints none of it: %s', async (echo) => {
     const logged: unknown[] = [];

@@ -46,12 +46,15 @@ describe('a credential that was sent', () => {
   });
 
   it.each([
-    ['7 letters', '/abc-123/', true],
-    ['8 letters', '/abc-1234/', false],
-  ])('a credential that was sent is looked for in a path from 8 letters on: %s', (_what, path, followed) => {
-    const credentials = noted({ headers: { 'x-api-key': path.replaceAll('/', '') } });
+    ['7 letters within a segment', 'abc-123', '/x-abc-123/', true],
+    ['8 letters within a segment', 'abc-1234', '/x-abc-1234/', false],
+    ['3 letters, a segment', 'a-1', '/x/a-1/', true],
+    ['4 letters, a segment', 'ab-1', '/x/ab-1/', false],
+    ['plain words, a segment', 'orders', '/x/orders', true],
+  ])('a credential that was sent is looked for in a path: %s', (_what, key, path, followed) => {
+    const credentials = noted({ headers: { 'x-api-key': key } });
     expect(left(credentials, path) !== undefined).toBe(followed);
-    expect(left(credentials, `/b?q=${path.replaceAll('/', '')}`)).toBe('/b');
+    expect(left(credentials, `/b?q=${key}`)).toBe('/b');
   });
 
   it.each<[string, Record<string, string | string[]>, string]>([

@@ -21,12 +21,22 @@ const PLAIN_WORDS = /^[a-z ]+$/i;
 /** Shorter texts are found everywhere; of these only a parameter's whole value counts. */
 const SHORTEST_PART = 8;
 
+/** Of a credential that is shorter still, nobody can tell. */
+const SHORTEST_SEGMENT = 4;
+
+/** An address may have been encoded once for each other one that it was wrapped into. */
+const MOST_ENCODINGS = 3;
+
 /** Credentials that one call's authenticators write. A service may echo one into a Location; it goes no further. */
 export class SentCredentials {
   readonly #names = new Set<string>();
   readonly #values = new Set<string>();
   /** Parameters that the service has for its own origins, as `name=value`. */
   readonly #ownParams = new Set<string>();
+  /** Parameters that a credential was sent in, as `name=value`. */
+  readonly #sentParams = new Set<string>();
+  /** Credentials, however short: as a whole segment of a path one stands there by no chance. */
+  readonly #segments = new Set<string>();
   /** Plain words, which may well stand in an address for another reason: only a parameter's whole value counts. */
   readonly #words = new Set<string>();
 
@@ -35,14 +45,15 @@ export class SentCredentials {
     const own = new URL(asked.url).searchParams;
     for (const [name, value] of new URL(sent.url).searchParams) {
       if (own.getAll(name).includes(value)) continue;
-      this.#names.add(name);
-      this.#values.add(value);
+      this.#noteParameter(name, value);
     }
     for (const [name, value] of Object.entries(sent.headers)) {
       if (name === 'content-type' || asked.headers[name] === value) continue;
       for (const text of [value].flat()) {
-        this.#values.add(text.slice(text.indexOf(' ') + 1));
-        for (const part of basicParts(text)) this.#values.add(part);
+        for (const part of [text.slice(text.indexOf(' ') + 1), ...basicParts(text)]) {
+          this.#values.add(part);
+          if (part.length >= SHORTEST_SEGMENT && !PLAIN_WORDS.test(part)) this.#segments.add(part);
+        }
         if (text.startsWith('OAuth ')) this.#noteParameters(text.matchAll(/(\w+)="([^"]*)"/g));
       }
     }
@@ -55,9 +66,15 @@ export class SentCredentials {
   #noteParameters(parameters: Iterable<RegExpMatchArray>): void {
     for (const [, name = '', value = ''] of parameters) {
       if (!CREDENTIAL_PARAMETERS.has(name)) continue;
-      this.#names.add(name);
-      this.#values.add(percentDecoded(value));
+      this.#noteParameter(name, percentDecoded(value));
     }
+  }
+
+  #noteParameter(name: string, value: string): void {
+    this.#names.add(name);
+    this.#values.add(value);
+    this.#sentParams.add(`${name}=${value}`);
+    if (value.length >= SHORTEST_SEGMENT && !PLAIN_WORDS.test(value)) this.#segments.add(value);
   }
 
   /** Remembers what the service has for its own origins alone: of its texts those that are no plain words. */
@@ -97,9 +114,19 @@ export class SentCredentials {
   }
 
   #isIn(text: string): boolean {
-    return isSecret(
-      text,
-      [...this.#values].filter((value) => value.length >= SHORTEST_PART),
-    );
+    const long = [...this.#values].filter((value) => value.length >= SHORTEST_PART);
+    return isSecret(text, long) || this.#isPartOf(text);
+  }
+
+  /** Checks for what is too short to be looked for anywhere: as one parameter of an address in it, or one segment. */
+  #isPartOf(text: string): boolean {
+    let reading = text;
+    for (let encodings = 0; encodings <= MOST_ENCODINGS; encodings += 1) {
+      const parts = reading.split(/[?&;#]/);
+      if (parts.some((part) => this.#ownParams.has(part) || this.#sentParams.has(part))) return true;
+      if (reading.split(/[/?&;#]/).some((part) => this.#segments.has(part))) return true;
+      reading = percentDecoded(reading);
+    }
+    return false;
   }
 }
