@@ -12,6 +12,12 @@ const stored = (generation: number): StoredToken => ({
   generation,
 });
 
+/** What was sent, as storage still has it. */
+const spent = (more: object): StoredToken => ({
+  ...stored(0),
+  token: new Token({ accessToken: 'old', refreshToken: 'spent', ...more }),
+});
+
 class World {
   readonly clock = new FakeClock();
   readonly warnings: string[] = [];
@@ -55,7 +61,7 @@ class World {
   begin(generation: number): { over: boolean } {
     const state = { over: false };
     void this.late
-      .begin(stored(generation), 'spent', ({ accessToken }) => accessToken === this.rejected)
+      .begin(stored(generation), { ...spent({}), generation: 10 }, ({ accessToken }) => accessToken === this.rejected)
       .then(() => (state.over = true));
     return state;
   }
@@ -148,12 +154,6 @@ it('a late write is given up when its slot is closed', async () => {
   expect([write.over, world.commands.length, world.clock.pending]).toEqual([true, 2, 0]);
 });
 
-/** What was sent, as storage still has it. */
-const spent = (more: object): StoredToken => ({
-  ...stored(0),
-  token: new Token({ accessToken: 'old', refreshToken: 'spent', ...more }),
-});
-
 describe('a late write under the lease of another', () => {
   it('a late write goes over the lease of another, as long as what was spent is stored', async () => {
     const world = new World();
@@ -166,8 +166,18 @@ describe('a late write under the lease of another', () => {
     expect(Number(further.at(-1)?.slice(4))).toBeGreaterThan(world.from);
   });
 
+  it('a late write goes over what came before the token that was spent: a master was lost with what it had not replicated', async () => {
+    const world = new World();
+    const found = { ...spent({ refreshToken: 'older' }), generation: 9 };
+    Object.assign(world, { outcome: 'superseded', found, from: 1_000 + world.clock.now() });
+    const write = world.begin(1);
+    await world.clock.advance(250);
+    expect([write.over, Number(world.commands.at(-1)?.slice(4)) > world.from]).toEqual([true, true]);
+  });
+
   it.each([
-    ['newer', spent({ refreshToken: 'newer' })],
+    ['newer', { ...spent({ refreshToken: 'newer' }), generation: 11 }],
+    ['of the same time', { ...spent({ refreshToken: 'another' }), generation: 10 }],
     ['rejected', { ...spent({}), rejected: true }],
     ['dropped', undefined],
   ])('a late write goes over nothing that is %s', async (_what, found) => {

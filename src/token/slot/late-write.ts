@@ -34,10 +34,10 @@ export class LateWrite {
 
   /**
    * Takes the newest token. Settles when it is written, or refused by a store that takes others.
-   * @param spent the refresh token that it was obtained by
+   * @param spent the token by whose refresh token it was obtained
    * @param isRejected checks for a token that was taken out of use meanwhile (by a logout): it is written no more
    */
-  begin(stored: StoredToken, spent: string | undefined, isRejected: (token: Token) => boolean): Promise<void> {
+  begin(stored: StoredToken, spent: StoredToken | undefined, isRejected: (token: Token) => boolean): Promise<void> {
     this.#stored = stored;
     this.#isRejected = isRejected;
     this.#writing ??= this.#write(spent).finally(() => (this.#writing = undefined));
@@ -55,8 +55,8 @@ export class LateWrite {
     this.#closed = true;
   }
 
-  /** @param spent the refresh token that storage still has */
-  async #write(spent: string | undefined): Promise<void> {
+  /** @param spent the token that storage still has */
+  async #write(spent: StoredToken | undefined): Promise<void> {
     const { clock, logger, owner } = this.#scope;
     logger.warn(`The token for ${owner} was not stored: only this process has it until storage is back.`);
     let pauseMs = FIRST_PAUSE_MS;
@@ -73,15 +73,24 @@ export class LateWrite {
       if (outcome !== 'failed' || !this.#store.troubled) written = stored;
     }
   }
-  /** Whoever has the lease by now waits for this very write: as long as what was spent is stored, it is written over that. */
-  async #put(stored: StoredToken, spent: string | undefined): Promise<WriteOutcome> {
+
+  /**
+   * Whoever has the lease by now waits for this very write: as long as what was spent is stored, or what came before that (a
+   * master is lost with what it had not replicated), it is written over that.
+   */
+  async #put(stored: StoredToken, spent: StoredToken | undefined): Promise<WriteOutcome> {
     let outcome = await this.#store.put(stored);
     for (const generation of generationsFrom(this.#scope.clock.now())) {
       if (outcome !== 'superseded' || spent === undefined) break;
       const found = await this.#store.read();
-      if (found === undefined || found.rejected === true || found.token.refreshToken !== spent) break;
+      if (found === undefined || found.rejected === true || !isSpent(found, spent)) break;
       outcome = await this.#store.put({ ...stored, generation });
     }
     return outcome;
   }
+}
+
+/** Checks whether a stored token is the one whose refresh token was sent, or an older one. */
+function isSpent(stored: StoredToken, spent: StoredToken): boolean {
+  return stored.token.refreshToken === spent.token.refreshToken || stored.generation < spent.generation;
 }

@@ -183,9 +183,10 @@ export class TokenRenewal {
     if (outcome === 'superseded') newer = await this.#newerThan(next, request);
     await attempt.succeeded();
     const isMissing = outcome === 'failed' && this.#outage.isAloneWith(token);
-    const spent = known?.token.refreshToken;
     const isRejected = (one: Token): boolean => request.isRejected(one);
-    const written = isMissing ? this.#outage.lateWrite.begin(next, spent, isRejected) : undefined;
+    const written = isMissing
+      ? this.#outage.lateWrite.begin(next, known?.token.refreshToken === undefined ? undefined : known, isRejected)
+      : undefined;
     return { stored: newer ?? next, fetched: true, ...(written && { written }) };
   }
 
