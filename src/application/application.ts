@@ -38,7 +38,8 @@ export class ForgeAuthApplication {
   readonly observer = new Observers();
   readonly #activity = new Activity();
   readonly #detach: (() => void)[] = [];
-  readonly #runtime: Runtime;
+  /** Properties alone: each service copies it. */
+  readonly #runtime: Runtime & { revealCauses: boolean };
   readonly #entries = new Map<string, ServiceRuntime>();
   readonly #serviceHost: ServiceHost;
   readonly #storages: GuardedStorage[] = [];
@@ -65,7 +66,8 @@ export class ForgeAuthApplication {
     }
     this.#given = options;
     this.#root = ownOptions(options);
-    const { defaults } = this.#root;
+    const { defaults, revealCauses } = this.#root;
+    if (revealCauses !== undefined) this.#runtime.revealCauses = revealCauses;
     if (defaults !== undefined) this.#root.defaults = ownServiceOptions(defaults);
     for (const service of this.#root.services ?? []) this.declare(service);
   }
@@ -186,10 +188,8 @@ export class ForgeAuthApplication {
     return entry;
   }
 
-  #createRuntime(): Runtime {
+  #createRuntime(): Runtime & { revealCauses: boolean } {
     const { clock = systemClock, logger } = ownOptions(this.#host);
-    const rootOptions = (): ForgeAuthOptions => this.rootOptions;
-    let byDefault: boolean | undefined;
     return {
       clock,
       logger,
@@ -197,9 +197,7 @@ export class ForgeAuthApplication {
       jitter: clock.random(),
       discovery: new DiscoveryCache(clock),
       backoffs: new EndpointBackoffs(),
-      get revealCauses() {
-        return rootOptions().revealCauses ?? (byDefault ??= revealsByDefault());
-      },
+      revealCauses: revealsByDefault(),
       instantiate: (type, what) => revealing(this.#host.instantiate(type, what), this.#runtime.revealCauses),
       guard: (storage, lock) => this.#guard(storage, lock),
     };

@@ -7,7 +7,7 @@ import { spellingOf } from '../http/spelled-headers.js';
 import { sendableValue } from '../client/request/request-headers.js';
 import type { ResolvedService } from '../client/resolved-service.js';
 import { ConfigurationError } from '../errors.js';
-import { type OptionPlace, warningsOf } from '../option-check/option-check.js';
+import { type OptionPlace, type Refuse, warningsOf } from '../option-check/option-check.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
 import { withServiceName } from './with-service-name.js';
@@ -38,15 +38,24 @@ export async function resolveService(
   try {
     const refuse = (problem: string): ConfigurationError => refusal(name, problem);
     const place = { refuse, warn: (problem: string) => context.logger.warn(`Service "${name}": ${problem}`) };
-    checkDefaults(defaults, { refuse });
-    checkService(given, { refuse });
-    const options = withDefaults(given, defaults, refuse);
+    const options = takesNothingOver(given, defaults) ? given : merged(given, defaults, refuse);
     checkService(options, place);
     for (const warning of warningsOf(options.retry)) place.warn(warning);
     return await resolve(options, context, place);
   } catch (error) {
     throw withServiceName(error, name);
   }
+}
+
+/** Checks for a service whose options are complete as they are: of many services, most are. */
+function takesNothingOver({ axios, headers, hooks }: ForgeServiceOptions, defaults: ForgeServiceDefaults): boolean {
+  return Object.keys(defaults).length === 0 && (axios ?? headers ?? hooks) === undefined;
+}
+
+function merged(given: ForgeServiceOptions, defaults: ForgeServiceDefaults, refuse: Refuse): ForgeServiceOptions {
+  checkDefaults(defaults, { refuse });
+  checkService(given, { refuse });
+  return withDefaults(given, defaults, refuse);
 }
 
 function refusal(name: string, problem: string): ConfigurationError {
@@ -70,7 +79,7 @@ async function resolve(
   const headers = ownOptions<HttpHeaders>({ ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) });
   checkWriters(auth.authenticator, headers, refuse);
   checkParams(options.params, refuse);
-  noteSecrets(headers, options.params);
+  if ((options.headers ?? options.params) !== undefined) noteSecrets(headers, options.params);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
   if (typeof options.tls === 'object' && options.tls.rejectUnauthorized === false) {
     context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);

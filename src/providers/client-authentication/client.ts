@@ -211,7 +211,8 @@ function preferred(material: ClientMaterial): readonly ClientAuthentication[] {
   const found = PREFERRED.filter((definition) => definition.missing(material.options) === undefined);
   // An agent or transport may hold a certificate, and mostly does not. Nobody but the issuer says whether one takes the
   // place of a secret: without discovery the secret is shown, as over a connection without one.
-  const byCertificate = hasCertificate(ownOptions(http).tls) && (issuer !== undefined || clientSecret === undefined);
+  const byCertificate =
+    http !== undefined && (issuer !== undefined || clientSecret === undefined) && hasCertificate(ownOptions(http).tls);
   const certain = found.filter((definition) => definition.name !== 'tls_client_auth' || byCertificate);
   return (certain.length > 0 ? certain : [none]).map((definition) => definition.bind(material));
 }

@@ -25,5 +25,7 @@ export const CLIENT_AUTHENTICATIONS: readonly ClientAuthDefinition[] = [
 
 /** Checks whether options have the material for any way to show who the client is. */
 export function hasCredential(options: ClientAuthOptions): boolean {
-  return PREFERRED.some((definition) => definition.missing(options) === undefined);
+  return (
+    options.clientSecret !== undefined || PREFERRED.some((definition) => definition.missing(options) === undefined)
+  );
 }

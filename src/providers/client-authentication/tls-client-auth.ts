@@ -12,7 +12,9 @@ function certificate(name: string): ClientAuthDefinition {
   return {
     name,
     missing: ({ http }) =>
-      hasCertificate(ownOptions(http).tls) || http?.transport || http?.axios ? undefined : 'certificate in http.tls',
+      http !== undefined && (hasCertificate(ownOptions(http).tls) || http.transport || http.axios)
+        ? undefined
+        : 'certificate in http.tls',
     bind: ({ options: { clientId } }) => ({ name, apply: ({ body }) => body.set('client_id', clientId) }),
   };
 }

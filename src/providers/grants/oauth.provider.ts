@@ -79,14 +79,14 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
       warn: (problem) => environment.logger.warn(`${owner}: ${problem}`),
       clientIsOptional: this.clientIsOptional,
     });
-    if ((ownOptions(this.#options.http).tls as TlsOptions | undefined)?.rejectUnauthorized === false) {
+    const { dpop, http } = this.#options;
+    if (http !== undefined && (ownOptions(http).tls as TlsOptions | undefined)?.rejectUnauthorized === false) {
       environment.logger.warn(
         `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,
       );
     }
     const grant = this.grantOf(this.#options, owner);
     const opaque = this.#options.identity === undefined ? opaqueOptions(this.#options, grant.unknown) : [];
-    const { dpop, http } = this.#options;
     const parts: BoundOAuthProviderParts = {
       options: this.#options,
       grant,
