@@ -50,7 +50,7 @@ export async function createTokenSource(
     keyName: serviceName,
     storage: () => storage() ?? application.storage,
     sharedSource,
-    settings: resolveTokenSettings({ ...(nearCacheTtlMs === undefined ? undefined : { nearCacheTtlMs }), ...auth }),
+    settings: resolveTokenSettings(nearCacheTtlMs === undefined ? auth : { nearCacheTtlMs, ...auth }),
     events,
   };
   return isSourceProvider(provider)
