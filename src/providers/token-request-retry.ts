@@ -1,8 +1,8 @@
 import { type Clock, monotonicNow, sleep } from '../clock.js';
 import { type AuthenticationError, ForgeAuthError } from '../errors.js';
-import { askAtOnce } from '../option-check/at-once.js';
 import { exponentialDelayMs } from '../retry/backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from '../retry/request-retry.strategy.js';
+import { wishedDelayMs } from '../retry/wished-delay.js';
 import { isTransient, tokenFailure } from '../token/token-failure.js';
 import type { TokenRequestContext } from '../token/token-provider.js';
 
@@ -59,7 +59,7 @@ export class TokenRequestRetry {
       ...(status === undefined ? undefined : { status }),
       ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     };
-    const wished = askAtOnce('retry.nextDelayMs()', () => this.#strategy.nextDelayMs(outcome, () => clock.random()));
+    const wished = wishedDelayMs(this.#strategy, outcome, clock);
     if (wished === undefined) return undefined;
     const delayMs = Math.max(wished, retryAfterMs ?? 0);
     return delayMs + LEAST_REST_MS < leftMs ? delayMs : undefined;

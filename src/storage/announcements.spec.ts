@@ -33,6 +33,23 @@ async function listening(key: string, onFailure?: (error: unknown) => void) {
 }
 
 describe('an announcement', () => {
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('gone');
+      },
+    ],
+    ['returns nothing', () => undefined],
+  ])('an announcement over a signal that %s disturbs nobody', async (_what, publish) => {
+    const announcements = new Announcements({ ...signal, publish: publish as TokenSignal['publish'] }, clock);
+    const heard: string[] = [];
+    announcements.onChange('key', () => heard.push('key'));
+    announcements.announce('key');
+    await clock.advance(0);
+    expect(heard).toEqual(['key']);
+  });
+
   it('an announcement goes over one channel, with who says it and the key, spaces and all', async () => {
     const { announcements, heard } = await listening('a key');
     announcements.announce('a key');

@@ -50,7 +50,9 @@ export class Announcements {
   announce(key: string): void {
     for (const listener of this.#listeners.get(key) ?? []) listener();
     if (this.#closed || this.#muted()) return;
-    this.#signal.publish(CHANNEL, `${this.#self} ${key}`).catch(() => undefined);
+    // A signal of the app's may throw, or return nothing.
+    const publish = async (): Promise<void> => this.#signal.publish(CHANNEL, `${this.#self} ${key}`);
+    publish().catch(() => undefined);
   }
 
   /** Calls `listener` whenever the token under `key` may have changed. Returns a function that ends it. */

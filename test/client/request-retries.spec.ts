@@ -226,6 +226,19 @@ describe('a strategy of one’s own', () => {
   });
 });
 
+it.each([null, Number.NaN, false])(
+  'a strategy that answers %p is refused by name, and nothing is sent again',
+  async (answer) => {
+    const server = await answering({ status: 503, ...closing });
+    const retry = { nextDelayMs: () => answer as never };
+    await expect(wire.client(server, { retry }).get('/')).rejects.toMatchObject({
+      code: 'FORGE_AUTH_CONFIGURATION',
+      message: expect.stringContaining('retry.nextDelayMs() answered'),
+    });
+    expect(server.count()).toBe(1);
+  },
+);
+
 describe('Retry-After', () => {
   it('Retry-After is waited for, even where the strategy would come back sooner', async () => {
     const server = await answering({ status: 503, headers: { 'retry-after': '1' } });

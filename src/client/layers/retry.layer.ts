@@ -11,6 +11,7 @@ import type {
   RetryOutcome,
 } from '../../retry/request-retry.strategy.js';
 import { parseRetryAfter } from '../../retry/retry-after.js';
+import { wishedDelayMs } from '../../retry/wished-delay.js';
 import { type CallRequest, discard, isIdempotent } from '../request/call-request.js';
 import type { Layer, Next } from './layer.js';
 
@@ -124,7 +125,7 @@ function delayAfter(
   const { call } = request;
   if (!call.retry || call.scope.aborted || (error !== undefined && outcome.error === undefined)) return undefined;
   if (error instanceof AuthenticationError || !mayRepeat(request, error)) return undefined;
-  const wished = askAtOnce('retry.nextDelayMs()', () => strategy.nextDelayMs(outcome, () => clock.random()));
+  const wished = wishedDelayMs(strategy, outcome, clock);
   if (wished === undefined) return undefined;
   const delayMs = Math.max(wished, outcome.retryAfterMs ?? 0);
   const leftMs = call.totalTimeoutMs - millisecondsSince(clock, call.startedAt);
