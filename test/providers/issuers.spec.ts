@@ -1,7 +1,7 @@
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { ClientCredentialsTokenProvider, createForgeClient, Token } from 'nestjs-forge-auth';
+import { ClientCredentialsTokenProvider, createForgeClient, NoRetryStrategy, Token } from 'nestjs-forge-auth';
 import { type Certificate, createCertificate } from '../support/certificate.js';
 import { json } from '../support/answer.js';
 import { startServer } from '../support/recording-server.js';
@@ -110,6 +110,19 @@ describe('what issuers answer', () => {
     await expect(world.manager({ provider }).getToken()).rejects.toThrow(
       /HTTP 301, a redirect to https:\/\/new\.example\//,
     );
+  });
+
+  it('names how long an issuer asks to wait whose document cannot be had', async () => {
+    const issuer = world.closeLater(
+      await startServer((_request, res) => void res.writeHead(503, { 'retry-after': '7' }).end()),
+    );
+    const provider = new ClientCredentialsTokenProvider({
+      issuer: issuer.origin,
+      ...CLIENT,
+      retry: new NoRetryStrategy(),
+    });
+    await expect(provider.fetchToken()).rejects.toMatchObject({ status: 503, transient: true, retryAfterMs: 7_000 });
+    expect(issuer.count()).toBe(1);
   });
 
   it('takes a revocation for failed that answers 200 with an error', async () => {
