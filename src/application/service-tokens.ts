@@ -1,3 +1,4 @@
+import { shownWord } from '../option-check/option-suggestion.js';
 import { ConfigurationError } from '../errors.js';
 import type { TokenAuthOptions } from '../options/options.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
@@ -188,7 +189,11 @@ export class ServiceTokens {
     const sharing = this.#application.find(other);
     if (sharing?.options !== undefined) return () => sharing.source();
     const known = this.#application.names().filter((candidate) => candidate !== name);
-    throw refuseSharing(name, what, `names service "${other}", which is not there. Registered: ${known.join(', ')}`);
+    throw refuseSharing(
+      name,
+      what,
+      `names service "${shownWord(other)}", which is not there. Registered: ${known.map(shownWord).join(', ')}`,
+    );
   }
 
   /** Whichever of its services is opened last, the circle is told from the one that was declared first. */

@@ -1,3 +1,4 @@
+import { askAtOnce } from '../option-check/at-once.js';
 import { ownJson } from '../option-check/own-json.js';
 import { Readable } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
@@ -6,7 +7,7 @@ import { systemClock } from '../clock.js';
 import { InvalidRequestError } from '../errors.js';
 import { BytesAlone } from './bytes-alone.js';
 import type { HttpBody } from './http-request.js';
-import { declared } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
 
 /** Values that a caller may give as `data`. A function is called again for each attempt. */
 export type RequestData = unknown;
@@ -88,7 +89,7 @@ function isFormLike(data: unknown): data is FormLike {
  * stream is passed on as a plain one, so that nobody below asks it again.
  */
 function openForm(form: FormLike): () => Promise<OpenBody> {
-  const formHeaders = Object.entries(form.getHeaders()).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const formHeaders = Object.entries(headersOfForm(form)).map(([name, value]) => [name.toLowerCase(), value] as const);
   const own = (name: string): unknown => formHeaders.find((entry) => entry[0] === name)?.[1];
   const contentType = own('content-type');
   // Before it flows: the form leaves out what it has given already.
@@ -102,6 +103,15 @@ function openForm(form: FormLike): () => Promise<OpenBody> {
       ...(/^\d{1,15}$/.test(String(length)) && { contentLength: Number(length) }),
     };
   };
+}
+
+/**
+ * Returns what a form says of its headers; nothing where it says nothing.
+ * @throws {ConfigurationError} when it answers a promise
+ */
+export function headersOfForm(form: { getHeaders(): Record<string, unknown> }): Record<string, unknown> {
+  const headers: unknown = askAtOnce("the form's getHeaders()", () => form.getHeaders());
+  return typeof headers === 'object' && headers !== null ? ownOptions(headers as Record<string, unknown>) : {};
 }
 
 /** A form that has not found its own length by then is sent without one. */

@@ -49,6 +49,7 @@ describe('an option that a secret came into is named without it', () => {
     ['the step of the result', () => pipeline([step()], { resultStep: SECRET })],
     ['a step whose token is asked for', () => pipeline([asking(SECRET, [])])],
     ['a function that makes the authentication', () => get({ auth: throwing as never })],
+    ['another service', () => get({ auth: { tokenManager: SECRET } })],
     ['the signal of a call', () => client().get('/orders', { signal: SECRET as never })],
     [
       'the signal of a call, by the words of a symbol',

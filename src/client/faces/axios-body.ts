@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { InvalidRequestError } from '../../errors.js';
 import type { BodySource, OpenBody } from '../../http/request-body.js';
-import { bodySourceOf } from '../../http/request-body.js';
+import { bodySourceOf, headersOfForm } from '../../http/request-body.js';
 import { declared } from '../../option-check/own-options.js';
 
 /** Stream of the `form-data` package, which axios makes of an object that is to be sent as multipart. */
@@ -49,12 +49,12 @@ function blobBody(blob: Blob): BodySource {
 }
 
 function formDataStream(form: FormDataStream): BodySource | undefined {
-  const contentType = form.getHeaders()['content-type'];
+  const contentType = headersOfForm(form)['content-type'];
   const whole = bytesOf(form);
   if (whole === undefined) return bodySourceOf(form, undefined);
   return replayable({
     body: whole,
-    ...(contentType === undefined ? undefined : { contentType, overridesContentType: true }),
+    ...(typeof contentType === 'string' && { contentType, overridesContentType: true }),
   });
 }
 
