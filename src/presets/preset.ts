@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { checkMounted } from '../providers/grant-options.js';
 import type { Compliance } from '../providers/compliance.js';
 
 /** Options that a preset returns: those given beside its own, and those that it knows of the provider. */
@@ -25,9 +26,12 @@ export function preset<Own extends object, Given extends Own, Made extends objec
   } as Preset<Own, Given, Made>;
 }
 
-/** @throws {ConfigurationError} unless `value` is a text that is not empty */
+/** @throws {ConfigurationError} unless `value` is a text that is not empty, and without a line break at its end */
 export function text(name: string, option: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '') return value;
+  if (typeof value === 'string' && value !== '') {
+    checkMounted(value, `${name}(): ${option}`);
+    return value;
+  }
   throw new ConfigurationError(
     `${name}(): ${option} must be a text that is not empty${value === undefined ? '. Is the variable that it is read from set?' : '.'}`,
   );

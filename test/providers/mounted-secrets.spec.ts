@@ -19,10 +19,12 @@ import {
   JwtBearerTokenProvider,
   type KeySource,
   OAuth1Auth,
+  OAuth1Flow,
   StaticTokenProvider,
   TokenExchangeProvider,
   type TokenProvider,
 } from 'nestjs-forge-auth';
+import { auth0, keycloak } from 'nestjs-forge-auth/presets';
 import { json } from '../support/answer.js';
 import { startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
@@ -105,6 +107,18 @@ const asking = (options: Partial<BodyTokenFetcherOptions>): unknown =>
   new BodyTokenFetcher({ name: 's', baseUrl: world.api.origin, ...options });
 const boundTo = (provider: TokenProvider): unknown => world.manager({ provider });
 
+const FLOW_URL = 'https://api.example/';
+const FLOW = {
+  clientId: 'c',
+  clientSecret: 's',
+  requestTokenUrl: FLOW_URL,
+  authorizationUrl: FLOW_URL,
+  accessTokenUrl: FLOW_URL,
+  callbackUrl: FLOW_URL,
+  token: 't',
+  tokenSecret: 's',
+};
+
 /** Options that are a text as it is: whoever makes something of one that was read from a file. */
 const LITERALS: readonly (readonly [string, (text: string) => unknown])[] = [
   ['scope', (text) => boundTo(credentials({ scope: text }))],
@@ -144,6 +158,11 @@ const LITERALS: readonly (readonly [string, (text: string) => unknown])[] = [
       ),
   ],
   ['the token', (text) => new StaticTokenProvider(text)],
+  ...['requestTokenUrl', 'authorizationUrl', 'accessTokenUrl', 'callbackUrl', 'token', 'tokenSecret'].map(
+    (name) => [name, (text: string) => new OAuth1Flow({ ...FLOW, [name]: text.replace(SECRET, FLOW_URL) })] as const,
+  ),
+  ['realm', (text) => keycloak({ url: 'https://sso.example', realm: text })],
+  ['domain', (text) => auth0({ domain: text })],
   ['the user name', (text) => new BasicAuth(text, 'p')],
   ['requestHeaders.x-key', (text) => asking({ requestHeaders: { 'x-key': text } })],
   ['requestData.secret', (text) => asking({ requestData: { secret: text } })],

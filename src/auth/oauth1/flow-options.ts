@@ -3,7 +3,7 @@ import { ConfigurationError } from '../../errors.js';
 import { checkRequesterOptions, type HttpRequesterOptions } from '../../http/http-requester.js';
 import { checkOptions, oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { ForgeLogger } from '../../logger.js';
-import { assertSecureUrl } from '../../providers/grant-options.js';
+import { assertSecureUrl, checkMounted } from '../../providers/grant-options.js';
 import type { EncryptionOptions } from '../../storage/encryption.js';
 import type { GetSet, TokenStorage } from '../../storage/token-storage.js';
 import { type OAuth1SigningOptions, SIGNING_RULES } from './signing-options.js';
@@ -65,11 +65,22 @@ const FLOW_RULES: OptionRules<OAuth1FlowOptions> = Object.freeze({
   clock: RULES.record,
 });
 
+/** Texts that may have been read from a file; those that sign are checked with the signing options. */
+const MOUNTABLE = [
+  'requestTokenUrl',
+  'authorizationUrl',
+  'accessTokenUrl',
+  'callbackUrl',
+  'token',
+  'tokenSecret',
+] as const;
+
 /** @throws {ConfigurationError} naming `owner`, the option and the cure */
 export function checkFlowOptions(options: OAuth1FlowOptions, owner: string): void {
   const refuse = (problem: string): ConfigurationError => new ConfigurationError(`${owner}: ${problem}`);
   checkOptions(options, FLOW_RULES, { refuse });
   checkRequesterOptions(options.http, { refuse });
+  for (const name of MOUNTABLE) checkMounted(options[name], `${owner}: ${name}`);
   for (const name of ['requestTokenUrl', 'authorizationUrl', 'accessTokenUrl'] as const)
     assertSecureUrl(options[name], name, owner, options.allowInsecure ?? false);
   checkCallbackUrl(options.callbackUrl ?? 'oob', owner);
