@@ -18,11 +18,26 @@ export async function slowFingerprintOf(text: string, salt: string): Promise<str
   return (await derive(text, salt, 32)).toString('base64url');
 }
 
+/** The slow fingerprint of one text, derived once for all who ask, until the text is another one. */
+export class SlowFingerprint {
+  #text: string | undefined;
+  #derived: Promise<string> | undefined;
+
+  /** @param salt as for {@link slowFingerprintOf}; always the same */
+  of(text: string, salt: string): Promise<string> {
+    if (this.#derived === undefined || this.#text !== text) {
+      this.#text = text;
+      this.#derived = slowFingerprintOf(text, salt);
+    }
+    return this.#derived;
+  }
+}
+
 /** A secret of one bound provider: read once, read again when it may have been rotated. */
 export class Secret {
   readonly #source: SecretSource;
   readonly #value: Lazy<string>;
-  #fingerprint: { readonly of: string; readonly value: string } | undefined;
+  readonly #slow = new SlowFingerprint();
 
   /** @param name the option it was given as, for messages */
   constructor(name: string, source: SecretSource, clock = systemClock) {
@@ -54,10 +69,6 @@ export class Secret {
    * @param salt public, the same in every process that is to share the token
    */
   async slowFingerprint(salt: string): Promise<string> {
-    const value = await this.read();
-    if (this.#fingerprint?.of !== value) {
-      this.#fingerprint = { of: value, value: await slowFingerprintOf(value, salt) };
-    }
-    return this.#fingerprint.value;
+    return this.#slow.of(await this.read(), salt);
   }
 }

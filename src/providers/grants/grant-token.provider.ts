@@ -3,7 +3,7 @@ import { type OptionRules, RULES } from '../../option-check/option-check.js';
 import { mountedData, mountedDataFault } from '../../option-check/mounted-text.js';
 import { ConfigurationError } from '../../errors.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { slowFingerprintOf } from '../secret.js';
+import { SlowFingerprint } from '../secret.js';
 import { readWithin } from '../text-source.js';
 import type { Grant, GrantParameters } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
@@ -36,6 +36,7 @@ export class GrantTokenProvider extends OAuthTokenProvider<GrantTokenProviderOpt
       const fault = mountedDataFault(checked(params), `${owner}: params`);
       if (fault !== undefined) throw new ConfigurationError(`${fault}.`);
     }
+    const fingerprint = new SlowFingerprint();
     return {
       grantType,
       parameters: async ({ clock }) =>
@@ -44,9 +45,7 @@ export class GrantTokenProvider extends OAuthTokenProvider<GrantTokenProviderOpt
           : params,
       // A password may be among them.
       keyParts: async () =>
-        typeof params === 'function'
-          ? []
-          : [await slowFingerprintOf(ownJson(Object.entries(params).sort()), grantType)],
+        typeof params === 'function' ? [] : [await fingerprint.of(ownJson(Object.entries(params).sort()), grantType)],
       ...(typeof params === 'function' ? { unknown: 'params' } : undefined),
     };
   }
