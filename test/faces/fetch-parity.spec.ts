@@ -15,6 +15,9 @@ const paths: Record<string, Handler> = {
       .writeHead(200, 'Fine', { 'content-type': 'application/json', 'x-two': ['a', 'b'] })
       .end('{"ok":true}'),
   '/text': (_request, response) => void response.writeHead(200).end('\uFEFFplain wörds'),
+  '/typed': (_request, response) =>
+    void response.writeHead(200, { 'content-type': 'Text/Plain; Charset="iso-8859-1" ; a=b' }).end('typed'),
+  '/none': (_request, response) => void response.writeHead(204, { 'content-type': 'a/b; c=d' }).end(),
   '/form': (_request, response) =>
     void response.writeHead(200, { 'content-type': 'application/x-www-form-urlencoded' }).end('a=1&b=2'),
   '/broken-json': (_request, response) => void response.writeHead(200).end('{"half":'),
@@ -152,11 +155,20 @@ const same: [name: string, attempt: Attempt][] = [
     'is aborted through its Request',
     async (fetch, origin, arrived) => fetch(new Request(`${origin}/hang`, { signal: abortedWhen(arrived()) })),
   ],
+  ['reads a Blob under its media type', async (fetch, origin) => blobOf(await fetch(`${origin}/typed`))],
+  ['reads a Blob of nothing', async (fetch, origin) => blobOf(await fetch(`${origin}/none`))],
+  ['refuses a window', async (fetch, origin) => fetch(`${origin}/json`, { window: {} } as object)],
+  ['takes no window', async (fetch, origin) => shape(await fetch(`${origin}/echo`, { window: null }))],
   ['rejects a broken connection', async (fetch, origin) => fetch(`${origin}/reset`)],
   ['rejects a body that breaks off', async (fetch, origin) => (await fetch(`${origin}/truncated`)).text()],
   ['rejects a stream that breaks off', async (fetch, origin) => chunksOf((await fetch(`${origin}/truncated`)).body)],
   ['rejects a refused connection', async (fetch) => fetch(`http://127.0.0.1:${await freePort()}/`)],
 ];
+
+async function blobOf(response: Response): Promise<unknown> {
+  const blob = await response.blob();
+  return [blob.type, await blob.text()];
+}
 
 describe('client.fetch, held against fetch', () => {
   let server: RecordingServer;

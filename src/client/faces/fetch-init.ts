@@ -23,6 +23,8 @@ export function assertInit(init: unknown): void {
     throw new InvalidRequestError('The second argument of fetch must be an object.');
   for (const name of Object.keys(init)) {
     const value = (init as Record<string, unknown>)[name];
+    if (name === 'window' && value !== undefined && value !== null)
+      throw new InvalidRequestError('window must be null.');
     const words = Object.hasOwn(WORDS, name) ? WORDS[name] : undefined;
     if (words === undefined || value === undefined || words.includes(String(value))) continue;
     throw new InvalidRequestError(`${name} must be one of ${words.map((word) => `'${word}'`).join(', ')}.`);

@@ -123,12 +123,12 @@ export class FetchedResponse extends Native implements Response {
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([new Uint8Array(await this.#read())], { type: this.headers.get('content-type') ?? '' });
+    // The platform writes its type as the standard has it: `text/plain;charset=iso-8859-1`.
+    return (await this.#whole()).blob();
   }
 
   async formData(): Promise<FormData> {
-    const whole = new Response(new Uint8Array(await this.#read()), initOf(this.#parts));
-    return whole.formData();
+    return (await this.#whole()).formData();
   }
 
   clone(): FetchedResponse {
@@ -140,6 +140,11 @@ export class FetchedResponse extends Native implements Response {
 
   [inspect.custom](): string {
     return `Response { status: ${this.status}, url: '${redactUrl(this.url)}', bodyUsed: ${this.bodyUsed} }`;
+  }
+
+  async #whole(): Promise<Response> {
+    // Under a status that may have a body: of 204 there may be none, not an empty one either.
+    return new Response(new Uint8Array(await this.#read()), ownOptions({ ...initOf(this.#parts), status: 200 }));
   }
 
   #read(): Promise<Buffer> {
