@@ -47,6 +47,8 @@ export const NOT_INHERITED_BY_SOCKETS = Object.freeze({
   highWaterMark: undefined,
   honorCipherOrder: undefined,
   isServer: undefined,
+  keepAlive: undefined,
+  keepAliveInitialDelay: undefined,
   key: undefined,
   localPort: undefined,
   maxVersion: undefined,

@@ -159,9 +159,10 @@ export class IssuerExchange {
   async #fetch(
     url: string,
     options: FetchOptions,
-    { requestHook, responseHook, mayBeEmpty = false, raw = false, check, option }: ExchangeRequest<unknown>,
+    request: ExchangeRequest<unknown>,
     what: string,
   ): Promise<{ response: ComplianceResponse; answer: Record<string, unknown> }> {
+    const { requestHook, responseHook, mayBeEmpty = false, raw = false, check, option } = ownOptions(request);
     const body = new URLSearchParams(options.body as URLSearchParams);
     const written = { method: options.method, url, headers: lowerCase(options.headers), body };
     const sent = (await this.#ask(requestHook, written, what)) ?? written;

@@ -14,8 +14,8 @@ const NAMES = `
   HTTP_PROXY http_proxy ALL_PROXY all_proxy HTTPS_PROXY NO_PROXY
   location authorization content-type content-length set-cookie www-authenticate retry-after
   toJSON accessTokenField around attempts clock createSignal createLock contentType keyParts reread observe onClose
-  overridingTokens protectedRequest tokenRequest tokenResponse sentCredentials written client_secret_basic
-  final flush autoAllocateChunkSize cancel localAddress
+  overridingTokens protectedRequest tokenRequest tokenResponse sentCredentials written check client_secret_basic
+  final flush autoAllocateChunkSize cancel localAddress keepAlive keepAliveInitialDelay
 `
   .trim()
   .split(/\s+/);
