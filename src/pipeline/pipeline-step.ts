@@ -1,5 +1,7 @@
+// More than 250 lines: steps by a fetcher, by a provider and by another service's token differ in these lines alone.
 import { Instant } from '../clock.js';
 import { shownWord } from '../option-check/option-suggestion.js';
+import { OptionThrew } from '../option-check/option-threw.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check/option-check.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
@@ -164,7 +166,10 @@ async function fetch(fetcher: TokenFetcher, context: FetchContext, reveal: boole
     return await fetcher.fetch(context);
   } catch (error) {
     revealOwnCause(error, reveal);
-    if (error instanceof ForgeAuthError || error instanceof TokenWanted || context.signal.aborted) throw error;
+    // It may be a function of the fetcher's that asks for the token.
+    const wanted = OptionThrew.original(error);
+    if (wanted instanceof TokenWanted) throw wanted;
+    if (error instanceof ForgeAuthError || context.signal.aborted) throw error;
     const secrets = fetcher.dependsOn?.filter((name) => context.has(name)).map((name) => context.accessToken(name));
     throw ownCause(error, { reveal, secrets: secrets ?? [] });
   }
