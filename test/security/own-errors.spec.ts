@@ -344,7 +344,9 @@ it('shows what a listener of token events throws in the log', async () => {
   client.tokens?.on('refreshed', broken);
   await client.get('/');
   captured.stop();
-  expect(captured.lines.join('\n')).toMatch(/listener of token events failed: VaultError.*the vault is sealed/);
+  expect(captured.lines.join('\n')).toMatch(
+    /listener of token events of "orders" failed: VaultError.*the vault is sealed/,
+  );
 });
 
 it('knows a key that a function answered', async () => {
