@@ -20,7 +20,7 @@ export const NODE_TRANSPORT = Object.freeze({
       ended = true;
       const release = (): void => releaseRefused(sent, message);
       try {
-        message.headers = headersOf(message);
+        headersOf(message);
         message.once('end', release).once('close', release);
         onAnswer(message);
       } catch (error) {
@@ -37,7 +37,7 @@ export const NODE_TRANSPORT = Object.freeze({
 });
 
 /**
- * Headers of an answer, joined as Node joins them, in an object that inherits nothing: into its own, Node would not write a
+ * Collects the headers of an answer, joined as Node joins them, in an object that inherits nothing: into its own, Node would not write a
  * `location` that `Object.prototype` has already.
  */
 export function headersOf(message: IncomingMessage): IncomingHttpHeaders {
@@ -46,6 +46,8 @@ export function headersOf(message: IncomingMessage): IncomingHttpHeaders {
   // oxlint-disable-next-line eslint/no-underscore-dangle -- so Node calls it, for its own collection
   const add = (message as unknown as Joining)._addHeaderLine;
   for (let at = 0; at < rawHeaders.length; at += 2) add.call(message, rawHeaders[at], rawHeaders[at + 1], headers);
+  // Node's agent reads them, too: it would collect them once more.
+  message.headers = headers;
   return headers;
 }
 
