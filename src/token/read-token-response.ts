@@ -60,7 +60,7 @@ function lifetimeOf(expiresIn: unknown): number | undefined {
 
 /** `Bearer` in the words that issuers have for it: `" bearer "`, `"Bearer Token"`. */
 function typeOf(value: unknown): string | undefined {
-  const type = optionalString(value, 'token type')?.trim();
+  const type = optionalString(value, 'token type')?.replace(/^[ \t]+|[ \t]+$/g, '');
   return type !== undefined && /^bearer +token$/i.test(type) ? 'Bearer' : type || undefined;
 }
 
