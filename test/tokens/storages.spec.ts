@@ -36,6 +36,10 @@ async function shareOne(storage: TokenStorage | GetSet): Promise<void> {
   expect(new Set(world.api.tokens).size).toBe(2);
 }
 
+/** What is said of storages that do not answer: how one is called is said once, at its start. */
+const outagesIn = (lines: readonly string[]): readonly string[] =>
+  lines.filter((line) => !line.includes('storage has get and set alone'));
+
 describe('a live', () => {
   const redis = useRedis();
   beforeEach(async () => {
@@ -102,8 +106,8 @@ describe('a live', () => {
     await calls();
     await calls();
     expect(world.endpoint.tokenRequests).toBe(3);
-    expect(logger.warnings).toHaveLength(1);
-    expect(logger.warnings[0]).toContain('Token storage is not answering');
+    expect(outagesIn(logger.warnings)).toHaveLength(1);
+    expect(outagesIn(logger.warnings)[0]).toContain('Token storage is not answering');
     client.disconnect();
   });
 
@@ -177,8 +181,8 @@ describe.each(WAYS)('with %s as storage', (_way, wrap) => {
     world.endpoint.revokeAll();
     await Promise.all(times(30, () => client.get('/')));
     expect(world.endpoint.tokenRequests).toBe(2);
-    expect(logger.warnings.length).toBeLessThanOrEqual(1);
-    expectNoSecrets([...logger.warnings, ...logger.lines].join('\n'), ['canary-4711-secret']);
+    expect(outagesIn(logger.warnings).length).toBeLessThanOrEqual(1);
+    expectNoSecrets([...outagesIn(logger.warnings), ...logger.lines].join('\n'), ['canary-4711-secret']);
     await client.tokens?.invalidate();
     await client.get('/');
     expect(world.endpoint.tokenRequests).toBe(3);
@@ -198,7 +202,7 @@ describe('a storage', () => {
     const client = world.client({}, { storage, logger });
     await client.get('/');
     await client.tokens?.forceRefresh();
-    expect(logger.warnings).toHaveLength(1);
+    expect(outagesIn(logger.warnings)).toHaveLength(1);
     down = false;
     await new Promise((resolve) => setTimeout(resolve, 600));
     await client.tokens?.forceRefresh();
@@ -224,13 +228,13 @@ describe('a storage', () => {
     await client.get('/');
     await new Promise((resolve) => setTimeout(resolve, 30));
     await client.get('/');
-    expect(logger.warnings).toHaveLength(1);
+    expect(outagesIn(logger.warnings)).toHaveLength(1);
     over = true;
     for (let tries = 0; logger.lines.length === 0 && tries < 500; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       await client.get('/');
     }
-    expect([logger.lines, logger.warnings.length]).toEqual([['Token storage is back.'], 1]);
+    expect([logger.lines, outagesIn(logger.warnings).length]).toEqual([['Token storage is back.'], 1]);
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
