@@ -26,9 +26,6 @@ export type IssuerOptions = EndpointOptions &
 /** In place of an issuer: the service itself names it. */
 const FROM_RESOURCE = 'from-resource';
 
-/** A URL that a parser writes as it stands: a host of small letters that is no address, and a path without dots of its own. */
-const NORMAL_URL = /^https:\/\/(?:[a-z\d][a-z\d-]*\.)*[a-z](?:[a-z\d-]*[a-z\d])?(?:\/[\w~-][\w.~-]*)+\/?$/;
-
 /** The authorization server of one bound provider: its metadata, the way to it, its time. */
 export class Issuer {
   readonly http: HttpRequester;
@@ -170,7 +167,7 @@ export class Issuer {
     const { tokenUrl, issuer } = this.#options;
     if (issuer === FROM_RESOURCE) return `issuer of ${this.#resourceUrl()}`;
     const url = String(issuer ?? tokenUrl);
-    const written = !NORMAL_URL.test(url) && URL.canParse(url) ? new URL(url).href : url;
+    const written = URL.canParse(url) ? new URL(url).href : url;
     return issuer === undefined ? written : `issuer ${written}`;
   }
 
