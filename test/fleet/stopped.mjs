@@ -1,5 +1,6 @@
 // A process that is stopped and let go on by the spec: one client, driven by messages.
 import { createRequire } from 'node:module';
+import { answerCommands } from './answer-commands.mjs';
 
 const {
   entry,
@@ -49,11 +50,4 @@ const commands = {
   },
 };
 
-process.on('message', async ({ id, command, ...args }) => {
-  try {
-    process.send({ id, value: await commands[command](args) });
-  } catch (error) {
-    process.send({ id, error: `${error.name}: ${error.message}` });
-  }
-});
-process.send({ ready: true });
+answerCommands(commands);

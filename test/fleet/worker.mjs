@@ -4,6 +4,7 @@ import { createKeyv } from '@keyv/redis';
 import { CacheModule } from '@nestjs/cache-manager';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { answerCommands } from './answer-commands.mjs';
 
 const { entry, redisUrl, apiUrl, provider, auth = {}, root = {} } = JSON.parse(process.env.FLEET_WORKER);
 const forge = await import(entry);
@@ -90,11 +91,4 @@ const commands = {
   },
 };
 
-process.on('message', async ({ id, command, ...args }) => {
-  try {
-    process.send({ id, value: await commands[command](args) });
-  } catch (error) {
-    process.send({ id, error: `${error.name}: ${error.message}` });
-  }
-});
-process.send({ ready: true });
+answerCommands(commands);

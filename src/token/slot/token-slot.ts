@@ -49,13 +49,8 @@ export class TokenSlot implements TokenHandle {
     this.#scope = scope;
     this.#clock = clock;
     this.#observers = scope.observer;
-    this.#store = new TokenStore(
-      storage,
-      () => work.key(),
-      clock,
-      () => this.#looks.changed(),
-      work.rerunnable === false,
-    );
+    const changed = (): void => this.#looks.changed();
+    this.#store = new TokenStore(storage, () => work.key(), clock, changed, work.rerunnable === false);
     this.#backoff = new SlotBackoff(scope, this.#store, ownOptions(work).endpoint);
     this.#observer = new SlotObserver(scope, work);
     this.#rejections = new RejectionTracker(clock, new SlotPause(scope, work));
