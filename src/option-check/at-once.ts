@@ -14,7 +14,7 @@ export function atOnce<T>(answered: T, what: string): T {
   throw new ConfigurationError(`${what} answered a promise: it must answer at once, so let it be no async function.`);
 }
 
-/** Asks a function of the app's, which may answer later; what it throws is told with the name of the option. */
+/** Asks a function of the app's, which may answer later; what it throws is thrown with the name of the option. */
 export function askFor<T>(option: string, ask: () => T): T {
   return askNaming(option, ask, (error) => error instanceof ForgeAuthError);
 }

@@ -37,7 +37,7 @@ it('a document is fetched once for all who ask at the same time, and each issuer
   expect(await read()).toEqual({ fetched: 1 });
 });
 
-it('a document that is old beats none; where none is known the failure is told; after half a minute it is asked for again', async () => {
+it('a document that is old beats none; where none is known it fails; after half a minute it is asked for again', async () => {
   const { clock, documents, read } = world();
   await expect(documents.get('issuer', failing)).rejects.toThrow('It is down.');
   expect(await read()).toEqual({ fetched: 1 });

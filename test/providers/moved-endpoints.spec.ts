@@ -145,13 +145,16 @@ describe('an endpoint that is not where the issuer’s document says', () => {
     expect([issuer.count('/old'), documents()]).toEqual([1, 2]);
   });
 
-  it.each([403, 429, 500])('that is the userinfo endpoint and answers %d is told with the status', async (status) => {
-    moved = 'userinfo_endpoint';
-    farewell = { status };
-    const code = status === 403 ? 'FORGE_AUTH_TOKEN_REFUSED' : 'FORGE_AUTH_TOKEN_REQUEST_FAILED';
-    await expect(ASK[moved]()).rejects.toMatchObject({ status, code });
-    expect(documents()).toBe(1);
-  });
+  it.each([403, 429, 500])(
+    'that is the userinfo endpoint and answers %d is reported with the status',
+    async (status) => {
+      moved = 'userinfo_endpoint';
+      farewell = { status };
+      const code = status === 403 ? 'FORGE_AUTH_TOKEN_REFUSED' : 'FORGE_AUTH_TOKEN_REQUEST_FAILED';
+      await expect(ASK[moved]()).rejects.toMatchObject({ status, code });
+      expect(documents()).toBe(1);
+    },
+  );
 
   it.each([400, 401, 403, 429, 500, 503])('that answers %d is where it is', async (status) => {
     moved = 'introspection_endpoint';

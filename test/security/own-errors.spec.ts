@@ -203,11 +203,14 @@ const NAMED: [option: string, service: Options | (() => Options), call?: Paramet
     ],
   ];
 
-it.each(NAMED)('what %s throws is told by that name, and the service', async (option, service, call = { url: '/' }) => {
-  const error = await failure(create(typeof service === 'function' ? service() : service).request(call));
-  expect(error.message).toContain(`${option} threw VaultError: the vault is sealed`);
-  expect(error).toMatchObject({ serviceName: 'orders' });
-});
+it.each(NAMED)(
+  'what %s throws is reported with that name, and the service',
+  async (option, service, call = { url: '/' }) => {
+    const error = await failure(create(typeof service === 'function' ? service() : service).request(call));
+    expect(error.message).toContain(`${option} threw VaultError: the vault is sealed`);
+    expect(error).toMatchObject({ serviceName: 'orders' });
+  },
+);
 
 it.each<[string, () => unknown]>([
   ['undefined', () => undefined],
