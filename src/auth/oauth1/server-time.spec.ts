@@ -48,6 +48,17 @@ describe('the time of a service', () => {
     expect(time.correctionOf(first)).toBe(100);
   });
 
+  it('the time of a service corrects what the machine’s was set to while it was asked', async () => {
+    const time = new ServerTime();
+    const own = new FakeClock({ now: START });
+    const first = { ...request(), clock: own };
+    time.timestampFor(first);
+    await own.advance(1_000);
+    own.jump(3_600_000);
+    expect(time.correct(first, new Date(START + 1_000).toUTCString(), true)).toBe(true);
+    expect(time.timestampFor(first)).toBe(NOW_S + 1);
+  });
+
   it.each([undefined, 'yesterday', ['Thu, 01 Jan 2015 00:00:00 GMT']])(
     'the time of a service is not learned from the date %j',
     (given) => {

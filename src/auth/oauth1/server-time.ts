@@ -59,6 +59,7 @@ export class ServerTime {
     const sent = this.#sent.get(request);
     const serverMs = typeof date === 'string' ? Date.parse(date) : Number.NaN;
     if (sent === undefined || Number.isNaN(serverMs) || this.#tried.has(request.call)) return false;
+    // By the time of day: what that was set to meanwhile is part of what has to be corrected.
     const underWayMs = request.clock.now() - sent.at;
     const ahead = Math.round((serverMs - underWayMs) / 1_000) - sent.timestamp;
     if (refused ? ahead === 0 : Math.abs(ahead) <= TOLERANCE_S) return false;
