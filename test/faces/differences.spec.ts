@@ -28,6 +28,7 @@ const answer: Handler = (request, response) => {
   if (path === '/away') return void response.writeHead(307, { location: `${elsewhere.origin}/there` }).end();
   if (path === '/user-info')
     return void response.writeHead(302, { location: `${server.origin.replace('//', '//user:password@')}/here` }).end();
+  if (path === '/nowhere') return void response.writeHead(302, { location: 'ftp://files.example/here' }).end();
   if (path === '/again') return void response.writeHead(307, { location: '/there' }).end();
   if (path.startsWith('/hops/')) {
     const left = Number(path.slice('/hops/'.length));
@@ -42,6 +43,7 @@ const answer: Handler = (request, response) => {
   }
   if (path === '/twice')
     return void response.writeHead(200, { 'content-encoding': 'gzip, gzip' }).end(gzipSync(gzipSync('here')));
+  if (path === '/mislabelled') return void response.writeHead(200, { 'content-encoding': 'gzip' }).end('here');
   if (path === '/compress') return void response.writeHead(200, { 'content-encoding': 'compress' }).end('here');
   if (path === '/broken') return void response.writeHead(200).end('{"secret":');
   response.writeHead(path === '/teapot' ? 418 : 200).end('here');
@@ -238,6 +240,28 @@ const ofAxios: Difference<AxiosInstance>[] = [
     (instance) => instance.get('/compress').catch(({ code }: AxiosError) => code),
     'Z_DATA_ERROR',
     'here',
+  ],
+  [
+    'a redirect that leads to no URL, or to one of another scheme than http and https',
+    (instance) => instance.get('/nowhere').catch(({ code, response }: AxiosError) => [code, response?.status]),
+    ['ERR_FR_REDIRECTION_FAILURE', undefined],
+    ['ERR_BAD_RESPONSE', 302],
+  ],
+  [
+    'a query with characters that no URL holds, from a `paramsSerializer`',
+    async (instance) => {
+      await instance.get('/here', { params: {}, paramsSerializer: { serialize: () => 'q={"a":1}' } });
+      return server.requests[0]?.url;
+    },
+    '/here?q={"a":1}',
+    '/here?q={%22a%22:1}',
+  ],
+  [
+    'the message of an error of Node’s or zlib’s',
+    (instance) =>
+      instance.get('/mislabelled').catch(({ code, message }: AxiosError) => [code, /GET .*\/misl/.test(message)]),
+    ['Z_DATA_ERROR', false],
+    ['Z_DATA_ERROR', true],
   ],
 ];
 
