@@ -69,6 +69,8 @@ describe('OriginPolicy', () => {
     'https://files.example/a',
     'https://u@files.example',
     'ftp://files.example',
+    'https://.files.example',
+    'https://files..example',
     '*',
     '',
   ])('refuses to allow %p', (origin) => {

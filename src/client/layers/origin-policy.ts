@@ -53,5 +53,10 @@ export class OriginPolicy {
 /** Checks whether a URL is the origin of a host with a name or an address, and nothing more. */
 function isBare({ protocol, hostname, username, password, pathname, search, hash }: URL): boolean {
   const more = [username, password, search, hash].join('');
-  return /^https?:$/.test(protocol) && /^(?:[\w.-]+|\[[\da-f:.]+\])$/.test(hostname) && pathname === '/' && more === '';
+  return (
+    /^https?:$/.test(protocol) &&
+    /^(?:[\w-]+(?:\.[\w-]+)*\.?|\[[\da-f:.]+\])$/.test(hostname) &&
+    pathname === '/' &&
+    more === ''
+  );
 }
