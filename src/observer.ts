@@ -138,6 +138,8 @@ export interface Observer {
  */
 export class Observers {
   #observers: readonly Observer[] = [];
+  /** Those that are to hear of events. */
+  #listeners: readonly Required<Pick<Observer, 'event'>>[] = [];
   /** Those with contexts of their own, the outermost first. */
   #surrounding: readonly Required<Pick<Observer, 'around'>>[] = [];
   readonly #watchers = new Set<Observer>();
@@ -170,9 +172,9 @@ export class Observers {
 
   /** Tells every observer; one that throws, or whose promise rejects, disturbs nobody. */
   emit(event: ForgeAuthEvent): void {
-    for (const observer of this.#observers) {
+    for (const listener of this.#listeners) {
       try {
-        const result: unknown = declared(observer, 'event')?.call(observer, event);
+        const result: unknown = listener.event(event);
         if (isPromise(result)) result.catch(nothing);
       } catch {
         // An observer's failure is its own.
@@ -194,6 +196,7 @@ export class Observers {
 
   #set(observers: readonly Observer[]): void {
     this.#observers = observers;
+    this.#listeners = observers.filter(listens);
     this.#surrounding = observers.filter(surrounds);
     const listening = observers.filter((observer) => !this.#watchers.has(observer));
     this.active = listening.length > 0;
@@ -202,6 +205,10 @@ export class Observers {
 }
 
 const nothing = (): void => undefined;
+
+function listens(observer: Observer): observer is Observer & Required<Pick<Observer, 'event'>> {
+  return declared(observer, 'event') !== undefined;
+}
 
 function surrounds(observer: Observer): observer is Observer & Required<Pick<Observer, 'around'>> {
   return declared(observer, 'around') !== undefined;
