@@ -44,7 +44,9 @@ export function headersOf(message: IncomingMessage): IncomingHttpHeaders {
   const headers = ownOptions<IncomingHttpHeaders>({});
   const { rawHeaders } = message;
   // oxlint-disable-next-line eslint/no-underscore-dangle -- so Node calls it, for its own collection
-  const add = (message as unknown as Joining)._addHeaderLine;
+  const add = (message as unknown as Partial<Joining>)._addHeaderLine;
+  // A later Node may know it no more.
+  if (typeof add !== 'function') return message.headers;
   for (let at = 0; at < rawHeaders.length; at += 2) add.call(message, rawHeaders[at], rawHeaders[at + 1], headers);
   // Node's agent reads them, too: it would collect them once more.
   message.headers = headers;
