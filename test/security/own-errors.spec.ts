@@ -27,6 +27,9 @@ import { renderError } from '../support/render.js';
 const SECRETS = { key: 'a key, of-words', token: 'token.of/words', refresh: 'refresh.of/words', header: 'own header' };
 const QUOTED = Object.values(SECRETS).join(' and ');
 
+const nothing = (): void => undefined;
+const SILENT = { debug: nothing, log: nothing, warn: nothing, error: nothing };
+
 class VaultError extends Error {
   readonly code = 'E_VAULT';
 }
@@ -206,7 +209,8 @@ const NAMED: [option: string, service: Options | (() => Options), call?: Paramet
 it.each(NAMED)(
   'what %s throws is reported with that name, and the service',
   async (option, service, call = { url: '/' }) => {
-    const error = await failure(create(typeof service === 'function' ? service() : service).request(call));
+    const client = create(typeof service === 'function' ? service() : service, { logger: SILENT });
+    const error = await failure(client.request(call));
     expect(error.message).toContain(`${option} threw VaultError: the vault is sealed`);
     expect(error).toMatchObject({ serviceName: 'orders' });
   },
