@@ -6,6 +6,7 @@ import { CLOSED_AMID, DECODED_TOO_LARGE, decode, isCoded } from '../http/content
 import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from '../http/http-request.js';
 import { networkError } from '../http/network-error.js';
 import { spelledHeaders } from '../http/spelled-headers.js';
+import { checkTls, type TlsOptions } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { typedStream } from '../http/typed-stream.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
@@ -117,7 +118,15 @@ function checked(given: UndiciTransportOptions): UndiciTransportOptions {
     throw refuse('maxContentLength must be a number of bytes above zero.');
   if (proxy !== undefined && proxy !== false && !URL.canParse(String(proxy)))
     throw refuse('proxy must be a URL such as http://proxy.example:3128, or false.');
+  if (options.tls !== undefined) checkCertificates(options.tls);
   return options;
+}
+
+/** Checks what is asked of every `tls`; what else Node's connector takes is handed on unseen. */
+function checkCertificates(tls: TlsOptions): void {
+  if (typeof tls !== 'object' || tls === null) throw refuse('tls must be an object.');
+  const { ca, cert, key, pfx, passphrase, rejectUnauthorized } = ownOptions(tls);
+  checkTls(ownOptions({ ca, cert, key, pfx, passphrase, rejectUnauthorized }), { refuse });
 }
 
 /** As undici wants it. It frames bodies itself, and our timeouts stand above. */

@@ -150,9 +150,18 @@ describe('UndiciTransport', () => {
     ['pipelining', { pipelining: 1.5 }],
     ['proxy', { proxy: 'nowhere' }],
     ['maxContentLength', { maxContentLength: -1 }],
+    ['tls must be an object', { tls: () => ({}) }],
+    ['tls.ca', { tls: { ca: 'no certificate' } }],
+    ['tls.passphrase ends in a line break', { tls: { passphrase: 'secret\n' } }],
+    ['tls cannot be used', { tls: { cert: 'no certificate' } }],
   ])('refuses a malformed option: %s', (name, options) => {
     expect(() => new UndiciTransport(options)).toThrow(ConfigurationError);
     expect(() => new UndiciTransport(options)).toThrow(new RegExp(name));
+  });
+
+  it('hands on what else a connector takes of tls', () => {
+    const tls = { servername: 'orders.example', minVersion: 'TLSv1.3', rejectUnauthorized: true };
+    expect(() => new UndiciTransport({ tls })).not.toThrow();
   });
 
   it('says which codings it decodes, and decodes none that it does not', async () => {
