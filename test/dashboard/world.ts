@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { INestApplication, Type } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -13,6 +14,7 @@ import { ForgeDashboardModule, type ForgeDashboardOptions } from 'nestjs-forge-a
 import { TestIssuer } from 'nestjs-forge-auth/testing';
 
 export const SECRET = 'canary-client-secret';
+const PATIENCE_MS = 2_000;
 export const PLATFORMS: readonly [string, () => ExpressAdapter | FastifyAdapter][] = [
   ['Express', () => new ExpressAdapter()],
   ['Fastify', () => new FastifyAdapter()],
@@ -80,7 +82,11 @@ export async function startDashboard(
     services: app.get(ForgeAuthService),
     url: `${origin}${prefix === '' ? '' : `/${prefix}`}${path}`,
     async close() {
-      await app.close();
+      const closing = app.close();
+      // Node waits for a connection that a browser has opened in advance, and sent nothing over.
+      const impatience = setTimeout(() => (app.getHttpServer() as Server).closeAllConnections(), PATIENCE_MS);
+      await closing;
+      clearTimeout(impatience);
       await issuer.close();
     },
   };

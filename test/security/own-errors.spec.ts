@@ -209,7 +209,7 @@ const NAMED: [option: string, service: Options | (() => Options), call?: Paramet
 it.each(NAMED)(
   'what %s throws is reported with that name, and the service',
   async (option, service, call = { url: '/' }) => {
-    const client = create(typeof service === 'function' ? service() : service, { logger: SILENT });
+    const client = create(typeof service === 'function' ? service() : service);
     const error = await failure(client.request(call));
     expect(error.message).toContain(`${option} threw VaultError: the vault is sealed`);
     expect(error).toMatchObject({ serviceName: 'orders' });
@@ -347,7 +347,7 @@ it('shows what a provider says that fails to renew a token, without the token, h
 
 it('shows what a listener of token events throws in the log', async () => {
   const captured = captureEverything();
-  const client = create({ auth: { provider: new ClientCredentialsTokenProvider(issuer()) } });
+  const client = create({ auth: { provider: new ClientCredentialsTokenProvider(issuer()) } }, { logger: console });
   client.tokens?.on('refreshed', broken);
   await client.get('/');
   captured.stop();
@@ -365,7 +365,7 @@ it('knows a key that a function answered', async () => {
 function create(service: Partial<ForgeServiceOptions>, options: ForgeClientOptions = {}): ForgeHttpClient {
   const client = createForgeClient(
     { name: 'orders', baseUrl: server.origin, headers: { 'x-own': SECRETS.header }, ...service },
-    { logger: console, ...options },
+    { logger: SILENT, ...options },
   );
   clients.push(client);
   return client;
@@ -384,7 +384,10 @@ async function everythingShown(
   expect(new Token({ accessToken: SECRETS.token, refreshToken: SECRETS.refresh })).toBeDefined();
   const captured = captureEverything();
   try {
-    const error: unknown = await create(typeof service === 'function' ? service() : service, options)
+    const error: unknown = await create(typeof service === 'function' ? service() : service, {
+      logger: console,
+      ...options,
+    })
       .request({ headers: { 'x-own': SECRETS.header }, ...call })
       .catch((thrown: unknown) => thrown);
     const { stack } = ((error as Error).cause ?? {}) as Error;
