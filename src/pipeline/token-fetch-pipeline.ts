@@ -201,7 +201,7 @@ export class TokenFetchPipeline {
     const graph = graphOf(given, resultStep, owner);
     const [{ BoundPipeline: Bound }, { bindStep }] = await Promise.all([
       import('./bound-pipeline.js'),
-      import('./pipeline-step.js'),
+      import('./bind-step.js'),
     ]);
     const bound: PipelineStep[] = [];
     for (const step of given) bound.push(await bindStep(step, { ...service, named }, owner));

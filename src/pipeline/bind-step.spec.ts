@@ -7,7 +7,8 @@ import type { BoundTokenProvider, TokenRequestContext } from '../token/token-pro
 import { Token } from '../token/token.js';
 import { BodyTokenFetcher } from './body.fetcher.js';
 import { StepContext } from './fetch-context.js';
-import { bindStep, type GivenStep, type PipelineStep, type StepRequest } from './pipeline-step.js';
+import { bindStep } from './bind-step.js';
+import type { GivenStep, PipelineStep, StepRequest } from './pipeline-step.js';
 import type { TokenFetcher } from './token-fetcher.js';
 import { loadStorageGuards } from '../storage/storage-guards.js';
 import { TOKEN_STORAGE } from '../storage/token-storage.js';
