@@ -236,10 +236,10 @@ export class ForgeAuthApplication {
   }
 
   #guard(storage: TokenStorage, lock: TokenLock | undefined): GuardedStorage {
-    const { encryption } = this.rootOptions;
-    const { clock, logger, observer } = this.#runtime;
-    this.#encryption ??= encryption && new TokenEncryption(encryption);
-    const guarded = guardStorage(storage, { clock, logger, observer, lock, encryption: this.#encryption });
+    const { clock, logger, observer, revealCauses } = this.#runtime;
+    const given = this.rootOptions.encryption;
+    const encryption = (this.#encryption ??= given && new TokenEncryption(given));
+    const guarded = guardStorage(storage, { clock, logger, observer, lock, encryption, revealCauses });
     this.#storages.push(guarded);
     return guarded;
   }

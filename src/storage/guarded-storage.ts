@@ -4,7 +4,8 @@ import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, TokenLock } from '../lock/token-lock.js';
-import { declared } from '../option-check/own-options.js';
+import { declared, ownOptions } from '../option-check/own-options.js';
+import { revealsByDefault } from '../redaction/own-cause.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
@@ -12,6 +13,7 @@ import { type Admission, GuardedLock } from './guarded-lock.js';
 import { endEach } from './end-each.js';
 import { GetSetTokenStorage } from './get-set.token-storage.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
+import { lockMadeBy, signalMadeBy } from './made-by-storage.js';
 import { isAboutValue, missingPermission } from './outage-reason.js';
 import { ReadBackLock } from './read-back-lock.js';
 import { StorageCommands } from './storage-commands.js';
@@ -49,6 +51,8 @@ export interface GuardedStorageOptions {
   readonly encryption?: TokenEncryption | undefined;
   /** Takes the place of the store's own. */
   readonly lock?: TokenLock | undefined;
+  /** True when messages of what the storage's own code throws are shown. @default `process.env.NODE_ENV !== 'production'` */
+  readonly revealCauses?: boolean;
 }
 
 /**
@@ -76,7 +80,9 @@ export class GuardedStorage {
   /** Tells and hears of changes; undefined where the store cannot: then it is looked at again from time to time. */
   readonly announcements: Announcements | undefined;
 
-  constructor(storage: TokenStorage, { clock, logger, observer, encryption, lock }: GuardedStorageOptions) {
+  /** @throws {ConfigurationError} when the storage's lock or announcements cannot be made */
+  constructor(storage: TokenStorage, options: GuardedStorageOptions) {
+    const { clock, logger, observer, encryption, lock, revealCauses = revealsByDefault() } = ownOptions(options);
     this.#storage = storage;
     this.#user = observer ?? this;
     if (storage instanceof InMemoryTokenStorage) storage.enter(this.#user);
@@ -87,9 +93,9 @@ export class GuardedStorage {
     const deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
     this.#commands = new StorageCommands({ clock, logger, observer: commandObserver, deadlineMs });
     this.#encryption = encryption;
-    this.lock = lock ?? declared(storage, 'createLock')?.call(storage, clock) ?? lockOf(storage, clock);
+    this.lock = lock ?? lockMadeBy(storage, clock, revealCauses) ?? lockOf(storage, clock);
     this.#lockIsApart = lock !== undefined;
-    const signal = declared(storage, 'createSignal')?.call(storage);
+    const signal = signalMadeBy(storage, revealCauses);
     this.announcements =
       signal &&
       new Announcements(

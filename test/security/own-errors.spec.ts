@@ -18,6 +18,7 @@ import {
   TokenExchangeProvider,
   TokenFetchPipeline,
   TokenManager,
+  type TokenStorage,
 } from 'nestjs-forge-auth';
 import { captureEverything } from '../support/capture.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
@@ -32,6 +33,15 @@ const SILENT = { debug: nothing, log: nothing, warn: nothing, error: nothing };
 
 class VaultError extends Error {
   readonly code = 'E_VAULT';
+}
+
+class OwnStorage implements TokenStorage {
+  async get(): Promise<undefined> {
+    return undefined;
+  }
+  async set(): Promise<void> {
+    return undefined;
+  }
 }
 
 let server: RecordingServer;
@@ -60,6 +70,11 @@ async function* brokenStream(): AsyncGenerator<string> {
   broken();
 }
 const auth = new BearerAuth(SECRETS.token);
+/** A service that keeps its tokens in a storage of the app's own, one method of which throws. */
+const storedIn = (method: 'createLock' | 'createSignal') => (): Options => ({
+  auth: { provider: new ClientCredentialsTokenProvider(issuer()) },
+  storage: Object.assign(new OwnStorage(), { [method]: broken }),
+});
 const step = { name: 'app', dependsOn: [], fetch: async () => broken() };
 const ways: Way[] = [
   ['a provider', { auth: { provider: { fetchToken: async () => broken() } } }],
@@ -122,6 +137,7 @@ const ways: Way[] = [
   ['a retry strategy', { auth, retry: { nextDelayMs: broken } }, { url: '/503' }],
   ['a body function', { auth }, { url: '/', method: 'POST', data: broken }],
   ['a test of the status', { auth }, { url: '/', validateStatus: broken }],
+  ...(['createLock', 'createSignal'] as const).map((name): Way => [`${name}() of a storage`, storedIn(name)]),
 ];
 
 describe.each(ways)('what %s throws', (_what, service, call = { url: '/' }) => {
@@ -195,6 +211,10 @@ const NAMED: [option: string, service: Options | (() => Options), call?: Paramet
           },
         },
       }),
+    ]),
+    ...(['createLock', 'createSignal'] as const).map((name): [string, () => Options] => [
+      `${name}() of the storage OwnStorage`,
+      storedIn(name),
     ]),
     [
       'axios.lookup()',
@@ -288,6 +308,14 @@ describe.each<[string, () => TokenManager]>([
   [
     'a secret',
     () => new TokenManager({ provider: new ClientCredentialsTokenProvider({ ...issuer(), clientSecret: broken }) }),
+  ],
+  [
+    'a storage',
+    () =>
+      new TokenManager({
+        provider: new ClientCredentialsTokenProvider(issuer()),
+        storage: Object.assign(new OwnStorage(), { createLock: broken }),
+      }),
   ],
 ])('what %s of a manager outside a module throws', (_what, made) => {
   it.each<[string | undefined, boolean]>([

@@ -1,0 +1,41 @@
+import type { Clock } from '../clock.js';
+import { ConfigurationError, ForgeAuthError } from '../errors.js';
+import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
+import { atOnce } from '../option-check/at-once.js';
+import { declared } from '../option-check/own-options.js';
+import { ownCause } from '../redaction/own-cause.js';
+import { kindOf } from './storage-state.js';
+import type { TokenStorage } from './token-storage.js';
+
+/**
+ * Returns the lock on a storage that the storage itself makes; undefined where it makes none.
+ * @param reveal whether the message of what it throws is shown
+ * @throws {ConfigurationError} when it throws, or answers a promise
+ */
+export function lockMadeBy(storage: TokenStorage, clock: Clock, reveal: boolean): TokenLock | undefined {
+  return madeBy(storage, 'createLock', reveal, () => declared(storage, 'createLock')?.call(storage, clock));
+}
+
+/**
+ * Returns the announcements on a storage that the storage itself makes; undefined where it makes none.
+ * @param reveal whether the message of what it throws is shown
+ * @throws {ConfigurationError} when it throws, or answers a promise
+ */
+export function signalMadeBy(storage: TokenStorage, reveal: boolean): TokenSignal | undefined {
+  return madeBy(storage, 'createSignal', reveal, () => declared(storage, 'createSignal')?.call(storage));
+}
+
+function madeBy<T>(storage: TokenStorage, method: 'createLock' | 'createSignal', reveal: boolean, make: () => T): T {
+  const what = `${method}() of the storage${kindOf(storage) === undefined ? '' : ` ${kindOf(storage)}`}`;
+  try {
+    return atOnce(make(), what);
+  } catch (error) {
+    if (error instanceof ForgeAuthError) throw error;
+    const cause = ownCause(error, { reveal });
+    const cure =
+      method === 'createLock'
+        ? 'Have it answer undefined where it can make no lock, and connect when that is asked for a lease; or leave it out, and give the option lock.'
+        : 'Have it answer undefined where it can make no announcements, and connect when those are asked for; or leave it out.';
+    throw new ConfigurationError(`${what} threw ${cause.summary}. ${cure}`, { cause });
+  }
+}
