@@ -1,5 +1,13 @@
+import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { AuthenticationError, RedisTokenStorage, Token, TokenManager, type TokenProvider } from 'nestjs-forge-auth';
+import {
+  AuthenticationError,
+  InMemoryTokenStorage,
+  RedisTokenStorage,
+  Token,
+  TokenManager,
+  type TokenProvider,
+} from 'nestjs-forge-auth';
 import { Gate } from '../support/gate.js';
 import { useRedis } from '../support/redis-of-spec.js';
 import { rejection, until } from '../tokens/world.js';
@@ -99,4 +107,18 @@ it('a sign-in stands that comes while the logout before it is noticed', async ()
   store.writes.release();
   await Promise.all([signedIn, renewal]);
   expect((await renewing.getToken(request)).accessToken).toBe('second');
+});
+
+it('a logout stands in a process that heard nothing of it, when the access token has run out, too', async () => {
+  const storage = Object.assign(new InMemoryTokenStorage(), { createSignal: undefined });
+  const managers = [0, 1].map(() => new TokenManager({ name: 'calendar', provider: new PersonsGrant(), storage }));
+  opened.push(...managers);
+  const [away, other] = managers as [TokenManager, TokenManager];
+  await away.setToken(new Token({ accessToken: 'first', refreshToken: 'first', expiresAt: Date.now() - 1 }), {
+    subject: 'ann',
+  });
+  await other.forSubject('ann').forget();
+  await setTimeout(5);
+  expect(await rejection(away.getToken({ subject: 'ann' }))).toMatchObject({ name: 'AuthenticationError' });
+  expect(await away.forSubject('ann').has()).toBe(false);
 });

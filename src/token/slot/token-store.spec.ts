@@ -208,6 +208,21 @@ describe('TokenStore', () => {
       expect((await tokenStore.read())?.token.refreshToken).toBeUndefined();
     });
 
+    it('for as long as its refresh token was good, when it was dropped, and without what else came with it', async () => {
+      const { tokenStore, store } = start();
+      const token = withRefreshToken({ refresh_expires_in: 7_200 });
+      await tokenStore.put(stored('a', { token: token.with({ idToken: 'i', claims: { sub: 'ann' } }) }));
+      await tokenStore.writeTombstone(token, true);
+      expect(store.ttls).toEqual([2 * HOUR_MS, 2 * HOUR_MS]);
+      const tombstone = (await tokenStore.read())?.token;
+      expect([tombstone?.accessToken, tombstone?.idToken, tombstone?.claims, tombstone?.extra]).toEqual([
+        'a',
+        undefined,
+        undefined,
+        {},
+      ]);
+    });
+
     it('whatever is stored, where no token is given', async () => {
       const { tokenStore } = start();
       await tokenStore.put(stored('a'));

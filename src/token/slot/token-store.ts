@@ -177,12 +177,21 @@ export class TokenStore {
     }
   }
 
-  /** Written whoever renews the token: what comes of that is not to be used. */
+  /**
+   * Written whoever renews the token: what comes of that is not to be used. Kept as long as what was dropped would have
+   * been: whoever heard nothing of it may have the refresh token still.
+   */
   async #dropWhole(stored: StoredToken): Promise<void> {
-    const token = stored.token.with({ refreshToken: undefined });
+    const token = stored.token.with({
+      refreshToken: undefined,
+      idToken: undefined,
+      extra: undefined,
+      claims: undefined,
+    });
+    const ttlMs = ttlMsOf(stored, this.#clock.now());
     for (const generation of generationsFrom(this.#clock.now())) {
       const tombstone = { ...stored, token, rejected: true, generation: Math.max(stored.generation + 1, generation) };
-      if ((await this.#put(tombstone)) !== 'superseded') break;
+      if ((await this.#put(tombstone, ttlMs)) !== 'superseded') break;
     }
     this.announce();
   }
@@ -214,16 +223,14 @@ export class TokenStore {
       : storage.acquire(await this.#watchedKey(storage), { ...options, longestMs: LEASE_MS });
   }
 
-  async #put(stored: StoredToken): Promise<WriteOutcome> {
+  async #put(stored: StoredToken, ttlMs = ttlMsOf(stored, this.#clock.now())): Promise<WriteOutcome> {
     const storage = this.#storage();
     if (storage === undefined) return 'failed';
     const keptApart = storage.sharedWithoutLock && !this.#irreplaceable;
     const token = keptApart ? stored.token.with({ refreshToken: undefined }) : stored.token;
     const envelope = envelopeOf({ ...stored, token });
     const irreplaceable = this.#irreplaceable && token.refreshToken !== undefined;
-    return storage.write(await this.#watchedKey(storage), envelope, ttlMsOf(stored, this.#clock.now()), {
-      irreplaceable,
-    });
+    return storage.write(await this.#watchedKey(storage), envelope, ttlMs, { irreplaceable });
   }
 
   #write<T>(work: () => Promise<T>): Promise<T> {
