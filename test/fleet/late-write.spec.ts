@@ -24,38 +24,51 @@ afterEach(async () => {
 const presented = (): string[] =>
   world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
 
+/** A fleet of three, each with the token of a person in its memory. */
+async function fleet(logger = recordingLogger()): Promise<readonly TokenManager[]> {
+  const { refreshToken = '' } = await world.manager({ provider: world.passwordProvider() }).getToken();
+  const managers = times(3, () => {
+    const client = new Redis(redis.url);
+    client.on('error', () => undefined);
+    world.closeLater({ close: () => void client.disconnect() });
+    return world.manager({
+      name: 'orders',
+      provider: new RefreshTokenProvider({
+        tokenUrl: world.endpoint.url,
+        ...CLIENT,
+        refreshToken,
+        retry: new NoRetryStrategy(),
+      }),
+      storage: new WatchedStorage(client, refused),
+      deadlineMs: PATIENCE_MS,
+      logger,
+    });
+  });
+  await managers[0]?.getToken();
+  await Promise.all(managers.map((manager) => manager.getToken()));
+  return managers;
+}
+
+/** Has the first of a fleet send its refresh token, and the others wait for what comes of it; the issuer holds its answer. */
+async function renewTogether([first, ...others]: readonly TokenManager[]) {
+  const { endpoint } = world;
+  refused.clear();
+  const asked = endpoint.server.requests.length;
+  endpoint.hold();
+  const renewal = first?.forceRefresh();
+  await endpoint.server.received(asked + 1);
+  const waiting = others.map((manager) => manager.forceRefresh());
+  await until(() => refused.size === others.length, 'the others wait', PATIENCE_MS);
+  return { first: renewal, others: waiting };
+}
+
 it(
   'a refresh token that no grant can take the place of is sent once by a fleet whose storage stands still meanwhile',
   async () => {
     const { endpoint } = world;
     const logger = recordingLogger();
-    const { refreshToken = '' } = await world.manager({ provider: world.passwordProvider() }).getToken();
-    const managers: TokenManager[] = times(3, () => {
-      const client = new Redis(redis.url);
-      client.on('error', () => undefined);
-      world.closeLater({ close: () => void client.disconnect() });
-      return world.manager({
-        name: 'orders',
-        provider: new RefreshTokenProvider({
-          tokenUrl: endpoint.url,
-          ...CLIENT,
-          refreshToken,
-          retry: new NoRetryStrategy(),
-        }),
-        storage: new WatchedStorage(client, refused),
-        deadlineMs: PATIENCE_MS,
-        logger,
-      });
-    });
-    await managers[0]?.getToken();
-    await Promise.all(managers.map((manager) => manager.getToken()));
-    refused.clear();
-    const asked = endpoint.server.requests.length;
-    endpoint.hold();
-    const first = managers[0]?.forceRefresh();
-    await endpoint.server.received(asked + 1);
-    const others = managers.slice(1).map((manager) => manager.forceRefresh());
-    await until(() => refused.size === 2, 'the others wait', PATIENCE_MS);
+    const managers = await fleet(logger);
+    const { first, others } = await renewTogether(managers);
     redis.freeze();
     endpoint.release();
     const renewed = await first;
@@ -70,6 +83,24 @@ it(
     expect(endpoint.refreshTokenReuses).toBe(0);
     const said = logger.warnings.filter((line) => line.includes('only this process has it'));
     expect(said).toEqual(['The token for "orders" was not stored: only this process has it until storage is back.']);
+  },
+  2 * PATIENCE_MS,
+);
+
+it(
+  'a refresh token that no grant can take the place of is sent once by a fleet whose storage comes back empty meanwhile',
+  async () => {
+    const managers = await fleet();
+    const { first, others } = await renewTogether(managers);
+    await redis.kill();
+    world.endpoint.release();
+    await first;
+    await redis.restart();
+    const renewed = await Promise.all(others);
+    expect(new Set(renewed.map(({ accessToken }) => accessToken)).size).toBe(1);
+    for (const manager of managers) await manager.forceRefresh();
+    expect(new Set(presented()).size).toBe(presented().length);
+    expect(world.endpoint.refreshTokenReuses).toBe(0);
   },
   2 * PATIENCE_MS,
 );

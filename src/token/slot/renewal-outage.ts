@@ -48,17 +48,30 @@ export class RenewalOutage {
   /**
    * Gives whoever has sent a refresh token the time to write what came of it, where this process has lost sight of that.
    * @param known the newest token known, here or in storage
-   * @param isThere looks whether it is written
+   * @param isOutcome checks whether a stored token is what came of it
+   * @param generation that of the lease
    */
   async waitForOutcome(
     known: StoredToken | undefined,
-    isThere: () => Promise<boolean>,
+    isOutcome: (found: StoredToken | undefined) => boolean,
+    generation: number,
     signal: AbortSignal,
   ): Promise<void> {
     if (!this.elsewhere.isUnsureOf(this.spentForGood(known))) return;
     const { clock } = this.#scope;
     const until = monotonicNow(clock) + OUTCOME_MS;
-    while (monotonicNow(clock) < until && !(await isThere())) await sleep(clock, LOOK_MS, signal);
+    let found = await this.#store.read();
+    if (found === undefined && known !== undefined) await this.#putBack({ ...known, generation });
+    for (; monotonicNow(clock) < until && !isOutcome(found); found = await this.#store.read())
+      await sleep(clock, LOOK_MS, signal);
     this.elsewhere.over();
+  }
+
+  /**
+   * Storage came back empty. Whoever writes late goes over the token whose refresh token it has sent, and over nothing
+   * else: where there is none, a logout may have been there.
+   */
+  async #putBack(sent: StoredToken): Promise<void> {
+    if (!this.#store.troubled) await this.#store.put({ ...sent, claimed: true });
   }
 }

@@ -26,6 +26,7 @@ class World {
   outcome: 'written' | 'superseded' | 'failed' = 'written';
   changes = 0;
   shared = true;
+  troubled = false;
   leaseIsLost = false;
   generation = 100;
   work: Partial<TokenWork> = {};
@@ -111,8 +112,11 @@ class World {
       },
       announce: () => void this.log.push('announce'),
     };
-    const { changes, shared } = { changes: () => this.changes, shared: () => this.shared };
-    Object.defineProperties(store, { changes: { get: changes }, shared: { get: shared } });
+    Object.defineProperties(store, {
+      changes: { get: () => this.changes },
+      shared: { get: () => this.shared },
+      troubled: { get: () => this.troubled },
+    });
     const scope = {
       clock: this.clock,
       owner: '"orders"',
@@ -459,4 +463,29 @@ describe('a refresh token that this process keeps to itself', () => {
       expect([world.previous[0]?.accessToken, world.previous[0]?.refreshToken]).toEqual([accessToken, expected]);
     },
   );
+});
+
+describe('a renewal that has lost sight of another process’s', () => {
+  it.each<[string, Parameters<World['of']> | undefined, boolean, Partial<StoredToken>[]]>([
+    [
+      'puts back what that has sent where storage came back empty: whoever writes late goes over it',
+      undefined,
+      false,
+      [{ generation: 100, claimed: true }],
+    ],
+    ['puts nothing over what stands there', ['older', 3, { refreshToken: 'q' }], false, []],
+    ['puts nothing where storage may not have answered', undefined, true, []],
+  ])('a renewal that has lost sight of another process’s %s', async (_what, found, troubled, puts) => {
+    world.work = { rerunnable: false };
+    world.admissions = ['held', 'down'];
+    world.good = ({ token }) => token.accessToken === 'theirs';
+    world.troubled = troubled;
+    // At the start, twice while it waits, with the lease, and once it has waited for the outcome.
+    world.stored = [undefined, undefined, undefined, found && world.of(...found), world.of('theirs', 101)];
+    const renewed = world.run({ current: current() });
+    await world.clock.advance(250);
+    expect(nameOf(await renewed)).toEqual(['theirs', false]);
+    expect(world.puts).toEqual(puts.map((put) => ({ ...current(), token: world.puts[0]?.token, ...put })));
+    expect(world.puts.map(({ token }) => token.refreshToken)).toEqual(puts.map(() => 'r'));
+  });
 });

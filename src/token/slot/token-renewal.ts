@@ -117,7 +117,7 @@ export class TokenRenewal {
     before: StoredToken | undefined,
   ): Promise<Renewed> {
     try {
-      if (lease !== undefined) await this.#waitForOutcome(request, before);
+      if (lease !== undefined) await this.#waitForOutcome(request, before, lease);
       const stored = lease === undefined ? before : await this.#store.read();
       const found = this.#isNews(stored, request, before);
       const renewed = found ? this.#found(stored) : await this.#begin(request, stored, lease);
@@ -191,9 +191,10 @@ export class TokenRenewal {
   }
 
   /** Gives whoever has sent a refresh token the time to write what came of it, where nobody here knows. */
-  #waitForOutcome(request: RenewalRequest, before: StoredToken | undefined): Promise<void> {
-    const isThere = async (): Promise<boolean> => this.#isNews(await this.#store.read(), request, before);
-    return this.#outage.waitForOutcome(newestOf(before, request.current), isThere, request.signal);
+  #waitForOutcome(request: RenewalRequest, before: StoredToken | undefined, lease: KeptLease): Promise<void> {
+    const isOutcome = (found: StoredToken | undefined): boolean => this.#isNews(found, request, before);
+    const known = newestOf(before, request.current);
+    return this.#outage.waitForOutcome(known, isOutcome, lease.generation, request.signal);
   }
 
   /** Gives up what could not be stored. */
