@@ -1,6 +1,6 @@
 import * as https from 'node:https';
 import { mountedText } from '../option-check/mounted-text.js';
-import { NOT_INHERITED_BY_SOCKETS } from './not-inherited.js';
+import { ownSocketOptions } from './not-inherited.js';
 import { RedactedCause } from '../redaction/redact.js';
 import { TlsError } from '../errors.js';
 import { unusableTls } from './tls-hints.js';
@@ -36,7 +36,7 @@ export class FreshTlsAgent extends https.Agent {
       try {
         const open = (https.Agent.prototype as unknown as { createConnection(options: object): unknown })
           .createConnection;
-        connected(null, open.call(this, { ...NOT_INHERITED_BY_SOCKETS, ...options, ...tls }));
+        connected(null, open.call(this, ownSocketOptions({ ...options, ...tls })));
       } catch (error) {
         connected(
           new TlsError(`tls cannot be used: ${unusableTls(tls, String((error as { code?: unknown }).code ?? ''))}.`),

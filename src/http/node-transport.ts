@@ -1,5 +1,5 @@
 import { ownOptions } from '../option-check/own-options.js';
-import { NOT_INHERITED_BY_REQUESTS } from './not-inherited.js';
+import { ownRequestOptions } from './not-inherited.js';
 import http, {
   type ClientRequest,
   type IncomingHttpHeaders,
@@ -15,7 +15,7 @@ import https from 'node:https';
 export const NODE_TRANSPORT = Object.freeze({
   request(options: RequestOptions, onAnswer: (message: IncomingMessage) => void): ClientRequest {
     let ended = false;
-    const own = { ...NOT_INHERITED_BY_REQUESTS, ...options } as RequestOptions;
+    const own = ownRequestOptions<RequestOptions>({ insecureHTTPParser: false, ...options });
     const sent = (own.protocol === 'https:' ? https : http).request(own, (message) => {
       ended = true;
       const release = (): void => releaseRefused(sent, message);

@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
-import { NOT_INHERITED_BY_SOCKETS } from './not-inherited.js';
+import { ownSocketOptions } from './not-inherited.js';
 import type { TlsSource } from './tls-options.js';
 
 /** Opens a connection, as agents do. */
@@ -13,14 +13,14 @@ interface Connecting {
 class OwnHttpAgent extends http.Agent {
   override createConnection(...[options, connected]: Parameters<Connecting['createConnection']>): undefined {
     const { createConnection } = http.Agent.prototype as unknown as Connecting;
-    return createConnection.call(this, { ...NOT_INHERITED_BY_SOCKETS, ...options }, connected) as undefined;
+    return createConnection.call(this, ownSocketOptions(options), connected) as undefined;
   }
 }
 
 class OwnHttpsAgent extends https.Agent {
   override createConnection(...[options, connected]: Parameters<Connecting['createConnection']>): undefined {
     const { createConnection } = https.Agent.prototype as unknown as Connecting;
-    return createConnection.call(this, { ...NOT_INHERITED_BY_SOCKETS, ...options }, connected) as undefined;
+    return createConnection.call(this, ownSocketOptions(options), connected) as undefined;
   }
 }
 

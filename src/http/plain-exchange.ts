@@ -3,7 +3,7 @@ import https from 'node:https';
 import type { AxiosResponse } from 'axios';
 import { whenAborted } from './cancellation.js';
 import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
-import { NOT_INHERITED_BY_REQUESTS } from './not-inherited.js';
+import { ownRequestOptions } from './not-inherited.js';
 import { badResponse, headersOf, releaseRefused } from './node-transport.js';
 
 /** Parts of an answer of axios's adapter that are read. */
@@ -67,16 +67,19 @@ class PlainExchange {
     const { method, url, headers, spelling, body } = this.#request;
     const secure = url.startsWith('https:');
     const pathAt = url.indexOf('/', 8);
-    const options: https.RequestOptions = {
-      ...NOT_INHERITED_BY_REQUESTS,
-      ...addressOf(url.slice(secure ? 8 : 7, pathAt)),
+    const { hostname, port } = addressOf(url.slice(secure ? 8 : 7, pathAt));
+    const options = ownRequestOptions<https.RequestOptions>({
+      hostname,
+      port,
       // Agents of proxies read it: those that find none guess, and may send in the clear.
       protocol: secure ? 'https:' : 'http:',
       agent: secure ? settings.httpsAgent : settings.httpAgent,
       method,
       path: url.slice(pathAt),
       headers: sentHeaders(settings.headers, headers, spelling, body),
-    };
+      // As axios's adapter has it, whatever Node was started with.
+      insecureHTTPParser: false,
+    });
     const sent = (secure ? https : http).request(options, (answered) => this.#answered(answered));
     this.#sent = sent;
     sent.on('error', (error) => this.#fail(error));
