@@ -25,7 +25,7 @@ import { DiscoveryCache } from '../token/discovery-cache.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import { callDeclared, ownOptions } from '../option-check/own-options.js';
 import { ownCause, revealing, revealsByDefault } from '../redaction/own-cause.js';
 
 /**
@@ -218,7 +218,7 @@ export class ForgeAuthApplication {
       createTokenSource: loadedWhenCalled(async () => (await import('./token-source.factory.js')).createTokenSource),
       guardStorage: () => this.#guardStorage(),
       storageOf: (option, owner) => this.#host.storageOf(option, owner),
-      overridingTokens: (name, ours) => declared(this.#host, 'overridingTokens')?.call(this.#host, name, ours),
+      overridingTokens: (name, ours) => callDeclared(this.#host, 'overridingTokens', name, ours),
       names: () => this.names(),
       find: (name) => this.#entries.get(name),
       guardDefault: (lock) => this.#kept && this.#guard(this.#kept, lock),

@@ -11,7 +11,7 @@ import {
 } from './authenticator.js';
 import { verdictOf } from './credential-verdict.js';
 import { askAtOnce } from '../option-check/at-once.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import { callDeclared, declared, ownOptions } from '../option-check/own-options.js';
 import { isTaken, type OwnCredentials, parametersWrittenBy, writtenBy } from './credential-headers.js';
 
 /** Options of {@link CompositeAuth}. */
@@ -103,7 +103,7 @@ export class CompositeAuth<Member = Authenticator> implements Authenticator {
 
   #chosen(request: AuthenticatedRequest): readonly Authenticator[] {
     const applying = this.#authenticators().filter(
-      (member) => askAtOnce('appliesTo()', () => declared(member, 'appliesTo')?.call(member, request)) ?? true,
+      (member) => askAtOnce('appliesTo()', () => callDeclared(member, 'appliesTo', request)) ?? true,
     );
     return this.#all ? applying : applying.slice(0, 1);
   }

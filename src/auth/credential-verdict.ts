@@ -4,7 +4,7 @@ import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import { SimpleAuthRetryStrategy } from '../retry/simple.auth-retry.strategy.js';
 import type { AuthenticatedRequest, Authenticator, CredentialVerdict } from './authenticator.js';
 import { askAtOnce, askFor } from '../option-check/at-once.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared, declared } from '../option-check/own-options.js';
 
 /** Strategy of authenticators that have none of their own. Immutable: one is enough for all. */
 export const DEFAULT_RETRY = new SimpleAuthRetryStrategy();
@@ -66,7 +66,7 @@ async function replacedAfter(
   if (!mayReplay(strategy, request)) return 'rejected';
   await waitBeforeReplay(strategy, request);
   const replaced = await askFor("the authenticator's onRejected()", () =>
-    declared(authenticator, 'onRejected')?.call(authenticator, response, request),
+    callDeclared(authenticator, 'onRejected', response, request),
   );
   return replaced === true ? 'replaced' : 'rejected';
 }

@@ -23,7 +23,7 @@ import type { AuthenticatedRequest, Authenticator, CredentialParameters, Credent
 import { BearerPresenter, PARAMETERS_OF_PLACEMENT } from './bearer.presenter.js';
 import { DEFAULT_RETRY, mayReplay, waitBeforeReplay } from './credential-verdict.js';
 import { checkHeaderName } from './credential.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import { callDeclared, ownOptions } from '../option-check/own-options.js';
 
 /** Way in which a token is put on requests. */
 export interface TokenAuthPlacement {
@@ -145,8 +145,8 @@ export class TokenAuth implements Authenticator {
     const sent = this.#sent?.get(request);
     if (sent === undefined) return 'accepted';
     const presenter = this.#presenter;
-    const observe = presenter && declared(presenter, 'observe');
-    if (observe?.call(presenter, response, request) === 'resend' && request.replayable) return 'resend';
+    const observed = presenter && callDeclared(presenter, 'observe', response, request);
+    if (observed === 'resend' && request.replayable) return 'resend';
     if (this.#stepUpScopes.length > 0 && this.#stepsUp(response, request)) return 'resend';
     const rejected = askFor('auth.retry.shouldRetry()', () => this.retry.shouldRetry(response, request.replays));
     if (rejected === false && this.#rejections?.has(request.call) !== true) {
@@ -229,7 +229,7 @@ export class TokenAuth implements Authenticator {
 
   /** Presenter of the token's provider, over where the service wants it. */
   #presenterOf(source: TokenSource): TokenPresenter {
-    return (this.#presenter ??= declared(source, 'presenter')?.call(source, this.#placement) ?? this.#placement);
+    return (this.#presenter ??= callDeclared(source, 'presenter', this.#placement) ?? this.#placement);
   }
 }
 

@@ -5,7 +5,7 @@ import { ForgeResponse } from '../http/forge-response.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { afterPatiently } from '../http/patient-timer.js';
 import { askAtOnce } from '../option-check/at-once.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import { callDeclared, ownOptions } from '../option-check/own-options.js';
 import { secretsOf } from '../redaction/known-secrets.js';
 import { ownCause } from '../redaction/own-cause.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
@@ -155,7 +155,7 @@ export class ClientCore {
     this.#closed = true;
     for (const scope of this.#inFlight) scope.abort(this.#closedError());
     const { transport, ownsTransport } = this.service;
-    if (ownsTransport) await declared(transport, 'close')?.call(transport);
+    if (ownsTransport) await callDeclared(transport, 'close');
   }
 
   async #judge<T>(request: CallRequest, answered: HttpResponse, given: ForgeRequest): Promise<ForgeResponse<T>> {

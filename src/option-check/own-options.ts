@@ -37,3 +37,16 @@ export function declared<T extends object, K extends keyof T>(object: T, name: K
   }
   return undefined;
 }
+
+/** Calls a method that is {@link declared}. Returns undefined where there is none. */
+export function callDeclared<T extends object, K extends keyof T>(
+  object: T,
+  name: K,
+  ...given: Parameters<Method<T[K]>>
+): ReturnType<Method<T[K]>> | undefined {
+  const method = declared(object, name) as Method<T[K]> | undefined;
+  return method?.call(object, ...given) as ReturnType<Method<T[K]>> | undefined;
+}
+
+/** The part of a member's type that can be called. */
+type Method<Member> = Extract<Member, (...given: never[]) => unknown>;

@@ -1,5 +1,5 @@
 // More than 250 lines: the cascade of a pipeline: who is invalidated, awaited and renewed with whom, read together.
-import { declared } from '../option-check/own-options.js';
+import { callDeclared } from '../option-check/own-options.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { shownName, shownWord } from '../option-check/option-suggestion.js';
 import type { ServiceScope } from '../token/runtime.js';
@@ -50,7 +50,7 @@ export class BoundPipeline {
     const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
     for (const step of steps) {
       this.#slots.set(step.name, this.#createSlot(step, deadlines.get(step.name) ?? settings.deadlineMs));
-      declared(step, 'onTakenOut')?.call(step, (token, early) => this.#elsewhere.takenOut(step.name, token, early));
+      callDeclared(step, 'onTakenOut', (token, early) => this.#elsewhere.takenOut(step.name, token, early));
     }
   }
 
@@ -159,10 +159,8 @@ export class BoundPipeline {
   async close(): Promise<void> {
     const last = new Map(this.graph.names.map((name) => [name, this.#slot(name).last]));
     for (const slot of this.#slots.values()) slot.close();
-    await Promise.all(
-      [...this.#steps.values()].map((step) => declared(step, 'close')?.call(step, last.get(step.name))),
-    );
-    await declared(this.#scope, 'onClose')?.();
+    await Promise.all([...this.#steps.values()].map((step) => callDeclared(step, 'close', last.get(step.name))));
+    await callDeclared(this.#scope, 'onClose');
   }
 
   #forgetShared(step: string, token: Token, early: boolean): void {

@@ -1,6 +1,6 @@
 import { shownWord } from '../option-check/option-suggestion.js';
 import { OptionThrew } from '../option-check/option-threw.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared, declared } from '../option-check/own-options.js';
 import { ForgeAuthError } from '../errors.js';
 import { isTransient } from '../token/token-failure.js';
 import type { Token } from '../token/token.js';
@@ -45,7 +45,7 @@ export function fetcherStep(fetcher: TokenFetcher, scope: StepScope, owner: stri
       );
       return withTtl(token, declared(fetcher, 'ttlMs'), context.requestedAt);
     },
-    onFetchError: (error, context) => declared(fetcher, 'onFetchError')?.call(fetcher, error, context),
+    onFetchError: (error, context) => callDeclared(fetcher, 'onFetchError', error, context),
   };
 }
 

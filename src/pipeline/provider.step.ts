@@ -1,5 +1,5 @@
 import { Instant } from '../clock.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import { callDeclared, declared, ownOptions } from '../option-check/own-options.js';
 import { HttpRequester } from '../http/http-requester.js';
 import { obtainToken } from '../token/obtain-token.js';
 import { closeProvider } from '../token/close-provider.js';
@@ -32,7 +32,7 @@ export async function providerStep(step: ProviderStep, scope: StepScope): Promis
     grantType: declared(provider, 'grantType'),
     origin: originOfProvider(provider, step.provider),
     identity: async () => [
-      ...((await declared(provider, 'keyParts')?.call(provider)) ?? [provider.constructor.name]),
+      ...((await callDeclared(provider, 'keyParts')) ?? [provider.constructor.name]),
       ...(declared(provider, 'identity') ?? []),
     ],
     obtain: async ({ previous, signal, deadline, claim, report }) => {

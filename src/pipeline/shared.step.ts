@@ -1,12 +1,12 @@
 import { shownWord } from '../option-check/option-suggestion.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared } from '../option-check/own-options.js';
 import { ConfigurationError } from '../errors.js';
 import type { PipelineStep, SharedStep, StepScope } from './pipeline-step.js';
 
 /** Binds a step whose token is another service's. It stays where it is: a refresh token least of all is kept twice. */
 export function sharedStep(step: SharedStep, scope: StepScope, owner: string): PipelineStep {
   const { name, tokenManager, dependsOn = [] } = step;
-  const source = declared(scope, 'sharedSource')?.(tokenManager, `step "${shownWord(name)}": tokenManager`);
+  const source = callDeclared(scope, 'sharedSource', tokenManager, `step "${shownWord(name)}": tokenManager`);
   if (source === undefined)
     throw new ConfigurationError(
       `${owner}: step "${shownWord(name)}": tokenManager names a service, and there are none here.`,
@@ -29,7 +29,7 @@ export function sharedStep(step: SharedStep, scope: StepScope, owner: string): P
     },
     onTakenOut: (listener) =>
       void source().then(
-        (tokens) => declared(tokens.for(), 'onTakenOut')?.call(tokens.for(), listener),
+        (tokens) => callDeclared(tokens.for(), 'onTakenOut', listener),
         () => undefined, // The first fetch tells why.
       ),
   };

@@ -1,5 +1,5 @@
 import { askFor } from '../option-check/at-once.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared } from '../option-check/own-options.js';
 import { ConfigurationError } from '../errors.js';
 import type { HttpResponse } from '../http/http-request.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
@@ -34,6 +34,6 @@ export class CompliancePresenter implements TokenPresenter {
   }
 
   observe(response: Pick<HttpResponse, 'status' | 'headers'>, request: PresentedRequest): 'resend' | undefined {
-    return declared(this.#inner, 'observe')?.call(this.#inner, response, request);
+    return callDeclared(this.#inner, 'observe', response, request);
   }
 }

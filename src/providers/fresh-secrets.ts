@@ -1,5 +1,5 @@
 import { AuthenticationError } from '../errors.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared } from '../option-check/own-options.js';
 import type { Client } from './client-authentication/client.js';
 import type { Grant } from './grants/grant.js';
 import type { Issuer } from './issuer.js';
@@ -30,7 +30,7 @@ export class FreshSecrets {
     } catch (error) {
       if (!(error instanceof AuthenticationError) || !mayBeRotated(error)) throw error;
       const timed = (this.#grant.timed ?? false) || this.#client.timed || this.#proves;
-      const changed = await Promise.all([this.#client.reread(), declared(this.#grant, 'reread')?.call(this.#grant)]);
+      const changed = await Promise.all([this.#client.reread(), callDeclared(this.#grant, 'reread')]);
       if (!changed.includes(true) && !(timed && clock.hasMoved(offsetMs))) throw error;
       return work();
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { TokenSignal } from '../lock/token-lock.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared } from '../option-check/own-options.js';
 
 /** One channel for all tokens of a storage: changes are rare, and one subscription is cheap. */
 const CHANNEL = 'forge-auth:changes';
@@ -71,7 +71,7 @@ export class Announcements {
     this.#up = false;
     this.#cancelRetry?.();
     await this.#end?.();
-    await declared(this.#signal, 'close')?.call(this.#signal);
+    await callDeclared(this.#signal, 'close');
   }
 
   /** Only when somebody listens: a store that is never used is never connected to. */

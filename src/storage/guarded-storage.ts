@@ -4,7 +4,7 @@ import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
 import { lockOf } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, TokenLock } from '../lock/token-lock.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import { callDeclared, ownOptions } from '../option-check/own-options.js';
 import { revealsByDefault } from '../redaction/own-cause.js';
 import { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
@@ -162,10 +162,10 @@ export class GuardedStorage {
   /** Waits, for a moment, until the last commands are through; no call reaches the storage from then on. */
   close(): Promise<void> {
     return (this.#closing ??= endEach(
-      () => declared(this.lock, 'close')?.call(this.lock),
+      () => callDeclared(this.lock, 'close'),
       () => this.#commands.close(),
       () => this.announcements?.close(),
-      () => declared(this.#storage, 'release')?.call(this.#storage),
+      () => callDeclared(this.#storage, 'release'),
       () => this.#storage instanceof InMemoryTokenStorage && this.#storage.leave(this.#user),
     ));
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
 import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
 import { atOnce } from '../option-check/at-once.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared } from '../option-check/own-options.js';
 import { ownCause } from '../redaction/own-cause.js';
 import { kindOf } from './storage-state.js';
 import type { TokenStorage } from './token-storage.js';
@@ -13,7 +13,7 @@ import type { TokenStorage } from './token-storage.js';
  * @throws {ConfigurationError} when it throws, or answers a promise
  */
 export function lockMadeBy(storage: TokenStorage, clock: Clock, reveal: boolean): TokenLock | undefined {
-  return madeBy(storage, 'createLock', reveal, () => declared(storage, 'createLock')?.call(storage, clock));
+  return madeBy(storage, 'createLock', reveal, () => callDeclared(storage, 'createLock', clock));
 }
 
 /**
@@ -22,7 +22,7 @@ export function lockMadeBy(storage: TokenStorage, clock: Clock, reveal: boolean)
  * @throws {ConfigurationError} when it throws, or answers a promise
  */
 export function signalMadeBy(storage: TokenStorage, reveal: boolean): TokenSignal | undefined {
-  return madeBy(storage, 'createSignal', reveal, () => declared(storage, 'createSignal')?.call(storage));
+  return madeBy(storage, 'createSignal', reveal, () => callDeclared(storage, 'createSignal'));
 }
 
 function madeBy<T>(storage: TokenStorage, method: 'createLock' | 'createSignal', reveal: boolean, make: () => T): T {

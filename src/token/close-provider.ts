@@ -1,6 +1,6 @@
 import { systemClock, withDeadline } from '../clock.js';
 import { TimeoutError } from '../errors.js';
-import { declared } from '../option-check/own-options.js';
+import { callDeclared } from '../option-check/own-options.js';
 import { ownCause } from '../redaction/own-cause.js';
 import { CLOSING_DEADLINE_MS } from './revocation-at-close.js';
 import type { ServiceScope } from './runtime.js';
@@ -11,7 +11,7 @@ export async function closeProvider(
   provider: BoundTokenProvider,
   { owner, logger, revealCauses }: Pick<ServiceScope, 'owner' | 'logger' | 'revealCauses'>,
 ): Promise<void> {
-  const closing = async (): Promise<void> => declared(provider, 'close')?.call(provider);
+  const closing = async (): Promise<void> => callDeclared(provider, 'close');
   try {
     await withDeadline(systemClock, closing(), CLOSING_DEADLINE_MS, tooLate);
   } catch (error) {

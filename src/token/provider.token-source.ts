@@ -15,7 +15,7 @@ import { TokenSlot } from './slot/token-slot.js';
 import type { TokenHandle, TokenOrigin, TokenSource } from './token-source.js';
 import type { TokenPresenter } from './token-presenter.js';
 import type { Token } from './token.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import { callDeclared, declared, ownOptions } from '../option-check/own-options.js';
 import { revealing } from '../redaction/own-cause.js';
 
 /** The tokens of one provider: one slot for each set of parameters that calls ask with. */
@@ -41,7 +41,7 @@ export class ProviderTokenSource implements TokenSource {
     this.#definition = definition;
     const prepare = declared(provider, 'prepare');
     this.prepare = prepare && (async (request = {}) => (await prepare.call(provider, request)) ?? request);
-    declared(provider, 'attach')?.call(provider, this);
+    callDeclared(provider, 'attach', this);
   }
 
   for(request?: TokenRequest): TokenHandle {
@@ -66,7 +66,7 @@ export class ProviderTokenSource implements TokenSource {
   }
 
   presenter(placement: TokenPresenter): TokenPresenter {
-    return declared(this.#provider, 'presenter')?.call(this.#provider, placement) ?? placement;
+    return callDeclared(this.#provider, 'presenter', placement) ?? placement;
   }
 
   async close(): Promise<void> {
@@ -78,7 +78,7 @@ export class ProviderTokenSource implements TokenSource {
     await Promise.all([
       closeProvider(this.#provider, this.#scope),
       this.#http?.close(),
-      declared(this.#scope, 'onClose')?.(),
+      callDeclared(this.#scope, 'onClose'),
     ]);
   }
 
@@ -165,7 +165,7 @@ export class ProviderTokenSource implements TokenSource {
 
   async #identity(): Promise<readonly string[]> {
     const provider = this.#provider;
-    const parts = (await declared(provider, 'keyParts')?.call(provider)) ?? [provider.constructor.name];
+    const parts = (await callDeclared(provider, 'keyParts')) ?? [provider.constructor.name];
     return [...parts, ...(declared(provider, 'identity') ?? [])];
   }
 

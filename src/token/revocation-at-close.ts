@@ -1,4 +1,4 @@
-import { declared } from '../option-check/own-options.js';
+import { callDeclared, declared } from '../option-check/own-options.js';
 import { systemClock, timeoutSignal } from '../clock.js';
 import { ForgeAuthError } from '../errors.js';
 import type { ServiceScope } from './runtime.js';
@@ -24,7 +24,7 @@ export async function revokeAll(
 ): Promise<void> {
   const about = context(timeoutSignal(systemClock, CLOSING_DEADLINE_MS));
   const revocations = await Promise.allSettled(
-    tokens.map((token) => declared(provider, 'revokeAtClose')?.call(provider, token, about)),
+    tokens.map((token) => callDeclared(provider, 'revokeAtClose', token, about)),
   );
   const failed = revocations.find((revocation) => revocation.status === 'rejected');
   if (failed === undefined) return;

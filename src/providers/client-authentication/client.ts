@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
-import { declared, ownOptions } from '../../option-check/own-options.js';
+import { callDeclared, ownOptions } from '../../option-check/own-options.js';
 import { Secret } from '../secret.js';
 import { checkClientAssertion } from './client-assertion.js';
 import type {
@@ -145,9 +145,7 @@ export class Client {
   /** @param withSecret whether the client secret is to be among them */
   async keyParts(withSecret: boolean): Promise<readonly string[]> {
     const methods = this.#options.authMethod === undefined ? [] : this.#candidates.map(({ name }) => name);
-    const parts = await Promise.all(
-      this.#candidates.map((candidate) => declared(candidate, 'keyParts')?.call(candidate) ?? []),
-    );
+    const parts = await Promise.all(this.#candidates.map((candidate) => callDeclared(candidate, 'keyParts') ?? []));
     return [...(await this.identityParts(withSecret)), methods.join(' '), ...parts.flat()];
   }
 
@@ -160,7 +158,7 @@ export class Client {
   async reread(): Promise<boolean> {
     const changed = await Promise.all([
       this.#secret?.reread(),
-      ...this.#all.map((candidate) => declared(candidate, 'reread')?.call(candidate)),
+      ...this.#all.map((candidate) => callDeclared(candidate, 'reread')),
     ]);
     return changed.includes(true);
   }

@@ -1,7 +1,7 @@
 // More than 250 lines: the one place where issuer, client, grant and hooks meet; parted, each would need all of the others.
 import { timeoutSignal } from '../../clock.js';
 import type { HttpRequester } from '../../http/http-requester.js';
-import { declared, ownOptions } from '../../option-check/own-options.js';
+import { callDeclared, ownOptions } from '../../option-check/own-options.js';
 import { ownCause, revealing } from '../../redaction/own-cause.js';
 import { outcomeIsKnown, isTransient } from '../../token/token-failure.js';
 import type { ServiceScope } from '../../token/runtime.js';
@@ -111,7 +111,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     const parameters = { grant_type: 'refresh_token', refresh_token: refreshToken };
     const token = await this.#obtain(current, context, () => this.#request(context, parameters)).catch(
       (error: unknown) => {
-        if (!isTransient(error)) declared(this.#grant, 'onRefreshTokenSpent')?.call(this.#grant, refreshToken);
+        if (!isTransient(error)) callDeclared(this.#grant, 'onRefreshTokenSpent', refreshToken);
         throw error;
       },
     );
@@ -239,7 +239,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   /** A refresh token that was answered with another one is used up. */
   #noteRotation(sent: string, { refreshToken }: Token): void {
     if (sent !== '' && refreshToken !== undefined && refreshToken !== sent)
-      declared(this.#grant, 'onRefreshTokenSpent')?.call(this.#grant, sent);
+      callDeclared(this.#grant, 'onRefreshTokenSpent', sent);
   }
 
   async #obtain(
