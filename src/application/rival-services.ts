@@ -1,16 +1,23 @@
+import type { Authenticator } from '../auth/authenticator.js';
+import { CompositeAuth } from '../auth/composite.authenticator.js';
+import { TokenAuth } from '../auth/token.authenticator.js';
 import type { ForgeLogger } from '../logger.js';
 import { StaticTokenProvider } from '../providers/grants/static-token.provider.js';
+import { TokenManager } from '../token/token-manager.js';
 import type { TokenOrigin, TokenSource } from '../token/token-source.js';
 
-/** A service, and what its tokens are from. */
+/** An opened service, and what its tokens are from. */
 interface NamedSources {
   readonly name: string;
   readonly sources: readonly TokenSource[];
+  readonly core: { readonly service: { readonly authenticator: Authenticator | false } } | undefined;
 }
 
 interface Rival {
   readonly service: string;
   readonly origin: TokenOrigin;
+  /** True for tokens of a manager that the app has put into an authenticator: no other service can name them. */
+  readonly unnamed: boolean;
 }
 
 /**
@@ -30,7 +37,9 @@ export async function warnOfRivals(services: readonly NamedSources[], logger: Fo
 
 /** One of them keeps its provider; a token that only steps ask for gets a service of its own. */
 function cureOf(rivals: readonly Rival[]): string {
-  const owner = rivals.find(({ origin: { step } }) => step === undefined);
+  if (rivals.every(({ unnamed }) => unnamed))
+    return `give the TokenAuth of ${rivals.map(({ service }) => `"${service}"`).join(', ')} the same TokenManager`;
+  const owner = rivals.find(({ unnamed, origin: { step } }) => step === undefined && !unnamed);
   const others = rivals.filter((rival) => rival !== owner);
   const services = others.filter(({ origin: { step } }) => step === undefined).map(({ service }) => `"${service}"`);
   const steps = others.flatMap(({ service, origin: { step } }) =>
@@ -49,14 +58,9 @@ function cureOf(rivals: readonly Rival[]): string {
 /** Those of each group that asks for one token; a service once, by the first of its tokens. */
 async function rivalsAmong(services: readonly NamedSources[]): Promise<readonly (readonly Rival[])[]> {
   const groups = new Groups();
-  const seen = new Set<TokenSource>();
-  for (const { name, sources } of services) {
-    for (const source of sources) {
-      if (seen.has(source)) continue;
-      seen.add(source);
-      for (const origin of source.origins ?? [])
-        if (!(origin.definition instanceof StaticTokenProvider)) await groups.add({ service: name, origin });
-    }
+  for (const rival of await rivalsOf(services)) {
+    const compared = groups.add(rival);
+    if (compared !== undefined) await compared;
   }
   return withoutRepeated(
     groups.all
@@ -65,6 +69,35 @@ async function rivalsAmong(services: readonly NamedSources[]): Promise<readonly 
       )
       .filter(({ length }) => length > 1),
   );
+}
+
+/** Every token that is asked for, once, by the service that is the first to ask. */
+async function rivalsOf(services: readonly NamedSources[]): Promise<readonly Rival[]> {
+  const shareable = new Set(services.flatMap(({ sources }) => sources));
+  const seen = new Set<TokenSource>();
+  const rivals: Rival[] = [];
+  const add = (service: string, source: TokenSource, unnamed: boolean): void => {
+    if (seen.has(source)) return;
+    seen.add(source);
+    for (const origin of source.origins ?? [])
+      if (!(origin.definition instanceof StaticTokenProvider)) rivals.push({ service, origin, unnamed });
+  };
+  for (const { name, sources, core } of services) {
+    for (const source of sources) add(name, source, false);
+    for (const manager of managersIn(core?.service.authenticator)) {
+      // One that the app made may be wrong, and is not used yet: its first call says so.
+      const source = manager.source ?? (await manager.ready().catch(() => undefined));
+      if (source !== undefined && !shareable.has(source)) add(name, source, true);
+    }
+  }
+  return rivals;
+}
+
+/** Returns the managers that put their tokens on the calls of a service. */
+function managersIn(authenticator: unknown): readonly TokenManager[] {
+  if (authenticator instanceof CompositeAuth) return authenticator.members.flatMap(managersIn);
+  const manager = authenticator instanceof TokenAuth ? authenticator.manager : undefined;
+  return manager instanceof TokenManager ? [manager] : [];
 }
 
 /** Services that share a whole pipeline share its steps, too: that is said once. */
@@ -82,13 +115,24 @@ class Groups {
   /** Those of one endpoint and client. */
   readonly #byEndpoint = new Map<string, Rival[][]>();
 
-  async add(rival: Rival): Promise<void> {
+  /** Adds one; later where it has to be compared. */
+  add(rival: Rival): Promise<void> | undefined {
     const { definition, endpoint } = rival.origin;
-    const atEndpoint = endpoint === undefined ? [] : (this.#byEndpoint.get(endpoint) ?? []);
-    const group = this.#byDefinition.get(definition) ?? (await groupOf(rival, atEndpoint)) ?? [];
+    const known = this.#byDefinition.get(definition);
+    const atEndpoint = endpoint === undefined ? undefined : this.#byEndpoint.get(endpoint);
+    if (known === undefined && atEndpoint !== undefined)
+      return groupOf(rival, atEndpoint).then((group = []) => this.#put(rival, group));
+    this.#put(rival, known ?? []);
+    return undefined;
+  }
+
+  #put(rival: Rival, group: Rival[]): void {
+    const { definition, endpoint } = rival.origin;
     if (group.push(rival) === 1) this.all.push(group);
     this.#byDefinition.set(definition, group);
-    if (endpoint !== undefined && !atEndpoint.includes(group)) this.#byEndpoint.set(endpoint, [...atEndpoint, group]);
+    if (endpoint === undefined) return;
+    const atEndpoint = this.#byEndpoint.get(endpoint) ?? [];
+    if (!atEndpoint.includes(group)) this.#byEndpoint.set(endpoint, [...atEndpoint, group]);
   }
 }
 

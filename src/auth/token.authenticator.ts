@@ -110,24 +110,26 @@ export class TokenAuth implements Authenticator {
   constructor(manager: TokenManager, given: TokenAuthPlacement = {}) {
     checkOptions(given, PLACEMENT_RULES, definitionPlace(this));
     const options = ownOptions(given);
-    const {
-      headerName = 'Authorization',
-      scheme,
-      placement = 'header',
-      retry = DEFAULT_RETRY,
-      stepUpScopes = [],
-    } = options;
+    const { headerName = 'Authorization', scheme, placement = 'header' } = options;
     if (typeof (manager as Partial<TokenManager> | undefined)?.getToken !== 'function') {
       throw new ConfigurationError('TokenAuth needs a TokenManager.');
     }
     this.#manager = manager;
-    this.#stepUpScopes = stepUpScopes;
-    this.retry = retry;
+    this.#stepUpScopes = options.stepUpScopes ?? [];
+    this.retry = options.retry ?? DEFAULT_RETRY;
     const header = placement === 'header' ? checkHeaderName(headerName, 'TokenAuth: headerName') : undefined;
     const spelling = header === undefined ? undefined : spellingOf(undefined, { [options.headerName ?? header]: true });
     this.credentialHeaders = header === undefined ? undefined : [header];
     this.credentialParameters = PARAMETERS_OF_PLACEMENT[placement];
     this.#placement = new BearerPresenter({ headerName: header, spelling, scheme, placement });
+  }
+
+  /**
+   * Manager of its tokens.
+   * @internal
+   */
+  get manager(): TokenManager {
+    return this.#manager;
   }
 
   async authenticate(request: AuthenticatedRequest): Promise<void> {

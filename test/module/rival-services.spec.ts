@@ -1,13 +1,16 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import {
+  ApiKeyAuth,
   BodyTokenFetcher,
   ClientCredentialsTokenProvider,
   type ClientCredentialsTokenProviderOptions,
+  CompositeAuth,
   ForgeAuthModule,
   ForgeAuthService,
   type ForgeServiceOptions,
+  GrantTokenProvider,
   StaticTokenProvider,
-  type TokenAuthOptions,
+  TokenAuth,
   TokenFetchPipeline,
   TokenManager,
   Token,
@@ -28,8 +31,14 @@ afterEach(async () => {
   await world.close();
 });
 
+type ServiceAuth = NonNullable<ForgeServiceOptions['auth']>;
+
+/** A manager of the app's own, put on the calls of one service. */
+const managed = (tokens: TokenProvider, name = 'given'): TokenAuth =>
+  new TokenAuth(world.closeLater(new TokenManager({ name, provider: tokens })));
+
 /** Starts an app of these services and returns what it warned of rivals. */
-async function warningsOf(...auths: TokenAuthOptions[]): Promise<readonly string[]> {
+async function warningsOf(...auths: ServiceAuth[]): Promise<readonly string[]> {
   const logger = recordingLogger();
   const services: ForgeServiceOptions[] = auths.map((auth, index) => ({
     name: 'abcd'[index] as string,
@@ -67,7 +76,7 @@ describe('services that ask for the same token, each for itself', () => {
     ]);
   });
 
-  it.each<[what: string, auths: () => TokenAuthOptions[]]>([
+  it.each<[what: string, auths: () => ServiceAuth[]]>([
     ['two providers that would get the same token', () => [{ provider: provider() }, { provider: provider() }]],
     [
       'scopes in another order',
@@ -131,6 +140,27 @@ describe('services that ask for the same token, each for itself', () => {
         ];
       },
     ],
+    ['a provider, and a manager in an authenticator', () => [{ provider: provider() }, managed(provider())]],
+    [
+      'a manager in an authenticator, and one among others',
+      () => [
+        managed(provider()),
+        new CompositeAuth([new ApiKeyAuth('a key', { headerName: 'x-key' }), managed(provider())]),
+      ],
+    ],
+    [
+      'a grant, and the same by its name',
+      () => [
+        { provider: provider() },
+        {
+          provider: new GrantTokenProvider({
+            tokenUrl: world.endpoint.url,
+            ...CLIENT,
+            grantType: 'client_credentials',
+          }),
+        },
+      ],
+    ],
     [
       'one pipeline',
       () => {
@@ -143,7 +173,7 @@ describe('services that ask for the same token, each for itself', () => {
     expect(await warningsOf(...auths())).toEqual([expect.stringContaining('Services "a", "b" ')]);
   });
 
-  it.each<[what: string, auths: () => TokenAuthOptions[]]>([
+  it.each<[what: string, auths: () => ServiceAuth[]]>([
     ['a manager shared by name', () => [{ provider: provider() }, { tokenManager: 'a' }]],
     [
       'a manager shared by two services',
@@ -151,6 +181,42 @@ describe('services that ask for the same token, each for itself', () => {
         const tokenManager = world.manager();
         return [{ tokenManager }, { tokenManager }];
       },
+    ],
+    [
+      'a manager in the authenticators of two services',
+      () => {
+        const auth = managed(provider());
+        return [auth, auth];
+      },
+    ],
+    ['managers of other clients', () => [managed(provider()), managed(provider({ clientId: 'another' }))]],
+    [
+      'a manager whose provider is wrong: its first call says so',
+      () => {
+        const wrong = Object.assign(new OwnProvider(), { bind: () => Promise.reject(new Error('wrong')) });
+        return [managed(wrong), managed(wrong)];
+      },
+    ],
+    [
+      "a manager of the app's own make",
+      () => {
+        const manager = { getToken: async () => new Token({ accessToken: 'own' }) } as unknown as TokenManager;
+        return [new TokenAuth(manager), new TokenAuth(manager)];
+      },
+    ],
+    [
+      'a grant by its name, with a parameter of its own',
+      () => [
+        { provider: provider() },
+        {
+          provider: new GrantTokenProvider({
+            tokenUrl: world.endpoint.url,
+            ...CLIENT,
+            grantType: 'client_credentials',
+            params: { tenant: 'b' },
+          }),
+        },
+      ],
     ],
     ['another scope', () => [{ provider: provider({ scope: 'read' }) }, { provider: provider({ scope: 'write' }) }]],
     ['another client', () => [{ provider: provider() }, { provider: provider({ clientId: 'another' }) }]],
@@ -174,7 +240,25 @@ describe('services that ask for the same token, each for itself', () => {
     expect(await warningsOf(...auths())).toEqual([]);
   });
 
-  it.each<[what: string, auths: () => TokenAuthOptions[], named: string, cure: string]>([
+  it.each<[what: string, auths: () => ServiceAuth[], named: string, cure: string]>([
+    [
+      'managers in authenticators',
+      () => [managed(provider()), managed(provider())],
+      '"a", "b"',
+      'Share one: give the TokenAuth of "a", "b" the same TokenManager.',
+    ],
+    [
+      'a manager in an authenticator, and a provider',
+      () => [managed(provider()), { provider: provider() }],
+      '"a", "b"',
+      `give "a" auth: { tokenManager: 'b' }.`,
+    ],
+    [
+      'a manager in an authenticator, and a step',
+      () => [managed(provider()), { pipeline: { steps: [{ name: 'app', provider: provider() }, last()] } }],
+      '"a", "b" (step "app")',
+      `declare a service for it, and give "a" auth: { tokenManager: '…' }, and give step "app" of "b" tokenManager: '…'`,
+    ],
     [
       'a provider, and the same as a step of a pipeline',
       () => {
@@ -238,7 +322,7 @@ describe('services that ask for the same token, each for itself', () => {
     expect((await warningsOf(...auths()))[0]).toContain(cure);
   });
 
-  it.each<[what: string, auths: () => TokenAuthOptions[]]>([
+  it.each<[what: string, auths: () => ServiceAuth[]]>([
     [
       'steps that ask for different tokens',
       () => [

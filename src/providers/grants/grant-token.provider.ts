@@ -37,15 +37,15 @@ export class GrantTokenProvider extends OAuthTokenProvider<GrantTokenProviderOpt
       if (fault !== undefined) throw new ConfigurationError(`${fault}.`);
     }
     const fingerprint = new SlowFingerprint();
+    const own = typeof params === 'function' ? [] : Object.entries(params).sort();
     return {
       grantType,
       parameters: async ({ clock }) =>
         typeof params === 'function'
           ? mountedData(checked(await readWithin(`${owner}: params`, params, clock)))
           : params,
-      // A password may be among them.
-      keyParts: async () =>
-        typeof params === 'function' ? [] : [await fingerprint.of(ownJson(Object.entries(params).sort()), grantType)],
+      // A password may be among them. Without any it is the request of whatever provider has that grant.
+      keyParts: async () => (own.length === 0 ? [] : [await fingerprint.of(ownJson(own), grantType)]),
       ...(typeof params === 'function' ? { unknown: 'params' } : undefined),
     };
   }
