@@ -224,7 +224,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
     if (this.#tls === undefined) return [];
     const { readTls } = await import('../http/fresh-tls.agent.js');
     return certificatesOf(
-      await readWithin(`Step "${shownWord(this.name)}": tls`, () => readTls(this.#tls), systemClock),
+      await readWithin(() => readTls(this.#tls), `Step "${shownWord(this.name)}": tls`, systemClock),
     );
   }
 }

@@ -14,7 +14,7 @@ import { readWithin } from './text-source.js';
  */
 export async function requestKeyParts(options: GrantOptions, owner: string, clock: Clock): Promise<readonly string[]> {
   const { scope, audience, resource, extraParams, http } = options;
-  const tls = await readWithin(`${owner}: http.tls`, () => readTls(ownOptions(http).tls), clock);
+  const tls = await readWithin(() => readTls(ownOptions(http).tls), `${owner}: http.tls`, clock);
   const asked: TokenRequest = {
     ...(scope === undefined ? undefined : { scope }),
     ...(audience === undefined ? undefined : { audience }),

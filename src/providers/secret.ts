@@ -42,7 +42,7 @@ export class Secret {
   /** @param name the option it was given as, for messages */
   constructor(name: string, source: SecretSource, clock = systemClock) {
     this.#source = source;
-    this.#value = new Lazy(() => readTextSource(name, source, clock));
+    this.#value = new Lazy(() => readTextSource(source, name, clock));
   }
 
   /** The secret's current value. */

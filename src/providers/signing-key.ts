@@ -136,9 +136,9 @@ export function privateKeyOf(material: KeyMaterial, name: string): KeyObject {
 
 /** Reads key material that stands elsewhere: in a file, or where a function finds it. */
 export async function readKeyMaterial(source: KeySource, name: string, clock: Clock): Promise<KeyMaterial> {
-  const given = typeof source === 'function' ? withMountedPassphrase(await readWithin(name, source, clock)) : source;
+  const given = typeof source === 'function' ? withMountedPassphrase(await readWithin(source, name, clock)) : source;
   if (!isKeyFile(given)) return given;
-  const key = await readWithin(name, () => readFile(given.file), clock);
+  const key = await readWithin(() => readFile(given.file), name, clock);
   return { key, ...(given.passphrase === undefined ? undefined : { passphrase: given.passphrase }) };
 }
 

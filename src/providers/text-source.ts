@@ -18,16 +18,16 @@ export function isFile(source: unknown): source is { readonly file: string } {
 }
 
 /** @throws {ConfigurationError} unless `source` is a text without a line break at its end, a function, or `{ file }` */
-export function checkTextSource(source: unknown, what: string): void {
+export function checkTextSource(source: unknown, name: string): void {
   noteSecret(source);
   if (typeof source === 'function' || isFile(source)) return;
   if (source === undefined)
-    throw new ConfigurationError(`${what} is undefined. Is the variable that it is read from set?`);
+    throw new ConfigurationError(`${name} is undefined. Is the variable that it is read from set?`);
   if (typeof source !== 'string' || source === '')
-    throw new ConfigurationError(`${what} must be a text that is not empty, a function, or { file }.`);
+    throw new ConfigurationError(`${name} must be a text that is not empty, a function, or { file }.`);
   const fault = mountedTextFault(source);
   if (fault !== undefined)
-    throw new ConfigurationError(`${what} ${fault}. Was it read from a file? Give { file }, or trim it.`);
+    throw new ConfigurationError(`${name} ${fault}. Was it read from a file? Give { file }, or trim it.`);
 }
 
 /**
@@ -35,10 +35,10 @@ export function checkTextSource(source: unknown, what: string): void {
  * @param name the option it was given as, for messages
  * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when it cannot be read, or holds no text
  */
-export async function readTextSource(name: string, source: TextSource, clock: Clock): Promise<string> {
+export async function readTextSource(source: TextSource, name: string, clock: Clock): Promise<string> {
   noteSecret(source);
   if (typeof source === 'string') return source;
-  const value = await readWithin(name, isFile(source) ? () => readFile(source.file, 'utf8') : source, clock);
+  const value = await readWithin(isFile(source) ? () => readFile(source.file, 'utf8') : source, name, clock);
   const text = typeof value === 'string' ? mountedText(value) : value;
   noteSecret(text);
   if (typeof text === 'string' && text !== '') return text;
@@ -50,7 +50,7 @@ export async function readTextSource(name: string, source: TextSource, clock: Cl
  * Calls a function that reads something, within a time.
  * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when it throws, or does not return
  */
-export async function readWithin<T>(name: string, read: () => T | Promise<T>, clock: Clock): Promise<T> {
+export async function readWithin<T>(read: () => T | Promise<T>, name: string, clock: Clock): Promise<T> {
   try {
     // An async function, so that one that throws at once is a rejection like any other.
     return await withDeadline(clock, (async () => read())(), DEADLINE_MS, () =>
@@ -69,10 +69,10 @@ export async function readWithin<T>(name: string, read: () => T | Promise<T>, cl
  * another machine may have another one there; a function is not known.
  * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when a file cannot be read
  */
-export async function sourceIdentity(name: string, source: TextSource | undefined, clock: Clock): Promise<string> {
+export async function sourceIdentity(source: TextSource | undefined, name: string, clock: Clock): Promise<string> {
   if (source === undefined || typeof source === 'function') return '';
   if (!isFile(source)) return fingerprintOf([source]);
-  return `file ${source.file} ${fingerprintOf(subjectOf(await readTextSource(name, source, clock)))}`;
+  return `file ${source.file} ${fingerprintOf(subjectOf(await readTextSource(source, name, clock)))}`;
 }
 
 /** Issuer and subject of a JWT, which stay when it is replaced by its successor; of any other text all of it. */

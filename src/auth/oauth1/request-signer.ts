@@ -48,7 +48,7 @@ export class RequestSigner {
     this.#check(request, placement);
     const { owner, clientId, clientSecret, clientKey, method } = this.#options;
     const read = (name: string, source: TextSource): Promise<string> =>
-      readTextSource(`${owner}: ${name}`, source, signing.clock);
+      readTextSource(source, `${owner}: ${name}`, signing.clock);
     const secrets = {
       clientSecret: await read('clientSecret', clientSecret),
       tokenSecret: await read('tokenSecret', signing.tokenSecret ?? ''),

@@ -129,8 +129,8 @@ function tokenOfAnother(token: TextSource, clientId: string, owner: string, cloc
     // Such lists are about keys of clients: many an issuer takes the assertions of another one and does not say so.
     listed: 'maybe' as const,
     apply: async (request: ClientAuthRequest) =>
-      writeAssertion(request, clientId, await readTextSource(`${owner}: clientAssertion.token`, token, clock)),
-    keyParts: async () => [await sourceIdentity(`${owner}: clientAssertion.token`, token, clock)],
+      writeAssertion(request, clientId, await readTextSource(token, `${owner}: clientAssertion.token`, clock)),
+    keyParts: async () => [await sourceIdentity(token, `${owner}: clientAssertion.token`, clock)],
     // What was refused may have been read just before it was replaced.
     reread: async () => typeof token !== 'string',
   };

@@ -42,7 +42,7 @@ export class GrantTokenProvider extends OAuthTokenProvider<GrantTokenProviderOpt
       grantType,
       parameters: async ({ clock }) =>
         typeof params === 'function'
-          ? mountedData(checked(await readWithin(`${owner}: params`, params, clock)))
+          ? mountedData(checked(await readWithin(params, `${owner}: params`, clock)))
           : params,
       // A password may be among them. Without any it is the request of whatever provider has that grant.
       keyParts: async () => (own.length === 0 ? [] : [await fingerprint.of(ownJson(own), grantType)]),

@@ -82,8 +82,8 @@ function tokenGrant(token: TextSource, owner: string): Grant {
   checkTextSource(token, `${owner}: assertion.token`);
   return {
     grantType: GRANT_TYPE,
-    parameters: async ({ clock }) => ({ assertion: await readTextSource(`${owner}: assertion.token`, token, clock) }),
-    keyParts: async () => ['token', await sourceIdentity(`${owner}: assertion.token`, token, systemClock)],
+    parameters: async ({ clock }) => ({ assertion: await readTextSource(token, `${owner}: assertion.token`, clock) }),
+    keyParts: async () => ['token', await sourceIdentity(token, `${owner}: assertion.token`, systemClock)],
     reread: async () => typeof token !== 'string',
     ...(typeof token === 'function' ? { unknown: 'assertion.token' } : undefined),
   };

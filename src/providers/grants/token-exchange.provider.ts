@@ -72,7 +72,7 @@ export class TokenExchangeProvider extends OAuthTokenProvider<TokenExchangeProvi
       parameters: async ({ request, clock, issuer }): Promise<GrantParameters> => {
         const configured = typeof subjectToken === 'function' ? undefined : subjectToken;
         const subject =
-          request.subjectToken ?? (configured && (await readTextSource(`${owner}: subjectToken`, configured, clock)));
+          request.subjectToken ?? (configured && (await readTextSource(configured, `${owner}: subjectToken`, clock)));
         if (subject === undefined || subject === '') {
           if (optional) return { grant_type: 'client_credentials' };
           throw new AuthenticationError(
@@ -89,9 +89,9 @@ export class TokenExchangeProvider extends OAuthTokenProvider<TokenExchangeProvi
         };
       },
       keyParts: async () => [
-        await sourceIdentity(`${owner}: subjectToken`, subjectToken as TextSource | undefined, systemClock),
+        await sourceIdentity(subjectToken as TextSource | undefined, `${owner}: subjectToken`, systemClock),
         subjectTokenType,
-        await sourceIdentity(`${owner}: actorToken`, actorToken as TextSource | undefined, systemClock),
+        await sourceIdentity(actorToken as TextSource | undefined, `${owner}: actorToken`, systemClock),
         actorTokenType,
         requestedTokenType ?? '',
         String(optional),
@@ -129,5 +129,5 @@ async function withSubject(request: TokenRequest, subjectToken: TokenFunction, o
 }
 
 function tokenOf(source: TokenTextSource, name: string, clock: Parameters<typeof readTextSource>[2]): Promise<string> {
-  return readTextSource(name, source as Exclude<TokenTextSource, TokenFunction>, clock);
+  return readTextSource(source as Exclude<TokenTextSource, TokenFunction>, name, clock);
 }
