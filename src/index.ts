@@ -196,7 +196,7 @@ export {
   type PasswordGrantTokenProviderOptions,
 } from './providers/grants/password-grant.provider.js';
 export type { SecretSource } from './providers/secret.js';
-export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/signing-key.js';
+export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/key-material.js';
 export type { TextSource } from './providers/text-source.js';
 export type { Challenge } from './challenges.js';
 export type { DpopOptions } from './providers/dpop-key.js';

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
-import { type KeySource, SigningKey } from './signing-key.js';
+import type { KeySource } from './key-material.js';
+import { SigningKey } from './signing-key.js';
 
 /** Options of the proof that a token's key is possessed. */
 export interface DpopOptions {

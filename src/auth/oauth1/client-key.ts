@@ -1,13 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
-import {
-  checkPassphrase,
-  isKeyFile,
-  type KeySource,
-  privateKeyOf,
-  readKeyMaterial,
-} from '../../providers/signing-key.js';
+import { checkPassphrase, isKeyFile, type KeySource, readKey, readKeyMaterial } from '../../providers/key-material.js';
 
 /** The RSA private key of a client: read once, or for each request where a file or a function holds it. */
 export class ClientKey {
@@ -35,8 +29,8 @@ export class ClientKey {
   }
 }
 
-function rsaKeyOf(material: Parameters<typeof privateKeyOf>[0], name: string): KeyObject {
-  const key = privateKeyOf(material, name);
+function rsaKeyOf(material: Parameters<typeof readKey>[0], name: string): KeyObject {
+  const { key } = readKey(material, name);
   if (key.asymmetricKeyType === 'rsa') return key;
   throw new ConfigurationError(`${name} is a key of kind ${String(key.asymmetricKeyType)}. Give an RSA key.`);
 }

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../../errors.js';
 import { checkMounted } from '../credential.js';
 import { oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
-import type { KeySource } from '../../providers/signing-key.js';
+import type { KeySource } from '../../providers/key-material.js';
 import { isFile, type TextSource } from '../../providers/text-source.js';
 import { ClientKey } from './client-key.js';
 import {

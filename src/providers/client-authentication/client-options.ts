@@ -1,6 +1,6 @@
 import { oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
 import type { SecretSource } from '../secret.js';
-import type { KeySource } from '../signing-key.js';
+import type { KeySource } from '../key-material.js';
 import type { TextSource } from '../text-source.js';
 
 /** A request to the issuer, as a client authentication sees it. */
