@@ -1,98 +1,19 @@
-// More than 250 lines: a list of checks.
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { ConnectionError, ResponseParseError } from '../errors.js';
-import type { HttpRequest, HttpResponse } from '../http/http-request.js';
 import type { Transport } from '../http/transport.js';
-import { type Contract, type ContractSubject, inTime, openSubject } from './contract.js';
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** A server of one check, and requests to it. */
-interface Exchange {
-  readonly server: Server;
-  /** Connections opened so far. */
-  connections(): number;
-  /** Connections that are open now. */
-  open(): Promise<number>;
-  get(path?: string, more?: Partial<HttpRequest>): HttpRequest;
-  send(request: HttpRequest): Promise<HttpResponse>;
-}
-
-/** A check of a transport against a real server. */
-function check(
-  handler: Handler,
-  run: (exchange: Exchange) => Promise<void>,
-): (subject: ContractSubject<Transport>) => Promise<void> {
-  return async (subject) => {
-    const transport = await openSubject(subject);
-    let connections = 0;
-    const server = createServer(handler).on('connection', () => (connections += 1));
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    try {
-      const done = run({
-        server,
-        connections: () => connections,
-        open: () =>
-          new Promise((resolve, reject) =>
-            server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
-          ),
-        get: (path = '/', more = {}) => ({
-          method: 'GET',
-          url: origin + path,
-          headers: { accept: '*/*' },
-          responseType: 'arraybuffer',
-          ...more,
-        }),
-        send: (request) => transport.send(request),
-      });
-      await inTime(done);
-    } finally {
-      server.closeAllConnections();
-      server.close();
-    }
-  };
-}
+import type { Contract, ContractSubject } from './contract.js';
+import { check, decoded, echo, echoed, type Handler, read, text } from './transport-check.js';
 
 /** The server that an answer is of. */
 function serverOf({ socket }: ServerResponse): Server {
   return (socket as Socket & { readonly server: Server }).server;
 }
-
-const text = ({ body }: HttpResponse): string => String(body);
-
-async function read(body: HttpResponse['body']): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body as Readable) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
-}
-
-/** Answers with what it received. */
-const echo: Handler = (request, response) => {
-  const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk));
-  request.on('end', () => {
-    const { method, url, headers } = request;
-    response.end(JSON.stringify({ method, url, headers, body: Buffer.concat(chunks).toString('base64') }));
-  });
-};
-
-interface Echo {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Base 64. */
-  readonly body: string;
-}
-
-const echoed = (response: HttpResponse): Echo => JSON.parse(text(response)) as Echo;
-const decoded = ({ body }: Echo): string => Buffer.from(body, 'base64').toString();
 
 const never: Handler = () => undefined;
 const PLAIN = 'plain text, '.repeat(100);
