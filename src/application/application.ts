@@ -150,7 +150,8 @@ export class ForgeAuthApplication {
 
   /** Obtains the tokens of services that ask for it; a failure is logged, and the first call tries again. */
   async warmUp(): Promise<void> {
-    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.warmUp()));
+    const asking = [...this.#entries.values()].filter(({ warmsUp }) => warmsUp);
+    await Promise.allSettled(asking.map((entry) => entry.warmUp()));
   }
 
   /** Waits until no call is under way, for `shutdownGraceMs` at most. */

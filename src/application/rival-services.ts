@@ -62,13 +62,12 @@ async function rivalsAmong(services: readonly NamedSources[]): Promise<readonly 
     const compared = groups.add(rival);
     if (compared !== undefined) await compared;
   }
-  return withoutRepeated(
-    groups.all
-      .map((group) =>
-        group.filter(({ service }, index) => group.findIndex((rival) => rival.service === service) === index),
-      )
-      .filter(({ length }) => length > 1),
-  );
+  const several = groups.all.filter(({ length }) => length > 1).map(oncePerService);
+  return withoutRepeated(several.filter(({ length }) => length > 1));
+}
+
+function oncePerService(group: readonly Rival[]): readonly Rival[] {
+  return group.filter(({ service }, index) => group.findIndex((rival) => rival.service === service) === index);
 }
 
 /** Every token that is asked for, once, by the service that is the first to ask. */

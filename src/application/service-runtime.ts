@@ -160,7 +160,12 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     await this.#tokens.ready();
   }
 
-  /** Gets the tokens of a service that asks for it. */
+  /** True when its token is to be obtained at the start. */
+  get warmsUp(): boolean {
+    return this.#tokens.warmsUp;
+  }
+
+  /** Obtains the token of a service that asks for it. */
   async warmUp(): Promise<void> {
     await this.#tokens.warmUp();
   }
@@ -211,7 +216,10 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
       this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
     return this.#application.openCore(options, ownOptions(rootOptions.defaults), {
-      ...runtime,
+      clock: runtime.clock,
+      logger: runtime.logger,
+      observer: runtime.observer,
+      revealCauses: runtime.revealCauses,
       instantiate: (type, what) => runtime.instantiate(type, `Service "${name}": ${what}`),
       managerFor: (auth) => this.#tokens.managerFor(auth),
     });

@@ -120,12 +120,17 @@ export class ServiceTokens {
   async ready(): Promise<void> {
     if (this.#options !== undefined) await this.#own.ready();
     if (this.#external instanceof TokenManager) await this.#external.ready();
-    await Promise.all(this.#further.map((manager) => manager.ready()));
+    for (const manager of this.#further) await manager.ready();
   }
 
-  /** Gets the token of a service that asks for it. */
+  /** True when the token is to be obtained at the start. */
+  get warmsUp(): boolean {
+    return this.#options?.warmUp === true;
+  }
+
+  /** Obtains the token of a service that asks for it. */
   async warmUp(): Promise<void> {
-    if (this.#options?.warmUp === true) await this.#own.getToken();
+    if (this.warmsUp) await this.#own.getToken();
   }
 
   /** Closes the managers, but not one that the app made. */

@@ -43,6 +43,7 @@ const ENCODED_SLASH: Readonly<Record<string, string>> = Object.freeze({ '/': '\u
  * a URL, no valid glob or a negated one, or an exact path with a query
  */
 export function createPathExclusion(options: PathExclusionOptions): PathExclusion | undefined {
+  if (options.excludedPaths === undefined && options.excludedPathPatterns === undefined) return undefined;
   const paths = new Set(entriesOf(options, 'excludedPaths').map((entry, index) => exactPath(entry, index, options)));
   const globs = entriesOf(options, 'excludedPathPatterns').map((entry, index) => globOf(entry, index, options));
   if (paths.size === 0 && globs.length === 0) return undefined;

@@ -128,7 +128,8 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 /** Checks whether `value` can do all of these. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
-  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+  for (const name of names) if (typeof (value as Readonly<Record<string, unknown>>)[name] !== 'function') return false;
+  return true;
 }
 
 /** Checks whether `value` is a class whose instances can do this. */

@@ -119,6 +119,12 @@ export const GRANT_RULES: OptionRules<GrantOptions> = Object.freeze({
 /** Options that are URLs. */
 const ADDRESSES = ['issuer' as const, ...ENDPOINT_OPTIONS.map(([option]) => option)];
 
+/** Options that are given, where they are written down: an undefined one was read from a variable that is not set. */
+const NEVER_UNDEFINED = ['tokenUrl', 'issuer', 'clientId', 'clientSecret'] as const;
+
+/** Options that are words, or lists of words. */
+const WORDS = ['scope', 'audience', 'resource', 'grantType', 'idTokenIssuer'] as const;
+
 /** Places of options that are given to a provider in error. */
 const NEARBY = [
   { known: Object.keys(REQUESTER_RULES), as: (name: string) => `http: { ${name}: … }` },
@@ -143,7 +149,7 @@ export function checkGrantOptions<Options extends GrantOptions>(
   const place = { refuse, warn };
   checkOptions(options, rules, { ...place, nearby: NEARBY });
   const { tokenUrl, issuer } = options as Partial<GrantOptions>;
-  for (const name of ['tokenUrl', 'issuer', 'clientId', 'clientSecret'] as const) {
+  for (const name of NEVER_UNDEFINED) {
     if (name in options && options[name] === undefined) {
       throw new ConfigurationError(`${owner}: ${name} is undefined. Is the variable that it is read from set?`);
     }
@@ -166,10 +172,14 @@ export function checkGrantOptions<Options extends GrantOptions>(
     if (!(name === 'issuer' && url === 'from-resource'))
       assertSecureUrl(url, name, owner, options.allowInsecure ?? false);
   }
-  for (const name of ['scope', 'audience', 'resource', 'grantType', 'idTokenIssuer'] as const)
-    for (const text of [options[name] ?? []].flat()) checkMounted(text, `${owner}: ${name}`);
-  for (const [name, value] of Object.entries(options.extraParams ?? {}))
-    checkText(value, `${owner}: extraParams.${name}`);
+  for (const name of WORDS) {
+    const given = options[name];
+    if (given === undefined) continue;
+    for (const text of [given].flat()) checkMounted(text, `${owner}: ${name}`);
+  }
+  if (options.extraParams !== undefined) {
+    for (const [name, value] of Object.entries(options.extraParams)) checkText(value, `${owner}: extraParams.${name}`);
+  }
   checkRequesterOptions(options.http, place);
   if (options.clientAssertion !== undefined)
     checkOptions(options.clientAssertion, CLIENT_ASSERTION_RULES, { ...place, prefix: 'clientAssertion.' });

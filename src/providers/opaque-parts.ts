@@ -20,16 +20,21 @@ export function waysOf(axios: HttpRequesterOptions['axios']): readonly string[] 
  * @param more of the grant's own
  */
 export function opaqueOptions(options: GrantOptions, more: string | undefined): readonly string[] {
-  const { compliance = {}, authMethod, clientAssertion, http = {} } = options;
-  const asking = ['tokenRequest', 'tokenResponse', 'refreshRequest', 'refreshResponse'] as const;
-  return [
-    ...asking.filter((name) => compliance[name] !== undefined).map((name) => `compliance.${name}`),
-    ...([authMethod] as unknown[][]).flat(2).flatMap((method) => (typeof method === 'function' ? ['authMethod'] : [])),
-    ...(typeof foreignToken(clientAssertion) === 'function' ? ['clientAssertion.token'] : []),
-    ...opaqueSettings(http).map((name) => `http.${name}`),
-    ...(more === undefined ? [] : [more]),
-  ];
+  const { compliance, authMethod, clientAssertion, http } = options;
+  const names: string[] = [];
+  if (compliance !== undefined)
+    names.push(...ASKING.filter((name) => compliance[name] !== undefined).map((name) => `compliance.${name}`));
+  if (authMethod !== undefined)
+    for (const method of ([authMethod] as unknown[][]).flat(2))
+      if (typeof method === 'function') names.push('authMethod');
+  if (typeof foreignToken(clientAssertion) === 'function') names.push('clientAssertion.token');
+  if (http !== undefined) names.push(...opaqueSettings(http).map((name) => `http.${name}`));
+  if (more !== undefined) names.push(more);
+  return names;
 }
+
+/** Hooks of {@link GrantOptions.compliance} that see what is asked for. */
+const ASKING = ['tokenRequest', 'tokenResponse', 'refreshRequest', 'refreshResponse'] as const;
 
 /** Names what of the way to an endpoint can change a request and cannot be read: a transport, agents, functions. */
 export function opaqueSettings({ transport, axios }: HttpRequesterOptions): readonly string[] {

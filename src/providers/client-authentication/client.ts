@@ -68,13 +68,13 @@ export class Client {
     checkClientAssertion(options.clientAssertion, owner);
     const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
     this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material, 'authMethod');
-    const elsewhere = ELSEWHERE_ENTRIES.flatMap(([endpoint, option]) => {
+    let elsewhere: Map<ClientAuthEndpoint, readonly ClientAuthentication[]> | undefined;
+    for (const [endpoint, option] of ELSEWHERE_ENTRIES) {
       const methods = options[option];
-      return methods === undefined
-        ? []
-        : [[endpoint as ClientAuthEndpoint, configured(methods, material, option)] as const];
-    });
-    this.#elsewhere = elsewhere.length === 0 ? undefined : new Map(elsewhere);
+      if (methods === undefined) continue;
+      (elsewhere ??= new Map()).set(endpoint as ClientAuthEndpoint, configured(methods, material, option));
+    }
+    this.#elsewhere = elsewhere;
   }
 
   /**
