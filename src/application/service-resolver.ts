@@ -18,7 +18,7 @@ import type { ForgeServiceDefaults, ForgeServiceOptions } from '../options/optio
 import { axiosConfigOf, withDefaults } from '../options/service-defaults.js';
 import { checkDefaults, checkService } from '../options/service-rules.js';
 import { AxiosTransport } from '../http/axios.transport.js';
-import { contentLimitOf, type PoolOptions } from '../http/axios-transport-options.js';
+import { type AxiosTransportOptions, contentLimitOf, type PoolOptions } from '../http/axios-transport-options.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import { prepareBaseUrl } from '../http/url.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
@@ -108,11 +108,9 @@ async function resolve(
       contentLimitOf(ownOptions(axios)) ??
       (transport && declared(transport, 'maxContentLength')),
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
-    hooks: await resolveHooks(options.hooks, context.instantiate.bind(context), refuse),
+    hooks: options.hooks && (await resolveHooks(options.hooks, context.instantiate.bind(context), refuse)),
     logging: loggingOf(name, logging),
-    transport:
-      transport ??
-      new AxiosTransport({ axios, ...definedOnly({ tls: options.tls, pool: poolOf(options, axios, refuse) }) }),
+    transport: transport ?? new AxiosTransport(transportOptions(axios, options.tls, poolOf(options, axios, refuse))),
     ownsTransport: transport === undefined,
     revealCauses: context.revealCauses,
     clock: context.clock,
@@ -148,10 +146,15 @@ function noteSecrets(headers: HttpHeaders, params: ForgeServiceOptions['params']
     if (!/^[a-z]*$/i.test(String(value)) && value !== SERVICE_DEFAULTS.headers.accept) noteSecret(value);
 }
 
-function definedOnly<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: NonNullable<T[K]>;
-  };
+function transportOptions(
+  axios: AxiosRequestConfig,
+  tls: ForgeServiceDefaults['tls'],
+  pool: PoolOptions | undefined,
+): AxiosTransportOptions {
+  const options: AxiosTransportOptions = { axios };
+  if (tls !== undefined) options.tls = tls;
+  if (pool !== undefined) options.pool = pool;
+  return options;
 }
 
 function keysOf(keys: Iterable<string>): ReadonlySet<string> {

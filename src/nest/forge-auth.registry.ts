@@ -22,6 +22,7 @@ import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from
 import { concealedCause } from '../redaction/own-cause.js';
 import { describe } from './forge-auth.async-options.js';
 import { NestLogger } from './nest.logger.js';
+import { RegisteredProviders } from './registered-providers.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import type { StorageOption } from '../options/options.js';
 import { CacheManagerTokenStorage } from '../storage/cache-manager.token-storage.js';
@@ -132,7 +133,7 @@ export class ForgeAuthRegistry
  */
 function refuseScopedOptions(moduleRef: ModuleRef): void {
   const client = getForgeClientToken('');
-  for (const { providers } of moduleRef.get(ModulesContainer, { strict: false }).values()) {
+  for (const { providers } of modulesOf(moduleRef).values()) {
     if (providers.get(DECLARED)?.isDependencyTreeStatic() !== false) continue;
     const names = [...providers.keys()].filter((token) => typeof token === 'string' && token.startsWith(client));
     throw new ConfigurationError(
@@ -141,13 +142,20 @@ function refuseScopedOptions(moduleRef: ModuleRef): void {
   }
 }
 
+function modulesOf(moduleRef: ModuleRef): ModulesContainer {
+  return moduleRef.get(ModulesContainer, { strict: false });
+}
+
 function hostOf(moduleRef: ModuleRef, logger: ForgeLogger, clock: Clock | undefined): Host {
+  let found: RegisteredProviders | undefined;
+  const managers = (): RegisteredProviders =>
+    (found ??= new RegisteredProviders(modulesOf(moduleRef), getTokenManagerToken('')));
   return {
     logger,
     ...(clock === undefined ? undefined : { clock }),
     instantiate: (type, what) => instantiate(moduleRef, type, what),
     storageOf: (option, owner) => resolveStorage(moduleRef, option, owner),
-    overridingTokens: (name, ours) => overriding(moduleRef, getTokenManagerToken(name), ours),
+    overridingTokens: (name, ours) => managers().otherThan(getTokenManagerToken(name), ours),
   };
 }
 

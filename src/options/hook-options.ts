@@ -32,11 +32,10 @@ const KINDS = ['beforeRequest', 'afterResponse', 'onError'] as const;
 
 /** Makes hooks ready to run; undefined where there are none. A class named twice is created once. */
 export async function resolveHooks(
-  options: HookOptions | undefined,
+  options: HookOptions,
   instantiate: <T>(type: unknown, what: string) => Promise<T>,
   refuse: (problem: string) => ConfigurationError,
 ): Promise<HookList | undefined> {
-  if (options === undefined) return undefined;
   const instances = new Map<unknown, Promise<unknown>>();
   const once = (type: unknown, what: string): Promise<unknown> => {
     const made = instances.get(type) ?? instantiate(type, what);
