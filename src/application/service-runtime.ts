@@ -207,7 +207,7 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     const { name } = this;
     const { runtime, rootOptions } = this.#application;
     const options = this.#declaredOptions();
-    await this.#application.guardStorage();
+    if (this.#application.storage === undefined) await this.#application.guardStorage();
     this.#tokens.override(this.#application.overridingTokens(name, this.manager));
     const storage = options.storage ?? rootOptions.defaults?.storage;
     this.#lock = options.lock;

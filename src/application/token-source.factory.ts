@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { hasMethods } from '../option-check/option-check.js';
 import type { ApplicationScope } from './host.js';
 import type { TokenAuthOptions } from '../options/options.js';
 import { pipelineProvider } from './service-pipeline.js';
@@ -39,7 +40,7 @@ export async function createTokenSource(
   const { keyPrefix = DEFAULT_KEY_PREFIX, nearCacheTtlMs } = application.rootOptions;
   const { runtime } = application;
   const provider =
-    auth.pipeline === undefined ? await providerOf(auth.provider, runtime, owner) : pipelineProvider(auth.pipeline);
+    auth.pipeline === undefined ? await providerOf(auth, runtime, owner) : pipelineProvider(auth.pipeline);
   // Part by part: a spread with as much behind it takes six times the memory, for each of thousands of services.
   const scope: ServiceScope = {
     clock: runtime.clock,
@@ -66,14 +67,18 @@ export async function createTokenSource(
     : new ProviderTokenSource(scope, await bindProvider(provider, scope), auth.provider);
 }
 
-async function providerOf(
-  given: TokenAuthOptions['provider'],
+function providerOf(
+  { provider }: TokenAuthOptions,
   runtime: Runtime,
   owner: string,
-): Promise<TokenProvider> {
-  const provider =
-    typeof given === 'function' ? await runtime.instantiate<TokenProvider>(given, `${owner}: auth.provider`) : given;
-  if (typeof (provider as Partial<TokenProvider> | undefined)?.fetchToken === 'function')
-    return provider as TokenProvider;
+): TokenProvider | Promise<TokenProvider> {
+  if (typeof provider !== 'function') return assertProvider(provider, owner);
+  const made = runtime.instantiate<TokenProvider>(provider, `${owner}: auth.provider`);
+  return made.then((instance) => assertProvider(instance, owner));
+}
+
+/** @throws {ConfigurationError} unless it is one */
+function assertProvider(provider: TokenProvider | undefined, owner: string): TokenProvider {
+  if (provider !== undefined && hasMethods(provider, 'fetchToken')) return provider;
   throw new ConfigurationError(`${owner}: auth.provider must have a method fetchToken().`);
 }

@@ -4,9 +4,9 @@ import type { TokenStorage } from './token-storage.js';
 
 const Guarded = new Lazy(async () => (await import('./guarded-storage.js')).GuardedStorage);
 
-/** Loads what watches over storages: before the first token that is asked for, no one needs it. */
-export async function loadStorageGuards(): Promise<void> {
-  if (Guarded.value === undefined) await Guarded.open();
+/** Loads what watches over storages: before the first token that is asked for, no one needs it. Undefined once it is there. */
+export function loadStorageGuards(): Promise<unknown> | undefined {
+  return Guarded.value === undefined ? Guarded.open() : undefined;
 }
 
 /** Watches over a storage. Whoever calls it has awaited {@link loadStorageGuards}. */
