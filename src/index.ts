@@ -159,16 +159,11 @@ export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/body.
 export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/header.fetcher.js';
 export { type FetcherRequest, HttpTokenFetcher } from './pipeline/http.fetcher.js';
 export type { ContextValue, HttpTokenFetcherOptions } from './pipeline/http-fetcher-options.js';
+export type { PipelineStepOption, TokenFetcherType, TokenFetchPipelineOptions } from './pipeline/pipeline-options.js';
 export type { GivenStep, ProviderStep, SharedStep } from './pipeline/pipeline-step.js';
 export { PipelineTokenProvider, type PipelineTokenProviderOptions } from './pipeline/pipeline.provider.js';
 export type { StepState } from './pipeline/step-state.js';
-export {
-  type ExecuteOptions,
-  type PipelineStepOption,
-  TokenFetchPipeline,
-  type TokenFetchPipelineOptions,
-  type TokenFetcherType,
-} from './pipeline/token-fetch-pipeline.js';
+export { type ExecuteOptions, TokenFetchPipeline } from './pipeline/token-fetch-pipeline.js';
 export type { FetchContext, TokenFetcher } from './pipeline/token-fetcher.js';
 export type {
   ClientAssertionOptions,

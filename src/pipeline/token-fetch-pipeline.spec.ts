@@ -6,7 +6,8 @@ import { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
 import { PipelineTokenProvider } from './pipeline.provider.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
-import { type PipelineStepOption, TokenFetchPipeline, type TokenFetchPipelineOptions } from './token-fetch-pipeline.js';
+import type { PipelineStepOption, TokenFetchPipelineOptions } from './pipeline-options.js';
+import { TokenFetchPipeline } from './token-fetch-pipeline.js';
 import type { TokenFetcher } from './token-fetcher.js';
 import { loadStorageGuards } from '../storage/storage-guards.js';
 

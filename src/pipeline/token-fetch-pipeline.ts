@@ -1,53 +1,25 @@
-// More than 250 lines: a public class, half of it documentation.
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
 import { randomUUID } from 'node:crypto';
 import { ClientClosedError, ConfigurationError } from '../errors.js';
 import { untilAborted } from '../http/signals.js';
 import { Deferred, Lazy } from '../lazy.js';
-import type { TokenLock } from '../lock/token-lock.js';
 import { storageOf } from '../storage/get-set.token-storage.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import { loadStorageGuards } from '../storage/storage-guards.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
-import type { GetSet, TokenStorage } from '../storage/token-storage.js';
 import type { ServiceScope } from '../token/runtime.js';
 import { standaloneScope } from '../token/standalone.js';
 import type { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
-import type { GivenStep, PipelineStep, ProviderStep } from './pipeline-step.js';
-import { StepGraph } from './step-graph.js';
+import {
+  checkPipelineOptions,
+  graphOf,
+  type PipelineStepOption,
+  type TokenFetchPipelineOptions,
+} from './pipeline-options.js';
+import type { GivenStep, PipelineStep } from './pipeline-step.js';
 import type { StepState } from './step-state.js';
 import type { TokenFetcher } from './token-fetcher.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
-import { shownValue } from '../redaction/redact.js';
-
-/** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
-export type TokenFetcherType = new (...args: never[]) => TokenFetcher;
-
-/** A step: a fetcher, its class, a provider with a name, or the token of another service. */
-export type PipelineStepOption = GivenStep | TokenFetcherType;
-
-/** Options of {@link TokenFetchPipeline}. */
-export interface TokenFetchPipelineOptions {
-  /** In any order. */
-  steps: readonly PipelineStepOption[];
-  /** Store of the steps' tokens. @default the service's; outside a module a memory of the pipeline's own */
-  storage?: TokenStorage | GetSet;
-  /** Makes one process of many run a step. @default on the storage's Redis, else in this process */
-  lock?: TokenLock;
-  /** Part of every step's key. @default the service's name */
-  cacheKeyPrefix?: string;
-  /** The step whose token is the pipeline's. @default the one that nothing depends on; of several the last listed */
-  resultStep?: string;
-}
-
-const PIPELINE_RULES: OptionRules<TokenFetchPipelineOptions> = Object.freeze({
-  steps: { accepts: Array.isArray, what: 'a list' },
-  storage: RULES.any,
-  lock: RULES.lock,
-  cacheKeyPrefix: RULES.text,
-  resultStep: RULES.text,
-});
+import { ownOptions } from '../option-check/own-options.js';
 
 /** Whoever binds a pipeline elsewhere: opens it, and says what is known of it before. */
 export interface DeferredPipeline {
@@ -86,7 +58,7 @@ export class TokenFetchPipeline {
       return;
     }
     this.#options = ownOptions(given);
-    checkSteps(this.#options);
+    checkPipelineOptions(this.#options);
     this.#bound = new Lazy((scope = this.#ownScope()) => this.bind(scope));
   }
 
@@ -237,31 +209,4 @@ export class TokenFetchPipeline {
 
 function closedUnused(): ClientClosedError {
   return new ClientClosedError('The pipeline was closed before it was used.');
-}
-
-function refuse(problem: string): ConfigurationError {
-  return new ConfigurationError(`TokenFetchPipeline: ${problem}`);
-}
-
-/** Checks what can be checked before classes are created. */
-function checkSteps(options: TokenFetchPipelineOptions): void {
-  checkOptions(options, PIPELINE_RULES, { refuse });
-  if (options.steps === undefined) throw refuse('steps must be a list of fetchers.');
-  const steps = options.steps as readonly PipelineStepOption[];
-  if (steps.some((step) => typeof step === 'function')) return;
-  graphOf(steps as GivenStep[], options.resultStep);
-}
-
-function graphOf(steps: readonly GivenStep[], resultStep: string | undefined, owner = 'TokenFetchPipeline'): StepGraph {
-  const missing = steps.findIndex((step) => typeof step !== 'object' || step === null);
-  if (missing >= 0)
-    throw new ConfigurationError(
-      `${owner}: step ${missing + 1} is ${shownValue(steps[missing])}. Is its file part of a circular import?`,
-    );
-  const nodes = steps.map((step) => ({
-    name: step.name,
-    dependsOn: declared(step, 'dependsOn') ?? [],
-    ttlMs: declared(step as Partial<ProviderStep>, 'ttlMs'),
-  }));
-  return new StepGraph(nodes, resultStep, owner);
 }
