@@ -1,17 +1,17 @@
-// More than 250 lines: the cascade of a pipeline: who is invalidated, awaited and renewed with whom, read together.
 import { callDeclared } from '../option-check/own-options.js';
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import { shownName, shownWord } from '../option-check/option-suggestion.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
-import { TokenSlot } from '../token/slot/token-slot.js';
+import type { TokenSlot } from '../token/slot/token-slot.js';
 import type { Replacement, TokenOrigin } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
 import type { GivenStep, PipelineStep } from './pipeline-step.js';
-import { flightDeadlines, type PipelineScope, StepFlight } from './step-flight.js';
+import { flightDeadlines, type PipelineScope } from './step-flight.js';
 import type { StepGraph } from './step-graph.js';
 import { StepHistory } from './step-history.js';
 import { StepKeys } from './step-keys.js';
+import { createStepSlot } from './step-slot.js';
 import { type StepState, stepState } from './step-state.js';
 import { TakenOutElsewhere } from './taken-out-elsewhere.js';
 
@@ -49,7 +49,13 @@ export class BoundPipeline {
     const { settings } = scope;
     const deadlines = flightDeadlines(graph, (name) => this.#steps.get(name)?.deadlineMs ?? settings.deadlineMs);
     for (const step of steps) {
-      this.#slots.set(step.name, this.#createSlot(step, deadlines.get(step.name) ?? settings.deadlineMs));
+      const slot = createStepSlot(step, this.#flights, {
+        keys: this.#keys,
+        deadlineMs: deadlines.get(step.name) ?? settings.deadlineMs,
+        errors: this.#errors,
+        listeners: step.name === graph.result ? this.#listeners : [],
+      });
+      this.#slots.set(step.name, slot);
       callDeclared(step, 'onTakenOut', (token, early) => this.#elsewhere.takenOut(step.name, token, early));
     }
   }
@@ -203,48 +209,6 @@ export class BoundPipeline {
     };
   }
 
-  #createSlot(step: PipelineStep, deadlineMs: number): TokenSlot {
-    const { settings } = this.#scope;
-    const listeners = step.name === this.graph.result ? this.#listeners : [];
-    return new TokenSlot(
-      {
-        ...this.#scope,
-        owner: this.#owner(step.name),
-        settings: { ...settings, deadlineMs, refreshWindowMs: step.refreshWindowMs ?? settings.refreshWindowMs },
-      },
-      {
-        key: () => this.#keys.of(step.name),
-        endpoint: undefined,
-        ttlMs: step.ttlMs,
-        step: step.name,
-        grantType: step.grantType,
-        obtain: (previous, signal, claim, report) =>
-          new StepFlight(step, this.#flights, signal).run(previous, claim, report),
-        isOwnFailure: (error) => isOwnFailure(error, step.name),
-        revoke: async () => {
-          throw new AuthenticationError('The tokens of a pipeline cannot be revoked: nobody knows where.');
-        },
-        introspect: async () => {
-          throw new AuthenticationError('The tokens of a pipeline cannot be introspected: nobody knows where.');
-        },
-      },
-      {
-        refreshed: (token, previous, report) => {
-          this.#errors.delete(step.name);
-          this.#history.fetched(step.name, token);
-          for (const listener of listeners) listener.refreshed(token, previous, report);
-        },
-        invalidated: (token, report) => {
-          for (const listener of listeners) listener.invalidated(token, report);
-        },
-        failed: (error, report) => {
-          if (isOwnFailure(error, step.name)) this.#errors.set(step.name, error);
-          for (const listener of listeners) listener.failed(error, report);
-        },
-      },
-    );
-  }
-
   /** `from` and all that depend on it; every step without `from`. */
   #downstream(from: string | undefined): readonly string[] {
     return from === undefined ? this.graph.names : [from, ...this.graph.descendants(from)];
@@ -269,11 +233,6 @@ export class BoundPipeline {
     if (slot === undefined) throw new ConfigurationError(`The pipeline has no step "${shownName(name)}".`);
     return slot;
   }
-}
-
-/** Checks whether a step failed itself, rather than one that it depends on. */
-function isOwnFailure(error: unknown, step: string): boolean {
-  return !(error instanceof AuthenticationError) || error.step === undefined || error.step === step;
 }
 
 /** Adds the name of the step to what fails outside of the fetch itself (held back, too late, no token). */
