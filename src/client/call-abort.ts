@@ -27,23 +27,13 @@ export function untilAborted(work: Promise<HttpResponse>, scope: CallScope): Pro
       reject(reason as Error);
       work.then(discard, () => undefined);
     });
-    void settle(work, release, resolve, reject);
+    // One promise, where `work.finally(release).then(resolve, reject)` would make four.
+    const releasing =
+      <T>(settle: (outcome: T) => void) =>
+      (outcome: T): void => {
+        release();
+        settle(outcome);
+      };
+    work.then(releasing(resolve), releasing(reject));
   });
-}
-
-/** As `work.finally(release).then(resolve, reject)`, with half its promises. */
-async function settle<T>(
-  work: Promise<T>,
-  release: () => void,
-  resolve: (value: T) => void,
-  reject: (reason: unknown) => void,
-): Promise<void> {
-  try {
-    const value = await work;
-    release();
-    resolve(value);
-  } catch (error) {
-    release();
-    reject(error);
-  }
 }

@@ -1,22 +1,19 @@
 import { OptionThrew } from '../option-check/option-threw.js';
-import { millisecondsSince } from '../clock.js';
 import { ClientClosedError, ForgeAuthError, HttpStatusError, InvalidRequestError, TimeoutError } from '../errors.js';
-import { ForgeResponse } from '../http/forge-response.js';
+import type { ForgeResponse } from '../http/forge-response.js';
 import type { HttpResponse } from '../http/http-request.js';
 import { afterPatiently } from '../http/patient-timer.js';
-import { askAtOnce } from '../option-check/at-once.js';
 import { callDeclared, ownOptions } from '../option-check/own-options.js';
-import { secretsOf } from '../redaction/known-secrets.js';
 import { ownCause } from '../redaction/own-cause.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
 import type { Circuit, CircuitState } from '../retry/request-retry.strategy.js';
 import { type AbortLink, followAll, untilAborted } from './call-abort.js';
 import { CallReport, reportCircuit } from './call-report.js';
-import { collectBody } from './collect-body.js';
 import type { FaceRequest } from './faces/face-request.js';
+import { judge } from './judged-answer.js';
 import { Hooks } from './layers/hooks.layer.js';
 import type { Next } from './layers/layer.js';
-import { type CallRequest, discard, rejectionOf, secretsOfCall } from './request/call-request.js';
+import { type CallRequest, discard, secretsOfCall } from './request/call-request.js';
 import { CallScope } from './request/call-scope.js';
 import { assertRequest } from './request/known-options.js';
 import { buildRequest } from './request/request-builder.js';
@@ -58,7 +55,7 @@ export class ClientCore {
     } catch (error) {
       return Promise.reject(this.#namedError(error, new CallScope()) as Error);
     }
-    return this.run(config, (request, answered) => this.#judge<T>(request, answered, config), follow);
+    return this.run(config, (request, answered) => judge<T>(this.service, request, answered, config), follow);
   }
 
   /**
@@ -115,7 +112,8 @@ export class ClientCore {
     let answered: HttpResponse | undefined;
     try {
       answered = await untilAborted(this.#handle(request), scope);
-      const result = await conclude(request, answered);
+      const concluded = conclude(request, answered);
+      const result = concluded instanceof Promise ? ((await concluded) as R) : concluded;
       if (scope.aborted) throw scope.reason;
       if (Buffer.isBuffer(answered.body)) release();
       else answered.body.on('close', release);
@@ -158,43 +156,6 @@ export class ClientCore {
     if (ownsTransport) await callDeclared(transport, 'close');
   }
 
-  async #judge<T>(request: CallRequest, answered: HttpResponse, given: ForgeRequest): Promise<ForgeResponse<T>> {
-    const { name, clock, validateStatus } = this.service;
-    const { call, url, method, responseType } = request;
-    const config = ownOptions(given);
-    const valid = config.validateStatus === undefined ? validateStatus : (config.validateStatus ?? (() => true));
-    const { lastSent } = call;
-    // Without what an authenticator put into it: the one asked for, unless redirects led elsewhere.
-    const answeredBy = answered.requestedUrl ?? url;
-    const info = {
-      elapsedMs: millisecondsSince(clock, call.startedAt),
-      attempts: call.attempts,
-      secrets: lastSent && (() => secretsOf(lastSent)),
-      shownUrl: call.sentCredentials?.shown(answeredBy),
-    };
-    const asked = { method, url: answeredBy, headers: { ...request.headers }, responseType };
-    if (askAtOnce('validateStatus()', () => valid(answered.status))) {
-      const response = new ForgeResponse<T>(asked, answered, info);
-      if (responseType === 'json') void response.data; // A body that is no JSON fails here, not where it is read.
-      return response;
-    }
-    const body = await collectBody(answered.body, clock, call.timeoutMs);
-    if (call.scope.aborted) throw call.scope.reason;
-    const type = responseType === 'stream' ? 'json' : responseType;
-    const response = new ForgeResponse({ ...asked, responseType: type }, { ...answered, body }, info);
-    const { status, headers } = response;
-    const error = new HttpStatusError(
-      `${method} ${redactUrl(url)} answered ${status} (service "${name}")${rejectionOf(call)}.`,
-      {
-        status,
-        headers,
-        data: dataOf(response),
-      },
-    );
-    error.attempts = call.attempts;
-    throw error;
-  }
-
   /** Returns the error of a failed call: the reason of its abort as it is, else an error that names the service. */
   #namedError(thrown: unknown, scope: CallScope, request?: CallRequest): unknown {
     const error = scope.aborted ? OptionThrew.original(thrown) : this.#ownError(thrown, request);
@@ -233,16 +194,4 @@ function withSignal(config: FaceRequest, name: string): FaceRequest {
   const { signal } = config as { signal?: unknown };
   if (signal === undefined || signal instanceof EventTarget) return config;
   throw new InvalidRequestError(`Service "${name}": signal must be an AbortSignal, not ${shownValue(signal)}.`);
-}
-
-/** An error's body need not be what its label says, nor be readable at all. */
-function dataOf(response: ForgeResponse): unknown {
-  for (const read of [() => response.data, () => response.text()]) {
-    try {
-      return read();
-    } catch {
-      // The next way, if there is one.
-    }
-  }
-  return undefined;
 }

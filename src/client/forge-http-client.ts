@@ -134,9 +134,19 @@ export class ForgeHttpClient {
    * @throws {AuthenticationError} when no credential can be obtained: nothing is sent
    * @throws {TimeoutError | ConnectionError | TlsError | ResponseParseError | OriginNotAllowedError | CircuitOpenError}
    */
-  async request<T = unknown>(request: ForgeRequest): Promise<ForgeResponse<T>> {
-    const core = this.#service.core ?? (await this.#service.open());
-    return core.call<T>(request);
+  request<T = unknown>(request: ForgeRequest): Promise<ForgeResponse<T>> {
+    const { core } = this.#service;
+    if (core === undefined) return this.#requestFirst<T>(request);
+    try {
+      return core.call<T>(request);
+    } catch (error) {
+      // Of a clock or an observer of the app's own.
+      return Promise.reject(error as Error);
+    }
+  }
+
+  async #requestFirst<T>(request: ForgeRequest): Promise<ForgeResponse<T>> {
+    return (await this.#service.open()).call<T>(request);
   }
 
   /**

@@ -48,16 +48,7 @@ const MOST_RESENDS = 3;
  */
 export function authLayer(options: AuthOptions): Layer<CallRequest, SentRequest> {
   const warn = warnOnce(options);
-  return async (request, next) => {
-    const authenticator = authenticatorFor(request, options, warn);
-    const response =
-      authenticator === undefined
-        ? await next(await open(request, options))
-        : await sendAuthenticated(request, authenticator, options, warn, next);
-    if (response.headers['location'] !== undefined)
-      (request.call.sentCredentials ??= new SentCredentials()).noteOwn(options.headers, options.params);
-    return response;
-  };
+  return (request, next) => send(request, options, warn, next);
 }
 
 /** Nobody authenticates calls that say so, foreign origins, excluded paths, and calls that bring a credential. */
@@ -78,13 +69,14 @@ function authenticatorFor(
   return path !== undefined && excluded?.(path) === true ? undefined : authenticator;
 }
 
-async function sendAuthenticated(
+async function send(
   request: CallRequest,
-  authenticator: Authenticator,
   options: AuthOptions,
   warn: Warn,
   next: Next<SentRequest>,
 ): Promise<HttpResponse> {
+  const authenticator = authenticatorFor(request, options, warn);
+  if (authenticator === undefined) return noteOwn(await next(await open(request, options)), request, options);
   const strategy = retryOf(authenticator);
   const judges = judgesAnswers(authenticator);
   let replays = 0;
@@ -96,7 +88,7 @@ async function sendAuthenticated(
       noteForm(authenticator, sent);
       if (isLeftAlone(authenticator, sent, sent)) {
         warn(request, authenticator);
-        return next(sent);
+        return noteOwn(await next(sent), request, options);
       }
     }
     try {
@@ -111,18 +103,18 @@ async function sendAuthenticated(
     const response = await next(sent);
     if (response.headers['location'] !== undefined)
       (request.call.sentCredentials ??= new SentCredentials()).note(request, sent);
-    if (!judges || !isSent) return response;
+    if (!judges || !isSent) return noteOwn(response, request, options);
     try {
       const judging = verdictOf(authenticator, viewOf(response, sent, request), sent);
       const verdict = typeof judging === 'string' ? judging : await judging;
       request.call.rejection = sent.rejection;
-      if (!sent.replayable) return response;
+      if (!sent.replayable) return noteOwn(response, request, options);
       if (verdict === 'resend' && resends < MOST_RESENDS) {
         resends += 1;
       } else if (verdict === 'replaced' && replays < strategy.maxRetries) {
         replays += 1;
       } else {
-        return response;
+        return noteOwn(response, request, options);
       }
       discard(response);
     } catch (error) {
@@ -130,6 +122,13 @@ async function sendAuthenticated(
       throw error;
     }
   }
+}
+
+/** Notes what is the service's own, and no other origin's, of an answer that may be followed elsewhere. */
+function noteOwn(response: HttpResponse, { call }: CallRequest, { headers, params }: AuthOptions): HttpResponse {
+  if (response.headers['location'] !== undefined)
+    (call.sentCredentials ??= new SentCredentials()).noteOwn(headers, params);
+  return response;
 }
 
 /** Takes off what must not be sent, whoever has written it. Returns whether there was anything. */

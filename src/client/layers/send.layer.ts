@@ -94,9 +94,7 @@ function observed(
   clock: Clock,
   observer: Observers,
 ): Layer<SentRequest, HttpRequest> {
-  return async (request, next) => {
-    request.call.sent += 1;
-    if (!observer.hearsAttempts) return send(request, next);
+  const observedSend: Layer<SentRequest, HttpRequest> = async (request, next) => {
     const startedAt = monotonicNow(clock);
     const emit = (end: { status?: number; code?: string }): void => {
       const { method, call } = request;
@@ -118,6 +116,10 @@ function observed(
       emit(error instanceof ForgeAuthError ? { code: error.code } : {});
       throw error;
     }
+  };
+  return (request, next) => {
+    request.call.sent += 1;
+    return observer.hearsAttempts ? observedSend(request, next) : send(request, next);
   };
 }
 
