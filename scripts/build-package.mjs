@@ -1,16 +1,17 @@
 /**
  * Makes of dist, as `nest build` leaves it, what is published:
- * - JavaScript without comments, shortened, and the declarations that the entries reach (comments stay in those);
+ * - JavaScript without comments, shortened, and declarations of what the entries export (`declarations.mjs`);
  * - dist/cjs: the same package for tools that load no ES module, CommonJS Jest above all. Node itself never takes it:
  *   the condition `module-sync` comes first, so that a process has one copy. Dependencies that are ES modules only
  *   are bundled into one file there.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { minify } from '@swc/core';
 import { build, transform } from 'esbuild';
 import { rollup } from 'rollup';
+import { writeDeclarations } from './declarations.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = join(root, 'dist');
@@ -27,7 +28,12 @@ const options = { platform: 'node', target: 'es2023', logLevel: 'error' };
 const asCommonJs = { ...options, format: 'cjs', minify: true, supported: { 'dynamic-import': false } };
 
 rmSync(commonjs, { recursive: true, force: true });
-keepDeclarationsThatEntriesReach();
+const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const entries = Object.values(exports).flatMap((conditions) => conditions.default ?? []);
+writeDeclarations(
+  dist,
+  entries.map(({ types }) => relative('dist', types)),
+);
 const schematics = SCHEMATICS.map((path) => join(dist, path));
 await build({ ...asCommonJs, entryPoints: schematics, bundle: true, outbase: dist, outdir: commonjs });
 await bundleModules();
@@ -47,10 +53,6 @@ await build({
 });
 for (const path of modules) requireFromBundle(join(commonjs, path));
 for (const path of modules) await shorten(join(dist, path));
-for (const path of filesOf('.d.ts')) {
-  mkdirSync(dirname(join(commonjs, path)), { recursive: true });
-  copyFileSync(join(dist, path), join(commonjs, path));
-}
 copyFileSync(join(root, 'src/schematics/collection.json'), join(commonjs, 'schematics/collection.json'));
 writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
 
@@ -59,12 +61,9 @@ writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonj
  * that a file costs is that of reading its text, and some 0.2 ms for being one.
  */
 async function bundleModules() {
-  const entries = Object.values(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
-    .map((conditions) => conditions.default?.default)
-    .filter((path) => path !== undefined)
-    .map((path) => relative('dist', path));
+  const paths = entries.map((entry) => relative('dist', entry.default));
   const bundle = await rollup({
-    input: Object.fromEntries(entries.map((path) => [path.slice(0, -'.js'.length), join(dist, path)])),
+    input: Object.fromEntries(paths.map((path) => [path.slice(0, -'.js'.length), join(dist, path)])),
     external: (id) => !/^[./]/.test(id),
     plugins: [oneOfEachHelper()],
     treeshake: { moduleSideEffects: false },
@@ -150,19 +149,6 @@ async function shorten(file) {
 function filesOf(ending) {
   const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
   return files.filter((path) => path.endsWith(ending) && !path.startsWith('cjs'));
-}
-
-function keepDeclarationsThatEntriesReach() {
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const entries = Object.values(exports).map((conditions) => conditions.default?.types);
-  const reached = new Set(entries.filter((types) => types !== undefined).map((types) => resolve(root, types)));
-  for (const file of reached) {
-    if (!existsSync(file)) throw new Error(`package.json exports ${relative(root, file)}, which is not there`);
-    for (const [, specifier] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*['"](\.[^'"]+)\.js['"]/g)) {
-      reached.add(resolve(dirname(file), `${specifier}.d.ts`));
-    }
-  }
-  for (const path of filesOf('.d.ts')) if (!reached.has(join(dist, path))) rmSync(join(dist, path));
 }
 
 function requireFromBundle(file) {

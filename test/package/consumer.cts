@@ -1,6 +1,13 @@
 // An application that compiles to CommonJS, as most on Nest 11 do.
 import { Module } from '@nestjs/common';
-import { ForgeAuthModule, StaticTokenProvider } from 'nestjs-forge-auth';
+import type { AxiosInstance } from 'axios';
+import { attachForgeAuth, ForgeAuthModule, type ForgeHttpClient, StaticTokenProvider } from 'nestjs-forge-auth';
+
+export function axiosOf(client: ForgeHttpClient, own: AxiosInstance): AxiosInstance {
+  attachForgeAuth(own, client);
+  void client.axiosRef.get('/orders', { forge: { auth: false } });
+  return client.axiosRef;
+}
 
 @Module({
   imports: [

@@ -1,8 +1,10 @@
 import { CacheModule } from '@nestjs/cache-manager';
 import { Injectable, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
+import type { AxiosInstance } from 'axios';
 import {
   ApiKeyAuth,
+  attachForgeAuth,
   ClientCredentialsTokenProvider,
   ForgeAuthModule,
   type ForgeHttpClient,
@@ -41,6 +43,13 @@ export class Orders {
       if (error instanceof HttpStatusError && error.status === 404) return undefined;
       throw error;
     }
+  }
+
+  /** The types are those of the app's own axios. */
+  axios(own: AxiosInstance): AxiosInstance {
+    attachForgeAuth(own, this.client);
+    void this.client.axiosRef.get<Order>('/orders', { forge: { auth: false } });
+    return this.client.axiosRef;
   }
 
   async scheme(): Promise<string> {
