@@ -1,7 +1,6 @@
-// More than 250 lines: the one place where issuer, client, grant and hooks meet; parted, each would need all of the others.
 import { timeoutSignal } from '../../clock.js';
 import type { HttpRequester } from '../../http/http-requester.js';
-import { callDeclared, ownOptions } from '../../option-check/own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { ownCause, revealing } from '../../redaction/own-cause.js';
 import { outcomeIsKnown, isTransient } from '../../token/token-failure.js';
 import type { ServiceScope } from '../../token/runtime.js';
@@ -9,7 +8,6 @@ import type { BoundTokenProvider, TokenRequestContext } from '../../token/token-
 import type { TokenPresenter } from '../../token/token-presenter.js';
 import type { Token } from '../../token/token.js';
 import type { Client } from '../client-authentication/client.js';
-import type { Compliance } from '../compliance.js';
 import { DpopPresenter, DpopSigner } from '../dpop.js';
 import type { GrantOptions } from '../grant-options.js';
 import { OpenIdConnect } from '../oidc/openid-connect.js';
@@ -20,10 +18,10 @@ import { Issuer } from '../issuer.js';
 import { ObservedAttempts } from '../observed-attempts.js';
 import { CompliancePresenter } from '../compliance.presenter.js';
 import { requestKeyParts } from '../request-key-parts.js';
-import { introspectToken, type ComplianceHooks, requestToken, revokeToken } from '../token-endpoint.js';
+import { introspectToken, revokeToken } from '../token-endpoint.js';
 import { TokenRequestRetry } from '../token-request-retry.js';
-import type { Grant, GrantContext, GrantParameters } from './grant.js';
-import { tokenParameters } from './token-parameters.js';
+import type { Grant } from './grant.js';
+import { GrantRequests } from './grant-requests.js';
 
 /** Parts that a bound provider is made of. */
 export interface BoundOAuthProviderParts {
@@ -53,6 +51,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly #environment: ServiceScope;
   readonly #identity: readonly string[];
   readonly #ownIdentity: boolean;
+  readonly #requests: GrantRequests;
   readonly #retry: TokenRequestRetry;
   readonly #freshSecrets: FreshSecrets;
   #openid: OpenIdConnect | undefined;
@@ -67,6 +66,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     this.issuer = new Issuer(options, environment, owner, parts.http);
     this.client = parts.client;
     this.dpop = dpopKey && new DpopSigner(dpopKey, this.issuer.clock);
+    this.#requests = new GrantRequests(options, this.#grant, this.issuer, (signal) => this.exchange(signal));
     this.#retry = new TokenRequestRetry(options.retry);
     this.#freshSecrets = new FreshSecrets(this.issuer, this.client, this.#grant, this.dpop !== undefined);
   }
@@ -103,19 +103,18 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   async fetchToken(context = this.standalone()): Promise<Token> {
     const prepared = { ...context, request: (await this.prepare?.(context.request)) ?? context.request };
-    return this.#obtain(undefined, prepared, () => this.#run(prepared));
+    return this.#obtain(undefined, prepared, () => this.#requests.run(prepared));
   }
 
   async refreshToken(current: Token, context = this.standalone()): Promise<Token> {
     const { refreshToken = '' } = current;
-    const parameters = { grant_type: 'refresh_token', refresh_token: refreshToken };
-    const token = await this.#obtain(current, context, () => this.#request(context, parameters)).catch(
+    const token = await this.#obtain(current, context, () => this.#requests.refresh(refreshToken, context)).catch(
       (error: unknown) => {
-        if (!isTransient(error)) callDeclared(this.#grant, 'onRefreshTokenSpent', refreshToken);
+        if (!isTransient(error)) this.#requests.spent(refreshToken);
         throw error;
       },
     );
-    this.#noteRotation(refreshToken, token);
+    this.#requests.noteRotation(refreshToken, token);
     return token;
   }
 
@@ -204,42 +203,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   get grantType(): string {
-    return ownOptions(this.#options.extraParams)['grant_type'] ?? this.#options.grantType ?? this.#grant.grantType;
-  }
-
-  #about({ request, clock, logger, signal }: TokenRequestContext): GrantContext {
-    return { request, clock, logger, signal, issuer: this.issuer };
-  }
-
-  async #run(context: TokenRequestContext): Promise<Token> {
-    const grant = this.#grant;
-    const about = this.#about(context);
-    if (grant.obtain !== undefined) {
-      return grant.obtain({
-        ...about,
-        exchange: this.exchange(context.signal),
-        requestToken: (parameters) => this.#request(context, parameters),
-      });
-    }
-    const parameters = await grant.parameters(about);
-    const token = await this.#request(context, parameters);
-    this.#noteRotation(String(parameters['refresh_token'] ?? ''), token);
-    return token;
-  }
-
-  async #request({ request, signal }: TokenRequestContext, own: GrantParameters): Promise<Token> {
-    const { grant_type: given = this.grantType, ...parameters } = ownOptions(own);
-    const grantType = String(given);
-    const named = await this.issuer.resource();
-    const options = named === undefined ? this.#options : ownOptions({ resource: named.resource, ...this.#options });
-    const written = tokenParameters(parameters, options, request);
-    return requestToken(this.exchange(signal), grantType, written, hooksOf(this.issuer.compliance, grantType));
-  }
-
-  /** A refresh token that was answered with another one is used up. */
-  #noteRotation(sent: string, { refreshToken }: Token): void {
-    if (sent !== '' && refreshToken !== undefined && refreshToken !== sent)
-      callDeclared(this.#grant, 'onRefreshTokenSpent', sent);
+    return this.#requests.grantType;
   }
 
   async #obtain(
@@ -280,11 +244,4 @@ export class BoundOAuthProvider implements BoundTokenProvider {
       context.logger.warn(`onToken of ${this.issuer.label} failed: ${summary}.${frames}`);
     }
   }
-}
-
-function hooksOf(compliance: Compliance, grantType: string): ComplianceHooks {
-  const { tokenRequest, tokenResponse, refreshRequest, refreshResponse } = compliance;
-  return grantType === 'refresh_token'
-    ? { requestHook: refreshRequest, responseHook: refreshResponse }
-    : { requestHook: tokenRequest, responseHook: tokenResponse };
 }
