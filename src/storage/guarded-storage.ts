@@ -1,4 +1,3 @@
-// More than 250 lines: each command of a storage, and the state that all of them share.
 import { type Clock, systemClock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
 import type { Observers } from '../observer.js';
@@ -6,15 +5,15 @@ import { lockOf } from '../lock/in-process.token-lock.js';
 import type { AcquireOptions, TokenLock } from '../lock/token-lock.js';
 import { callDeclared, ownOptions } from '../option-check/own-options.js';
 import { revealsByDefault } from '../redaction/own-cause.js';
-import { Announcements } from './announcements.js';
+import type { Announcements } from './announcements.js';
 import { DEFAULT_STORAGE_DEADLINE_MS } from './cache-manager.token-storage.js';
 import type { TokenEncryption } from './encryption.js';
 import { type Admission, GuardedLock } from './guarded-lock.js';
 import { endEach } from './end-each.js';
 import { GetSetTokenStorage } from './get-set.token-storage.js';
 import { InMemoryTokenStorage } from './in-memory.token-storage.js';
-import { lockMadeBy, signalMadeBy } from './made-by-storage.js';
-import { isAboutValue, missingPermission } from './outage-reason.js';
+import { announcementsMadeBy, lockMadeBy } from './made-by-storage.js';
+import { isAboutValue } from './outage-reason.js';
 import { ReadBackLock } from './read-back-lock.js';
 import { StorageCommands } from './storage-commands.js';
 import { StorageObserver } from './storage-observer.js';
@@ -66,14 +65,12 @@ export class GuardedStorage {
   /** Known by its observers: an application may guard one storage several times, under locks of its services. */
   readonly #user: object;
   readonly #clock: Clock;
-  readonly #logger: ForgeLogger;
   readonly #encryption: TokenEncryption | undefined;
   readonly #commands: StorageCommands;
   readonly #guardedLock: GuardedLock;
   readonly #readBackLock: ReadBackLock;
   readonly #lockIsApart: boolean;
   #closing: Promise<void> | undefined;
-  #saidUnheard = false;
 
   /** Lock that makes one process of many ask for a token: on the same store where it can lock, else in this process. */
   readonly lock: TokenLock;
@@ -88,22 +85,13 @@ export class GuardedStorage {
     if (storage instanceof InMemoryTokenStorage) storage.enter(this.#user);
     if (storage instanceof GetSetTokenStorage) storage.remark(logger);
     this.#clock = clock;
-    this.#logger = logger;
     const commandObserver = new StorageObserver(clock, observer);
     const deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
     this.#commands = new StorageCommands({ clock, logger, observer: commandObserver, deadlineMs });
     this.#encryption = encryption;
     this.lock = lock ?? lockMadeBy(storage, clock, revealCauses) ?? lockOf(storage, clock);
     this.#lockIsApart = lock !== undefined;
-    const signal = signalMadeBy(storage, revealCauses);
-    this.announcements =
-      signal &&
-      new Announcements(
-        signal,
-        clock,
-        () => this.failing,
-        (error) => this.#unheard(error),
-      );
+    this.announcements = announcementsMadeBy(storage, { clock, logger, revealCauses, failing: () => this.failing });
     this.#guardedLock = new GuardedLock(this.lock, {
       clock,
       logger,
@@ -232,16 +220,6 @@ export class GuardedStorage {
     });
     if (written === undefined) return 'failed';
     return written ? 'written' : 'superseded';
-  }
-
-  /** The store answers, and refuses announcements. */
-  #unheard(error: unknown): void {
-    const missing = missingPermission(error);
-    if (missing === undefined || this.#saidUnheard) return;
-    this.#saidUnheard = true;
-    this.#logger.warn(
-      `Token announcements are refused by the storage (${missing}). What other processes change is seen after nearCacheTtlMs.`,
-    );
   }
 
   /** Reads a text. One that cannot be read is somebody else's: a miss, and written over. */

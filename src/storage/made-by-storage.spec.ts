@@ -1,7 +1,8 @@
 import { ConfigurationError } from '../errors.js';
 import type { TokenLock } from '../lock/token-lock.js';
+import { silentLogger } from '../logger.js';
 import { FakeClock } from '../testing/fake-clock.js';
-import { lockMadeBy, signalMadeBy } from './made-by-storage.js';
+import { announcementsMadeBy, lockMadeBy } from './made-by-storage.js';
 import type { TokenStorage } from './token-storage.js';
 
 class OwnStorage implements TokenStorage {
@@ -16,6 +17,8 @@ class OwnStorage implements TokenStorage {
 const clock = new FakeClock();
 const lock: TokenLock = { acquire: async () => null };
 
+const announced = (storage: TokenStorage, revealCauses: boolean): unknown =>
+  announcementsMadeBy(storage, { clock, logger: silentLogger, revealCauses, failing: () => false });
 const throwing = (thrown: unknown) => (): never => {
   throw thrown;
 };
@@ -36,7 +39,7 @@ it('a lock that a storage makes is made with the clock of whoever asks', () => {
 it('a storage that makes neither lock nor announcements has none', () => {
   const made = { createLock: () => undefined, createSignal: () => undefined };
   for (const storage of [new OwnStorage(), Object.assign(new OwnStorage(), made)])
-    expect([lockMadeBy(storage, clock, false), signalMadeBy(storage, false)]).toEqual([undefined, undefined]);
+    expect([lockMadeBy(storage, clock, false), announced(storage, false)]).toEqual([undefined, undefined]);
 });
 
 it.each<['createLock' | 'createSignal', boolean, string]>([
@@ -47,7 +50,7 @@ it.each<['createLock' | 'createSignal', boolean, string]>([
 ])('%s() that throws is a ConfigurationError with the cure; its message is shown: %s', (method, reveal, words) => {
   const storage = Object.assign(new OwnStorage(), { [method]: throwing(new TypeError('no such host')) });
   const error = failureOf(() =>
-    method === 'createLock' ? lockMadeBy(storage, clock, reveal) : signalMadeBy(storage, reveal),
+    method === 'createLock' ? lockMadeBy(storage, clock, reveal) : announced(storage, reveal),
   );
   expect(error).toBeInstanceOf(ConfigurationError);
   expect(error).toMatchObject({ message: expect.stringContaining(`${method}() of the storage OwnStorage ${words}`) });

@@ -1,9 +1,12 @@
 import type { Clock } from '../clock.js';
 import { ConfigurationError, ForgeAuthError } from '../errors.js';
-import type { TokenLock, TokenSignal } from '../lock/token-lock.js';
+import type { TokenLock } from '../lock/token-lock.js';
+import type { ForgeLogger } from '../logger.js';
 import { atOnce } from '../option-check/at-once.js';
 import { callDeclared } from '../option-check/own-options.js';
 import { ownCause } from '../redaction/own-cause.js';
+import { Announcements } from './announcements.js';
+import { missingPermission } from './outage-reason.js';
 import { kindOf } from './storage-state.js';
 import type { TokenStorage } from './token-storage.js';
 
@@ -16,13 +19,34 @@ export function lockMadeBy(storage: TokenStorage, clock: Clock, reveal: boolean)
   return madeBy(storage, 'createLock', reveal, () => callDeclared(storage, 'createLock', clock));
 }
 
+/** Parts that announcements need. */
+export interface AnnouncementsParts {
+  readonly clock: Clock;
+  readonly logger: ForgeLogger;
+  /** Shows the message of what the storage throws. */
+  readonly revealCauses: boolean;
+  /** Checks whether the storage does not answer. */
+  failing(): boolean;
+}
+
 /**
- * Returns the announcements on a storage that the storage itself makes; undefined where it makes none.
- * @param reveal whether the message of what it throws is shown
+ * Returns the announcements on a storage, by the signal that the storage itself makes; undefined where it makes none.
+ * Those that the storage answers and refuses are named once.
  * @throws {ConfigurationError} when it throws, or answers a promise
  */
-export function signalMadeBy(storage: TokenStorage, reveal: boolean): TokenSignal | undefined {
-  return madeBy(storage, 'createSignal', reveal, () => callDeclared(storage, 'createSignal'));
+export function announcementsMadeBy(storage: TokenStorage, parts: AnnouncementsParts): Announcements | undefined {
+  const { clock, logger, revealCauses, failing } = parts;
+  const signal = madeBy(storage, 'createSignal', revealCauses, () => callDeclared(storage, 'createSignal'));
+  if (signal === undefined) return undefined;
+  let isNamed = false;
+  return new Announcements(signal, clock, failing, (error) => {
+    const missing = missingPermission(error);
+    if (missing === undefined || isNamed) return;
+    isNamed = true;
+    logger.warn(
+      `Token announcements are refused by the storage (${missing}). What other processes change is seen after nearCacheTtlMs.`,
+    );
+  });
 }
 
 function madeBy<T>(storage: TokenStorage, method: 'createLock' | 'createSignal', reveal: boolean, make: () => T): T {
