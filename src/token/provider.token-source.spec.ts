@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AuthenticationError, InvalidRequestError, TimeoutError } from '../errors.js';
 import { HttpRequester } from '../http/http-requester.js';
+import { silentLogger } from '../logger.js';
 import { type ForgeAuthEvent, Observers } from '../observer.js';
 import { InMemoryTokenStorage } from '../storage/in-memory.token-storage.js';
 import { FakeClock } from '../testing/fake-clock.js';
@@ -450,12 +451,7 @@ describe('the end of a source', () => {
 
   it('the end of a source logs what could not be revoked, and keeps nothing from closing', async () => {
     const lines: string[] = [];
-    const logger = {
-      debug: () => undefined,
-      log: () => undefined,
-      error: () => undefined,
-      warn: (line: string) => void lines.push(line),
-    };
+    const logger = { ...silentLogger, warn: (line: string) => void lines.push(line) };
     const errors = [new AuthenticationError('It is down.'), new Error('canary')];
     for (const error of errors) {
       const { source } = world({ revokeAtClose: () => Promise.reject(error) }, { logger });

@@ -1,4 +1,5 @@
 import { ConfigurationError, InvalidRequestError } from '../errors.js';
+import { silentLogger } from '../logger.js';
 import { FakeClock } from '../testing/fake-clock.js';
 import { instantiateAlone, standaloneScope } from './standalone.js';
 import { TokenManager, type TokenManagerOptions } from './token-manager.js';
@@ -29,12 +30,7 @@ const textOf = async (token: Promise<Token>): Promise<string> => (await token).a
 
 it('a manager reports to its listeners what happens to its tokens, and is disturbed by none', async () => {
   const lines: string[] = [];
-  const logger = {
-    debug: () => undefined,
-    log: () => undefined,
-    error: () => undefined,
-    warn: (line: string) => void lines.push(line),
-  };
+  const logger = { ...silentLogger, warn: (line: string) => void lines.push(line) };
   let fails = false;
   const fetchToken = async (): Promise<Token> => {
     if (fails) throw new TypeError('x');

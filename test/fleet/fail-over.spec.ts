@@ -37,8 +37,7 @@ function member(provider: TokenProvider): TokenManager {
   });
 }
 
-const presented = (): string[] =>
-  world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
+const presented = (): readonly string[] => world.endpoint.presentedRefreshTokens;
 
 /** Until `other`, which looks at storage only when it is told to, has the token that `one` has renewed. */
 async function hears(other: TokenManager, one: TokenManager): Promise<void> {

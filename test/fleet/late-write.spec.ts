@@ -21,8 +21,7 @@ afterEach(async () => {
   await redis.stop();
 });
 
-const presented = (): string[] =>
-  world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
+const presented = (): readonly string[] => world.endpoint.presentedRefreshTokens;
 
 /** A fleet of three, each with the token of a person in its memory. */
 async function fleet(logger = recordingLogger()): Promise<readonly TokenManager[]> {

@@ -1,22 +1,16 @@
 import { startApi, type Api } from '../support/api.js';
 import { type AuthorizationServer, CLIENTS, startAuthorizationServer } from '../support/authorization-server.js';
 import { type FleetOptions, type FleetProcess, startFleet, type Tally } from '../support/fleet.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint, USER } from '../support/token-endpoint.js';
 
 const PROCESSES = 8;
 
-let redis: RedisServer;
+const redis = useRedis();
 let endpoint: TokenEndpoint;
 let api: Api;
 let fleet: FleetProcess[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => {
-  await redis.stop();
-});
 beforeEach(async () => {
   await redis.flushAll();
   endpoint = await startTokenEndpoint();

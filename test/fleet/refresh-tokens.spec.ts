@@ -34,9 +34,7 @@ function member(options: Partial<TokenManagerOptions>): TokenManager {
 
 const grants = (): readonly string[] => world.endpoint.grantTypes;
 
-/** The refresh tokens that were presented, in order. */
-const presented = (): string[] =>
-  world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
+const presented = (): readonly string[] => world.endpoint.presentedRefreshTokens;
 
 describe('a refresh token of a fleet on Redis', () => {
   it('a refresh token of a fleet on Redis is sent by whoever renews, and each only once', async () => {

@@ -8,19 +8,13 @@ import {
   TokenManager,
   type TokenStorage,
 } from 'nestjs-forge-auth';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 
-let redis: RedisServer;
+const redis = useRedis();
 let endpoint: TokenEndpoint;
 const cleanups: (() => unknown)[] = [];
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => {
-  await redis.stop();
-});
 beforeEach(async () => {
   await redis.flushAll();
   endpoint = await startTokenEndpoint();

@@ -36,9 +36,7 @@ function member(refreshToken: string, slowMs = 0): TokenManager {
   return world.manager({ provider, storage: store(slowMs) });
 }
 
-/** The refresh tokens that were presented, in order. */
-const presented = (): string[] =>
-  world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
+const presented = (): readonly string[] => world.endpoint.presentedRefreshTokens;
 
 async function consent(): Promise<string> {
   const { refreshToken } = await world.passwordProvider().fetchToken(undefined as never);

@@ -52,6 +52,10 @@ async function warningsOf(...auths: ServiceAuth[]): Promise<readonly string[]> {
 const provider = (more: Partial<ClientCredentialsTokenProviderOptions> = {}): ClientCredentialsTokenProvider =>
   new ClientCredentialsTokenProvider({ tokenUrl: world.endpoint.url, ...CLIENT, ...more });
 
+/** The same grant by its name. */
+const byName = (params: Record<string, string> = {}): GrantTokenProvider =>
+  new GrantTokenProvider({ tokenUrl: world.endpoint.url, ...CLIENT, grantType: 'client_credentials', params });
+
 const fetcher = (name: string, requestData: Record<string, string> = {}): BodyTokenFetcher =>
   new BodyTokenFetcher({ name, baseUrl: world.endpoint.server.origin, endpoint: '/token', requestData });
 
@@ -148,19 +152,7 @@ describe('services that ask for the same token, each for itself', () => {
         new CompositeAuth([new ApiKeyAuth('a key', { headerName: 'x-key' }), managed(provider())]),
       ],
     ],
-    [
-      'a grant, and the same by its name',
-      () => [
-        { provider: provider() },
-        {
-          provider: new GrantTokenProvider({
-            tokenUrl: world.endpoint.url,
-            ...CLIENT,
-            grantType: 'client_credentials',
-          }),
-        },
-      ],
-    ],
+    ['a grant, and the same by its name', () => [{ provider: provider() }, { provider: byName() }]],
     [
       'one pipeline',
       () => {
@@ -206,17 +198,7 @@ describe('services that ask for the same token, each for itself', () => {
     ],
     [
       'a grant by its name, with a parameter of its own',
-      () => [
-        { provider: provider() },
-        {
-          provider: new GrantTokenProvider({
-            tokenUrl: world.endpoint.url,
-            ...CLIENT,
-            grantType: 'client_credentials',
-            params: { tenant: 'b' },
-          }),
-        },
-      ],
+      () => [{ provider: provider() }, { provider: byName({ tenant: 'b' }) }],
     ],
     ['another scope', () => [{ provider: provider({ scope: 'read' }) }, { provider: provider({ scope: 'write' }) }]],
     ['another client', () => [{ provider: provider() }, { provider: provider({ clientId: 'another' }) }]],

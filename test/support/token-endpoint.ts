@@ -52,6 +52,8 @@ export interface TokenEndpoint extends Scripted {
   readonly tokenRequests: number;
   /** `grant_type` of each of them, in order. */
   readonly grantTypes: readonly string[];
+  /** Refresh tokens that were presented, in order. */
+  readonly presentedRefreshTokens: readonly string[];
   /** Tokens issued so far, in order. */
   readonly issued: readonly IssuedToken[];
   /** Number of times that a used-up refresh token was presented again (`'rotate'`). */
@@ -145,6 +147,9 @@ export async function startTokenEndpoint(options: TokenEndpointOptions = {}): Pr
     },
     get grantTypes() {
       return tokenRequests().map((request) => parametersOf(request)['grant_type'] ?? '');
+    },
+    get presentedRefreshTokens() {
+      return tokenRequests().flatMap((request) => parametersOf(request)['refresh_token'] ?? []);
     },
     get issued() {
       return tokens.all;

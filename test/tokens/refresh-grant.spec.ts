@@ -22,9 +22,7 @@ async function start(options: TokenEndpointOptions): Promise<{ client: ForgeHttp
   return { client, manager: client.tokens as TokenManager };
 }
 
-/** The refresh tokens that were presented, in order. */
-const presented = (): string[] =>
-  world.endpoint.server.requests.flatMap((request) => request.form().get('refresh_token') ?? []);
+const presented = (): readonly string[] => world.endpoint.presentedRefreshTokens;
 
 describe('a refresh token', () => {
   it('a refresh token is sent in place of the grant, and kept when the answer leaves it out', async () => {

@@ -1,7 +1,7 @@
 import { BackchannelTokenProvider, DeviceCodeTokenProvider, TokenManager, type UserCode } from 'nestjs-forge-auth';
 import { type Api, startApi } from '../support/api.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { useRedis } from '../support/redis-of-spec.js';
 import { rejection, times, until } from '../tokens/world.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 import { UserProcess } from './user-fleet.js';
@@ -120,20 +120,14 @@ describe('asking the person on their own device at a certified server', () => {
 });
 
 describe('a fleet of processes that waits for one person', () => {
-  let redis: RedisServer;
+  const redis = useRedis();
   let api: Api;
   let processes: UserProcess[] = [];
-
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
 
   afterEach(async () => {
     for (const one of processes) one.kill();
     await api.close();
   });
-
-  afterAll(() => redis.stop());
 
   const shown = (): UserCode[] => processes.flatMap(({ codes }) => codes);
 
