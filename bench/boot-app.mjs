@@ -1,4 +1,4 @@
-/** Boots one Nest application with many services, and tells what that took. One process each: booting is done once. */
+/** Boots one Nest application with many services, and reports what that took. One process each: booting is done once. */
 import { HttpModule, HttpService } from '@nestjs/axios';
 import { NestFactory } from '@nestjs/core';
 import { ClientCredentialsTokenProvider, ForgeAuthModule, getForgeClientToken } from '../dist/index.js';

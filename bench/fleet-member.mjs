@@ -1,5 +1,5 @@
 /**
- * One process of a fleet that keeps its tokens in one Redis. Does what each message says, and tells what came of it.
+ * One process of a fleet that keeps its tokens in one Redis. Does what each message says, and reports what came of it.
  * Times are of the clock that all processes of a machine share, in microseconds.
  */
 import { setTimeout as pause } from 'node:timers/promises';

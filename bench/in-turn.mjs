@@ -24,10 +24,10 @@ export async function measureInTurn(ways, start, { calls = 100, warmUpBlocks = 3
     const caller = await start(count % 2 === 1 ? ways : ways.toReversed());
     const measured = {};
     try {
-      progress.tell(`process ${count} of ${PROCESSES}, warming up`);
+      progress.show(`process ${count} of ${PROCESSES}, warming up`);
       await caller.ask({ blocks: warmUpBlocks, calls });
       for (let done = 0; done < blocks; done += BLOCKS_A_ROUND) {
-        progress.tell(`process ${count} of ${PROCESSES}, block ${done} of ${blocks}`);
+        progress.show(`process ${count} of ${PROCESSES}, block ${done} of ${blocks}`);
         const answer = await caller.ask({ blocks: Math.min(BLOCKS_A_ROUND, blocks - done), calls });
         for (const [way, times] of Object.entries(answer)) (measured[way] ??= []).push(...times);
       }

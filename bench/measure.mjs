@@ -48,7 +48,7 @@ export async function interleave(cases, rounds) {
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < names.length; turn += 1) {
       const name = names[(round + turn) % names.length];
-      progress.tell(`${name}, round ${round + 1} of ${rounds}`);
+      progress.show(`${name}, round ${round + 1} of ${rounds}`);
       measured[name].push(await cases[name]());
     }
   }

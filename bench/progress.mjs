@@ -1,4 +1,4 @@
-/** Tells, on standard error, which case is measured and how long the whole bench still takes. */
+/** Shows, on standard error, which case is measured and how long the whole bench still takes. */
 class Progress {
   /** Names and seconds of the parts, as they take on a machine that is not busy. */
   #parts = [];
@@ -21,7 +21,7 @@ class Progress {
     this.#partStartedAt = performance.now();
   }
 
-  tell(what) {
+  show(what) {
     const at = this.#parts.findIndex(([part]) => part === this.#part);
     const [here = [this.#part, 0], ...later] = this.#parts.slice(Math.max(0, at));
     const inPart = (performance.now() - this.#partStartedAt) / 1_000;

@@ -1,6 +1,6 @@
 /**
  * Measures what the package costs, against the plain thing it takes the place of: all of it, or the parts that are named
- * (`npm run bench -- calls faces`). Tells how far it is, prints tables, writes the ratios of the parts that were measured
+ * (`npm run bench -- calls faces`). Shows how far it is, prints tables, writes the ratios of the parts that were measured
  * to results.json, draws the calls, and ends with 1 when a bound is missed.
  */
 import { readFile, writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
  * Token endpoint and API, in a process of their own: their CPU time is not the client's.
- * Tells its origin when it listens, and how many tokens it gave out when it is asked.
+ * Reports its origin when it listens, and how many tokens it gave out when it is asked.
  */
 import { createServer } from 'node:http';
 

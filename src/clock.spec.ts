@@ -33,7 +33,7 @@ describe('timeoutSignal', () => {
 });
 
 describe('systemClock', () => {
-  it('tells the time and draws numbers below one', () => {
+  it('returns the time and draws numbers below one', () => {
     expect(Math.abs(systemClock.now() - Date.now())).toBeLessThan(1_000);
     for (let draws = 0; draws < 100; draws += 1) {
       const number = systemClock.random();

@@ -67,7 +67,7 @@ describe('errors', () => {
     expect('cause' in new AuthenticationError('failed')).toBe(false);
   });
 
-  it('tell service and attempts where they are known, and nothing where they are not', () => {
+  it('name service and attempts where they are known, and nothing where they are not', () => {
     const error = new TimeoutError('slow', { serviceName: 'orders' });
     error.attempts = 3;
     expect(JSON.parse(JSON.stringify(error))).toEqual({

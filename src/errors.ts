@@ -123,7 +123,7 @@ export class AuthenticationError extends ForgeAuthError {
   declare readonly status?: number;
   /** Names of the pipeline steps that were tried, the one that was wanted first. */
   declare readonly chain?: readonly string[];
-  /** SHA-256 of the app's name for the user whose token it was, base64url: tells users apart without naming them. */
+  /** SHA-256 of the app's name for the user whose token it was, base64url: distinguishes users without naming them. */
   declare readonly subject?: string;
   readonly #errorDescription: string | undefined;
   readonly #transient: boolean;

@@ -170,7 +170,7 @@ export class Observers {
     return this.#flights;
   }
 
-  /** Tells every observer; one that throws, or whose promise rejects, disturbs nobody. */
+  /** Notifies every observer; one that throws, or whose promise rejects, disturbs nobody. */
   emit(event: ForgeAuthEvent): void {
     for (const listener of this.#listeners) {
       try {

@@ -201,7 +201,7 @@ export class ServiceTokens {
     );
   }
 
-  /** Whichever of its services is opened last, the circle is told from the one that was declared first. */
+  /** Whichever of its services is opened last, the error begins the circle with the one that was declared first. */
   #assertNoCircle(other: string): void {
     const circle = this.#pathBackFrom(other);
     if (circle === undefined) return;

@@ -36,7 +36,7 @@ export interface ServiceState {
 export interface TokenState {
   /** True when this process holds one that has not run out. It may know of none yet and find one in storage. */
   readonly held: boolean;
-  /** Start of its fingerprint: tells tokens apart, and shows nothing. */
+  /** Start of its fingerprint: distinguishes tokens, and shows nothing. */
   readonly fingerprint?: string;
   /** Instant at which this process obtained it, epoch milliseconds. */
   readonly obtainedAt?: number;

@@ -67,7 +67,7 @@ describe.each(KINDS)('%s', (_name, make) => {
     ['answers undefined', () => undefined as unknown as string],
     ['answers undefined later', async () => undefined as unknown as string],
     ['answers a number', () => 5 as unknown as string],
-  ])('fails closed when its function %s, and tells nothing of it', async (_what, credential) => {
+  ])('fails closed when its function %s, and shows nothing of it', async (_what, credential) => {
     const request = requestTo();
     const error = await Promise.resolve(make(credential).authenticate(request)).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(AuthenticationError);

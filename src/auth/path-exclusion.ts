@@ -21,7 +21,7 @@ export interface PathExclusionOptions {
   readonly excludedPathPatterns?: Iterable<string> | undefined;
 }
 
-/** Tells whether a path below the base URL (percent-encoded, as it is sent, without query) gets no credential. */
+/** Checks whether a path below the base URL (percent-encoded, as it is sent, without query) gets no credential. */
 export type PathExclusion = (path: string) => boolean;
 
 /** Well-formed UTF-8 in percent-encoding, one character a match; `decodeURIComponent` judges the details. */

@@ -237,7 +237,7 @@ export class TokenAuth implements Authenticator {
 
 /**
  * Checks whether an answer shows that the token was accepted. An error need not come from where tokens are read: only
- * after a rejection does it tell that the next token fared better.
+ * after a rejection does it show that the next token fared better.
  */
 function isProof(status: number, before?: Rejection): boolean {
   if ((status >= 200 && status < 300) || status === 304) return true;

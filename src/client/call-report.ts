@@ -70,7 +70,7 @@ export class CallReport {
   }
 }
 
-/** Tells whoever listens of the state that a service's circuit has entered. */
+/** Reports to observers the state that a service's circuit has entered. */
 export function reportCircuit(observer: Observers, service: string, clock: Clock, state: CircuitState): void {
   if (!observer.active) return;
   observer.emit({ type: 'circuit', at: clock.now(), service, state: state === 'half-open' ? 'half_open' : state });

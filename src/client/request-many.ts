@@ -79,7 +79,7 @@ export async function requestMany<T>(
       try {
         close();
       } catch {
-        // As in a loop that ends with an error: that error is the one to tell.
+        // As in a loop that ends with an error: that error is the one to report.
       }
     };
     const onAbort = (): void => stop(signal?.reason);

@@ -37,7 +37,7 @@ export function axiosFailure(
   if (message === BODY_TOO_LARGE) return new InvalidRequestError(BODY_TOO_LARGE, { cause: error });
   if (code === 'ERR_CANCELED')
     return new InvalidRequestError('The stream of the body was closed before its end.', { cause: error });
-  // axios has one code for all of these, and tells them apart by message alone.
+  // axios has one code for all of these, and distinguishes them by message alone.
   const tooLarge = code === 'ERR_BAD_RESPONSE' && String(message).startsWith('maxContentLength');
   if (tooLarge || code === DECODED_TOO_LARGE) {
     return new ResponseParseError(`${where} answered more than ${limit} bytes.`, {

@@ -30,7 +30,7 @@ export const NODE_TRANSPORT = Object.freeze({
       }
     });
     sent.once('error', () => (ended = true));
-    // Of an answer that switches protocols, though nobody asked for that, Node tells nothing more.
+    // Of an answer that switches protocols, though nobody asked for that, Node reports nothing more.
     sent.once('close', () => ended || sent.emit('error', badResponse('stream has been aborted')));
     return sent;
   },

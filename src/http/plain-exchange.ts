@@ -83,7 +83,7 @@ class PlainExchange {
     const sent = (secure ? https : http).request(options, (answered) => this.#answered(answered));
     this.#sent = sent;
     sent.on('error', (error) => this.#fail(error));
-    // Of an answer that switches protocols, though nobody asked for that, Node tells nothing more.
+    // Of an answer that switches protocols, though nobody asked for that, Node reports nothing more.
     sent.on('close', () => this.#body ?? this.#fail(badResponse('stream has been aborted')));
     this.#unfollow = whenAborted(this.#request, (reason) => this.#abort(reason));
     // Of a text, Node would write the headers in its encoding, too: beyond ASCII they would be others.

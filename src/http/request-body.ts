@@ -85,7 +85,7 @@ function isFormLike(data: unknown): data is FormLike {
 }
 
 /**
- * Of a form's own headers only those that tell its content: others are not its business, a credential least of all. Its
+ * Of a form's own headers only those that describe its content: others are not its business, a credential least of all. Its
  * stream is passed on as a plain one, so that nobody below asks it again.
  */
 function openForm(form: FormLike): () => Promise<OpenBody> {

@@ -4,7 +4,7 @@ import type { HttpResponse } from './http-request.js';
 const MARKS = [Buffer.from('28b52ffd', 'hex'), Buffer.from('1f8b', 'hex')];
 
 /**
- * Tells why a body cannot be read as text: it is in Zstandard, which Node decodes since 22.15 only. Undefined for any other.
+ * Returns why a body cannot be read as text: it is in Zstandard, which Node decodes since 22.15 only. Undefined for any other.
  * A transport of the app's own may have decoded it and left the header: its first bytes decide.
  */
 export function undecodedIn({ headers, body }: Pick<HttpResponse, 'headers' | 'body'>): string | undefined {

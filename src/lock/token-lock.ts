@@ -33,7 +33,7 @@ export interface TokenLock {
   close?(): void | Promise<void>;
 }
 
-/** Tells other processes that something has changed. */
+/** Announces to other processes that something has changed. */
 export interface TokenSignal {
   /** Sends a message to whoever subscribed to the channel, in every process. */
   publish(channel: string, message: string): Promise<void>;

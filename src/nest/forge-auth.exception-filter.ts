@@ -27,7 +27,7 @@ class AnyForgeAuthError {
 }
 
 /**
- * Tells the app's own callers that a service failed, as problem details (RFC 9457): 401 where a user must sign in again,
+ * Answers the app's own callers that a service failed, as problem details (RFC 9457): 401 where a user must sign in again,
  * 503 with `Retry-After` where a service or an issuer is to be left alone, 504 where one took too long, 502 for every
  * other failure of theirs, and 500 where the app itself is at fault. For Express, Fastify, GraphQL (as `extensions` of
  * the error) and microservices.

@@ -101,7 +101,7 @@ export interface ForgeServiceDefaults {
   /**
    * Takes off a credential header that a call brings, and puts the service's own in its place: for libraries
    * that insist on a credential of their own, such as SDKs over `client.fetch`. Otherwise such a header wins for its
-   * call, and one warning tells of the first.
+   * call, and one warning names the first.
    * @default false
    */
   replaceCredential?: boolean;

@@ -198,7 +198,7 @@ describe('a step of another service', () => {
     expect(asked.slice(1).map((call) => (call as string[])[0])).toEqual(calls);
   });
 
-  it('a step of another service has no settings of its own but what it depends on, and is told apart by the service', async () => {
+  it('a step of another service has no settings of its own but what it depends on, and is distinguished by the service', async () => {
     const { step } = await sharing(tokenOf('current'), undefined, { dependsOn: ['device'] });
     expect(step).toMatchObject({ name: 'app', dependsOn: ['device'], ttlMs: undefined, grantType: undefined });
     expect([await step.identity(), (await sharing(tokenOf('current'))).step.dependsOn]).toEqual([

@@ -60,7 +60,7 @@ export class BoundPipeline {
     }
   }
 
-  /** Tells of what happens to the result's token from now on. */
+  /** Reports what happens to the result's token from now on. */
   listen(events: SlotEvents): void {
     this.#listeners.push(events);
   }

@@ -191,7 +191,7 @@ describe('a token in a header', () => {
     expect((await fromHeader({ headers })).expiresAt).toBeUndefined();
   });
 
-  it('a token in a header is told apart by its header and its type', () => {
+  it('a token in a header is distinguished by its header and its type', () => {
     expect(lastPartsOf({})).toEqual([{}, {}, 'authorization', 'Bearer']);
     expect(lastPartsOf({ tokenHeader: 'X-App', tokenType: 'Token' })).toEqual([{}, {}, 'x-app', 'Token']);
   });

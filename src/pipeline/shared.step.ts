@@ -30,7 +30,7 @@ export function sharedStep(step: SharedStep, scope: StepScope, owner: string): P
     onTakenOut: (listener) =>
       void source().then(
         (tokens) => callDeclared(tokens.for(), 'onTakenOut', listener),
-        () => undefined, // The first fetch tells why.
+        () => undefined, // The first fetch reports why.
       ),
   };
 }

@@ -207,13 +207,13 @@ describe('the flight of a step', () => {
     expect(world.requests[0]?.signal.aborted).toBe(true);
   });
 
-  it('the flight of a step tells the step of its failure with the tokens that it was made with, and waits for it', async () => {
-    const told: unknown[] = [];
+  it('the flight of a step reports its failure to the step with the tokens that it was made with, and waits for it', async () => {
+    const reported: unknown[] = [];
     world.onFetchError = (error, context) => {
-      told.push([(error as Error).message, context.accessToken('app'), context.has('right')]);
+      reported.push([(error as Error).message, context.accessToken('app'), context.has('right')]);
     };
     world.answers = [() => new AuthenticationError('It is down.', { status: 400 })];
     await failureOf(world.run());
-    expect(told).toEqual([['It is down.', 'app', false]]);
+    expect(reported).toEqual([['It is down.', 'app', false]]);
   });
 });

@@ -59,7 +59,7 @@ export class StepFlight {
     try {
       return await this.#run(previous, claim, report);
     } catch (error) {
-      if (this.#fetchFailed && !this.#signal.aborted) await this.#tell(error);
+      if (this.#fetchFailed && !this.#signal.aborted) await this.#report(error);
       throw error;
     }
   }
@@ -160,7 +160,7 @@ export class StepFlight {
     return newer !== undefined;
   }
 
-  async #tell(failure: unknown): Promise<void> {
+  async #report(failure: unknown): Promise<void> {
     try {
       await this.#step.onFetchError?.(failure, this.#context);
     } catch (error) {

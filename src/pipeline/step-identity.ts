@@ -28,7 +28,7 @@ export async function fetcherIdentity(fetcher: TokenFetcher, named: boolean): Pr
   return ['seen', (await derive(parts, fetcher.name, 32)).toString('base64url'), ...opaque];
 }
 
-/** Names what may change a fetcher's request and shows in no part of its key; nothing where it tells an identity. */
+/** Names what may change a fetcher's request and shows in no part of its key; nothing where it states an identity. */
 export function opaqueOf(fetcher: TokenFetcher): readonly string[] {
   return fetcher instanceof HttpTokenFetcher && fetcher.identity === undefined ? fetcher.opaque : [];
 }

@@ -9,7 +9,7 @@ export class StepKeys {
   readonly #prefix: string;
   readonly #name: string;
 
-  /** @param name tells this pipeline's keys apart from those of others */
+  /** @param name distinguishes this pipeline's keys from those of others */
   constructor(graph: StepGraph, steps: ReadonlyMap<string, PipelineStep>, prefix: string, name: string) {
     this.#graph = graph;
     this.#steps = steps;
@@ -17,7 +17,7 @@ export class StepKeys {
     this.#name = name;
   }
 
-  /** The key of a step: whatever tells it apart, and whatever tells those apart that it depends on. */
+  /** The key of a step: whatever distinguishes it, and those that it depends on. */
   of(name: string): Promise<string> {
     return this.#once(name, new Map());
   }

@@ -12,7 +12,7 @@ export interface StepSlotOptions {
   readonly deadlineMs: number;
   /** The last failure of each step. */
   readonly errors: Map<string, unknown>;
-  /** Told of what happens to the step's token. */
+  /** Hears what happens to the step's token. */
   readonly listeners: readonly SlotEvents[];
 }
 

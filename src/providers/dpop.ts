@@ -33,7 +33,7 @@ export class DpopSigner {
     this.#clock = issuerClock;
   }
 
-  /** Tells its tokens apart from those of another key. @see [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638) */
+  /** Distinguishes its tokens from those of another key. @see [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638) */
   async thumbprint(): Promise<string> {
     return (await this.#key.read()).thumbprint;
   }

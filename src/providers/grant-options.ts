@@ -71,7 +71,7 @@ export interface GrantOptions extends ClientOptions, EndpointOptions {
   /** Hooks for an issuer that does not follow the RFCs. Left out: none. */
   compliance?: Compliance;
   /**
-   * Tells the tokens of two providers apart that differ in what no key can hold: hooks, functions, agents, transports.
+   * Distinguishes the tokens of two providers that differ in what no key can hold: hooks, functions, agents, transports.
    * Without it, a token that such an option may change is not shared with other processes.
    */
   identity?: string | readonly string[];

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 const NOTICEABLE_MS = 5_000;
 
 /**
- * The time as an issuer tells it in the `Date` of its answers.
+ * The time of an issuer, by the `Date` of its answers.
  *
  * Only what is signed with a time follows it (assertions, proofs of possession). Tokens expire by this machine's clock,
  * counted from their request.

@@ -1,7 +1,7 @@
 import { monotonicNow } from '../clock.js';
 import type { ServiceScope } from '../token/runtime.js';
 
-/** Tells the application's observers of each request of a token flight. */
+/** Reports to the application's observers each request of a token flight. */
 export class ObservedAttempts {
   readonly #scope: ServiceScope;
   readonly #grant: string;

@@ -16,7 +16,7 @@ export function waysOf(axios: HttpRequesterOptions['axios']): readonly string[] 
 
 /**
  * Names the options that can change what is asked for and cannot be read: hooks, functions, agents, transports. Two
- * providers that differ in them could get different tokens, and nothing in a key would tell.
+ * providers that differ in them could get different tokens, and nothing in a key would show it.
  * @param more of the grant's own
  */
 export function opaqueOptions(options: GrantOptions, more: string | undefined): readonly string[] {

@@ -8,7 +8,7 @@ import { isSecret } from './echoed-secret.js';
 /** Shown in place of a value that may be secret. */
 export const REDACTED = '[redacted]';
 
-/** Headers whose values tell nothing about a caller. Everything else is masked. */
+/** Headers whose values show nothing about a caller. Everything else is masked. */
 const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',

@@ -170,11 +170,11 @@ describe('a listener of node-redis', () => {
     const { own, states, heard, subscribed, close } = listening(new Client());
     expect(own.steps).toEqual(['unref', 'connect']);
     let listens = false;
-    const told = subscribed.then(() => (listens = true));
+    const reported = subscribed.then(() => (listens = true));
     await own.end();
     expect([own.steps, listens]).toEqual([['unref', 'connect', 'subscribe changes'], false]);
     await own.end();
-    await told;
+    await reported;
     own.ears[0]?.('one');
     for (const event of ['ready', 'error', 'ready', 'end']) own.emit(event, new Error(event));
     expect([heard, states]).toEqual([['one'], [true, false, true, false]]);

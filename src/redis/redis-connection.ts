@@ -125,7 +125,7 @@ interface Listening {
   close(): void;
 }
 
-/** A cluster tells of its nodes alone, of one that is back only the first time, and what it was asked for while a node was away may never be answered. */
+/** A cluster reports its nodes alone, of one that is back only the first time, and what it was asked for while a node was away may never be answered. */
 function clusterOfNodeRedis(client: AnyClient): Listening {
   const own = call(client, 'duplicate') as AnyClient;
   return {
@@ -139,7 +139,7 @@ function clusterOfNodeRedis(client: AnyClient): Listening {
   };
 }
 
-/** A cluster tells nothing of the connection that it listens on. What is published anywhere is heard on each of its nodes. */
+/** A cluster reports nothing of the connection that it listens on. What is published anywhere is heard on each of its nodes. */
 async function nodeOfIoredis(client: AnyClient): Promise<Listening> {
   const nodes = (): AnyClient[] => call(client, 'nodes', 'master') as AnyClient[];
   if (nodes().length === 0) await (call(client, 'call', 'PING') as Promise<unknown>).catch(ignore);
@@ -166,7 +166,7 @@ async function nodeOfIoredis(client: AnyClient): Promise<Listening> {
 function replacedSubscriber(open: () => Promise<Listening>): SubscriberConnection {
   let own: Listening | undefined;
   let closed = false;
-  let tell: (up: boolean) => void = ignore;
+  let report: (up: boolean) => void = ignore;
   const listen = async (channel: string, listener: (message: string) => void): Promise<void> => {
     let fresh: Listening | undefined;
     let over = false;
@@ -176,7 +176,7 @@ function replacedSubscriber(open: () => Promise<Listening>): SubscriberConnectio
       if (own === fresh) own = undefined;
       fresh?.close();
       if (closed) return;
-      tell(false);
+      report(false);
       systemClock.after(LISTENER_RETRY_MS, () => closed || listen(channel, listener).catch(ignore));
     };
     try {
@@ -184,7 +184,7 @@ function replacedSubscriber(open: () => Promise<Listening>): SubscriberConnectio
       own = fresh;
       if (closed) return lost();
       await fresh.subscribe(channel, listener, lost);
-      if (!over) tell(true);
+      if (!over) report(true);
     } catch (error) {
       lost();
       throw error;
@@ -192,7 +192,7 @@ function replacedSubscriber(open: () => Promise<Listening>): SubscriberConnectio
   };
   return {
     subscribe: listen,
-    onStateChange: (listener) => (tell = listener),
+    onStateChange: (listener) => (report = listener),
     close: () => {
       closed = true;
       own?.close();

@@ -28,7 +28,7 @@ export function redisTarget(client: RedisClient, keyPrefix: string | undefined):
   };
 }
 
-/** Braces that are no well-formed hash tag would tell a cluster two nodes for a key and what stands beside it. */
+/** Braces that are no well-formed hash tag would name a cluster two nodes for a key and what stands beside it. */
 function hashTagSafe(prefix: string): string {
   return /^[^{}]*\{[^{}]+\}[^{}]*$/.test(prefix) ? prefix : prefix.replace(/[{}]/g, encodeURIComponent);
 }

@@ -52,7 +52,7 @@ export interface Circuit {
 
 /** One attempt that a circuit let pass. Only the first of its calls counts, so `release` may stand in a `finally`. */
 export interface CircuitPermit {
-  /** Tells how the attempt ended. */
+  /** Reports how the attempt ended. */
   record(outcome: RetryOutcome): void;
   /** Gives the permit back without a verdict: the attempt was aborted, or never sent. */
   release(): void;

@@ -9,7 +9,7 @@ const CHANNEL = 'forge-auth:changes';
 const RETRY_MS = 5_000;
 
 /**
- * Tells the processes on one storage which tokens have changed, and hears it from them.
+ * Announces to the processes on one storage which tokens have changed, and hears it from them.
  * Announcements may get lost: whoever listens asks `up` whether it can rely on them.
  */
 export class Announcements {
@@ -46,7 +46,7 @@ export class Announcements {
     return this.#up;
   }
 
-  /** Tells the others. Nobody waits for it: who misses it looks for itself. */
+  /** Announces a change. Nobody waits for it: who misses it looks for itself. */
   announce(key: string): void {
     for (const listener of this.#listeners.get(key) ?? []) listener();
     if (this.#closed || this.#muted()) return;

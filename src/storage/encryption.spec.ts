@@ -64,7 +64,7 @@ describe('TokenEncryption', () => {
     ['a text that is no base64 of 32 bytes', { keys: [{ id: 'a', key: 'secret' }] }, /key "a" is not of 32 bytes/],
     ['an id with a dot', { keys: [{ id: 'a.b', key: Buffer.alloc(32) }] }, /no id of letters/],
     ['two keys of one id', { keys: [old, { ...current, id: 'old' }] }, /same id/],
-  ])('refuses %s, and tells how a key is made', (_what, options, message) => {
+  ])('refuses %s, and says how a key is made', (_what, options, message) => {
     const make = (): TokenEncryption => new TokenEncryption(options as never);
     expect(make).toThrow(ConfigurationError);
     expect(make).toThrow(message);

@@ -74,7 +74,7 @@ export class GuardedStorage {
 
   /** Lock that makes one process of many ask for a token: on the same store where it can lock, else in this process. */
   readonly lock: TokenLock;
-  /** Tells and hears of changes; undefined where the store cannot: then it is looked at again from time to time. */
+  /** Announces and hears of changes; undefined where the store cannot: then it is looked at again from time to time. */
   readonly announcements: Announcements | undefined;
 
   /** @throws {ConfigurationError} when the storage's lock or announcements cannot be made */

@@ -7,7 +7,7 @@ const TAG_BYTES = 16;
 /**
  * Encrypts a text under a value that only its reader will bring back: whoever reads the storage alone learns nothing.
  * @param secret random enough not to be guessed, such as a state or a token
- * @param purpose tells the uses of one secret apart
+ * @param purpose distinguishes the uses of one secret
  */
 export function sealText(text: string, secret: string, purpose: string): string {
   const iv = randomBytes(IV_BYTES);

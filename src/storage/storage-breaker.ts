@@ -25,7 +25,7 @@ export class StorageBreaker {
   }
 
   /**
-   * Lets a call through, or not: to a failing storage, one at a time. Whoever is let through tells how it ended.
+   * Lets a call through, or not: to a failing storage, one at a time. Whoever is let through reports how it ended.
    * Calls that were under way when it failed prove nothing any more: many of them are one failure.
    */
   admit(): Pass | undefined {

@@ -117,7 +117,7 @@ describe('decodeEnvelope', () => {
     ['extras that are a list', withToken({ extra: [] })],
     ['no time', changed({ obtainedAt: undefined })],
     ['a generation that is no whole number', changed({ generation: 1.5 })],
-    ['a generation beyond what numbers can tell apart', changed({ generation: 2 ** 60 })],
+    ['a generation beyond what numbers can distinguish', changed({ generation: 2 ** 60 })],
     ['a generation with no room above it', changed({ generation: 2 ** 52 })],
     ['a rejection in words', changed({ rejected: 'yes' })],
     ['a claim in words', changed({ claimed: 1 })],

@@ -33,7 +33,7 @@ export interface TokenStorage {
   /**
    * Writes the value of a key.
    * @param ttlMs whole milliseconds above zero after which the value may be dropped; left out, it is kept
-   * @param options given where there is something to tell
+   * @param options given where there is something to note
    */
   set(key: string, value: string, ttlMs?: number, options?: StoredValueOptions): Promise<unknown>;
   /** Removes a key. */

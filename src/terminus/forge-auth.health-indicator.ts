@@ -42,7 +42,7 @@ interface Session<Key extends string> {
 }
 
 /**
- * Tells Terminus how the tokens of an application are.
+ * Reports to Terminus how the tokens of an application are.
  *
  * `up`; `degraded` where calls work but the issuer or the storage behind them fails; `down` only where a call would fail
  * now. Terminus 11 knows no `degraded`: there the result is `up`, with `degraded: true` beside it. Results hold names,

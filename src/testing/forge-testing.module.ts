@@ -11,7 +11,7 @@ export interface ForgeTestingOptions {
   /** The time of the whole application: of its tokens, retries, timeouts and circuits. @default the machine's */
   clock?: Clock;
   /**
-   * Issuer that can be injected as `TestIssuer`, and tells the age of its tokens by `clock`. Whoever started it closes
+   * Issuer that can be injected as `TestIssuer`, and reckons the age of its tokens by `clock`. Whoever started it closes
    * it. Left out: none.
    */
   issuer?: TestIssuer;

@@ -192,7 +192,7 @@ export const transportContract: Contract<Transport> = Object.freeze({
       await rejects(read(body), ConnectionError);
     },
   ),
-  'tells nothing of headers and bodies in its errors': check(
+  'shows nothing of headers and bodies in its errors': check(
     (_request, response) => void setTimeout(() => response.destroy(), 10),
     async ({ get, send }) => {
       const request = get('/?key=canary', { method: 'POST', headers: { authorization: 'canary' }, body: 'canary' });

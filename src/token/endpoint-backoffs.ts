@@ -15,7 +15,7 @@ export class EndpointBackoffs {
 
   /**
    * Returns the one of an endpoint and client, made if it is the first that is asked for.
-   * @param name fingerprint of what tells an endpoint and client apart
+   * @param name fingerprint of what distinguishes an endpoint and client
    */
   of(keyPrefix: string, name: string, make: () => FetchBackoff): EndpointBackoff {
     const backoff = this.#backoffs.get(name) ?? make();

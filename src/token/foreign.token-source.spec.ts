@@ -81,7 +81,7 @@ it('a manager’s token is forgotten by its invalidation, which says whether the
   ).toBe(false);
 });
 
-it('a manager is told of a rejection that concerns no call, and is left open at the end', async () => {
+it('a manager hears of a rejection that concerns no call, and is left open at the end', async () => {
   const { calls, manager } = recording();
   const source = foreignSource({ ...manager, close: () => calls.push(['close']) }, 'Service "orders"');
   await source.invalidate(TOKEN);

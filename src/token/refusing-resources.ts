@@ -12,7 +12,7 @@ const MOST = 1_000;
 
 /** Record of a resource since it last accepted a token. */
 interface Refusal {
-  /** Rejections in a row that renewed, without telling whether the token in their place fared better. */
+  /** Rejections in a row that renewed, without showing whether the token in their place fared better. */
   suspicions: number;
   suspectedAt: number;
   pausedAt: number | undefined;

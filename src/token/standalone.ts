@@ -20,7 +20,7 @@ import { concealedCause, revealing, revealsByDefault } from '../redaction/own-ca
 
 /** Options of tokens outside a module. Durations are in milliseconds. */
 export interface StandaloneOptions extends TokenSettings {
-  /** For messages, and part of the tokens' key. Without it, a provider that tells no identity shares its tokens with nobody. */
+  /** For messages, and part of the tokens' key. Without it, a provider that states no identity shares its tokens with nobody. */
   name?: string;
   /** Store of the tokens. @default a bounded memory of its own */
   storage?: TokenStorage | GetSet;

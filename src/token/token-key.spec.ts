@@ -168,7 +168,7 @@ describe('canonicalRequest', () => {
     [{ subjectToken: 'a' }, { extraParams: { subjectToken: 'a' } }],
     [{ scope: 'a' }, { extraParams: { scope: 'a' } }],
     [{ tenant: 'a' } as TokenRequest, { tenant: 'b' } as TokenRequest],
-  ])('tells %j from %j', (a, b) => {
+  ])('distinguishes %j from %j', (a, b) => {
     expect(canonicalRequest(a)).not.toBe(canonicalRequest(b));
   });
 });

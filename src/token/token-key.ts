@@ -7,7 +7,7 @@ import { ownOptions } from '../option-check/own-options.js';
 export interface TokenKeyParts {
   prefix: string;
   serviceName: string;
-  /** Everything that tells two tokens apart: endpoint, grant, client, scope, audience, credential fingerprint … */
+  /** Everything that distinguishes two tokens: endpoint, grant, client, scope, audience, credential fingerprint … */
   identity: readonly string[];
   /** Canonical form of the call's parameters. */
   request: string;

@@ -167,14 +167,14 @@ export class TokenManager extends EventEmitter<TokenManagerEvents> {
 
   #events(): SlotEvents {
     return {
-      refreshed: (token, previous, report) => this.#tell('refreshed', { token, previous }, report),
-      invalidated: (token, report) => this.#tell('invalidated', { token }, report),
-      failed: (error, report) => this.#tell('failed', { error }, report),
+      refreshed: (token, previous, report) => this.#emit('refreshed', { token, previous }, report),
+      invalidated: (token, report) => this.#emit('invalidated', { token }, report),
+      failed: (error, report) => this.#emit('failed', { error }, report),
     };
   }
 
   /** Calls the listeners of an event. `emit` would stop at the first that throws, and leave rejections to the process. */
-  #tell<Name extends keyof TokenManagerEvents>(
+  #emit<Name extends keyof TokenManagerEvents>(
     name: Name,
     event: TokenManagerEvents[Name][0],
     report: ReportFailure = () => undefined,

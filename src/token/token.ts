@@ -10,7 +10,7 @@ import type { TokenInit } from './token-init.js';
 
 const NOTHING: Readonly<Record<string, never>> = Object.freeze({});
 
-/** Characters of a fingerprint that are shown: enough to tell tokens apart in a log, no help to guess one. */
+/** Characters of a fingerprint that are shown: enough to distinguish tokens in a log, no help to guess one. */
 const SHOWN_FINGERPRINT = 8;
 
 /**
@@ -113,7 +113,7 @@ export class Token {
     return this.#record.claims;
   }
 
-  /** SHA-256 of the access token, base64url: tells tokens apart without showing them. */
+  /** SHA-256 of the access token, base64url: distinguishes tokens without showing them. */
   get fingerprint(): string {
     return (this.#fingerprint ??= createHash('sha256').update(this.#record.accessToken).digest('base64url'));
   }

@@ -25,7 +25,7 @@ export interface RequestTokensOptions {
   readonly storage: GuardedStorage;
   readonly clock: Clock;
   readonly keyPrefix: string;
-  /** Tells the flows of one storage apart. */
+  /** Distinguishes the flows of one storage. */
   readonly owner: readonly string[];
 }
 

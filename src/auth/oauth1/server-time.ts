@@ -35,7 +35,7 @@ export class ServerTime {
   readonly #tried = new WeakMap<object, number>();
   readonly #sent = new WeakMap<TimedRequest, SentTime>();
 
-  /** @param ownTimestamp seconds since 1970; left out, the request's clock tells them */
+  /** @param ownTimestamp seconds since 1970; left out, taken from the request's clock */
   constructor(ownTimestamp?: () => number) {
     this.#ownTimestamp = ownTimestamp;
   }

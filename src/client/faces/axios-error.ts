@@ -72,7 +72,7 @@ function codeOfCause({ cause }: ForgeAuthError): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** Code tells "no answer" from "not sent" by whether there is a request. */
+/** Code distinguishes "no answer" from "not sent" by whether there is a request. */
 function requestOf(error: ForgeAuthError, config: InternalAxiosRequestConfig): SentRequest | undefined {
   const sent = [
     'FORGE_AUTH_CONNECTION',

@@ -116,7 +116,7 @@ function undecodable({ method, url }: CallRequest, answered: HttpResponse): Resp
   });
 }
 
-/** Fails as axios does, and tells what code asks of Node's own answer, which holds the request. */
+/** Fails as axios does, and answers what code asks of Node's own answer, which holds the request. */
 function streamedData(
   config: InternalAxiosRequestConfig,
   { method, url, call }: CallRequest,

@@ -16,7 +16,7 @@ export interface RateLimit {
 
 /** Options of {@link RateLimitHook}. */
 export interface RateLimitHookOptions {
-  /** Called with each limit that a service tells. */
+  /** Called with each limit that a service states. */
   onLimit?: (limit: RateLimit, serviceName: string) => void;
 }
 

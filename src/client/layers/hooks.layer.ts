@@ -109,7 +109,7 @@ export class Hooks {
   };
 
   /**
-   * Tells error hooks. Answers what the caller gets: the error, unless a hook throws a typed one in its place. One that
+   * Runs error hooks. Returns what the caller gets: the error, unless a hook throws a typed one in its place. One that
    * is not done within the timeout of an attempt is waited for no longer.
    */
   async failed(error: unknown, request: CallRequest): Promise<unknown> {

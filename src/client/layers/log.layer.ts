@@ -42,14 +42,14 @@ export interface ResolvedLogging {
   readonly asObject: boolean;
 }
 
-/** As many characters of a token's fingerprint tell it apart. */
+/** As many characters of a token's fingerprint distinguish it. */
 const SHOWN_FINGERPRINT = 8;
 
 /** Ids that calls bring with them, if they look like ids. */
 const ID_HEADERS = ['x-request-id', 'x-correlation-id'];
 
 /**
- * One entry for each request that is sent. The line tells method, origin and path, status or error code, duration,
+ * One entry for each request that is sent. The line holds method, origin and path, status or error code, duration,
  * attempt, request id and token fingerprint; an object with the same, for loggers that write JSON, follows it.
  */
 export function logLayer(options: ResolvedLogging, logger: ForgeLogger, clock: Clock): Layer<SentRequest> {

@@ -6,7 +6,7 @@ import type { HttpBody, HttpHeaders } from '../../http/http-request.js';
 import type { ForgeLogger } from '../../logger.js';
 import type { Call, CallRequest } from '../request/call-request.js';
 
-/** Tells that a call brought a credential of its own. */
+/** Notes that a call brought a credential of its own. */
 export type Warn = (request: CallRequest, authenticator: Authenticator) => void;
 
 /** Whoever did not mean it, a library perhaps, would look for the cause of a 401 for long. */

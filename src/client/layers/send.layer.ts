@@ -87,7 +87,7 @@ function mayGoAgain(request: SentRequest, failure: unknown): boolean {
   return !(request.body instanceof Readable) && isIdempotent(request) && !request.call.scope.aborted;
 }
 
-/** Tells whoever listens how each request ended. */
+/** Reports to observers how each request ended. */
 function observed(
   send: Layer<SentRequest, HttpRequest>,
   service: string,

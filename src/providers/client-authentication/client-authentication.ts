@@ -8,7 +8,7 @@ import type { ClientAuthRequest, ClientOptions } from './client-options.js';
 export interface ClientAuthTarget {
   /** The audience of an assertion: the token endpoint, whichever endpoint is asked. */
   readonly tokenEndpoint: string;
-  /** The time as the issuer tells it. */
+  /** The time by the clock of the issuer. */
   readonly clock: IssuerClock;
 }
 

@@ -51,7 +51,7 @@ export class AuthorizationCodeTokenProvider extends OAuthTokenProvider<Authoriza
 
   /**
    * Returns what the issuer states of the token's owner; refused if that is another person than the id_token named.
-   * @throws {AuthenticationError} when the endpoint refuses, or tells of somebody else than the id_token did
+   * @throws {AuthenticationError} when the endpoint refuses, or names somebody else than the id_token did
    */
   async userInfo(token: Token): Promise<Claims> {
     return (await this.#bound()).userInfo(token);

@@ -219,7 +219,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     const received = await this.attempted(grantType, attempt, context, mayRepeat);
     const token =
       received.idToken === undefined ? received : await this.openid.accept(received, current, context.signal);
-    await this.tell(token, current, context);
+    await this.report(token, current, context);
     return token;
   }
 
@@ -234,8 +234,8 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     return this.#freshSecrets.run(() => this.#retry.run(() => attempts.run(attempt), context, mayRepeat));
   }
 
-  /** Tells whoever wants to know of a new token. */
-  protected async tell(token: Token, previous: Token | undefined, context: TokenRequestContext): Promise<void> {
+  /** Calls `onToken` with a new token. */
+  protected async report(token: Token, previous: Token | undefined, context: TokenRequestContext): Promise<void> {
     const { subject } = context.request;
     try {
       await this.#options.onToken?.(token, previous, subject === undefined ? {} : { subject });

@@ -71,7 +71,7 @@ export interface Grant {
   readonly maxTokens?: number;
   /**
    * The option that can change a request without being known to the key, such as a function. The token then stays in
-   * this process, unless `identity` tells it apart.
+   * this process, unless `identity` distinguishes it.
    */
   readonly unknown?: string;
   /**

@@ -83,7 +83,7 @@ export class OpenIdConnect {
 
   /**
    * Returns what the issuer states of the person whose token it is.
-   * @throws {AuthenticationError} when it refuses, or tells of somebody else than the id_token did
+   * @throws {AuthenticationError} when it refuses, or names somebody else than the id_token did
    * @see [OpenID Connect Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)
    */
   async userInfo(token: Token, signal: AbortSignal): Promise<Claims> {

@@ -36,7 +36,7 @@ export interface SavedSignIn {
 
 /** Result of a sign-in. */
 export interface FinishedSignIn {
-  /** The app's name for the user; undefined where none was given and the issuer tells none. */
+  /** The app's name for the user; undefined where none was given and the issuer names none. */
   readonly subject: string | undefined;
   readonly token: Token;
   /** Of the validated id_token. */
@@ -88,7 +88,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
     const code = codeOf(callback, { identifier, namesItself: supported === true });
     const token = await this.#exchangeCode(code, started, context);
     const subject = started.subject ?? saved.subject ?? (token.claims?.['sub'] as string | undefined);
-    await this.tell(token, undefined, { ...context, request: subject === undefined ? {} : { subject } });
+    await this.report(token, undefined, { ...context, request: subject === undefined ? {} : { subject } });
     await this.store(token, subject);
     return {
       subject,

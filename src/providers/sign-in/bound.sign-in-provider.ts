@@ -36,7 +36,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     return this.openid.logoutUrl(options);
   }
 
-  /** Drops the tokens of whoever has logged out, as the issuer tells us itself. */
+  /** Drops the tokens of whoever has logged out, as the issuer itself announces. */
   async handleLogoutToken(jwt: string): Promise<{ subjects: readonly string[] }> {
     if (typeof jwt !== 'string') throw new InvalidRequestError('handleLogoutToken: the logout token must be a text.');
     const { id, issuer, ...whose } = await this.openid.logoutClaims(jwt, this.standalone().signal);
@@ -48,7 +48,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     return { subjects };
   }
 
-  /** Drops the tokens of a session that has ended, as the person's browser tells. */
+  /** Drops the tokens of a session that has ended, as the person's browser reports. */
   async handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }> {
     const issuer = await this.openid.issuerOfClaims();
     return { subjects: await this.#end(readLogoutRequest(parametersOf(url), issuer)) };
@@ -59,7 +59,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     const concerned = ({ claims = {} }: Token): boolean => {
       const { iss, sub, sid } = claims;
       if (iss !== issuer || (subject !== undefined && sub !== subject)) return false;
-      // Of a person who is named without a session, or whose token tells none, every token is meant.
+      // Of a person who is named without a session, or whose token names none, every token is meant.
       const isAnySession = subject !== undefined && (sessionId === undefined || sid === undefined);
       return isAnySession || sid === sessionId;
     };
@@ -74,14 +74,14 @@ export class BoundSignInProvider extends BoundOAuthProvider {
     await this.#tokens?.for(subject === undefined ? undefined : { subject }).set(token);
   }
 
-  protected override async tell(
+  protected override async report(
     token: Token,
     previous: Token | undefined,
     context: TokenRequestContext,
   ): Promise<void> {
     const { subject } = context.request;
     if (subject !== undefined && token.claims !== undefined) await this.#subjects.add(subject, token.claims);
-    await super.tell(token, previous, context);
+    await super.report(token, previous, context);
   }
 }
 

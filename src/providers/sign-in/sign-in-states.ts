@@ -30,7 +30,7 @@ const PURPOSE = 'sign-in state';
  */
 export class SignInStates {
   readonly #scope: ServiceScope;
-  /** Tells apps on one storage apart: a state of another one is none. */
+  /** Distinguishes apps on one storage: a state of another one is none. */
   readonly #owner: readonly string[];
   readonly #local = new Map<string, { text: string; until: number }>();
 

@@ -21,7 +21,7 @@ const EXPIRES_IN_MS = 3_600_000;
 /**
  * An OAuth 2 and OpenID Connect server for tests, in this process, on a port of 127.0.0.1.
  *
- * It issues tokens by every grant, revokes and introspects them, and does wrong what a test tells it to. It keeps
+ * It issues tokens by every grant, revokes and introspects them, and does wrong what a test asks of it. It keeps
  * nothing but memory, is no model of a safe server, and must never face anybody but a test.
  */
 export class TestIssuer {
@@ -201,7 +201,7 @@ export class TestIssuer {
     this.#state.authorizations.decideDevice(userCode, 'denied');
   }
 
-  /** Tells the age of tokens by this clock from now on. */
+  /** Reckons the age of tokens by this clock from now on. */
   useClock(clock: Clock): void {
     this.#state.options.clock = clock;
   }

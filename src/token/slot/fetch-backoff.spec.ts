@@ -174,7 +174,7 @@ describe('a note to the other processes', () => {
     },
   );
 
-  it('an outage that only a note tells of is unheard of once, until the next one', () => {
+  it('an outage that only a note names is unheard of once, until the next one', () => {
     const reader = new World();
     expect(reader.backoff.takeUnheard()).toBe(false);
     reader.backoff.adopt(noteAfter(3).text);

@@ -72,11 +72,11 @@ export class SlotBackoff {
       failed: async (error) => {
         if (shared !== undefined && isOfEndpoint(error)) {
           shared.failed(error);
-          await this.#tell(this.#endpoint?.backoff, this.#endpoint?.noteKey);
+          await this.#announce(this.#endpoint?.backoff, this.#endpoint?.noteKey);
         } else {
           shared?.abandoned();
           own.failed(error);
-          await this.#tell(this.#own, undefined);
+          await this.#announce(this.#own, undefined);
         }
       },
       // Of a token's own fetches there is one at a time: nobody waits for the end of another.
@@ -95,7 +95,7 @@ export class SlotBackoff {
     this.#endpoint?.backoff.assertNotBackingOff(this.#scope.owner);
   }
 
-  async #tell(backoff: FetchBackoff | undefined, noteKey: string | undefined): Promise<void> {
+  async #announce(backoff: FetchBackoff | undefined, noteKey: string | undefined): Promise<void> {
     if (backoff === undefined) return;
     const { clock, observer, serviceName } = this.#scope;
     if (backoff.waitMs > 0)

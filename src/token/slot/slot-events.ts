@@ -34,7 +34,7 @@ export function guardedEvents(events: SlotEvents, { owner, logger, revealCauses:
     const { summary, frames } = ownCause(error, { reveal });
     logger.warn(`A listener of token events of ${owner} failed: ${summary}.${frames}`);
   };
-  const tell = (work: () => void): void => {
+  const notify = (work: () => void): void => {
     try {
       work();
     } catch (error) {
@@ -42,9 +42,9 @@ export function guardedEvents(events: SlotEvents, { owner, logger, revealCauses:
     }
   };
   return {
-    refreshed: (token, previous) => tell(() => events.refreshed(token, previous, report)),
-    invalidated: (token) => tell(() => events.invalidated(token, report)),
-    failed: (error) => tell(() => events.failed(error, report)),
+    refreshed: (token, previous) => notify(() => events.refreshed(token, previous, report)),
+    invalidated: (token) => notify(() => events.invalidated(token, report)),
+    failed: (error) => notify(() => events.failed(error, report)),
   };
 }
 

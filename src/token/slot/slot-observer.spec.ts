@@ -74,7 +74,7 @@ it('flights are numbered, and report their cause, their grant, and that they wer
 it.each([
   [{}, {}],
   [{ step: 'app' }, { step: 'app' }],
-])('a flight runs within the contexts of observers, who are told what it is for: %j', async (tokens, more) => {
+])('a flight runs within the contexts of observers, who learn what it is for: %j', async (tokens, more) => {
   const made = world({ grantType: 'password', ...tokens });
   const scopes: ObservedScope[] = [];
   made.observers.add({

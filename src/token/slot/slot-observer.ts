@@ -26,7 +26,7 @@ export interface ObservedTokens {
   readonly perCall?: boolean;
 }
 
-/** Tells the application's observers what happens to one token. Nothing is made of it while nobody listens. */
+/** Reports to the application's observers what happens to one token. Nothing is made of it while nobody listens. */
 export class SlotObserver {
   readonly #scope: ServiceScope;
   readonly #tokens: ObservedTokens;
@@ -43,7 +43,7 @@ export class SlotObserver {
     if (observer.active) observer.emit({ type: 'token_served', at: clock.now(), service, age });
   }
 
-  /** Tells how long a caller waited for a flight. */
+  /** Reports how long a caller waited for a flight. */
   waited<T>(work: Promise<T>): Promise<T> {
     const { observer, clock } = this.#scope;
     if (!observer.active) return work;
@@ -88,7 +88,7 @@ export class SlotObserver {
     );
   }
 
-  /** Tells how a flight ended. */
+  /** Reports how a flight ended. */
   flight(flight: Flight<Token>, report: FlightReport): void {
     const { observer, clock } = this.#scope;
     const { step, perCall = false } = this.#tokens;

@@ -4,7 +4,7 @@ import { tokenFailure } from '../token-failure.js';
 import type { PauseListener } from './renewal-pause.js';
 import type { ObservedTokens } from './slot-observer.js';
 
-/** Tells of an outage once when it begins, and once when it is over. */
+/** Logs an outage once when it begins, and once when it is over. */
 export class SlotOutage {
   readonly #scope: ServiceScope;
   #logged = false;
@@ -28,7 +28,7 @@ export class SlotOutage {
   }
 }
 
-/** Tells of a token whose successors are rejected, too: once when that begins, and once when one is accepted. */
+/** Logs a token whose successors are rejected, too: once when that begins, and once when one is accepted. */
 export class SlotPause implements PauseListener {
   readonly #scope: ServiceScope;
   readonly #perCall: boolean;

@@ -25,7 +25,7 @@ export interface RenewalParts {
   readonly observer: SlotObserver;
 }
 
-/** Renewals of the token of a slot: each is a flight, which puts what it brings to use and tells of it. */
+/** Renewals of the token of a slot: each is a flight, which puts what it brings to use and reports it. */
 export class SlotRenewals {
   readonly #scope: ServiceScope;
   readonly #work: TokenWork;

@@ -25,7 +25,7 @@ export class StorageLooks {
     if (this.#looking) return;
     this.#looking = true;
     this.#look(cached)
-      .catch(() => undefined) // The key could not be made: the next flight tells why.
+      .catch(() => undefined) // The key could not be made: the next flight reports why.
       .finally(() => {
         this.#looking = false;
         if (this.#lookAgain) this.changed();

@@ -95,7 +95,7 @@ it.each<[string, Record<string, unknown>, number | undefined]>([
   ['nothing where it is neither number nor text', { refresh_expires_in: true }, undefined],
   ['nothing where it cannot be written as a number', { refresh_expires_in: { toString: 0 } }, undefined],
   ['nothing', {}, undefined],
-])('the end of a refresh token is told by %s', (_name, extra, expected) => {
+])('the end of a refresh token is read from %s', (_name, extra, expected) => {
   expect(refreshExpiryOf(tokenOf({ extra }), NOW)).toBe(expected);
 });
 

@@ -351,7 +351,7 @@ describe('a renewal that fails', () => {
     expect([await errorOf(world.run()), world.log]).toEqual([world.heldBack, ['read', 'check']]);
   });
 
-  it('a renewal that fails by a foreign error is told in our words, naming the service', async () => {
+  it('a renewal that fails by a foreign error is reported by a message of ours that names the service', async () => {
     world.answer = async () => {
       throw new TypeError('canary');
     };

@@ -110,7 +110,7 @@ export class TokenStore {
     }
   }
 
-  /** Tells those who wait, and those who use the token, to look. */
+  /** Announces to those who wait, and those who use the token, that they are to look. */
   announce(): void {
     if (this.#watched !== undefined) this.#storage()?.announcements?.announce(this.#watched.key);
   }
