@@ -110,7 +110,7 @@ it('a sign-in stands that comes while the logout before it is noticed', async ()
 });
 
 it('a logout stands in a process that heard nothing of it, when the access token has run out, too', async () => {
-  const storage = Object.assign(new InMemoryTokenStorage(), { createSignal: undefined });
+  const storage = new InMemoryTokenStorage();
   const managers = [0, 1].map(() => new TokenManager({ name: 'calendar', provider: new PersonsGrant(), storage }));
   opened.push(...managers);
   const [away, other] = managers as [TokenManager, TokenManager];

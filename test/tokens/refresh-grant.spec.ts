@@ -1,11 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   AuthenticationError,
   type ForgeHttpClient,
   type GetSet,
+  InMemoryTokenStorage,
   NoRetryStrategy,
   Token,
   type TokenManager,
   type TokenProvider,
+  type TokenStorage,
 } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -234,7 +237,7 @@ describe('a refresh token that only a person can replace, and that is refused,',
   let sent: string[];
   const refusing = new Gate();
   /** One process of a fleet on the store: a person signs in once, and every refresh token is refused. */
-  const processOf = (store: OneStore): TokenManager => {
+  const processOf = (store: OneStore, storage: TokenStorage = store.announcing): TokenManager => {
     let signedIn = store.values.size > 0;
     const provider: TokenProvider & { readonly rerunnable: false } = {
       rerunnable: false,
@@ -250,7 +253,7 @@ describe('a refresh token that only a person can replace, and that is refused,',
         throw new AuthenticationError('Refused.', { status: 400, error: 'invalid_grant' });
       },
     };
-    return world.manager({ storage: store.announcing, provider });
+    return world.manager({ storage, provider });
   };
   beforeEach(() => {
     sent = [];
@@ -263,6 +266,20 @@ describe('a refresh token that only a person can replace, and that is refused,',
     expect(await rejection(one.forceRefresh())).toMatchObject({ code: 'FORGE_AUTH_REFRESH_FAILED' });
     for (const manager of [one, processOf(store)])
       expect(await rejection(manager.forceRefresh())).toMatchObject({ code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED' });
+    expect(sent).toEqual(['refresh-1']);
+  });
+
+  it('is not sent again by a process that has it, and heard nothing of that, when the access token has run out, too', async () => {
+    const storage = new InMemoryTokenStorage();
+    const store = new OneStore();
+    const [one, other] = [processOf(store, storage), processOf(store, storage)];
+    const expired = new Token({ accessToken: 'access-1', refreshToken: 'refresh-1', expiresAt: Date.now() - 1 });
+    await other.setToken(expired);
+    await one.setToken(expired);
+    await rejection(one.getToken());
+    await delay(5);
+    // The person is asked: see processOf().
+    await other.getToken();
     expect(sent).toEqual(['refresh-1']);
   });
 

@@ -85,7 +85,8 @@ export class RefreshTokenClaims {
     if (newest.token.refreshToken !== known.token.refreshToken) return;
     const token = newest.token.with({ refreshToken: undefined });
     const generation = Math.max(newest.generation + 1, lease?.generation ?? 0);
-    await this.#store.put({ ...newest, token, claimed: false, generation });
+    // Kept as long as whoever has it still would keep it.
+    await this.#store.put({ ...newest, token, claimed: false, generation }, newest);
   }
 
   /** Finds what others have written since the token was taken up; the note of its own claim is none of it. */

@@ -76,6 +76,14 @@ export function deadlineFailure({ owner, serviceName, settings }: ServiceScope):
   return tokenFailure(late, owner, serviceName);
 }
 
+/** Returns the error for those who wait for a token that was dropped while it was renewed. */
+export function droppedFailure({ owner }: ServiceScope, subject: string | undefined): AuthenticationError {
+  return new AuthenticationError(`The token for ${owner} was dropped while it was renewed: the user must sign in.`, {
+    code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
+    ...(subject === undefined ? undefined : { subject }),
+  });
+}
+
 /** Returns the error for those who ask when all is over. */
 export function closedFailure({ owner, serviceName }: ServiceScope): ClientClosedError {
   return new ClientClosedError(

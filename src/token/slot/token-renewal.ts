@@ -1,6 +1,5 @@
 import { Instant } from '../../clock.js';
 import { ownOptions } from '../../option-check/own-options.js';
-import { AuthenticationError } from '../../errors.js';
 import { isHeldBack, type SlotAttempt, type SlotBackoff } from './slot-backoff.js';
 import type { FlightReport } from './slot-observer.js';
 import type { ServiceScope } from '../runtime.js';
@@ -8,6 +7,7 @@ import { keepAlive, type KeptLease } from './lease-keeper.js';
 import { RefreshTokenClaims } from './refresh-token-claims.js';
 import { RenewalOutage } from './renewal-outage.js';
 import { tokenFailure } from '../token-failure.js';
+import { droppedFailure } from './slot-outage.js';
 import { isDropped, newestOf, type StoredToken, toStored, withRefreshToken } from './stored-token.js';
 import { LEASE_MS, type TokenStore } from './token-store.js';
 import type { Token } from '../token.js';
@@ -241,11 +241,4 @@ export class TokenRenewal {
     if (isHeldBack(error) || this.#work.isOwnFailure?.(error) === false) attempt?.abandoned();
     else await attempt?.failed(error);
   }
-}
-
-function droppedFailure({ owner }: ServiceScope, subject: string | undefined): AuthenticationError {
-  return new AuthenticationError(`The token for ${owner} was dropped while it was renewed: the user must sign in.`, {
-    code: 'FORGE_AUTH_AUTHORIZATION_REQUIRED',
-    ...(subject === undefined ? undefined : { subject }),
-  });
 }

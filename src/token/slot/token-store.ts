@@ -58,8 +58,9 @@ export class TokenStore {
     return this.#read();
   }
 
-  put(stored: StoredToken): Promise<WriteOutcome> {
-    return this.#write(() => this.#put(stored));
+  /** @param lifeOf the token that it takes the place of, as long as whose life it is kept. @default its own */
+  put(stored: StoredToken, lifeOf = stored): Promise<WriteOutcome> {
+    return this.#write(() => this.#put(stored, lifeOf));
   }
 
   /**
@@ -188,10 +189,9 @@ export class TokenStore {
       extra: undefined,
       claims: undefined,
     });
-    const ttlMs = ttlMsOf(stored, this.#clock.now());
     for (const generation of generationsFrom(this.#clock.now())) {
       const tombstone = { ...stored, token, rejected: true, generation: Math.max(stored.generation + 1, generation) };
-      if ((await this.#put(tombstone, ttlMs)) !== 'superseded') break;
+      if ((await this.#put(tombstone, stored)) !== 'superseded') break;
     }
     this.announce();
   }
@@ -223,14 +223,16 @@ export class TokenStore {
       : storage.acquire(await this.#watchedKey(storage), { ...options, longestMs: LEASE_MS });
   }
 
-  async #put(stored: StoredToken, ttlMs = ttlMsOf(stored, this.#clock.now())): Promise<WriteOutcome> {
+  async #put(stored: StoredToken, lifeOf = stored): Promise<WriteOutcome> {
     const storage = this.#storage();
     if (storage === undefined) return 'failed';
     const keptApart = storage.sharedWithoutLock && !this.#irreplaceable;
     const token = keptApart ? stored.token.with({ refreshToken: undefined }) : stored.token;
     const envelope = envelopeOf({ ...stored, token });
     const irreplaceable = this.#irreplaceable && token.refreshToken !== undefined;
-    return storage.write(await this.#watchedKey(storage), envelope, ttlMs, { irreplaceable });
+    return storage.write(await this.#watchedKey(storage), envelope, ttlMsOf(lifeOf, this.#clock.now()), {
+      irreplaceable,
+    });
   }
 
   #write<T>(work: () => Promise<T>): Promise<T> {
