@@ -175,7 +175,7 @@ export class Observers {
     for (const listener of this.#listeners) {
       try {
         const result: unknown = listener.event(event);
-        if (isPromise(result)) result.catch(nothing);
+        if (result !== undefined && isPromise(result)) result.catch(nothing);
       } catch {
         // An observer's failure is its own.
       }

@@ -11,6 +11,7 @@ import {
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api';
+import { ContextUnderWay, type UnderWay } from './context-under-way.js';
 import { addressAttributes, methodAttribute, OTHER_METHOD } from './http-attributes.js';
 import { Kept } from './kept.js';
 import { SCOPE } from './scope.js';
@@ -20,12 +21,6 @@ import type { ForgeAuthEvent, ObservedScope } from '../observer.js';
 const MAX_KINDS = 1_000;
 /** Flights whose spans can still be linked to. */
 const MAX_FLIGHTS = 1_000;
-
-/** A call or a flight whose span is open. */
-interface UnderWay {
-  readonly kind: ObservedScope['kind'];
-  readonly span: Span;
-}
 
 /**
  * Spans of calls and of token flights.
@@ -85,18 +80,23 @@ export class ForgeSpans {
     return this.#traced;
   }
 
-  async #record<T>({ kind, flight }: ObservedScope, span: Span, work: () => Promise<T>): Promise<T> {
+  /** No async function: where contexts are followed, each promise costs a good part of a span. */
+  #record<T>({ kind, flight }: ObservedScope, span: Span, work: () => Promise<T>): Promise<T> {
+    // That of a flight ends with its event: what comes after its work (a token that is kept) belongs to it.
+    const end = flight === undefined ? endOf(span) : undefined;
     if (flight !== undefined) this.#remember(flight, span);
     try {
-      return await this.#within({ kind, span }, work);
-    } finally {
-      // That of a flight ends with its event: what comes after its work (a token that is kept) belongs to it.
-      if (flight === undefined) span.end();
+      const working = this.#within({ kind, span }, work);
+      if (end !== undefined) working.then(end, end);
+      return working;
+    } catch (error) {
+      end?.();
+      return Promise.reject(error as Error);
     }
   }
 
   #within<T>(underWay: UnderWay, work: () => Promise<T>): Promise<T> {
-    const own = trace.setSpan(context.active(), underWay.span).setValue(this.#key, underWay);
+    const own = new ContextUnderWay(trace.setSpan(context.active(), underWay.span), this.#key, underWay);
     return context.with(own, () => (context.active() === own ? work() : this.#underWay.run(underWay, work)));
   }
 
@@ -166,6 +166,17 @@ export class ForgeSpans {
     if (this.#flights.size >= MAX_FLIGHTS && oldest !== undefined) this.#flights.delete(oldest);
     this.#flights.set(flight, span);
   }
+}
+
+/** Ends a span: a processor of spans that fails is its own affair. */
+function endOf(span: Span): () => void {
+  return () => {
+    try {
+      span.end();
+    } catch {
+      // The call has an answer, or an error, of its own.
+    }
+  };
 }
 
 /** Options that the span of a call starts with. */

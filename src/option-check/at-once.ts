@@ -9,7 +9,7 @@ import { askNaming } from './option-threw.js';
  * @throws {ConfigurationError} when it answered a promise
  */
 export function atOnce<T>(answered: T, what: string): T {
-  if (!isPromise(answered)) return answered;
+  if (typeof answered !== 'object' || !isPromise(answered)) return answered;
   answered.catch(() => undefined);
   throw new ConfigurationError(`${what} answered a promise: it must answer at once, so let it be no async function.`);
 }

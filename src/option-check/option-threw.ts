@@ -27,17 +27,19 @@ export class OptionThrew {
  * @param isKnown checks for an error that says by itself what is wrong
  */
 export function askNaming<T>(option: string, ask: () => T, isKnown: (error: unknown) => boolean): T {
-  const named = (error: unknown): unknown =>
-    isKnown(error) || isOptionThrew(error) ? error : new OptionThrew(option, error);
   try {
     const answer = ask();
-    if (!isPromise(answer)) return answer;
+    if (typeof answer !== 'object' || !isPromise(answer)) return answer;
     return answer.catch((error: unknown) => {
-      throw named(error);
+      throw named(option, error, isKnown);
     }) as T;
   } catch (error) {
-    throw named(error);
+    throw named(option, error, isKnown);
   }
+}
+
+function named(option: string, error: unknown, isKnown: (error: unknown) => boolean): unknown {
+  return isKnown(error) || isOptionThrew(error) ? error : new OptionThrew(option, error);
 }
 
 /** As `instanceof`, without its errors: a proxy may answer no question. */
