@@ -64,7 +64,7 @@ describe('the doc comments of public members', () => {
     expectNone(({ comment }) => QUESTIONS.test(comment));
   });
 
-  it('name the unit of every number, or what it counts', () => {
+  it('the doc comments of public members name the unit of every number, or what it counts', () => {
     expectNone((member) => {
       if (!member.numeric) return false;
       const unit = UNITS.find(([end]) => end.test(member.name))?.[1];
@@ -73,7 +73,7 @@ describe('the doc comments of public members', () => {
     });
   });
 
-  it('name the default of an option that may be left out, or what happens then', () => {
+  it('the doc comments of public members name the default of an option that may be left out, or what happens then', () => {
     expectNone(
       (member) =>
         isOption(member) &&
@@ -83,7 +83,7 @@ describe('the doc comments of public members', () => {
     );
   });
 
-  it('name the errors that a method or a constructor throws', () => {
+  it('the doc comments of public members name the errors that a method or a constructor throws', () => {
     expectNone(
       ({ throws, tags, owner, name }) =>
         throws.length > 0 && !tags.some(([tag]) => tag === 'throws') && GUARDED[`${owner}.${name}`] === undefined,

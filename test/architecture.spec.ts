@@ -12,6 +12,10 @@ const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 /** Words that a comment does not begin with: what something is, or does, is said outright. */
 const QUESTIONS = /^(?:What|Who|Whom|Whose|Whether|How|Where|When|Which|Why)\b/;
 
+/** Words that a title does not begin with: without the titles around it, nobody would know of what it speaks. */
+const SUBJECTLESS =
+  /^\s*(?:(?:it|test)(?:\.each\(.*\))?|\]\))\((['"`])(?:that|is|are|was|were|has|have|may|can|must)\b(?:(?!\1).)*\1/;
+
 /** Where time does not come from `Clock`, and why. */
 const TIME_OF_THEIR_OWN: Readonly<Record<string, string>> = {
   'clock.ts': 'is the one place that asks the machine',
@@ -126,6 +130,16 @@ describe('architecture', () => {
         .map((comment) => `${path}: ${comment}`),
     );
     expect(asking).toEqual([]);
+  });
+
+  it('architecture has no test whose title makes no sense without the titles around it', () => {
+    const titles = ['src', 'test'].flatMap((folder) =>
+      readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.spec.ts'))
+        .flatMap((path) => readFileSync(new URL(`${folder}/${path}`, root), 'utf8').split('\n'))
+        .filter((line) => SUBJECTLESS.test(line)),
+    );
+    expect(titles).toEqual([]);
   });
 
   it('says at its top why a file is longer than 250 lines', () => {

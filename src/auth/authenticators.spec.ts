@@ -105,7 +105,7 @@ describe.each(KINDS)('%s', (_name, make) => {
     expect('cause' in none).toBe(false);
   });
 
-  it('has its credential masked wherever the words of the app quote it, given or read', async () => {
+  it('a secret has its credential masked wherever the words of the app quote it, given or read', async () => {
     const [given, read] = [`words given to ${_name}`, `words read by ${_name}`];
     make(given);
     expect(quoted(given)).not.toContain(given);

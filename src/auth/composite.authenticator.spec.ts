@@ -100,7 +100,7 @@ describe('CompositeAuth', () => {
     expect(new CompositeAuth([member('c')]).retry).toBeUndefined();
   });
 
-  it('has those write last that sign, and the others in their order', async () => {
+  it('CompositeAuth has those write last that sign, and the others in their order', async () => {
     const order: string[] = [];
     const noting = (name: string, signsRequest?: boolean): Authenticator => ({
       authenticate: () => void order.push(name),
@@ -139,11 +139,16 @@ describe('CompositeAuth', () => {
     expect([request.url, request.headers]).toEqual(['https://api.example/', { authorization: 'Bearer t' }]);
   });
 
-  it.each(['first_match', 'all'] as const)('is of the same kind when its members are made: %s', async (strategy) => {
-    const made = new CompositeAuth(['a', 'b'], { strategy }).resolve((name) => member(name, { appliesTo: () => true }));
-    expect(await headersOf(made)).toEqual(strategy === 'all' ? { 'x-a': 'a', 'x-b': 'b' } : { 'x-a': 'a' });
-    expect(new CompositeAuth(['a', 'b']).members).toEqual(['a', 'b']);
-  });
+  it.each(['first_match', 'all'] as const)(
+    'a CompositeAuth is of the same kind when its members are made: %s',
+    async (strategy) => {
+      const made = new CompositeAuth(['a', 'b'], { strategy }).resolve((name) =>
+        member(name, { appliesTo: () => true }),
+      );
+      expect(await headersOf(made)).toEqual(strategy === 'all' ? { 'x-a': 'a', 'x-b': 'b' } : { 'x-a': 'a' });
+      expect(new CompositeAuth(['a', 'b']).members).toEqual(['a', 'b']);
+    },
+  );
 
   it('refuses to send a request for members that are not ready, instead of sending it bare', async () => {
     const composite = new CompositeAuth([{ provider: {} }] as unknown as Authenticator[]);

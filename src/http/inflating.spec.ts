@@ -9,7 +9,7 @@ describe.each([
 ])('a deflated stream: %s', (_name, deflated) => {
   const size = 30_000_000;
 
-  it('is inflated as it is read, not before', async () => {
+  it('a deflated body is inflated as it is read, not before', async () => {
     const stream = new Inflating({});
     stream.end(deflated(Buffer.alloc(size)));
     await once(stream, 'readable');

@@ -31,22 +31,25 @@ function namesOfRequests(): string[] {
 afterEach(takeAway);
 
 describe('the options of a request', () => {
-  it('are those that are given, where nothing is inherited', () => {
+  it('the options of a request are those that are given, where nothing is inherited', () => {
     const options = { path: '/' };
     expect(ownRequestOptions(options)).toBe(options);
     plant('inherited', 'by nobody');
     expect(ownRequestOptions(options)).toBe(options);
   });
 
-  it.each(namesOfRequests())('have a %s of their own as soon as there is one to inherit', (name) => {
-    plant(name, undefined);
-    expect(Object.keys(ownRequestOptions({ path: '/' }))).toEqual([...namesOfRequests(), 'path']);
-    plant(name, 'inherited');
-    const own = ownRequestOptions({ [name]: 'given' });
-    expect(own).toMatchObject({ [name]: 'given' });
-    takeAway();
-    expect(ownRequestOptions(own)).toBe(own);
-  });
+  it.each(namesOfRequests())(
+    'the options of a request have a %s of their own as soon as there is one to inherit',
+    (name) => {
+      plant(name, undefined);
+      expect(Object.keys(ownRequestOptions({ path: '/' }))).toEqual([...namesOfRequests(), 'path']);
+      plant(name, 'inherited');
+      const own = ownRequestOptions({ [name]: 'given' });
+      expect(own).toMatchObject({ [name]: 'given' });
+      takeAway();
+      expect(ownRequestOptions(own)).toBe(own);
+    },
+  );
 });
 
 describe('a request of a client that has sent some', () => {
@@ -77,14 +80,17 @@ describe('a request of a client that has sent some', () => {
   it.each([
     ['over Node’s own client', {}],
     ['over axios’s adapter', { axios: { decompress: true } }],
-  ])('is on the wire as before, when there is something to inherit since then: %s', async (_over, more) => {
-    await get(more);
-    for (const [name, value] of Object.entries({ auth: 'user:password', setHost: false, socketPath: '/nowhere' }))
-      plant(name, value);
-    await get(more);
-    expect(seen[1]).toBe(seen[0]);
-    expect(seen[0]).toMatch(/host/i);
-  });
+  ])(
+    'a request of a client that has sent some is on the wire as before, when there is something to inherit since then: %s',
+    async (_over, more) => {
+      await get(more);
+      for (const [name, value] of Object.entries({ auth: 'user:password', setHost: false, socketPath: '/nowhere' }))
+        plant(name, value);
+      await get(more);
+      expect(seen[1]).toBe(seen[0]);
+      expect(seen[0]).toMatch(/host/i);
+    },
+  );
 
   it('connects as before, when there is something to inherit since it began to wait for a connection', async () => {
     const asked = new Promise<ServerResponse>((resolve) => (answer = resolve));

@@ -45,7 +45,7 @@ describe('a context with what is under way', () => {
   const [key, other] = [createContextKey('under way'), createContextKey('other')];
   const underWay: UnderWay = { kind: 'call', span: {} as Span };
 
-  it('has it beside all that is below, whatever is set or deleted on it', () => {
+  it('a context with what is under way has it beside all that is below, whatever is set or deleted on it', () => {
     const own = new ContextUnderWay(ROOT_CONTEXT.setValue(other, 'below'), key, underWay);
     expect([own.getValue(key), own.getValue(other)]).toEqual([underWay, 'below']);
     const changed = own.setValue(other, 'above');

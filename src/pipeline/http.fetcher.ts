@@ -158,7 +158,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   }
 
   /**
-   * Sends one request below `baseUrl`. Answers whatever status comes back.
+   * Sends one request below `baseUrl`. Returns the response, whatever its status.
    * @throws {ConnectionError | TlsError | TimeoutError | ResponseParseError} when there is no answer
    */
   protected makeRequest(request: FetcherRequest): Promise<ForgeResponse> {

@@ -20,21 +20,21 @@ describe('the error of a step after others were tried', () => {
     expect(error).toMatchObject({ message: 'Step "app" failed. Tried: user → device → app.' });
   });
 
-  it('has the first error as its cause, however long the chain', () => {
+  it('the error of a step after others were tried has the first error as its cause, however long the chain', () => {
     const root = new AuthenticationError('Step "device" failed.', { ...FACTS, step: 'device' });
     const error = chainError(chainError(root, 'app', []), 'user', []);
     expect(error).toMatchObject({ step: 'device', chain: ['user', 'app', 'device'], cause: root });
     expect(error).toMatchObject({ message: 'Step "device" failed. Tried: user → app → device.' });
   });
 
-  it('has nothing that its root has not', () => {
+  it('the error of a step after others were tried has nothing that its root has not', () => {
     const error = chainError(new AuthenticationError('Failed.', { step: 'app' }), 'user', []);
     for (const name of ['status', 'error', 'errorDescription', 'retryAfterMs', 'serviceName'])
       expect(error).not.toHaveProperty(name, expect.anything());
     expect(error).toMatchObject({ transient: false });
   });
 
-  it('is the failure itself where no other step was tried, or it is no failure to authenticate', () => {
+  it('the error of a step after others were tried is the failure itself where no other step was tried, or it is no failure to authenticate', () => {
     const own = new AuthenticationError('Failed.', { step: 'user' });
     const foreign = new TypeError('x');
     expect([chainError(own, 'user', []), chainError(foreign, 'user', ['app'])]).toEqual([own, foreign]);

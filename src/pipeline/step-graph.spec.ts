@@ -114,13 +114,13 @@ describe('a name that is no word, as a secret in the wrong place', () => {
     ['beside a result step that is none', stepsOf({ [SECRET]: [] }), 'user'],
     ['of a result step', stepsOf({ a: [] }), SECRET],
     ['of a step with a lifetime of nothing', [{ name: SECRET, dependsOn: [], ttlMs: 0 }], undefined],
-  ])('is not quoted: %s', (_where, steps, resultStep) => {
+  ])('a name that is no word, as a secret in the wrong place, is not quoted: %s', (_where, steps, resultStep) => {
     const made = (): StepGraph => new StepGraph(steps, resultStep, 'The pipeline');
     expect(made).toThrow('[a name with other characters in it]');
     expect(made).not.toThrow(SECRET);
   });
 
-  it('is not quoted where a step is asked for', () => {
+  it('a name that is no word, as a secret in the wrong place, is not quoted where a step is asked for', () => {
     const graph = graphOf({ [SECRET]: [] });
     expect(() => graph.assertKnown('other')).toThrow('Steps: [a name with other characters in it].');
     expect(() => graph.assertKnown(`${SECRET}!`)).not.toThrow(SECRET);

@@ -6,11 +6,14 @@ describe('the members of an answer that a token may have been meant to be in', (
     ['authorization-token', 'authToken', 'Bearer', 'bearer_token', 'body', 'content', 'credential', 'credentials'],
     ['data', 'id_token', 'JWT', 'jwtToken', 'key', 'oauth_token', 'payload', 'response', 'Result', 'results'],
     ['session', 'sessionId', 'session_token', 'ticket', 'token', 'Tokens', 'userToken', 'value'],
-  ])('are named however they are written: %s, …', (...names) => {
-    expect(namesInstead(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual(names);
-  });
+  ])(
+    'the members of an answer that a token may have been meant to be in are named however they are written: %s, …',
+    (...names) => {
+      expect(namesInstead(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual(names);
+    },
+  );
 
-  it('are no others: a name may be a secret itself', () => {
+  it('the members of an answer that a token may have been meant to be in are no others: a name may be a secret itself', () => {
     const names = ['access_token', 'token_type', 'expires_in', 's3cr3t', 'token1', 'the token', 'tok€n', ''];
     expect(namesInstead(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([]);
   });

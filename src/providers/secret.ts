@@ -50,7 +50,7 @@ export class Secret {
     return this.#value.open();
   }
 
-  /** Reads the source again. Answers whether the secret has changed. */
+  /** Reads the source again. Returns whether the secret has changed. */
   async reread(): Promise<boolean> {
     if (typeof this.#source === 'string') return false;
     const before = await this.read();

@@ -62,7 +62,7 @@ describe('options of request retry strategies', () => {
       () => new CircuitBreakerRetryStrategy({ statuses: [1] }),
       'BreakerRetryStrategy: statuses must be',
     ],
-  ])('refuse %s', (_name, construct, problem) => {
+  ])('options of request retry strategies refuse %s', (_name, construct, problem) => {
     expect(construct).toThrow(ConfigurationError);
     expect(construct).toThrow(problem);
   });
@@ -135,7 +135,7 @@ describe('options of auth retry strategies', () => {
       () => new ConditionalAuthRetryStrategy({ shouldRetry: never, delayMs: -1 }),
       'ConditionalAuthRetryStrategy: delayMs must be',
     ],
-  ])('refuse %s', (_name, construct, problem) => {
+  ])('options of auth retry strategies refuse %s', (_name, construct, problem) => {
     expect(construct).toThrow(ConfigurationError);
     expect(construct).toThrow(problem);
   });

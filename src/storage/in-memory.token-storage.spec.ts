@@ -142,7 +142,7 @@ describe('InMemoryTokenStorage', () => {
     },
   );
 
-  it('is known as a storage of this process, and takes the time of the machine by default', async () => {
+  it('InMemoryTokenStorage is known as a storage of this process, and takes the time of the machine by default', async () => {
     const storage = new InMemoryTokenStorage();
     expect([storage[TOKEN_STORAGE], storage.shared]).toEqual([true, false]);
     await storage.set('key', 'value', 60_000);

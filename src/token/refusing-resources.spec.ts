@@ -33,7 +33,7 @@ describe('the resources that refuse a token which others accept', () => {
     expect(refusing.mayRenew('/other')).toBe(true);
   });
 
-  it('keep none from a renewal that has accepted a token, however many they are', () => {
+  it('the resources that refuse a token which others accept keep none from a renewal that has accepted a token, however many they are', () => {
     const refusing = new RefusingResources(new FakeClock());
     refusing.accepted('/orders');
     for (let index = 0; index < 20; index += 1) refusing.refusedFresh(`/${index}`);
@@ -42,7 +42,7 @@ describe('the resources that refuse a token which others accept', () => {
     expect(refusing.mayRenew('/orders')).toBe(false);
   });
 
-  it('are among all others once they have refused a fresh token, though they accepted one before', async () => {
+  it('the resources that refuse a token which others accept are among all others once they have refused a fresh token, though they accepted one before', async () => {
     const clock = new FakeClock();
     const refusing = new RefusingResources(clock);
     refusing.accepted('/orders');
@@ -55,7 +55,7 @@ describe('the resources that refuse a token which others accept', () => {
     expect(refusing.mayRenew('/orders')).toBe(true);
   });
 
-  it('are those that refused three calls in 30 s, none of which could be sent again', async () => {
+  it('the resources that refuse a token which others accept are those that refused three calls in 30 s, none of which could be sent again', async () => {
     const clock = new FakeClock();
     const refusing = new RefusingResources(clock);
     const suspected = (): boolean => refusing.suspect('/uploads');
@@ -69,7 +69,7 @@ describe('the resources that refuse a token which others accept', () => {
     expect(suspected()).toBe(false);
   });
 
-  it('are remembered up to a thousand, as those that accept are', () => {
+  it('the resources that refuse a token which others accept are remembered up to a thousand, as those that accept are', () => {
     const refusing = new RefusingResources(new FakeClock());
     for (let index = 0; index < 1_001; index += 1) refusing.accepted(`/${index}`);
     for (let index = 0; index < 8; index += 1) refusing.refusedFresh(`/never/${index}`);
@@ -79,18 +79,21 @@ describe('the resources that refuse a token which others accept', () => {
   it.each([
     [999, false],
     [1_000, true],
-  ])('are remembered up to a thousand: after %d others the first may be forgotten', async (others, mayRenew) => {
-    const clock = new FakeClock();
-    const refusing = new RefusingResources(clock);
-    refusing.refusedFresh('/first');
-    await clock.advance(30_000);
-    refusing.refusedFresh('/first');
-    for (let index = 0; index < others; index += 1) refusing.refusedFresh(`/${index}`);
-    await clock.advance(30_000);
-    expect(refusing.mayRenew('/first')).toBe(mayRenew);
-  });
+  ])(
+    'the resources that refuse a token which others accept are remembered up to a thousand: after %d others the first may be forgotten',
+    async (others, mayRenew) => {
+      const clock = new FakeClock();
+      const refusing = new RefusingResources(clock);
+      refusing.refusedFresh('/first');
+      await clock.advance(30_000);
+      refusing.refusedFresh('/first');
+      for (let index = 0; index < others; index += 1) refusing.refusedFresh(`/${index}`);
+      await clock.advance(30_000);
+      expect(refusing.mayRenew('/first')).toBe(mayRenew);
+    },
+  );
 
-  it('show a revocation only where a resource accepted tokens, and none that did has refused a fresh one since', () => {
+  it('the resources that refuse a token which others accept show a revocation only where a resource accepted tokens, and none that did has refused a fresh one since', () => {
     const refusing = new RefusingResources(new FakeClock());
     refusing.accepted('/orders');
     refusing.accepted('/bills');

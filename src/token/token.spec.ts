@@ -129,7 +129,7 @@ describe('Token', () => {
     expect(until().isExpired(1e12)).toBe(false);
   });
 
-  it('has the SHA-256 of its access token as fingerprint', () => {
+  it('a Token has the SHA-256 of its access token as fingerprint', () => {
     expect(full().fingerprint).toBe(createHash('sha256').update(ACCESS).digest('base64url'));
     expect(new Token({ accessToken: ACCESS }).fingerprint).toBe(full().fingerprint);
     expect(new Token({ accessToken: 'other' }).fingerprint).not.toBe(full().fingerprint);

@@ -138,7 +138,7 @@ describe('an answer', () => {
 });
 
 describe('a response', () => {
-  it('has status, headers, URL, time and attempts', async () => {
+  it('a response has status, headers, URL, time and attempts', async () => {
     let asked = 0;
     const server = await wire.server((_request, response) => {
       give(response, (asked += 1) < 3 ? { status: 503 } : { status: 201, headers: { 'X-Trace': 't' }, json: [] });

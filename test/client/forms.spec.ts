@@ -55,7 +55,7 @@ describe.each(WAYS)('a form over %s, given to %s', (transport, _face, send) => {
       'two lengths',
       () => form(() => TYPE, { getLength: (done: (e: null, n: number) => void) => (done(null, 10), done(null, 3)) }),
     ],
-  ])('that answers %s changes nothing but its content', async (_what, make) => {
+  ])('a form that answers %s changes nothing but its content', async (_what, make) => {
     await post(make());
     await post(form(() => TYPE));
     expect(server.requests.map(({ method, path, text }) => [method, path, text])).toEqual([

@@ -73,7 +73,7 @@ describe.each(faces)('a stream given to %s', (_name, send) => {
     expect(server.requests.map(({ text }) => text)).toEqual(['hello world']);
   });
 
-  it('that brings headers of its own brings those of its content alone', async () => {
+  it('a stream that brings headers of its own brings those of its content alone', async () => {
     const form = Object.assign(Readable.from(['a=1']), {
       append: () => undefined,
       getHeaders: () => ({

@@ -107,7 +107,7 @@ describe.each(Object.entries(KINDS))('%s, and a call with an Authorization heade
 });
 
 describe('a composite', () => {
-  it('of which one writes the header leaves that one, and writes the other', async () => {
+  it('a composite of which one writes the header leaves that one, and writes the other', async () => {
     const client = world.wire.client(world.server, {
       auth: new CompositeAuth<Authenticator>(
         [new BearerAuth('ours'), new ApiKeyAuth('ours', { in: 'query', headerName: 'key' })],

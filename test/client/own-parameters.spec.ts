@@ -90,7 +90,7 @@ const CASES: Record<string, Case> = {
 };
 
 describe.each(Object.entries(CASES))('%s that a call brings', (_name, { auth, call, theirs }) => {
-  it('is sent as it is, and its 401 neither renews nor rejects ours', async () => {
+  it('a parameter that a call brings is sent as it is, and its 401 neither renews nor rejects ours', async () => {
     const logger = recordingLogger();
     const client = world.wire.client(world.server, { auth: auth() }, { logger });
     world.server.handler = (_request, response) => void response.writeHead(401).end();
@@ -105,7 +105,7 @@ describe.each(Object.entries(CASES))('%s that a call brings', (_name, { auth, ca
     expect(logger.warnings.join()).not.toContain('theirs');
   });
 
-  it('is not replaced by ours when a redirect drops it: at home, and elsewhere and back', async () => {
+  it('a parameter that a call brings is not replaced by ours when a redirect drops it: at home, and elsewhere and back', async () => {
     const other = await world.wire.server((_request, response) => {
       response.writeHead(302, { location: `${world.server.origin}/end` }).end();
     });
@@ -122,7 +122,7 @@ describe.each(Object.entries(CASES))('%s that a call brings', (_name, { auth, ca
     expect(world.endpoint.tokenRequests).toBe(0);
   });
 
-  it('is replaced where the service says replaceCredential', async () => {
+  it('a parameter that a call brings is replaced where the service says replaceCredential', async () => {
     const client = world.wire.client(world.server, { auth: auth(), replaceCredential: true });
     const config = call();
     const { data } = config;
@@ -131,7 +131,7 @@ describe.each(Object.entries(CASES))('%s that a call brings', (_name, { auth, ca
     expect(`${url} ${body.toString()}`).not.toContain('theirs');
   });
 
-  it('that is blank is refused', async () => {
+  it('a parameter that a call brings, and that is blank, is refused', async () => {
     const client = world.wire.client(world.server, { auth: auth() });
     const config = { url: '/start', ...call() };
     const error = await rejection(
@@ -153,7 +153,7 @@ describe.each(Object.entries(CASES))('%s that a call brings', (_name, { auth, ca
 });
 
 describe('a parameter of the service’s', () => {
-  it('that a redirect names is written over: it is none of the call', async () => {
+  it('a parameter of the service’s that a redirect names is written over: it is none of the call', async () => {
     const client = world.wire.client(world.server, { auth: { provider: world.provider(), placement: 'uri' } });
     world.server.handler = ({ url = '' }, response) => {
       if (url.startsWith('/end')) response.writeHead(200).end('{}');
@@ -164,7 +164,7 @@ describe('a parameter of the service’s', () => {
     expect(world.server.requests.at(-1)?.url).not.toContain('of-another-day');
   });
 
-  it('of its own options is written over', async () => {
+  it('a parameter of the service’s of its own options is written over', async () => {
     const client = world.wire.client(world.server, {
       auth: new ApiKeyAuth('ours', { in: 'query', headerName: 'key' }),
       params: { key: 'default' },

@@ -59,7 +59,7 @@ describe('a token that was accepted', () => {
     expect(endpoint.tokenRequests).toBe(4);
   });
 
-  it('is renewed at once for a resource that accepted it, however many others refuse every token', async () => {
+  it('a token that was accepted is renewed at once for a resource that accepted it, however many others refuse every token', async () => {
     const orders = client();
     expect(await statusOf(orders.get('/ok'))).toBe(200);
     for (let index = 0; index < 20; index += 1) {
@@ -76,7 +76,7 @@ describe('a token that was accepted', () => {
     }
   });
 
-  it('is renewed at once for a resource that accepted the one before, though only such as refuse every token saw it', async () => {
+  it('a token that was accepted is renewed at once for a resource that accepted the one before, though only such as refuse every token saw it', async () => {
     const orders = client();
     for (let round = 0; round < 3; round += 1) {
       const paths = Array.from({ length: 12 }, (_, index) => (index % 3 === 0 ? '/unsubscribed' : '/ok'));
@@ -249,19 +249,22 @@ describe('a credential of the call that a redirect elsewhere and back has droppe
       { authenticate: ({ headers }) => void (headers['x-own-key'] = 'service') } satisfies Authenticator,
       { 'X-Own-Key': 'own' },
     ],
-  ])('is replaced by none of the service: %s', async (_name, auth, headers) => {
-    const elsewhere = await wire.server(
-      (_request, response) => void response.writeHead(302, { location: `${server.origin}/back` }).end(),
-    );
-    server.handler = ({ path }, response) => {
-      if (path === '/away') response.writeHead(302, { location: `${elsewhere.origin}/` }).end();
-      else give(response, { json: {} });
-    };
-    await wire.client(server, { auth }).get('/away', { headers });
-    expect(server.requests.map(({ path }) => path)).toEqual(['/away', '/back']);
-    expect(elsewhere.count()).toBe(1);
-    const back = JSON.stringify(server.requests[1]?.headers);
-    expect(back).not.toContain('service');
-    expect(back).not.toContain('own');
-  });
+  ])(
+    'a credential of the call that a redirect elsewhere and back has dropped is replaced by none of the service: %s',
+    async (_name, auth, headers) => {
+      const elsewhere = await wire.server(
+        (_request, response) => void response.writeHead(302, { location: `${server.origin}/back` }).end(),
+      );
+      server.handler = ({ path }, response) => {
+        if (path === '/away') response.writeHead(302, { location: `${elsewhere.origin}/` }).end();
+        else give(response, { json: {} });
+      };
+      await wire.client(server, { auth }).get('/away', { headers });
+      expect(server.requests.map(({ path }) => path)).toEqual(['/away', '/back']);
+      expect(elsewhere.count()).toBe(1);
+      const back = JSON.stringify(server.requests[1]?.headers);
+      expect(back).not.toContain('service');
+      expect(back).not.toContain('own');
+    },
+  );
 });

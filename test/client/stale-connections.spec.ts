@@ -97,7 +97,7 @@ describe.each(WAYS)('a kept connection that the service has closed, over %s', (_
     expect(server.count('/no')).toBe(1);
   });
 
-  it('is one of many: as many calls at once are all answered', async () => {
+  it('a kept connection that the service has closed is one of many: as many calls at once are all answered', async () => {
     const server = await startForgetful();
     const client = clientOf(server);
     await Promise.all(Array.from({ length: 10 }, (_, at) => client.get(`/first/${at}`)));

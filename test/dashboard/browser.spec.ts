@@ -123,7 +123,7 @@ else
       await card('orders').waitFor();
     });
 
-    it.each(['light', 'dark'] as const)('can be read in the %s', async (colorScheme) => {
+    it.each(['light', 'dark'] as const)('the dashboard can be read in the %s', async (colorScheme) => {
       await page.emulateMedia({ colorScheme });
       await page.goto(world.url);
       await card('orders').waitFor();

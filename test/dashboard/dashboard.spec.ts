@@ -35,7 +35,7 @@ describe.each(PLATFORMS)('the dashboard on %s', (_platform, adapter) => {
     return [answer.status, await answer.json()] as const;
   };
 
-  it('is a page under a strict policy, whose script and style come from itself', async () => {
+  it('the dashboard is a page under a strict policy, whose script and style come from itself', async () => {
     world = await startDashboard(adapter);
     const { html, answer } = await page();
     expect(answer.status).toBe(200);

@@ -141,7 +141,7 @@ it.each(['stream', 'text'] as const)('writes nothing on the reason of an abort: 
   expect(Object.keys(reason)).toEqual([]);
 });
 
-it('has status and headers of a streamed answer where code looks for them', async () => {
+it('an axios error has status and headers of a streamed answer where code looks for them', async () => {
   const { data } = await client.axiosRef.get<Readable>('/here', { responseType: 'stream' });
   expect(data).toMatchObject({ statusCode: 200, statusMessage: 'OK', headers: { 'x-of': 'it' } });
   await drain(data);
@@ -191,7 +191,7 @@ describe.each(['axios', 'undici'])('over %s, header names keep their case', (tra
     ['axiosRef', (it) => it.axiosRef.post('/here', 'x', { headers: { ...names, 'content-TYPE': 'text/plain' } })],
     ['fetch', (it) => it.fetch('/here', { method: 'POST', body: 'x', headers: names })],
     ['fetch', (it) => it.fetch('/here', { method: 'POST', body: 'x', headers: Object.entries(names) })],
-  ])('of %s', async (_face, send) => {
+  ])('header names keep their case in those of %s', async (_face, send) => {
     const own = transport === 'undici' ? { transport: new UndiciTransport() } : undefined;
     const api = createForgeClient({
       name: 'case',

@@ -375,7 +375,7 @@ describe('axiosRef differs from plain axios in', () => {
     expect(rowsOf('differences: axiosRef')).toEqual(ofAxios.map(([row]) => row));
   });
 
-  it('no more when an adapter is given: it takes the place of the client', async () => {
+  it('axiosRef differs from plain axios no more when an adapter is given: it takes the place of the client', async () => {
     await client.axiosRef.get('/here', { adapter: 'http', baseURL: server.origin });
     expect(server.requests[0]?.headers.authorization).toBeUndefined();
   });

@@ -40,7 +40,7 @@ describe('hooks', () => {
     ['requestMany', (client, path) => client.requestMany([{ url: path }])],
   ];
 
-  it.each(calls)('run once for %s, in order, whatever attempts it takes', async (_name, call) => {
+  it.each(calls)('hooks run once for %s, in order, whatever attempts it takes', async (_name, call) => {
     const seen: string[] = [];
     const client = service.createClient({
       retry: new SimpleRetryStrategy({ maxRetries: 2, delayMs: 1 }),
@@ -57,7 +57,7 @@ describe('hooks', () => {
     expect(service.api.server.count('/orders')).toBe(3);
   });
 
-  it.each(calls)('give all attempts and hops of %s one correlation id', async (_name, call) => {
+  it.each(calls)('hooks give all attempts and hops of %s one correlation id', async (_name, call) => {
     const client = service.createClient({
       retry: new SimpleRetryStrategy({ maxRetries: 1, delayMs: 1 }),
       hooks: { beforeRequest: new CorrelationIdHook() },
@@ -70,7 +70,7 @@ describe('hooks', () => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  it('give all attempts of a call one correlation id, and each call its own', async () => {
+  it('hooks give all attempts of a call one correlation id, and each call its own', async () => {
     const client = service.createClient({
       retry: new SimpleRetryStrategy({ maxRetries: 1, delayMs: 1 }),
       hooks: { beforeRequest: new CorrelationIdHook() },
@@ -85,7 +85,7 @@ describe('hooks', () => {
     expect(response.request.headers['x-correlation-id']).toBe(ids[0]);
   });
 
-  it('leave a correlation id alone that the call brings, and take one from elsewhere', async () => {
+  it('hooks leave a correlation id alone that the call brings, and take one from elsewhere', async () => {
     const hook = new CorrelationIdHook({ headerName: 'X-Trace', generate: () => 'from-the-request' });
     const client = service.createClient({ hooks: { beforeRequest: hook } });
     await client.get('/orders', { headers: { 'x-trace': 'mine' } });
@@ -115,7 +115,7 @@ describe('hooks', () => {
     expect(service.tokens.tokenRequests).toBe(0);
   });
 
-  it('see a failure with the call that failed', async () => {
+  it('hooks see a failure with the call that failed', async () => {
     const seen: unknown[] = [];
     const client = service.createClient({
       hooks: { onError: (error, call) => void seen.push([(error as Error).constructor, call.method, call.url]) },
@@ -207,7 +207,7 @@ describe('hooks', () => {
     await expect(client.get('/orders')).rejects.toThrow('Instead.');
   });
 
-  it('refuse headers that cannot be sent', async () => {
+  it('hooks refuse headers that cannot be sent', async () => {
     const client = service.createClient({
       hooks: { beforeRequest: ({ headers }) => void (headers['a'] = 'b\r\nc: d') },
     });
@@ -219,7 +219,7 @@ describe('hooks', () => {
     [{ beforeRequest: 'no hook' }, /hooks\.beforeRequest must be functions/],
     [{ afterResponse: {} }, /method afterResponse\(\)/],
     [{ before: () => undefined }, /no option hooks.before/],
-  ])('refuse %j', async (hooks, message) => {
+  ])('hooks refuse %j', async (hooks, message) => {
     await expect(service.createClient({ hooks: hooks as never }).get('/')).rejects.toThrow(message);
   });
 

@@ -47,35 +47,38 @@ const foreign = (): Record<string, unknown> => ({
 });
 
 describe('the defaults of the global axios instance', () => {
-  it.each(Object.keys(foreign()))('reach no face by %s, set before or after the face was made', async (name) => {
-    for (const when of ['before', 'after'] as const) {
-      const client = createClient();
-      const faces = (): AxiosInstance[] => [client.axiosRef, client.httpService.axiosRef, client.axiosRef.create()];
-      const made = when === 'after' ? faces() : undefined;
-      await withGlobalDefault(name, foreign()[name], async () => {
-        for (const face of made ?? faces()) {
-          const response = await face.get('/here', { params: { a: 1 } });
-          expect(response.data).toEqual({ ok: true });
-          await face.post('/here', { b: 2 });
+  it.each(Object.keys(foreign()))(
+    'the defaults of the global axios instance reach no face by %s, set before or after the face was made',
+    async (name) => {
+      for (const when of ['before', 'after'] as const) {
+        const client = createClient();
+        const faces = (): AxiosInstance[] => [client.axiosRef, client.httpService.axiosRef, client.axiosRef.create()];
+        const made = when === 'after' ? faces() : undefined;
+        await withGlobalDefault(name, foreign()[name], async () => {
+          for (const face of made ?? faces()) {
+            const response = await face.get('/here', { params: { a: 1 } });
+            expect(response.data).toEqual({ ok: true });
+            await face.post('/here', { b: 2 });
+          }
+          await firstValueFrom(client.httpService.get('/here'));
+          await client.get('/here');
+          await client.fetch('/here');
+        });
+        expect(elsewhere?.requests).toEqual([]);
+        for (const { path, url, headers, text } of server.requests) {
+          expect(path).toBe('/here');
+          expect(url).not.toMatch(/tenant|hijacked/);
+          expect(headers).toMatchObject({ 'x-api-key': 'own-key', accept: 'application/json, text/plain, */*' });
+          expect(headers).not.toHaveProperty('authorization');
+          expect(headers).not.toHaveProperty('x-other-key');
+          expect(headers).not.toHaveProperty('x-other-post');
+          expect(text).not.toContain('hijacked');
         }
-        await firstValueFrom(client.httpService.get('/here'));
-        await client.get('/here');
-        await client.fetch('/here');
-      });
-      expect(elsewhere?.requests).toEqual([]);
-      for (const { path, url, headers, text } of server.requests) {
-        expect(path).toBe('/here');
-        expect(url).not.toMatch(/tenant|hijacked/);
-        expect(headers).toMatchObject({ 'x-api-key': 'own-key', accept: 'application/json, text/plain, */*' });
-        expect(headers).not.toHaveProperty('authorization');
-        expect(headers).not.toHaveProperty('x-other-key');
-        expect(headers).not.toHaveProperty('x-other-post');
-        expect(text).not.toContain('hijacked');
+        server.reset();
+        await client.close();
       }
-      server.reset();
-      await client.close();
-    }
-  });
+    },
+  );
 
   it('the defaults of the global axios instance are not taken for those of an HttpService that a service is given', async () => {
     const given = await withGlobalDefault('headers', foreign()['headers'], async () => {

@@ -37,7 +37,7 @@ const STRANGE: readonly [string, string][] = [
   ['a number beyond all bounds', '9'.repeat(400)],
 ];
 
-describe('processes on one store, which forgets nothing', () => {
+describe('processes on one store that forgets nothing', () => {
   let clock: FakeClock;
   let store: OneStore;
   beforeEach(() => {
@@ -88,23 +88,26 @@ describe('processes on one store, which forgets nothing', () => {
   it.each([
     ['fails, and the others leave the endpoint alone', retryAfter(3_000), 'rejected'],
     ['succeeds, and the others use its token', undefined, 'fulfilled'],
-  ])('send one probe when the time is over, which %s', async (_end, answer, status) => {
-    const managers = start(4);
-    world.endpoint.answerNext(retryAfter(60));
-    expect(await rejection((managers[0] as TokenManager).getToken())).toMatchObject({ status: 429 });
-    await clock.advance(60_000);
-    world.endpoint.hold();
-    world.endpoint.answerNext(answer);
-    const waiting = managers.map((manager) => manager.getToken());
-    const ends = Promise.allSettled(waiting);
-    await world.endpoint.server.received(2);
-    world.endpoint.release();
-    await Promise.race(waiting).catch(() => undefined);
-    // Those who wait for the probe look again now and then.
-    for (let looks = 0; looks < 3; looks += 1) await clock.advance(400);
-    expect((await ends).map((end) => end.status)).toEqual(times(4, () => status));
-    expect(world.endpoint.tokenRequests).toBe(2);
-  });
+  ])(
+    'processes on one store that forgets nothing send one probe when the time is over, which %s',
+    async (_end, answer, status) => {
+      const managers = start(4);
+      world.endpoint.answerNext(retryAfter(60));
+      expect(await rejection((managers[0] as TokenManager).getToken())).toMatchObject({ status: 429 });
+      await clock.advance(60_000);
+      world.endpoint.hold();
+      world.endpoint.answerNext(answer);
+      const waiting = managers.map((manager) => manager.getToken());
+      const ends = Promise.allSettled(waiting);
+      await world.endpoint.server.received(2);
+      world.endpoint.release();
+      await Promise.race(waiting).catch(() => undefined);
+      // Those who wait for the probe look again now and then.
+      for (let looks = 0; looks < 3; looks += 1) await clock.advance(400);
+      expect((await ends).map((end) => end.status)).toEqual(times(4, () => status));
+      expect(world.endpoint.tokenRequests).toBe(2);
+    },
+  );
 
   it('looks again when a process gets the lease: its last holder may have been given a Retry-After', async () => {
     const [first] = start(1) as [TokenManager];
@@ -136,7 +139,7 @@ describe('processes on one store, which forgets nothing', () => {
     expect(world.endpoint.tokenRequests).toBe(3);
   });
 
-  it('count a request that was never answered, too', async () => {
+  it('processes on one store that forgets nothing count a request that was never answered, too', async () => {
     const [one, two, three] = start(3) as [TokenManager, TokenManager, TokenManager];
     world.endpoint.hold();
     for (const [index, manager] of [one, two].entries()) {
@@ -152,7 +155,7 @@ describe('processes on one store, which forgets nothing', () => {
     world.endpoint.release();
   });
 
-  it('leave no note behind a success, and count from the first failure again', async () => {
+  it('processes on one store that forgets nothing leave no note behind a success, and count from the first failure again', async () => {
     const [one, two] = start(2) as [TokenManager, TokenManager];
     world.endpoint.configure({ respond: () => ({ status: 500 }) });
     for (const manager of [one, two]) await rejection(manager.getToken());
@@ -170,7 +173,7 @@ describe('processes on one store, which forgets nothing', () => {
   });
 
   it.each([-DAY_MS, DAY_MS])(
-    'processes on one store, which forgets nothing are held back no longer by one whose clock is off by %d ms',
+    'processes on one store that forgets nothing are held back no longer by one whose clock is off by %d ms',
     async (skewMs) => {
       const [first] = start(1, { clock: new FakeClock({ now: clock.now() + skewMs }) }) as [TokenManager];
       const [other] = start(1) as [TokenManager];
@@ -183,7 +186,7 @@ describe('processes on one store, which forgets nothing', () => {
     },
   );
 
-  it('processes on one store, which forgets nothing are held back by one whose clock is ahead, for as long as that one is', async () => {
+  it('processes on one store that forgets nothing are held back by one whose clock is ahead, for as long as that one is', async () => {
     const [first] = start(1, { clock: new FakeClock({ now: clock.now() + DAY_MS }) }) as [TokenManager];
     const [other] = start(1) as [TokenManager];
     world.endpoint.answerNext(retryAfter(60));
@@ -197,7 +200,7 @@ describe('processes on one store, which forgets nothing', () => {
   describe.each([
     ['the endpoint', retryAfter(60)],
     ['the token', { status: 400, headers: { 'retry-after': '60' }, json: { error: 'invalid_request' } }],
-  ])('that find a forged note of %s', (_whose, answer) => {
+  ])('processes on one store that forgets nothing that find a forged note of %s', (_whose, answer) => {
     /** Puts a note in place of one that a process has left. */
     const forge = async (aheadMs: number, failures: number, forMs: number): Promise<TokenManager> => {
       const [first, other] = start(2) as [TokenManager, TokenManager];
@@ -214,7 +217,7 @@ describe('processes on one store, which forgets nothing', () => {
       ['a day', DAY_MS, DAY_MS],
       ['an hour from now, and a day by itself', HOUR_MS, DAY_MS],
       ['the longest that it can say', 1e14, 9_999_999_999],
-    ])('are not held back by one for %s', async (_what, aheadMs, forMs) => {
+    ])('processes on one store that forgets nothing are not held back by one for %s', async (_what, aheadMs, forMs) => {
       await (await forge(aheadMs, 3, forMs)).getToken();
       expect(world.endpoint.tokenRequests).toBe(2);
     });
@@ -223,16 +226,19 @@ describe('processes on one store, which forgets nothing', () => {
       ['an hour', HOUR_MS, HOUR_MS, HOUR_MS],
       ['an hour, by a clock that is a day ahead', DAY_MS, HOUR_MS, HOUR_MS],
       ['a minute, by a clock that is an hour ahead', HOUR_MS, 60_000, 60_000],
-    ])('are held back by one for %s, and not a millisecond longer', async (_what, aheadMs, forMs, heldMs) => {
-      const other = await forge(aheadMs, 999_999, forMs);
-      expect(await rejection(other.getToken())).toMatchObject({ ...heldBack, retryAfterMs: heldMs });
-      await clock.advance(heldMs - 1);
-      expect(await rejection(other.getToken())).toMatchObject(heldBack);
-      expect(world.endpoint.tokenRequests).toBe(1);
-      await clock.advance(1);
-      await other.getToken();
-      expect(world.endpoint.tokenRequests).toBe(2);
-    });
+    ])(
+      'processes on one store that forgets nothing are held back by one for %s, and not a millisecond longer',
+      async (_what, aheadMs, forMs, heldMs) => {
+        const other = await forge(aheadMs, 999_999, forMs);
+        expect(await rejection(other.getToken())).toMatchObject({ ...heldBack, retryAfterMs: heldMs });
+        await clock.advance(heldMs - 1);
+        expect(await rejection(other.getToken())).toMatchObject(heldBack);
+        expect(world.endpoint.tokenRequests).toBe(1);
+        await clock.advance(1);
+        await other.getToken();
+        expect(world.endpoint.tokenRequests).toBe(2);
+      },
+    );
   });
 
   it.each([
@@ -255,7 +261,7 @@ describe('processes on one store, which forgets nothing', () => {
   );
 
   it.each(STRANGE)(
-    'processes on one store, which forgets nothing are not held back by a note that reads as %s',
+    'processes on one store that forgets nothing are not held back by a note that reads as %s',
     async (_what, text) => {
       const [first, other] = start(2) as [TokenManager, TokenManager];
       world.endpoint.answerNext(retryAfter(60));

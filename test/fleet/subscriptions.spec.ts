@@ -100,7 +100,7 @@ describe.each<[string, server: () => RedisServer, storage: () => RedisTokenStora
   ['node-redis', () => single, onNodeRedis],
   ['a cluster of node-redis', () => cluster, onNodeRedisCluster],
 ])('announcements over %s', (_name, server, storage) => {
-  it('count as up only while they are subscribed to, and are heard again when a lost connection is back', async () => {
+  it('announcements count as up only while they are subscribed to, and are heard again when a lost connection is back', async () => {
     const states: boolean[] = [];
     const heard: string[] = [];
     /** Number of listeners whenever it was reported up. */
@@ -131,7 +131,7 @@ describe.each<[string, server: () => RedisServer, storage: () => RedisTokenStora
     expect((await Promise.all(listening)).every((count) => count === 1)).toBe(true);
   }, 90_000);
 
-  it('see after a gap what was invalidated in it', async () => {
+  it('subscribers see after a gap what was invalidated in it', async () => {
     const provider = new Counted();
     const [kept, its] = [await storage(), await storage()];
     await Promise.all([answering(kept), answering(its)]);

@@ -44,13 +44,16 @@ async function consent(): Promise<string> {
 }
 
 describe("a person's one-time refresh token on a store without a lock", () => {
-  it.each([0, 100])('is sent once by 8 members, of which each command takes up to %d ms twice', async (slowMs) => {
-    const refreshToken = await consent();
-    const members = times(8, () => member(refreshToken, slowMs));
-    await Promise.all(members.map((one) => one.getToken()));
-    for (let round = 0; round < 3; round += 1) await Promise.all(members.map((one) => one.forceRefresh()));
-    expect(world.endpoint.refreshTokenReuses).toBe(0);
-    expect(new Set(presented()).size).toBe(presented().length);
-    expect(presented()).toHaveLength(4);
-  });
+  it.each([0, 100])(
+    'a person’s one-time refresh token is sent once by 8 members, of which each command takes up to %d ms twice',
+    async (slowMs) => {
+      const refreshToken = await consent();
+      const members = times(8, () => member(refreshToken, slowMs));
+      await Promise.all(members.map((one) => one.getToken()));
+      for (let round = 0; round < 3; round += 1) await Promise.all(members.map((one) => one.forceRefresh()));
+      expect(world.endpoint.refreshTokenReuses).toBe(0);
+      expect(new Set(presented()).size).toBe(presented().length);
+      expect(presented()).toHaveLength(4);
+    },
+  );
 });

@@ -46,7 +46,7 @@ function orders(more: Partial<ForgeServiceOptions> = {}): ForgeServiceOptions {
 const clientOf = (app: INestApplicationContext) => app.get(ForgeAuthService).client('orders');
 
 describe('two apps in one process', () => {
-  it('share no token, though they share module, options and provider', async () => {
+  it('two apps in one process share no token, though they share module, options and provider', async () => {
     const root = ForgeAuthModule.forRoot({ services: [orders()] });
     const [one, two] = [await start(root), await start(root)];
     await Promise.all([...times(10, () => clientOf(one).get('/')), ...times(10, () => clientOf(two).get('/'))]);
@@ -83,7 +83,7 @@ describe('two apps in one process', () => {
     await expect(clientOf(two).get('/')).resolves.toMatchObject({ status: 200 });
   });
 
-  it('ask for the documents of an issuer each', async () => {
+  it('two apps in one process ask for the documents of an issuer each', async () => {
     const provider = new ClientCredentialsTokenProvider({ issuer: api.origin, ...CLIENT });
     const document = { issuer: api.origin, token_endpoint: endpoint.url };
     api.configure({ respond: ({ path }) => (path.startsWith('/.well-known/') ? { json: document } : undefined) });
@@ -101,7 +101,7 @@ describe('two apps in one process', () => {
     expect(await rejection(clientOf(one).get('/'))).toBeInstanceOf(ClientClosedError);
   });
 
-  it('share a token where they share a storage', async () => {
+  it('two apps in one process share a token where they share a storage', async () => {
     const storage = new Map<string, string>();
     const apps = [await start(ForgeAuthModule.forRoot({ services: [orders()], storage }))];
     apps.push(await start(ForgeAuthModule.forRoot({ services: [orders()], storage })));

@@ -118,7 +118,7 @@ describe('the decorators', () => {
     expect(new Set(tokens).size).toBe(tokens.length);
   });
 
-  it('give a client that works in onModuleInit of those who inject it', async () => {
+  it('the decorators give a client that works in onModuleInit of those who inject it', async () => {
     @Injectable()
     class Early implements OnModuleInit {
       status = 0;

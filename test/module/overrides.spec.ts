@@ -63,7 +63,7 @@ function testing(registered: 'forRoot' | 'forFeature', auth: object = { provider
 }
 
 describe.each(['forRoot', 'forFeature'] as const)('overriding a token manager of %s', (registered) => {
-  it('is what the client uses, once per call, before and after the application is initialized', async () => {
+  it('a token manager that a test overrides is what the client uses, once per call, before and after the application is initialized', async () => {
     let count = 0;
     const fake = { getToken: async () => new Token({ accessToken: `fake-${(count += 1)}` }) };
     const module = await testing(registered).overrideProvider(getTokenManagerToken('orders')).useValue(fake).compile();
@@ -77,7 +77,7 @@ describe.each(['forRoot', 'forFeature'] as const)('overriding a token manager of
     expect(module.get(ForgeAuthService).tokens('orders')).toBe(fake);
   });
 
-  it('may be another TokenManager, which keeps its token', async () => {
+  it('a token manager that overrides another may be another TokenManager, which keeps its token', async () => {
     const manager = new TokenManager({ provider: new StaticTokenProvider('of-the-test') });
     const module = await testing(registered)
       .overrideProvider(getTokenManagerToken('orders'))

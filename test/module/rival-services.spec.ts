@@ -395,7 +395,7 @@ describe('services that ask for the same token, each for itself', () => {
     expect(reads).toBe(0);
   });
 
-  it('cost a token request for nearly every call where each token revokes the one before; shared, they cost one', async () => {
+  it('services that ask for the same token, each for itself, cost a token request for nearly every call where each token revokes the one before; shared, they cost one', async () => {
     const { endpoint } = world;
     const calls = async (): Promise<number> => {
       const before = endpoint.tokenRequests;

@@ -117,7 +117,7 @@ async function leaveOldValueAbove({ above }: CacheSetup): Promise<void> {
 }
 
 describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
-  it('ask for one token, however many call at once', async () => {
+  it('two applications ask for one token, however many call at once', async () => {
     const apps = [await startApp(setUp()), await startApp(setUp())];
     const calls = apps.flatMap(({ client }) => times(20, () => client.get('/orders')));
     await Promise.all(calls);
@@ -125,12 +125,12 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     expect(world.logger.warnings).toEqual([]);
   });
 
-  it('say what they do with the CACHE_MANAGER that they find', async () => {
+  it('two applications say what they do with the CACHE_MANAGER that they find', async () => {
     await startApp(setUp(), {});
     expect(world.logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([SHARED]);
   });
 
-  it('see a token that the other one renewed, and no old one', async () => {
+  it('two applications see a token that the other one renewed, and no old one', async () => {
     const setups = [setUp(), setUp()] as const;
     const [one, other] = [await startApp(setups[0]), await startApp(setups[1])];
     await one.client.get('/orders');
@@ -170,7 +170,7 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     expect(world.api.tokens.slice(2)).toEqual(times(2, () => world.endpoint.issued[1]?.accessToken));
   });
 
-  it('leave no lease behind when one closes in the middle of a token request', async () => {
+  it('two applications leave no lease behind when one closes in the middle of a token request', async () => {
     const [one, other] = [await startApp(setUp()), await startApp(setUp())];
     world.endpoint.hold();
     const call = one.client.get('/orders').catch((error: Error) => error);
@@ -229,7 +229,7 @@ function describeStoreWithoutLocks(name: string, startServer: () => Promise<Serv
       ['below memory, non-blocking', (shared) => belowMemory(shared, true)],
       ['in a Cacheable', (shared) => cacheable(shared)],
     ])('%s', (_way, setUp) => {
-      it('use one token, which the other one finds', async () => {
+      it('two applications use one token, which the other one finds', async () => {
         for (const { client } of [await start(setUp), await start(setUp)]) await client.get('/orders');
         expect([world.endpoint.tokenRequests, new Set(world.api.tokens).size, world.api.tokens.length]).toEqual([
           1, 1, 2,
@@ -237,12 +237,12 @@ function describeStoreWithoutLocks(name: string, startServer: () => Promise<Serv
         expect(world.logger.warnings).toEqual([]);
       });
 
-      it('say what they do with the CACHE_MANAGER that they find', async () => {
+      it('two applications say what they do with the CACHE_MANAGER that they find', async () => {
         await start(setUp, {});
         expect(world.logger.lines.filter((line) => line.startsWith('Tokens are kept'))).toEqual([ALONE]);
       });
 
-      it('see a token that the other one renewed, and no old one', async () => {
+      it('two applications see a token that the other one renewed, and no old one', async () => {
         const [one, other] = [await start(setUp), await start(setUp)];
         await one.client.get('/orders');
         await other.client.get('/orders');
@@ -264,7 +264,7 @@ function describeStoreWithoutLocks(name: string, startServer: () => Promise<Serv
       });
     });
 
-    it('go on without the store when it fails, and each says so once', async () => {
+    it('two applications go on without the store when it fails, and each says so once', async () => {
       const apps = [await start(alone), await start(alone)];
       for (const { client } of apps) await client.get('/orders');
       await server.fail();

@@ -102,7 +102,7 @@ describe('the three legs', () => {
     expect(server.verified.map(({ path }) => path)).toEqual(['/initiate', '/token']);
   });
 
-  it.each(['POST', 'GET'] as const)('take further parameters, by %s', async (method) => {
+  it.each(['POST', 'GET'] as const)('the three legs of OAuth 1.0a take further parameters, by %s', async (method) => {
     const flow = flowWith({ method });
     const request = await flow.requestToken({ extraParams: { scope: 'read write', x_auth_access_type: 'read' } });
     const { query, text, method: sent } = server.requests[0] ?? {};
@@ -112,13 +112,16 @@ describe('the three legs', () => {
     expect(url.startsWith(`${server.urls.authorizationUrl}&name=My+App&oauth_token=`)).toBe(true);
   });
 
-  it.each(['text/html', 'application/json', 'text/plain; charset=utf-8'])('read answers labelled %s', async (label) => {
-    server.label = label;
-    const flow = flowWith();
-    await flow.handleCallback(server.consent(flow.authorizationUrl(await flow.requestToken())));
-  });
+  it.each(['text/html', 'application/json', 'text/plain; charset=utf-8'])(
+    'the three legs of OAuth 1.0a read answers labelled %s',
+    async (label) => {
+      server.label = label;
+      const flow = flowWith();
+      await flow.handleCallback(server.consent(flow.authorizationUrl(await flow.requestToken())));
+    },
+  );
 
-  it('read answers in JSON', async () => {
+  it('the three legs of OAuth 1.0a read answers in JSON', async () => {
     server.before = (_request, response) => {
       json(response, 200, { oauth_token: 't', oauth_token_secret: 's', user: { id: 5 }, id: 5 });
       return true;
@@ -127,7 +130,7 @@ describe('the three legs', () => {
     expect([token, tokenSecret, extra]).toEqual(['t', 's', { id: '5' }]);
   });
 
-  it('correct a clock that is off, once', async () => {
+  it('the three legs of OAuth 1.0a correct a clock that is off, once', async () => {
     server.aheadS = 86_400;
     const flow = flowWith();
     await flow.handleCallback(server.consent(flow.authorizationUrl(await flow.requestToken())));

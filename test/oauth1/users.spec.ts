@@ -71,7 +71,7 @@ describe('the tokens of users', () => {
     expect((await client.get('/photos', { auth: { subject: 'alice' } })).data).toEqual({ token });
   });
 
-  it('stand in the storage for all processes, under hashed names, encrypted where there are keys', async () => {
+  it('the tokens of users stand in the storage for all processes, under hashed names, encrypted where there are keys', async () => {
     const storage = new Map<string, string>();
     const encryption = { keys: [{ id: 'k1', key: Buffer.alloc(32, 7) }] };
     const [one, other] = [flowWith({ storage, encryption }), flowWith({ storage, encryption })];

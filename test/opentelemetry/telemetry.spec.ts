@@ -76,7 +76,7 @@ const standalone = () =>
   createForgeClient(orders(), { telemetry: new ForgeTelemetry({ meterProvider: otel.meterProvider }) });
 
 describe('metrics', () => {
-  it('count token requests, served tokens, rejections and calls, and measure how long they take', async () => {
+  it('metrics count token requests, served tokens, rejections and calls, and measure how long they take', async () => {
     const client = (await boot()).client('orders');
     await client.get('/orders/7?key=value');
     await client.get('/orders/8');
@@ -119,7 +119,7 @@ describe('metrics', () => {
     expect(points('forge_auth.storage.command.duration').length).toBeGreaterThan(0);
   });
 
-  it('count the pauses in which a service rejects even new tokens, and not their ends', async () => {
+  it('metrics count the pauses in which a service rejects even new tokens, and not their ends', async () => {
     const client = (await boot()).client('orders');
     const { handler } = api;
     api.handler = (_request, response) => void response.writeHead(401).end();
@@ -207,20 +207,23 @@ describe('durations of calls', () => {
 });
 
 describe('spans', () => {
-  it.each(['a context manager', 'no context manager'])('show resends, attempts and links with %s', async (manager) => {
-    if (manager.startsWith('no')) otelContext.disable();
-    const client = (await boot()).client('orders');
-    await client.get('/');
-    issuer.revokeAll();
-    await client.get('/');
-    const [first, second] = named('GET');
-    const flights = named('forge_auth.token_request').map((span) => span.spanContext().spanId);
-    expect([first, second].map((span) => span?.links.map((link) => link.context.spanId))).toEqual(
-      flights.map((flight) => [flight]),
-    );
-    expect(second?.attributes['http.request.resend_count']).toBe(1);
-    expect(named('forge_auth.token_request').map(({ events }) => events.length)).toEqual([1, 1]);
-  });
+  it.each(['a context manager', 'no context manager'])(
+    'spans show resends, attempts and links with %s',
+    async (manager) => {
+      if (manager.startsWith('no')) otelContext.disable();
+      const client = (await boot()).client('orders');
+      await client.get('/');
+      issuer.revokeAll();
+      await client.get('/');
+      const [first, second] = named('GET');
+      const flights = named('forge_auth.token_request').map((span) => span.spanContext().spanId);
+      expect([first, second].map((span) => span?.links.map((link) => link.context.spanId))).toEqual(
+        flights.map((flight) => [flight]),
+      );
+      expect(second?.attributes['http.request.resend_count']).toBe(1);
+      expect(named('forge_auth.token_request').map(({ events }) => events.length)).toEqual([1, 1]);
+    },
+  );
 
   it('spans of two telemetries of one application do not take each other’s events', async () => {
     const other = new OtelWorld();
@@ -276,7 +279,7 @@ describe('spans', () => {
     ]);
   });
 
-  it('say of each request to the token endpoint how it was answered', async () => {
+  it('spans say of each request to the token endpoint how it was answered', async () => {
     const client = (await boot()).client('orders');
     issuer.failNext(1, { status: 503 });
     await expect(client.get('/')).rejects.toMatchObject({ status: 503 });
@@ -287,7 +290,7 @@ describe('spans', () => {
     ]);
   });
 
-  it('count a replay with another token as sent again', async () => {
+  it('spans count a replay with another token as sent again', async () => {
     const client = (await boot()).client('orders');
     await client.get('/');
     issuer.revokeAll();
@@ -295,7 +298,7 @@ describe('spans', () => {
     expect(named('GET').map(({ attributes }) => attributes['http.request.resend_count'])).toEqual([undefined, 1]);
   });
 
-  it('count how often a call was sent again, and say how it failed', async () => {
+  it('spans count how often a call was sent again, and say how it failed', async () => {
     const retry = new ExponentialBackoffRetryStrategy({ maxRetries: 2, baseDelayMs: 1 });
     api.handler = (_request, response) => void response.writeHead(503).end();
     const client = (await boot(orders({ retry }))).client('orders');
@@ -342,7 +345,7 @@ describe('spans', () => {
     expect(named('forge_auth.token_request').map(({ events }) => events.length)).toEqual([1, 1]);
   });
 
-  it('stand around what the app itself opens, outside Nest, too', async () => {
+  it('spans stand around what the app itself opens, outside Nest, too', async () => {
     const telemetry = new ForgeTelemetry({ meterProvider: otel.meterProvider, tracerProvider: otel.tracerProvider });
     await using client = createForgeClient(orders(), { telemetry });
     const tracer = otel.tracerProvider.getTracer('app');

@@ -70,19 +70,24 @@ async function refusal(imports: object[]): Promise<Error> {
 }
 
 describe.each(Object.entries(REGISTRATIONS))('with %s, a start is refused', (_name, register) => {
-  it.each(Object.entries(WAYS))('for services whose tokens are made with each other’s, by %s', async (_way, auth) => {
-    for (const circle of [['one'], ['one', 'two'], ['one', 'two', 'three']]) {
-      const services = circle.map((name, index) => service(name, auth(circle[(index + 1) % circle.length] as string)));
-      const error = await refusal(register([service('other', BY_NAME('one')), ...services]));
-      expect(error).toBeInstanceOf(ConfigurationError);
-      expect(error).toMatchObject({ serviceName: 'one' });
-      expect(error.message).toBe(
-        `Service "one": step "app": tokenManager names a circle: ${[...circle, 'one'].join(' → ')}.`,
-      );
-    }
-  });
+  it.each(Object.entries(WAYS))(
+    'a start is refused for services whose tokens are made with each other’s, by %s',
+    async (_way, auth) => {
+      for (const circle of [['one'], ['one', 'two'], ['one', 'two', 'three']]) {
+        const services = circle.map((name, index) =>
+          service(name, auth(circle[(index + 1) % circle.length] as string)),
+        );
+        const error = await refusal(register([service('other', BY_NAME('one')), ...services]));
+        expect(error).toBeInstanceOf(ConfigurationError);
+        expect(error).toMatchObject({ serviceName: 'one' });
+        expect(error.message).toBe(
+          `Service "one": step "app": tokenManager names a circle: ${[...circle, 'one'].join(' → ')}.`,
+        );
+      }
+    },
+  );
 
-  it('for a circle of a step and a manager by name', async () => {
+  it('a start is refused for a circle of a step and a manager by name', async () => {
     for (const names of [['one', 'two'] as const, ['two', 'one'] as const]) {
       const services = [service(names[0], BY_NAME(names[1])), service(names[1], WAYS['a step']?.(names[0]))];
       const error = await refusal(register(services));

@@ -69,21 +69,24 @@ const CREDENTIALS: readonly (readonly [string, (source: CredentialSource) => Aut
 ];
 
 describe.each(LEFT)('a secret with %s', (_what, text) => {
-  it.each(CREDENTIALS)('is cut where a function of %s answers it', async (_name, auth, sent) => {
-    await expect(sentBy(auth(async () => text))).resolves.toBe(sent);
-  });
+  it.each(CREDENTIALS)(
+    'a secret that was read from a file as it is, is cut where a function of %s answers it',
+    async (_name, auth, sent) => {
+      await expect(sentBy(auth(async () => text))).resolves.toBe(sent);
+    },
+  );
 
-  it.each(CREDENTIALS)('is refused as a literal of %s', (_name, auth) => {
+  it.each(CREDENTIALS)('a secret that was read from a file as it is, is refused as a literal of %s', (_name, auth) => {
     expect(() => auth(text)).toThrow(/(key|token|password) (ends in a line break|begins with a byte order mark)/);
   });
 
-  it('is refused as a literal of OAuth1Auth, and as a client’s id', () => {
+  it('a secret that was read from a file as it is, is refused as a literal of OAuth1Auth, and as a client’s id', () => {
     const oauth1 = { clientId: 'k', clientSecret: 'x', token: 't', tokenSecret: text };
     expect(() => new OAuth1Auth(oauth1)).toThrow(/tokenSecret (ends|begins)/);
     expect(() => world.manager({ provider: world.provider({ clientId: text }) })).toThrow(/clientId (ends|begins)/);
   });
 
-  it('is cut where a function answers a caller’s token, or a file holds a client’s secret', async () => {
+  it('a secret that was read from a file as it is, is cut where a function answers a caller’s token, or a file holds a client’s secret', async () => {
     const provider = new TokenExchangeProvider({ tokenUrl: world.endpoint.url, ...CLIENT, subjectToken: () => text });
     await world.manager({ provider }).getToken();
     expect(world.endpoint.server.requests.at(-1)?.form().get('subject_token')).toBe(SECRET);
@@ -170,26 +173,26 @@ const LITERALS: readonly (readonly [string, (text: string) => unknown])[] = [
 ];
 
 describe.each(LEFT)('a text with %s', (_what, text) => {
-  it.each(LITERALS)('is refused as %s', (name, make) => {
+  it.each(LITERALS)('a text that was read from a file as it is, is refused as %s', (name, make) => {
     const fault = `${name} ${text.startsWith('\uFEFF') ? 'begins with a byte order mark' : 'ends in a line break'}`;
     expect(() => make(text)).toThrow(fault);
     expect(() => make(text)).toThrow(ConfigurationError);
   });
 
-  it('is refused as a parameter of every call', async () => {
+  it('a text that was read from a file as it is, is refused as a parameter of every call', async () => {
     for (const params of [{ key: text }, new URLSearchParams({ key: text })]) {
       await expect(world.client({ params }).get('/')).rejects.toThrow(/params\.key (ends|begins)/);
     }
   });
 
-  it('is cut where a function answers the parameters of a grant', async () => {
+  it('a text that was read from a file as it is, is cut where a function answers the parameters of a grant', async () => {
     const grant = { grantType: 'x', params: () => ({ key: text, keys: [text, 'b'] }) };
     await world.manager({ provider: new GrantTokenProvider({ ...at(), ...grant }) }).getToken();
     const form = world.endpoint.server.requests.at(-1)?.form();
     expect([form?.get('key'), form?.getAll('keys')]).toEqual([SECRET, [SECRET, 'b']]);
   });
 
-  it('is cut where functions answer what a fetcher sends', async () => {
+  it('a text that was read from a file as it is, is cut where functions answer what a fetcher sends', async () => {
     const server = world.closeLater(await startServer((_request, res) => json(res, 200, { access_token: 'a' })));
     const step = { name: 's', baseUrl: server.origin, requestHeaders: () => ({ 'x-key': text }) };
     await new BodyTokenFetcher({ ...step, requestData: () => ({ secret: text }) }).fetch();

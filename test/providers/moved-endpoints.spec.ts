@@ -156,7 +156,7 @@ describe('an endpoint that is not where the issuer’s document says', () => {
     },
   );
 
-  it.each([400, 401, 403, 429, 500, 503])('that answers %d is where it is', async (status) => {
+  it.each([400, 401, 403, 429, 500, 503])('an endpoint that answers %d is where it is', async (status) => {
     moved = 'introspection_endpoint';
     farewell = { status };
     await rejection(ASK[moved]());

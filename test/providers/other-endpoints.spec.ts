@@ -82,7 +82,7 @@ describe('revocation and introspection', () => {
     });
   });
 
-  it('take a function of their own', async () => {
+  it('revocation and introspection take a function of their own', async () => {
     await shown({
       ...given(),
       ...SECRET,
@@ -116,7 +116,7 @@ describe('revocation and introspection', () => {
     },
   );
 
-  it('refuse a way that there is nothing for, naming the option', async () => {
+  it('revocation and introspection refuse a way that there is nothing for, naming the option', async () => {
     const provider = new ClientCredentialsTokenProvider({
       ...given(),
       ...SECRET,
@@ -196,7 +196,7 @@ describe('somebody else’s assertion under discovery', () => {
 });
 
 describe('mtls_endpoint_aliases', () => {
-  it('take the place of endpoints for a client with a certificate, and for no other', async () => {
+  it('mtls_endpoint_aliases take the place of endpoints for a client with a certificate, and for no other', async () => {
     const authority = await createCertificate({ commonName: 'authority' });
     const host = await createCertificate({ issuer: authority });
     const machine = await createCertificate({ commonName: 'machine', issuer: authority });

@@ -186,7 +186,7 @@ describe('SDKs over our client', () => {
     await expect(createOrder({ article: 'lamp' }, client())).rejects.toMatchObject({ isAxiosError: true, status: 409 });
   });
 
-  it('send what they wrote, below a path and with a query', async () => {
+  it('SDKs over our client send what they wrote, below a path and with a query', async () => {
     const search = createElasticsearch(client(), `${api.origin}/prefix`);
     await search.bulk({ operations: [{ index: { _index: 'orders' } }, { article: 'Lämpchen' }], refresh: true });
     const request = api.server.requests.at(-1);

@@ -70,14 +70,14 @@ describe('schematics', () => {
     expect(app.files.get('.env.example')).toMatch(/^PORT=3000\n\nBILLING_API_URL=/);
   });
 
-  it('refuse a name without letters, and a service that is there already', () => {
+  it('a schematic refuses a name without letters, and a service that is there already', () => {
     const app = stockApp();
     expect(() => service({ name: '--' })).toThrow('names no service');
     service({ name: 'orders' })(app, app.context);
     expect(() => service({ name: 'orders' })(app, app.context)).toThrow('is there already');
   });
 
-  it('say what to write where the app module is not to be found', () => {
+  it('a schematic says what to write where the app module is not to be found', () => {
     const app = new App({ 'package.json': '{}' });
     service({ name: 'orders' })(app, app.context);
     expect(app.messages.join('\n')).toContain("add OrdersModule (import from './orders/orders.module')");

@@ -120,7 +120,7 @@ describe('a function that must answer at once', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('is refused in a call of its own, too: validateStatus, paramsSerializer', async () => {
+  it('a function that must answer at once is refused in a call of its own, too: validateStatus, paramsSerializer', async () => {
     const client = clientWith({});
     const failing = (async () => {
       throw new Error(SECRET);
@@ -134,7 +134,7 @@ describe('a function that must answer at once', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('is refused where a hook of ours asks it, too', async () => {
+  it('a function that must answer at once is refused where a hook of ours asks it, too', async () => {
     const generate = (async () => {
       throw new Error(SECRET);
     }) as never;
@@ -150,20 +150,25 @@ describe('createCircuit()', () => {
     ['an error', new RangeError(SECRET)],
     ['a text', SECRET],
     ['nothing', undefined],
-  ])('that throws %s is a configuration error, on every face, without its message', async (_what, thrown) => {
-    const createCircuit = (): never => {
-      throw thrown;
-    };
-    const client = clientWith({ retry: { nextDelayMs: () => undefined, createCircuit } });
-    for (const call of [client.get('/'), client.axiosRef.get('/'), client.fetch('/')]) {
-      const error = await failure(call);
-      expect(renderError(error)).toContain('Service "orders": retry.createCircuit() threw');
-      expect(renderError(error)).not.toContain(SECRET);
-      expect([error.code, (error.cause as { code?: string } | undefined)?.code]).toContain('FORGE_AUTH_CONFIGURATION');
-    }
-  });
+  ])(
+    'createCircuit() that throws %s is a configuration error, on every face, without its message',
+    async (_what, thrown) => {
+      const createCircuit = (): never => {
+        throw thrown;
+      };
+      const client = clientWith({ retry: { nextDelayMs: () => undefined, createCircuit } });
+      for (const call of [client.get('/'), client.axiosRef.get('/'), client.fetch('/')]) {
+        const error = await failure(call);
+        expect(renderError(error)).toContain('Service "orders": retry.createCircuit() threw');
+        expect(renderError(error)).not.toContain(SECRET);
+        expect([error.code, (error.cause as { code?: string } | undefined)?.code]).toContain(
+          'FORGE_AUTH_CONFIGURATION',
+        );
+      }
+    },
+  );
 
-  it('that answers no circuit is a configuration error', async () => {
+  it('createCircuit() that answers no circuit is a configuration error', async () => {
     const client = clientWith({ retry: { nextDelayMs: () => undefined, createCircuit: () => ({}) as never } });
     expect((await failure(client.get('/'))).message).toContain('must answer an object with a method admit()');
   });
@@ -219,7 +224,7 @@ describe('a progress callback of axios', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error(SECRET))],
-  ])('that %s fails neither the call nor the process', async (_how, report) => {
+  ])('a progress callback of axios that %s fails neither the call nor the process', async (_how, report) => {
     const warnings: string[] = [];
     const logger = {
       log: () => undefined,

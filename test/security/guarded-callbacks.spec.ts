@@ -112,7 +112,7 @@ const FAILING: [how: string, failing: () => unknown][] = [
 ];
 
 describe.each(SLOTS)('%s', (name, scheme, options) => {
-  it.each(FAILING)('that %s fails its call alone', async (how, failing) => {
+  it.each(FAILING)('a function that %s fails its call alone', async (how, failing) => {
     const { port } = scheme === 'http' ? plain : secure;
     const client = createForgeClient(
       { name: 'orders', baseUrl: `${scheme}://localhost:${port}`, ...options(failing as never) },

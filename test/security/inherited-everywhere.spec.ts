@@ -139,7 +139,7 @@ it.each<[what: string, auth: () => object, more?: () => Partial<ForgeServiceOpti
   });
 });
 
-it('none is read by the module: not isGlobal, not provideHttpService', async () => {
+it('no option that Object.prototype has is read by the module: not isGlobal, not provideHttpService', async () => {
   @Injectable()
   class Orders {
     readonly at = 'orders';

@@ -141,7 +141,7 @@ const ways: Way[] = [
 ];
 
 describe.each(ways)('what %s throws', (_what, service, call = { url: '/' }) => {
-  it('is shown by name, message and stack in development, without what the process knows to be secret', async () => {
+  it('what the code of an app throws is shown by name, message and stack in development, without what the process knows to be secret', async () => {
     const shown = await everythingShown(service, call, {});
     expect(shown).toContain('VaultError');
     expect(shown).toContain('the vault is sealed, says nobody with');
@@ -152,7 +152,7 @@ describe.each(ways)('what %s throws', (_what, service, call = { url: '/' }) => {
   it.each<[string, ForgeClientOptions, string | undefined]>([
     ['in production', {}, 'production'],
     ['where revealCauses says so', { revealCauses: false }, undefined],
-  ])('is shown by name and stack alone %s', async (_when, options, environment) => {
+  ])('what the code of an app throws is shown by name and stack alone %s', async (_when, options, environment) => {
     const shown = await everythingShown(service, call, options, environment);
     expect(shown).toContain('VaultError');
     expect(shown).not.toContain('sealed');
@@ -297,7 +297,7 @@ it.each<[string, () => unknown]>([
   await client.close();
 });
 
-it('is shown in production, too, where revealCauses says so', async () => {
+it('what the code of an app throws is shown in production, too, where revealCauses says so', async () => {
   expect(await everythingShown({ auth: { authenticate: broken } }, {}, { revealCauses: true }, 'production')).toContain(
     'the vault is sealed',
   );
@@ -321,7 +321,7 @@ describe.each<[string, () => TokenManager]>([
   it.each<[string | undefined, boolean]>([
     ['test', true],
     ['production', false],
-  ])('is shown as NODE_ENV says: %s', async (environment, whole) => {
+  ])('what the code of an app throws is shown as NODE_ENV says: %s', async (environment, whole) => {
     const { NODE_ENV } = process.env;
     process.env['NODE_ENV'] = environment;
     const captured = captureEverything();

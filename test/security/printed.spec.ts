@@ -56,12 +56,12 @@ const prints: [string, (value: unknown) => string][] = [
 ];
 
 describe.each(prints)('%s', (_name, print) => {
-  it('of an answer shows no echoed token, cookie, reason phrase, query or body', async () => {
+  it('what is printed of an answer shows no echoed token, cookie, reason phrase, query or body', async () => {
     const response = await create().get('/here', { params: { key: 'query-value' } });
     expectNothingSecret(print(response));
   });
 
-  it('of an error that bears an answer shows neither, on any face', async () => {
+  it('what is printed of an error that bears an answer shows neither, on any face', async () => {
     const client = create();
     for (const attempt of [
       client.get('/missing', { params: { key: 'query-value' } }),
@@ -108,7 +108,7 @@ describe('a secret in the wrong option', () => {
 describe("a service's own headers and parameters that it echoes into the Location of a foreign origin", () => {
   const own = { headers: { 'x-service-key': 'service/key-77' }, params: { tenant: 'acme', api_key: 'query/key-88' } };
 
-  it('do not go along as parameters', async () => {
+  it('a service’s own headers and parameters do not go along as parameters to a foreign origin whose Location echoes them', async () => {
     const { status } = await create(own).get('/query-away', { params: { mine: '1' } });
     expect(status).toBe(200);
     expect(elsewhere.requests.map(({ url }) => url)).toEqual(['/there?mine=1&kept=yes']);
@@ -117,13 +117,16 @@ describe("a service's own headers and parameters that it echoes into the Locatio
   it.each([
     ['an authenticated call', {}],
     ['a call without', { auth: false as const }],
-  ])('do not go along within another parameter, in %s', async (_name, config) => {
-    await create(own)
-      .get('/away', config)
-      .catch(() => undefined);
-    const urls = elsewhere.requests.map(({ url }) => decodeURIComponent(url)).join();
-    expect(urls).not.toMatch(/key-77|key-88/);
-  });
+  ])(
+    'a service’s own headers and parameters do not go along to a foreign origin within another parameter, in %s',
+    async (_name, config) => {
+      await create(own)
+        .get('/away', config)
+        .catch(() => undefined);
+      const urls = elsewhere.requests.map(({ url }) => decodeURIComponent(url)).join();
+      expect(urls).not.toMatch(/key-77|key-88/);
+    },
+  );
 });
 
 function manager(): TokenManager {

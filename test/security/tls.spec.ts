@@ -90,13 +90,13 @@ describe('the TLS options of a service and of its provider', () => {
     expect(api.requests).toHaveLength(0);
   });
 
-  it('show the certificate of the service to the service alone', async () => {
+  it('the TLS options of a service and of its provider show the certificate of the service to the service alone', async () => {
     await clientOf({ ...trustApi, ...clientCertificate }, trustEndpoint).get('/');
     expect(api.requests[0]?.clientCertificate?.subject.CN).toBe('a-client');
     expect(endpoint.server.requests[0]?.clientCertificate).toBeUndefined();
   });
 
-  it('show the certificate of the provider to its endpoint alone', async () => {
+  it('the TLS options of a service and of its provider show the certificate of the provider to its endpoint alone', async () => {
     await clientOf(trustApi, { ...trustEndpoint, ...clientCertificate }).get('/');
     expect(endpoint.server.requests[0]?.clientCertificate?.subject.CN).toBe('a-client');
     expect(api.requests[0]?.clientCertificate).toBeUndefined();
@@ -140,7 +140,7 @@ describe('certificates that are not checked', () => {
     ]);
   });
 
-  it('let a self-signed service be called', async () => {
+  it('certificates that are not checked let a self-signed service be called', async () => {
     const client = open({ auth: new BearerAuth('a-token'), tls: { rejectUnauthorized: false } });
     await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
     expect(logger.warnings).toHaveLength(1);

@@ -121,13 +121,16 @@ const WHERE: [what: string, path: string, ask: (transport: string) => Promise<un
 
 describe.each(['axios', 'undici'])('over %s', (transport) => {
   describe.each(WHERE)('%s', (_what, path, ask) => {
-    it.each(PACKED)('in the coding %s that cannot be unpacked within bounds is given up', async (how, bytes, why) => {
-      [coding, body, packed] = [how, bytes, path];
-      const before = process.memoryUsage().arrayBuffers;
-      const error = (await rejection(ask(transport))) as Error;
-      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 1_048_576);
-      expect(error.message).toMatch(why);
-    });
+    it.each(PACKED)(
+      'a body in the coding %s that cannot be unpacked within bounds is given up',
+      async (how, bytes, why) => {
+        [coding, body, packed] = [how, bytes, path];
+        const before = process.memoryUsage().arrayBuffers;
+        const error = (await rejection(ask(transport))) as Error;
+        expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 1_048_576);
+        expect(error.message).toMatch(why);
+      },
+    );
   });
 
   it('a call whose answer is in Zstandard says so where Node cannot decode it; as bytes it is handed over', async () => {

@@ -122,7 +122,7 @@ for (const [name, make] of OVER_REDIS) {
 }
 
 describe.each(OVER_REDIS)('tokens in %s', (_name, make) => {
-  it('stand where the cache itself would write them, and as it would', async () => {
+  it('tokens in a cache store stand where the cache itself would write them, and as it would', async () => {
     const cache = make();
     const keyv = sharedStoreOf(cache) as AnyKeyv;
     const storage = new CacheManagerTokenStorage(cache, PATIENT);
@@ -138,7 +138,7 @@ describe.each(OVER_REDIS)('tokens in %s', (_name, make) => {
     expect(await keyv.get(`app:${key}`)).toBeUndefined();
   });
 
-  it('are never an old value of a store above it', async () => {
+  it('tokens in a cache store are never an old value of a store above it', async () => {
     const cache = make();
     const storage = new CacheManagerTokenStorage(cache, PATIENT);
     const key = randomUUID();
@@ -151,7 +151,7 @@ describe.each(OVER_REDIS)('tokens in %s', (_name, make) => {
     expect(await storage.get(key)).toBe('renewed by another process');
   });
 
-  it('can be locked, and announced', () => {
+  it('tokens in a cache store can be locked, and announced', () => {
     const storage = new CacheManagerTokenStorage(make());
     expect(storage.createLock()).toBeDefined();
     expect(storage.createSignal()).toBeDefined();

@@ -61,7 +61,7 @@ describe.each<[string, () => Promise<GetSet>]>([
   it.each<[string, (key: string) => Promise<unknown>]>([
     ['200 MB', (key) => redis.command('SETRANGE', key, 200 * 1_048_576, 'x')],
     ['a list', (key) => redis.command('RPUSH', key, 'one')],
-  ])('that finds %s under its key asks once, and writes it anew for the others', async (_what, spoil) => {
+  ])('a storage that finds %s under its key asks once, and writes it anew for the others', async (_what, spoil) => {
     await (await manager()).getToken();
     const [key] = ((await redis.command('KEYS', '*')) as string[]).filter((name) => /:orders:[\w-]+$/.test(name));
     await redis.command('DEL', key as string);

@@ -96,7 +96,7 @@ it('resets a probe that was under way: the next failure is probed as the first',
   }
 });
 
-it('is closed for no longer when the clock is set back', async () => {
+it('a storage breaker is closed for no longer when the clock is set back', async () => {
   breaker.failed('call');
   clock.jump(-3_600_000);
   expect(breaker.admit()).toBeUndefined();
@@ -104,7 +104,7 @@ it('is closed for no longer when the clock is set back', async () => {
   expect(breaker.admit()).toBe('probe');
 });
 
-it('is closed for no longer when a clock is set back that knows the time of day alone', () => {
+it('a storage breaker is closed for no longer when a clock is set back that knows the time of day alone', () => {
   const { random, after } = clock;
   const ofDay = new StorageBreaker({ now: () => clock.now(), random, after });
   ofDay.failed('call');

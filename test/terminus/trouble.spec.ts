@@ -76,7 +76,7 @@ async function check(options?: ForgeAuthHealthOptions): Promise<Answer> {
 }
 const statuses = ({ services }: Answer) => Object.entries(services).map(([name, { status }]) => [name, status]);
 
-it('is down for the one service whose issuer hangs, within the time of the probe, and asks no other', async () => {
+it('health is down for the one service whose issuer hangs, within the time of the probe, and asks no other', async () => {
   bad.slowDown(60_000);
   const began = performance.now();
   const answer = await check({ probe: true, probeTimeoutMs: 200 });
@@ -92,7 +92,7 @@ it('is down for the one service whose issuer hangs, within the time of the probe
   expect([good.tokenRequests, bad.tokenRequests]).toEqual([1, 1]);
 });
 
-it('is degraded, not down, while the storage hangs, with a probe and without', async () => {
+it('health is degraded, not down, while the storage hangs, with a probe and without', async () => {
   storage.frozen = true;
   const tokens = app.get(ForgeAuthService).tokens('orders');
   expect((await tokens.getToken()).accessToken).toBe(good.issued[0]?.accessToken);
@@ -104,7 +104,7 @@ it('is degraded, not down, while the storage hangs, with a probe and without', a
   expect(good.tokenRequests).toBe(1);
 });
 
-it('is what each service is: one refused and one well', async () => {
+it('health is what each service is: one refused and one well', async () => {
   bad.failNext(9, 'invalid_client');
   const answer = await check({ probe: true });
   expect(answer.status).toBe('down');
@@ -125,7 +125,7 @@ it.each(['nobody', '', 'ORDERS', 'constructor', 'toString', 'orders '])('refuses
   expect(good.requests).toEqual([]);
 });
 
-it('is down once the application has closed its clients, and throws nothing', async () => {
+it('health is down once the application has closed its clients, and throws nothing', async () => {
   await app.get(ForgeAuthService).tokens('orders').getToken();
   const indicator = new ForgeAuthHealthIndicator(app.get(ForgeAuthService), app.get(HealthIndicatorService));
   await app.close();

@@ -99,14 +99,14 @@ describe('a storage', () => {
     },
   });
 
-  it('that is sound, or ours, keeps every contract', async () => {
+  it('a storage that is sound, or ours, keeps every contract', async () => {
     for (const contract of [tokenStorageContract, expiringTokenStorageContract])
       for (const make of [() => new Sound(), () => new InMemoryTokenStorage()])
         expect(await failures<TokenStorage>(contract, make)).toEqual([]);
     expect(await failures<TokenStorage>(fencedTokenStorageContract, () => new Sound())).toEqual([]);
   });
 
-  it('that is broken is noticed by the check of what is broken', async () => {
+  it('a storage that is broken is noticed by the check of what is broken', async () => {
     const thirtyDays = 30 * 86_400_000;
     const shortLived = (most: number) => but({ lifeOf: (ttlMs = most) => (ttlMs > most ? 1 : ttlMs) });
     expect(
@@ -253,11 +253,11 @@ describe('a lock', () => {
 
   const but = (change: Partial<Sound>) => (): Sound => Object.assign(new Sound(), change);
 
-  it('that is sound keeps the contract', async () => {
+  it('a lock that is sound keeps the contract', async () => {
     expect(await failures<TokenLock>(tokenLockContract, () => new Sound())).toEqual([]);
   });
 
-  it('that is broken is noticed by the check of what is broken', async () => {
+  it('a lock that is broken is noticed by the check of what is broken', async () => {
     expect(
       await unnoticed<TokenLock>(tokenLockContract, {
         'is held by one at a time, of any number that ask at once': [
@@ -364,11 +364,11 @@ describe('a transport', () => {
   const deaf = but({ asked: ({ signal: _signal, ...request }) => ({ ...request, ...unsignalled }) });
   const untyped = but({ failed: ({ message }) => new Error(message) });
 
-  it('that is sound keeps the contract', async () => {
+  it('a transport that is sound keeps the contract', async () => {
     expect(await failures<Transport>(transportContract, but({}))).toEqual([]);
   });
 
-  it('that is broken is noticed by the check of what is broken', async () => {
+  it('a transport that is broken is noticed by the check of what is broken', async () => {
     expect(
       await unnoticed<Transport>(transportContract, {
         'answers status, headers in lower case, and body': [

@@ -344,7 +344,7 @@ describe('an issuer that hands out the same token until it runs out', () => {
 });
 
 describe('a pipeline step', () => {
-  it('that is a function and no class is refused by name', async () => {
+  it('a pipeline step that is a function and no class is refused by name', async () => {
     const pipeline = new TokenFetchPipeline({ steps: [(() => undefined) as never] });
     await expect(pipeline.execute()).rejects.toThrow(
       'TokenFetchPipeline: a step: the class cannot be created without arguments. Give an instance.',

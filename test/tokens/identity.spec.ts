@@ -113,13 +113,16 @@ const own = (name: string): TokenProvider => ({
 });
 
 describe('two applications of one name, client and store', () => {
-  it.each(OPAQUE)('share no token where each has %s, and log that in one line', async (name, options) => {
-    const providers = [world.provider(await options('acme')), world.provider(await options('globex'))];
-    const { tokens, said } = await sharing(...providers);
-    expect(tokens).toBe(2);
-    expect(said).toHaveLength(2);
-    expect(said[0]).toContain(`: ${name} may change what is asked for`);
-  });
+  it.each(OPAQUE)(
+    'two applications of one name, client and store share no token where each has %s, and log that in one line',
+    async (name, options) => {
+      const providers = [world.provider(await options('acme')), world.provider(await options('globex'))];
+      const { tokens, said } = await sharing(...providers);
+      expect(tokens).toBe(2);
+      expect(said).toHaveLength(2);
+      expect(said[0]).toContain(`: ${name} may change what is asked for`);
+    },
+  );
 
   it.each(OPAQUE)(
     'share one where each has %s and the same identity, and none with another',
@@ -132,17 +135,23 @@ describe('two applications of one name, client and store', () => {
     },
   );
 
-  it.each(PLAIN)('share one where each has the same plain values: %s', async (_name, options) => {
-    expect(await sharing(world.provider(options()), world.provider(options()))).toEqual({ tokens: 1, said: [] });
-  });
+  it.each(PLAIN)(
+    'two applications of one name, client and store share one where each has the same plain values: %s',
+    async (_name, options) => {
+      expect(await sharing(world.provider(options()), world.provider(options()))).toEqual({ tokens: 1, said: [] });
+    },
+  );
 
   it.each<[string, Options, Options]>([
     ['headers', { http: { headers: { 'x-tenant': 'acme' } } }, { http: { headers: { 'x-tenant': 'globex' } } }],
     ['parameters', { extraParams: { tenant: 'acme' } }, { extraParams: { tenant: 'globex' } }],
     ['scopes', { scope: 'acme' }, { scope: 'globex' }],
-  ])('share none where plain values differ: %s', async (_name, acme, globex) => {
-    expect(await sharing(world.provider(acme), world.provider(globex))).toEqual({ tokens: 2, said: [] });
-  });
+  ])(
+    'two applications of one name, client and store share none where plain values differ: %s',
+    async (_name, acme, globex) => {
+      expect(await sharing(world.provider(acme), world.provider(globex))).toEqual({ tokens: 2, said: [] });
+    },
+  );
 
   it.each<[string, (name: string) => TokenProvider]>([
     [
@@ -163,70 +172,82 @@ describe('two applications of one name, client and store', () => {
       'a subject as a function',
       (name) => new TokenExchangeProvider({ tokenUrl: tokenUrl(), ...CLIENT, subjectToken: () => name }),
     ],
-  ])('share none where a function decides: %s', async (_name, provider) => {
-    expect((await sharing(provider('acme'), provider('globex'))).tokens).toBe(2);
-  });
+  ])(
+    'two applications of one name, client and store share none where a function decides: %s',
+    async (_name, provider) => {
+      expect((await sharing(provider('acme'), provider('globex'))).tokens).toBe(2);
+    },
+  );
 
-  it('share none of a provider of their own where each returns an identity', async () => {
+  it('two applications of one name, client and store share none of a provider of their own where each returns an identity', async () => {
     expect((await sharing(own('acme'), own('globex'))).tokens).toBe(2);
     expect((await sharing(own('acme'), own('acme'))).tokens).toBe(1);
   });
 
-  it.each(ASSERTED)('share none where what their assertions say differs: %s', async (part) => {
-    const signing = (name: string) => {
-      const value = part === 'claims' || part === 'headers' ? { tenant: name } : name;
-      return [
-        world.provider({ clientKey: privateKey, clientAssertion: { [part]: value } }),
-        world.provider({ authMethod: 'client_secret_jwt', clientAssertion: { [part]: value } }),
-      ];
-    };
-    const [acme, globex] = [signing('acme'), signing('globex')];
-    expect((await sharing(...acme, ...globex)).tokens).toBe(4);
-    expect((await sharing(...signing('acme'), ...signing('acme'))).tokens).toBe(2);
-  });
+  it.each(ASSERTED)(
+    'two applications of one name, client and store share none where what their assertions say differs: %s',
+    async (part) => {
+      const signing = (name: string) => {
+        const value = part === 'claims' || part === 'headers' ? { tenant: name } : name;
+        return [
+          world.provider({ clientKey: privateKey, clientAssertion: { [part]: value } }),
+          world.provider({ authMethod: 'client_secret_jwt', clientAssertion: { [part]: value } }),
+        ];
+      };
+      const [acme, globex] = [signing('acme'), signing('globex')];
+      expect((await sharing(...acme, ...globex)).tokens).toBe(4);
+      expect((await sharing(...signing('acme'), ...signing('acme'))).tokens).toBe(2);
+    },
+  );
 
-  it.each(['header', 'kid'] as const)('share none where their assertions differ in the %s', async (part) => {
-    const provider = (name: string) =>
-      new JwtBearerTokenProvider({
-        tokenUrl: tokenUrl(),
-        ...CLIENT,
-        assertion: { iss: 'i', key: privateKey, [part]: part === 'kid' ? name : { x5t: name } },
-      });
-    expect((await sharing(provider('acme'), provider('globex'))).tokens).toBe(2);
-    expect((await sharing(provider('acme'), provider('acme'))).tokens).toBe(1);
-  });
+  it.each(['header', 'kid'] as const)(
+    'two applications of one name, client and store share none where their assertions differ in the %s',
+    async (part) => {
+      const provider = (name: string) =>
+        new JwtBearerTokenProvider({
+          tokenUrl: tokenUrl(),
+          ...CLIENT,
+          assertion: { iss: 'i', key: privateKey, [part]: part === 'kid' ? name : { x5t: name } },
+        });
+      expect((await sharing(provider('acme'), provider('globex'))).tokens).toBe(2);
+      expect((await sharing(provider('acme'), provider('acme'))).tokens).toBe(1);
+    },
+  );
 
-  it.each(OF_FILE)('share one by a file for as long as it speaks for the same: %s', async (_whose, provider) => {
-    acceptEveryClient();
-    const directory = await mkdtemp(join(tmpdir(), 'projected-'));
-    const file = join(directory, 'token');
-    const heldBy = async (text: string): Promise<TokenProvider> => {
-      await writeFile(file, text);
-      return provider(file);
-    };
-    const values = new Map<string, string>();
-    const storage = {
-      get: async (key: string) => values.get(key),
-      set: async (key: string, value: string) => void values.set(key, value),
-    };
-    const tokens: string[] = [];
-    const acme = { iss: 'https://cluster.example', sub: 'acme' };
-    const texts = [
-      { ...acme, exp: 1 },
-      { ...acme, exp: 2 },
-      { ...acme, sub: 'globex' },
-    ].map(jwtOf);
-    for (const text of [...texts, 'opaque', 'opaque', 'another']) {
-      const manager = world.manager({ provider: await heldBy(text), storage });
-      tokens.push((await manager.getToken()).accessToken);
-    }
-    await rm(directory, { recursive: true });
-    const [first, successor, globex, opaque, same, another] = tokens;
-    expect([successor, same]).toEqual([first, opaque]);
-    expect(new Set([first, globex, opaque, another]).size).toBe(4);
-  });
+  it.each(OF_FILE)(
+    'two applications of one name, client and store share one by a file for as long as it speaks for the same: %s',
+    async (_whose, provider) => {
+      acceptEveryClient();
+      const directory = await mkdtemp(join(tmpdir(), 'projected-'));
+      const file = join(directory, 'token');
+      const heldBy = async (text: string): Promise<TokenProvider> => {
+        await writeFile(file, text);
+        return provider(file);
+      };
+      const values = new Map<string, string>();
+      const storage = {
+        get: async (key: string) => values.get(key),
+        set: async (key: string, value: string) => void values.set(key, value),
+      };
+      const tokens: string[] = [];
+      const acme = { iss: 'https://cluster.example', sub: 'acme' };
+      const texts = [
+        { ...acme, exp: 1 },
+        { ...acme, exp: 2 },
+        { ...acme, sub: 'globex' },
+      ].map(jwtOf);
+      for (const text of [...texts, 'opaque', 'opaque', 'another']) {
+        const manager = world.manager({ provider: await heldBy(text), storage });
+        tokens.push((await manager.getToken()).accessToken);
+      }
+      await rm(directory, { recursive: true });
+      const [first, successor, globex, opaque, same, another] = tokens;
+      expect([successor, same]).toEqual([first, opaque]);
+      expect(new Set([first, globex, opaque, another]).size).toBe(4);
+    },
+  );
 
-  it('share one whether a certificate is a text or its bytes', async () => {
+  it('two applications of one name, client and store share one whether a certificate is a text or its bytes', async () => {
     const { cert, key } = await createCertificate();
     const provider = (bytes: string | Buffer) => world.provider({ http: { tls: { cert: bytes, key } } });
     expect((await sharing(provider(cert), provider(Buffer.from(cert)))).tokens).toBe(1);
@@ -236,11 +257,16 @@ describe('two applications of one name, client and store', () => {
     ['nothing', []],
     ['an empty text', ''],
     ['a list of it', ['acme', '']],
-  ])('are refused an identity of %s, which tells nobody apart', (_what, identity) => {
-    const provider = world.provider({ identity, compliance: { tokenRequest: tenant('acme') } });
-    expect(() => world.manager({ provider })).toThrow('identity must be a text that is not empty, or a list of such.');
-    expect(() => new BodyTokenFetcher({ name: 's', baseUrl: world.endpoint.server.origin, identity })).toThrow(
-      'identity must be a text that is not empty, or a list of such.',
-    );
-  });
+  ])(
+    'two applications of one name, client and store are refused an identity of %s, which tells nobody apart',
+    (_what, identity) => {
+      const provider = world.provider({ identity, compliance: { tokenRequest: tenant('acme') } });
+      expect(() => world.manager({ provider })).toThrow(
+        'identity must be a text that is not empty, or a list of such.',
+      );
+      expect(() => new BodyTokenFetcher({ name: 's', baseUrl: world.endpoint.server.origin, identity })).toThrow(
+        'identity must be a text that is not empty, or a list of such.',
+      );
+    },
+  );
 });

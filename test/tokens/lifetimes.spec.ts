@@ -52,7 +52,7 @@ describe.each([1, 5, 29, 30, 31, 60, 3_600])('tokens of %d s', (seconds) => {
   const LIVES = 4;
   const CALLS_PER_LIFE = 25;
 
-  it('are fetched once per life, and never sent when they have expired', async () => {
+  it('short-lived tokens are fetched once per life, and never sent when they have expired', async () => {
     const { clock, client, settled } = await start({ expiresIn: seconds });
     for (let call = 0; call < LIVES * CALLS_PER_LIFE; call += 1) {
       await expect(client.get('/')).resolves.toMatchObject({ status: 200 });
@@ -66,7 +66,7 @@ describe.each([1, 5, 29, 30, 31, 60, 3_600])('tokens of %d s', (seconds) => {
     expect(world.api.tokens).toHaveLength(LIVES * CALLS_PER_LIFE);
   });
 
-  it('are not fetched again by calls while they are fresh', async () => {
+  it('short-lived tokens are not fetched again by calls while they are fresh', async () => {
     const { clock, client, settled } = await start({ expiresIn: seconds });
     await client.get('/');
     await clock.advance(seconds * 790);
@@ -75,7 +75,7 @@ describe.each([1, 5, 29, 30, 31, 60, 3_600])('tokens of %d s', (seconds) => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('are refreshed once in the background when they are due, and calls do not wait', async () => {
+  it('short-lived tokens are refreshed once in the background when they are due, and calls do not wait', async () => {
     const { clock, client, settled } = await start({ expiresIn: seconds });
     await client.get('/');
     const due = seconds * 1_000 - Math.min(120_000, seconds * 200) * 0.9;
@@ -91,7 +91,7 @@ describe.each([1, 5, 29, 30, 31, 60, 3_600])('tokens of %d s', (seconds) => {
     expect(world.api.tokens.at(-1)).toBe(world.endpoint.issued[1]?.accessToken);
   });
 
-  it('are waited for when they are about to expire', async () => {
+  it('short-lived tokens are waited for when they are about to expire', async () => {
     const { clock, client } = await start({ expiresIn: seconds });
     await client.get('/');
     await clock.advance(seconds * 1_000 - Math.min(30_000, seconds * 100) + 1);
@@ -100,7 +100,7 @@ describe.each([1, 5, 29, 30, 31, 60, 3_600])('tokens of %d s', (seconds) => {
     expect(new Set(world.api.tokens.slice(1))).toEqual(new Set([world.endpoint.issued[1]?.accessToken]));
   });
 
-  it('are replaced before the next call when their time jumped away', async () => {
+  it('short-lived tokens are replaced before the next call when their time jumped away', async () => {
     const { clock, client } = await start({ expiresIn: seconds });
     await client.get('/');
     clock.jump(seconds * 1_000);
@@ -126,7 +126,7 @@ describe('tokens without a lifetime', () => {
     },
   );
 
-  it('get the lifetime of defaultTtlMs', async () => {
+  it('tokens without a lifetime get the lifetime of defaultTtlMs', async () => {
     const { clock, manager } = await start({ expiresIn: undefined }, { defaultTtlMs: 60_000 });
     const token = await manager.getToken();
     expect(token.expiresAt).toBe(clock.now() + 60_000);
@@ -168,7 +168,7 @@ describe('tokens that are expired when they arrive', () => {
     expect((await passing(clock, manager.getToken())).accessToken).toBe('token-3');
   });
 
-  it('count from the start of the request: a slow answer is an old one', async () => {
+  it('tokens that are expired when they arrive count from the start of the request: a slow answer is an old one', async () => {
     const { clock, manager } = await start({ expiresIn: 5 });
     world.endpoint.hold();
     const waiting = manager.getToken();

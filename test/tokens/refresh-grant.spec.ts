@@ -259,7 +259,7 @@ describe('a refresh token that only a person can replace, and that is refused,',
     sent = [];
   });
 
-  it('is not sent again, by no process: not by one that starts later, either', async () => {
+  it('a refresh token that only a person can replace is not sent again once it is refused, by no process: not by one that starts later, either', async () => {
     const store = new OneStore();
     const one = processOf(store);
     await one.getToken();
@@ -269,7 +269,7 @@ describe('a refresh token that only a person can replace, and that is refused,',
     expect(sent).toEqual(['refresh-1']);
   });
 
-  it('is not sent again by a process that has it, and heard nothing of that, when the access token has run out, too', async () => {
+  it('a refresh token that only a person can replace is not sent again by a process that has it, and heard nothing of its refusal, when the access token has run out, too', async () => {
     const storage = new InMemoryTokenStorage();
     const store = new OneStore();
     const [one, other] = [processOf(store, storage), processOf(store, storage)];

@@ -184,7 +184,7 @@ describe.each(CALLS)('a service that rejects even fresh tokens, under %s,', (_na
     expect(minted[2]).toBeLessThanOrEqual(5);
   });
 
-  it('is served again as soon as it accepts the token', async () => {
+  it('a service that rejects even fresh tokens is served again as soon as it accepts the token', async () => {
     await world.start({}, { respond: () => ({ status }) });
     const client = world.client({ auth: { provider: world.provider(), retry } });
     for (let calls = 0; calls < 3; calls += 1) await expect(call(client)).rejects.toMatchObject({ status });

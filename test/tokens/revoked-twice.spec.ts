@@ -50,23 +50,26 @@ const STRATEGIES: readonly [string, AuthRetryStrategy][] = [
 ];
 
 describe('a token of another process that was revoked together with the one it takes the place of', () => {
-  it.each(STRATEGIES)('is replaced once more under %s, and the call succeeds', async (_name, retry) => {
-    const { idle } = await revokeTwice();
-    const client = world.client({ auth: { tokenManager: idle, retry } });
-    expect((await client.get('/')).status).toBe(200);
-    expect(world.api.server.count()).toBe(3);
-    expect(world.endpoint.tokenRequests).toBe(3);
-    expect(world.api.tokens).toEqual(world.endpoint.issued.map(({ accessToken }) => accessToken));
-  });
+  it.each(STRATEGIES)(
+    'a token that was revoked together with the one it takes the place of is replaced once more under %s, and the call succeeds',
+    async (_name, retry) => {
+      const { idle } = await revokeTwice();
+      const client = world.client({ auth: { tokenManager: idle, retry } });
+      expect((await client.get('/')).status).toBe(200);
+      expect(world.api.server.count()).toBe(3);
+      expect(world.endpoint.tokenRequests).toBe(3);
+      expect(world.api.tokens).toEqual(world.endpoint.issued.map(({ accessToken }) => accessToken));
+    },
+  );
 
-  it('is replaced once more where the token is one of several credentials', async () => {
+  it('a token that was revoked together with the one it takes the place of is replaced once more where the token is one of several credentials', async () => {
     const { idle } = await revokeTwice();
     const client = world.client({ auth: new CompositeAuth([new TokenAuth(idle)], { strategy: 'all' }) });
     expect((await client.get('/')).status).toBe(200);
     expect(world.endpoint.tokenRequests).toBe(3);
   });
 
-  it('is replaced once for 200 calls at the same time', async () => {
+  it('a token that was revoked together with the one it takes the place of is replaced once for 200 calls at the same time', async () => {
     const { idle } = await revokeTwice();
     const client = world.client({ auth: { tokenManager: idle } });
     const responses = await Promise.all(times(200, () => client.get('/')));

@@ -219,13 +219,13 @@ function stepOf(ttlMs?: number): { step: TokenFetcher; asked: () => number } {
 }
 
 describe('a step whose token is about to run out when it arrives', () => {
-  it('is asked again at once', async () => {
+  it('a step whose token is about to run out when it arrives is asked again at once', async () => {
     const { step } = stepOf();
     const token = await managerOf(new TokenFetchPipeline({ steps: [step] })).getToken();
     expect(token.accessToken).toBe('token-2');
   });
 
-  it('is not where it says itself that its tokens live no longer', async () => {
+  it('a step whose token is about to run out when it arrives is not where it says itself that its tokens live no longer', async () => {
     const { step, asked } = stepOf(500);
     const token = await managerOf(new TokenFetchPipeline({ steps: [step] })).getToken();
     expect([token.accessToken, asked()]).toEqual(['token-1', 1]);

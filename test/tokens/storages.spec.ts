@@ -170,7 +170,7 @@ const WAYS: readonly [string, (behaviour: { get: () => unknown; set: () => unkno
 ];
 
 describe.each(WAYS)('with %s as storage', (_way, wrap) => {
-  it.each(BROKEN)('that %s, calls go on, with one token request', async (_name, behaviour) => {
+  it.each(BROKEN)('calls go on with one token request on a storage that %s', async (_name, behaviour) => {
     await world.start();
     const logger = recordingLogger();
     const client = world.client({}, { storage: wrap(behaviour), logger });

@@ -50,7 +50,7 @@ async function getOften(manager: TokenManager): Promise<void> {
 }
 
 describe('a warm token', () => {
-  it(`is answered ${CALLS} times without I/O, timer, storage or JSON`, async () => {
+  it(`a warm token is answered ${CALLS} times without I/O, timer, storage or JSON`, async () => {
     await world.start();
     const clock = new FakeClock();
     const storage = new CountingStorage();
@@ -91,7 +91,7 @@ describe('a warm token', () => {
     expect(storage.calls).toBe(1);
   });
 
-  it('is renewed in the background from the very millisecond on that it is due', async () => {
+  it('a warm token is renewed in the background from the very millisecond on that it is due', async () => {
     await world.start();
     const clock = new FakeClock();
     let asked = 0;

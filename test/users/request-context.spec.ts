@@ -208,7 +208,7 @@ describe.each<Platform>(['express', 'fastify'])('the request context on %s', (pl
     ['nothing behind the scheme', 'Bearer '],
     ['characters that no token has', 'Bearer a b'],
     ['a bound token', 'DPoP token-of-alice'],
-  ])('has no token of %s, and sends nothing', async (_what, authorization) => {
+  ])('a call in the context of a request has no token of %s, and sends nothing', async (_what, authorization) => {
     const { origin } = await start(platform);
     const headers = { 'x-user': 'x', ...(authorization === undefined ? undefined : { authorization }) };
     const answer = await fetch(`${origin}/orders`, { headers });

@@ -21,20 +21,23 @@ describe('the answer to a request for a token', () => {
   it.each([
     ['a form', ' oauth_token=t&oauth_token_secret=s%26&oauth_callback_confirmed=true&id=5\n'],
     ['JSON', ' {"oauth_token":"t","oauth_token_secret":"s&","id":5,"deep":{"a":1},"none":null}'],
-  ])('is %s', (_what, text) => {
+  ])('the answer to a request for a token is %s', (_what, text) => {
     const { token, tokenSecret, extra } = read(200, text);
     expect([token, tokenSecret, extra]).toEqual(['t', 's&', { id: '5' }]);
   });
 
-  it.each([300, 399])('with %d says that it was redirected, and that this is not followed', (status) => {
-    expect(failure(status, '')).toMatchObject({
-      message: `${WHAT} was refused: no reason named (HTTP ${status}). It was redirected, which is not followed: give the final URL.`,
-      code: 'FORGE_AUTH_TOKEN_REFUSED',
-      status,
-    });
-  });
+  it.each([300, 399])(
+    'the answer to a request for a token with %d says that it was redirected, and that this is not followed',
+    (status) => {
+      expect(failure(status, '')).toMatchObject({
+        message: `${WHAT} was refused: no reason named (HTTP ${status}). It was redirected, which is not followed: give the final URL.`,
+        code: 'FORGE_AUTH_TOKEN_REFUSED',
+        status,
+      });
+    },
+  );
 
-  it.each([400, 500])('with %d says nothing of a redirect', (status) => {
+  it.each([400, 500])('the answer to a request for a token with %d says nothing of a redirect', (status) => {
     expect(failure(status, '')).toMatchObject({
       message: `${WHAT} was refused: no reason named (HTTP ${status}).`,
       status,
@@ -51,7 +54,7 @@ describe('the answer to a request for a token', () => {
     ['oauth_token=&oauth_token_secret=s', 'the answer holds no oauth_token'],
     ['oauth_token=t&oauth_token_secret=', 'the answer holds no oauth_token_secret'],
     ['oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=false', 'the server did not take the callback URL'],
-  ])('is no token that says %s', (text, why) => {
+  ])('the answer to a request for a token is no token that says %s', (text, why) => {
     expect(failure(200, text)).toMatchObject({
       message: `${WHAT} failed: ${why} (HTTP 200).`,
       code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',

@@ -139,7 +139,7 @@ describe('what a service has for its own origins', () => {
     expect(left(own, '/tenant-4711')).toBeUndefined();
   });
 
-  it('may be nothing', () => {
+  it('what a service has for its own origins may be nothing', () => {
     const none = new SentCredentials();
     none.noteOwn({}, undefined);
     expect(left(none, '/b?x=1&y=')).toBe('/b?x=1&y=');

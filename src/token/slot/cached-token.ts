@@ -46,7 +46,7 @@ export function agingTime({ takenAt }: CachedToken, clock: Clock): number {
 }
 
 /**
- * Looks at both clocks. Answers whether there is nothing to do for a token, neither to renew it nor to look in storage: then
+ * Looks at both clocks. Returns whether there is nothing to do for a token, neither to renew it nor to look in storage: then
  * it is {@link isUnchecked} for a while.
  */
 export function isFresh(cached: CachedToken, clock: Clock): boolean {

@@ -378,7 +378,7 @@ describe('fetches that are under way together', () => {
     expect([world.refusal(), world.backoff.failures]).toEqual([undefined, 1]);
   });
 
-  it('name no failure of before the last success where one of them is held back late', () => {
+  it('fetches that are under way together name no failure of before the last success where one of them is held back late', () => {
     const world = new World();
     const attempt = world.backoff.begin();
     world.backoff.failed(failure);
@@ -404,7 +404,7 @@ describe('fetches that are under way together', () => {
     expect([world.heldBackForMs, world.backoff.failures]).toEqual([60_000, 1]);
   });
 
-  it('wait for one that goes first after a failure', async () => {
+  it('fetches that are under way together wait for one that goes first after a failure', async () => {
     const world = new World();
     expect(world.backoff.probing).toBeUndefined();
     world.backoff.begin().failed(failure);
@@ -416,7 +416,7 @@ describe('fetches that are under way together', () => {
     expect([world.backoff.probing, world.backoff.failures]).toEqual([undefined, 1]);
   });
 
-  it('wait for none while nothing has failed, and for one only after that', async () => {
+  it('fetches that are under way together wait for none while nothing has failed, and for one only after that', async () => {
     const { backoff } = new World();
     backoff.begin().abandoned();
     const attempt = backoff.begin();

@@ -158,17 +158,20 @@ describe('a refresh token that the issuer refused', () => {
     ['in the place of the lease', {}, 50],
     ['after what stands there, where the lease is older', { lease: { generation: 3 } }, 11],
     ['after what stands there, where there is no lease', { lease: undefined }, 11],
-  ])('is not sent again, here or elsewhere: it is taken out of storage %s', async (_name, more, generation) => {
-    const { claims, put } = world({ rerunnable: false });
-    const known = storedOf('r');
-    await claims.refused(facts(known, more));
-    expect(put).toMatchObject([{ claimed: false, generation }]);
-    expect(put[0]?.token).toMatchObject({ accessToken: 'a', refreshToken: undefined });
-    expect(claims.candidate(facts(known))?.refreshToken).toBeUndefined();
-    expect(claims.candidate(facts(known))?.accessToken).toBe('a');
-  });
+  ])(
+    'a refresh token that the issuer refused is not sent again, here or elsewhere: it is taken out of storage %s',
+    async (_name, more, generation) => {
+      const { claims, put } = world({ rerunnable: false });
+      const known = storedOf('r');
+      await claims.refused(facts(known, more));
+      expect(put).toMatchObject([{ claimed: false, generation }]);
+      expect(put[0]?.token).toMatchObject({ accessToken: 'a', refreshToken: undefined });
+      expect(claims.candidate(facts(known))?.refreshToken).toBeUndefined();
+      expect(claims.candidate(facts(known))?.accessToken).toBe('a');
+    },
+  );
 
-  it('of a token that is not known changes nothing', async () => {
+  it('a refresh token that the issuer refused of a token that is not known changes nothing', async () => {
     const { claims, put } = world();
     await claims.refused(facts(undefined));
     expect(put).toEqual([]);

@@ -9,7 +9,7 @@ export class RenewalElsewhere {
     this.#refreshToken = refreshToken;
   }
 
-  /** Storage does not answer. Answers whether the refresh token may have been sent: then what came of it is waited for. */
+  /** Storage does not answer. Returns whether the refresh token may have been sent: then what came of it is waited for. */
   loseSight(refreshToken: string | undefined): boolean {
     if (refreshToken === undefined || refreshToken !== this.#refreshToken) return false;
     this.#lostSight = true;

@@ -201,14 +201,14 @@ describe('TokenStore', () => {
       expect(leases).toEqual([{ ttlMs: 1_000, longestMs: 5_000 }]);
     });
 
-    it('its refresh token, too, when it was revoked', async () => {
+    it('TokenStore marks as rejected its refresh token, too, when it was revoked', async () => {
       const { tokenStore } = start();
       await tokenStore.put(stored('a', { token: withRefreshToken() }));
       await tokenStore.writeTombstone(withRefreshToken(), true);
       expect((await tokenStore.read())?.token.refreshToken).toBeUndefined();
     });
 
-    it('for as long as its refresh token was good, when it was dropped, and without what else came with it', async () => {
+    it('TokenStore marks as rejected for as long as its refresh token was good, when it was dropped, and without what else came with it', async () => {
       const { tokenStore, store } = start();
       const token = withRefreshToken({ refresh_expires_in: 7_200 });
       await tokenStore.put(stored('a', { token: token.with({ idToken: 'i', claims: { sub: 'ann' } }) }));
@@ -299,7 +299,7 @@ describe('TokenStore', () => {
       await expect(waiting).rejects.toThrow('I left');
     });
 
-    it('no longer when it is closed, however it is used afterwards', async () => {
+    it('TokenStore hears of changes no longer when it is closed, however it is used afterwards', async () => {
       const { tokenStore, store, heard } = start();
       await tokenStore.read();
       await settle();

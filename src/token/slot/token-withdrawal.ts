@@ -62,7 +62,7 @@ export class TokenWithdrawal {
     await this.#forget(token, whole);
   }
 
-  /** Forgets the last token known here or in storage, if it is one of `which`, for good. Answers whether it was. */
+  /** Forgets the last token known here or in storage, if it is one of `which`, for good. Returns whether it was. */
   async forget(which: (token: Token) => boolean): Promise<boolean> {
     let forgotten: Token | undefined;
     // Looks again: another process may have renewed it at the same time.
