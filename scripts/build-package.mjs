@@ -12,13 +12,14 @@ import { minify } from '@swc/core';
 import { build, transform } from 'esbuild';
 import { rollup } from 'rollup';
 import { writeDeclarations } from './declarations.mjs';
+import { shortLines } from './short-lines.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = join(root, 'dist');
 const commonjs = join(dist, 'cjs');
 
-/** Dependencies that `require()` cannot load everywhere, and the name of each in the bundle. */
-const BUNDLED = { 'openid-client': 'openidClient', jose: 'jose', dpop: 'dpop' };
+/** Dependencies that `require()` cannot load everywhere. */
+const BUNDLED = ['openid-client', 'jose'];
 
 /** Code that runs within the Nest command, which knows CommonJS alone. */
 const SCHEMATICS = ['schematics/nest-add.schematic.js', 'schematics/service.schematic.js'];
@@ -36,14 +37,11 @@ writeDeclarations(
 );
 const schematics = SCHEMATICS.map((path) => join(dist, path));
 await build({ ...asCommonJs, entryPoints: schematics, bundle: true, outbase: dist, outdir: commonjs });
-await bundleModules();
-const modules = filesOf('.js');
-for (const path of modules) await writeAsCommonJs(path);
 await build({
   ...asCommonJs,
   stdin: {
-    contents: Object.entries(BUNDLED)
-      .map(([name, alias]) => `export * as ${alias} from '${name}';`)
+    contents: Object.entries(namesUsedOfBundled())
+      .map(([name, names]) => `export { ${[...names].join(', ')} } from '${name}';`)
       .join('\n'),
     resolveDir: root,
   },
@@ -51,18 +49,12 @@ await build({
   legalComments: 'inline',
   outfile: join(commonjs, 'bundled.js'),
 });
-for (const path of modules) requireFromBundle(join(commonjs, path));
-for (const path of modules) await shorten(join(dist, path));
+await writeModules(await bundleOf(entries.map((entry) => relative('dist', entry.default))));
 copyFileSync(join(root, 'src/schematics/collection.json'), join(commonjs, 'schematics/collection.json'));
 writeFileSync(join(commonjs, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
 
-/**
- * Makes one file of all that is loaded with the package's entry, and others of what is loaded when it is used: the time
- * that a file costs is that of reading its text, and some 0.2 ms for being one.
- */
-async function bundleModules() {
-  const paths = entries.map((entry) => relative('dist', entry.default));
-  const bundle = await rollup({
+function bundleOf(paths) {
+  return rollup({
     input: Object.fromEntries(paths.map((path) => [path.slice(0, -'.js'.length), join(dist, path)])),
     external: (id) => !/^[./]/.test(id),
     plugins: [oneOfEachHelper()],
@@ -73,24 +65,50 @@ async function bundleModules() {
       throw new Error(log.message);
     },
   });
-  const atOnce = new Set();
-  const { output } = await bundle.generate({
-    chunkFileNames: 'chunks/[name]-[hash].js',
-    hoistTransitiveImports: false,
-    manualChunks(id, { getModuleInfo }) {
-      if (atOnce.size === 0) addImported(join(dist, 'index.js'), getModuleInfo, atOnce);
-      return atOnce.has(id) ? 'core' : undefined;
-    },
-  });
-  const [renamed] = output.flatMap(({ code }) => /\bclass \w+\$\d+/.exec(code) ?? []);
-  if (renamed !== undefined) throw new Error(`${renamed}: two classes share a name, and one of them would lose it`);
-  for (const path of filesOf('.js')) rmSync(join(dist, path));
-  for (const { fileName, code } of output) {
-    mkdirSync(dirname(join(dist, fileName)), { recursive: true });
-    // Without comments. esbuild gives decorated classes, which are expressions, names of its own.
-    const named = code.replaceAll(/(?<== )class (\w+)(?: extends [\w.]+)? \{/g, withName);
-    writeFileSync(join(dist, fileName), (await transform(named, options)).code);
+}
+
+/**
+ * Writes the modules in both formats. Of ES modules, one file is what is loaded with the package's entry, and others
+ * what is loaded when it is used: the time that a file costs is that of reading its text, and some 0.2 ms for being one.
+ * In CommonJS all that is one file: what files import from each other takes more text there.
+ */
+async function writeModules(bundle) {
+  const formats = [
+    { folder: dist, write: asModule, format: 'es', chunk: chunkOf('core', false), names: 'chunks/[name]-[hash].js' },
+    { folder: commonjs, write: asMinified, format: 'cjs', chunk: chunkOf('core', true), names: '[name].js' },
+  ];
+  const written = [];
+  for (const { folder, write, format, chunk, names } of formats) {
+    const { output } = await bundle.generate({
+      format,
+      chunkFileNames: names,
+      hoistTransitiveImports: false,
+      manualChunks: chunk,
+      ...(format === 'cjs' && {
+        interop: 'auto',
+        esModule: true,
+        dynamicImportInCjs: false,
+        externalLiveBindings: false,
+      }),
+    });
+    const [renamed] = output.flatMap(({ code }) => /\bclass \w+\$\d+/.exec(code) ?? []);
+    if (renamed !== undefined) throw new Error(`${renamed}: two classes share a name, and one of them would lose it`);
+    for (const { fileName, code } of output) written.push([join(folder, fileName), await write(code, fileName)]);
   }
+  for (const path of filesOf('.js')) rmSync(join(dist, path));
+  for (const [file, code] of written) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, code);
+  }
+}
+
+/** Puts into one chunk what the package's entry imports before it runs and, if `later`, what it imports after that. */
+function chunkOf(name, later) {
+  const found = new Set();
+  return (id, { getModuleInfo }) => {
+    if (found.size === 0) addImported(join(dist, 'index.js'), getModuleInfo, later, found);
+    return found.has(id) ? name : undefined;
+  };
 }
 
 /** Has the functions that tsc writes into every file with a decorator stand once: each costs time at every start. */
@@ -112,37 +130,37 @@ function oneOfEachHelper() {
   };
 }
 
-/** Adds a module, and all that it imports before it runs. */
-function addImported(id, getModuleInfo, found) {
+function addImported(id, getModuleInfo, later, found) {
   if (found.has(id) || getModuleInfo(id).isExternal) return;
   found.add(id);
-  for (const imported of getModuleInfo(id).importedIds) addImported(imported, getModuleInfo, found);
+  const { importedIds, dynamicallyImportedIds } = getModuleInfo(id);
+  for (const imported of later ? [...importedIds, ...dynamicallyImportedIds] : importedIds) {
+    addImported(imported, getModuleInfo, later, found);
+  }
 }
 
 /** Minified, but for the names of classes, which Nest and errors show. */
-async function writeAsCommonJs(path) {
-  const text = readFileSync(join(dist, path), 'utf8');
-  const named = text.replaceAll(/\bclass (\w+)(?: extends [\w.]+)? \{/g, withName);
-  const { code } = await transform(named, asCommonJs);
-  mkdirSync(dirname(join(commonjs, path)), { recursive: true });
-  writeFileSync(join(commonjs, path), code);
-}
-
-function withName(head, name) {
-  return `${head} static { Object.defineProperty(this, "name", { value: "${name}", configurable: true }); }`;
+async function asMinified(code, path) {
+  const named = code.replaceAll(
+    /\bclass (\w+)(?: extends [\w.]+)? \{/g,
+    (head, name) => `${head} static { nameClass(this, "${name}"); }`,
+  );
+  const helper = 'function nameClass(it, value) { Object.defineProperty(it, "name", { value, configurable: true }); }';
+  const minified = await transform(named === code ? code : `${named}\n${helper}`, asCommonJs);
+  const folder = relative(dirname(path), '.') || '.';
+  return minified.code.replaceAll(/require\("([^"./][^"]*)"\)/g, (call, name) =>
+    BUNDLED.includes(name) ? `require("${folder}/bundled.js")` : call,
+  );
 }
 
 /**
- * Shortens names of variables and leaves out white space: what is imported costs time by its length. Classes and
- * functions keep their names and lines stay short, for stack traces.
+ * Shortened: what is imported costs time by its length. Classes, functions and private methods keep their names, and
+ * lines stay short, for stack traces.
  */
-async function shorten(file) {
+async function asModule(code) {
   const mangle = { keep_classnames: true, keep_fnames: true, keep_private_props: true, toplevel: true };
-  const { code } = await minify(readFileSync(file, 'utf8'), { module: true, compress: false, mangle });
-  // esbuild would give a class expression, but not a declaration, a name of its own.
-  const declared = code.replaceAll(/\blet (\w+)=class \1\b/g, 'class $1');
-  const { code: lines } = await transform(declared, { ...options, minifyWhitespace: true, lineLimit: 120 });
-  writeFileSync(file, lines);
+  const shortened = await minify(code, { module: true, compress: false, mangle, format: { comments: false } });
+  return shortLines(shortened.code.replaceAll(/\blet (\w+)=class \1\b/g, 'class $1'));
 }
 
 /** Files of dist, by path below it. */
@@ -151,12 +169,22 @@ function filesOf(ending) {
   return files.filter((path) => path.endsWith(ending) && !path.startsWith('cjs'));
 }
 
-function requireFromBundle(file) {
-  const path = relative(dirname(file), join(commonjs, 'bundled.js'));
-  const bundle = path.startsWith('.') ? path : `./${path}`;
-  const text = readFileSync(file, 'utf8');
-  const rewritten = text.replaceAll(/require\("([^"./][^"]*)"\)/g, (call, name) =>
-    Object.hasOwn(BUNDLED, name) ? `require("${bundle}").${BUNDLED[name]}` : call,
-  );
-  if (rewritten !== text) writeFileSync(file, rewritten);
+/** What the modules use of the bundled packages, by package: the rest of them is not shipped. */
+function namesUsedOfBundled() {
+  const used = Object.fromEntries(BUNDLED.map((name) => [name, new Set()]));
+  const anyImport = /(?:\bfrom |\bimport\()'([^']+)'/g;
+  const plainImport = /\b(?:import|const) (?:\{([^}]*)\}|(\w+)) (?:from |= await import\()'([^']+)'/g;
+  const isBundled = (match) => BUNDLED.includes(match.at(-1));
+  for (const path of filesOf('.js')) {
+    const text = readFileSync(join(dist, path), 'utf8');
+    const imports = [...text.matchAll(plainImport)].filter(isBundled);
+    if ([...text.matchAll(anyImport)].filter(isBundled).length !== imports.length) {
+      throw new Error(`${path}: write import { … } from, const { … } = await import() or const … = await import()`);
+    }
+    for (const [, names, whole, name] of imports) {
+      const list = names?.split(',') ?? text.match(new RegExp(String.raw`(?<=\b${whole}\.)\w+`, 'g'));
+      for (const one of list) used[name].add(one.trim().split(/:| as /)[0]);
+    }
+  }
+  return used;
 }
