@@ -153,6 +153,7 @@ export class TokenAuth implements Authenticator {
     const rejected = askFor('auth.retry.shouldRetry()', () => this.retry.shouldRetry(response, request.replays));
     if (rejected === false && this.#rejections?.has(request.call) !== true) {
       if (isProof(response.status)) this.#accepted(sent, request);
+      this.#sent?.delete(request); // Dear to leave to the garbage collector.
       return 'accepted';
     }
     return this.#judge(rejected, sent, response, request);

@@ -8,7 +8,8 @@ const MARKS = [Buffer.from('28b52ffd', 'hex'), Buffer.from('1f8b', 'hex')];
  * A transport of the app's own may have decoded it and left the header: its first bytes decide.
  */
 export function undecodedIn({ headers, body }: Pick<HttpResponse, 'headers' | 'body'>): string | undefined {
-  if (!Buffer.isBuffer(body) || !/\bzstd\b/i.test(String(headers['content-encoding'] ?? ''))) return undefined;
+  const coding = headers['content-encoding'];
+  if (coding === undefined || !Buffer.isBuffer(body) || !/\bzstd\b/i.test(String(coding))) return undefined;
   if (!MARKS.some((mark) => body.subarray(0, mark.length).equals(mark))) return undefined;
   return `in the coding zstd, though it was not asked for; Node decodes it since 22.15, and this is ${process.version}`;
 }
