@@ -111,7 +111,8 @@ function textOf(file, kept) {
       return names.length === 0 ? '' : statement.getFullText().replace(/\{[^{}]*\}/, `{ ${names.join(', ')} }`);
     })
     .join('')
-    .trim()}\n`;
+    .trim()
+    .replaceAll(/^(?: {4})+/gm, (spaces) => '\t'.repeat(spaces.length / 4))}\n`;
 }
 
 /** These paths, and all from which declarations lead to them. */
