@@ -47,7 +47,7 @@ await world.close();
 if (outcome === 'interrupted') process.exit(130);
 process.exitCode = outcome ? 0 : 1;
 
-/** Answers whether every claim held. */
+/** Returns whether every claim held. */
 async function tell(stories: readonly Story[], stage: World, visitors: Visitors): Promise<boolean> {
   console.log('A Nest app, the six services that it calls, and their authorization servers, in one process.');
   const claims = new Claims();

@@ -53,7 +53,7 @@ export class Member {
     await ended;
   }
 
-  /** Answers whether it ended as a process should: by itself, without an error. */
+  /** Returns whether it ended as a process should: by itself, without an error. */
   async end(): Promise<boolean> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return false;
     const ended = once(this.#child, 'exit');

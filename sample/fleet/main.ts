@@ -36,7 +36,7 @@ async function choosePlace(): Promise<Place> {
   return url ? givenRedis(url) : ((await ownRedis()) ?? new ParentPlace());
 }
 
-/** Answers whether every claim held. */
+/** Returns whether every claim held. */
 async function tell(): Promise<boolean> {
   console.log(`A Nest app in ${PROCESSES} processes, an authorization server, and two services that want its tokens.`);
   console.log(place.description);

@@ -99,7 +99,7 @@ function managersIn(authenticator: unknown): readonly TokenManager[] {
   return manager instanceof TokenManager ? [manager] : [];
 }
 
-/** Services that share a whole pipeline share its steps, too: that is said once. */
+/** Services that share a whole pipeline share its steps, too: that is logged once. */
 function withoutRepeated(groups: readonly (readonly Rival[])[]): readonly (readonly Rival[])[] {
   const whole = groups.filter((group) => group.every(({ origin: { step } }) => step === undefined));
   const isWithin = (group: readonly Rival[]): boolean =>

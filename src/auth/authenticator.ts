@@ -62,12 +62,12 @@ export interface Authenticator {
   /**
    * Judges every answer to a request that this authenticator wrote, by whatever it likes: `retry` only bounds the
    * replays. A body that was asked for as a stream must be left unread.
-   * @throws {ConfigurationError} when a function of the app's that must answer at once answers a promise
+   * @throws {ConfigurationError} when a function of the app's that must answer at once returns a promise
    */
   onResponse?(response: ForgeResponse, request: AuthenticatedRequest): CredentialVerdict | Promise<CredentialVerdict>;
   /**
    * The simple form of `onResponse`, called where `retry` says that the credential was rejected and the request may be
-   * sent again: answers whether another credential was obtained. With neither, a rejection stands.
+   * sent again: returns whether another credential was obtained. With neither, a rejection stands.
    */
   onRejected?(response: ForgeResponse, request: AuthenticatedRequest): Promise<boolean>;
   /** Decides when a rejected call is sent again. @default `SimpleAuthRetryStrategy`: once, on 401 */

@@ -101,7 +101,7 @@ describe.each(KINDS)('%s', (_name, make) => {
     );
     expect(thrown.cause).toMatchObject({ name: 'RangeError' });
     const none = await failureOf(make(() => 5 as never));
-    expect(none.message).toMatch(/, its function answered no text but number\.$/);
+    expect(none.message).toMatch(/, its function returned no text but number\.$/);
     expect('cause' in none).toBe(false);
   });
 

@@ -31,7 +31,7 @@ export function checkHeaderName(name: unknown, what: string): string {
 
 /**
  * Reads a credential.
- * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or answers nothing usable
+ * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or returns nothing usable
  */
 export function readCredential(source: CredentialSource, what: string, serviceName: string): string | Promise<string> {
   return typeof source === 'string' ? source : readHeaderText(source, what, serviceName);
@@ -44,12 +44,12 @@ async function readHeaderText(
 ): Promise<string> {
   const value = await readText(source, what, serviceName);
   if (/^[\x20-\x7e]+$/.test(value)) return value;
-  throw failed('its function answered nothing that a header can carry', what, serviceName);
+  throw failed('its function returned nothing that a header can carry', what, serviceName);
 }
 
 /**
  * Reads a credential that is encoded before it is sent, and so may be any text; a line break at its end is cut.
- * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or answers no text
+ * @throws {AuthenticationError} FORGE_AUTH_CREDENTIAL_FAILED when its function throws or returns no text
  */
 export async function readText(
   source: () => string | Promise<string>,
@@ -69,7 +69,7 @@ export async function readText(
     noteSecret(text);
     return text;
   }
-  throw failed(`its function answered no text but ${typeof value}`, what, serviceName);
+  throw failed(`its function returned no text but ${typeof value}`, what, serviceName);
 }
 
 function failed(why: string, what: string, serviceName: string, cause?: unknown): AuthenticationError {

@@ -27,7 +27,7 @@ export interface RequestManyOptions<T = unknown> {
   failFast?: boolean;
   /** Called when a request has ended; a promise is waited for before the next is made. What it throws aborts the rest. */
   onProgress?: (progress: RequestManyProgress<T>) => unknown;
-  /** `false` answers an empty list: for more results than fit into memory, taken one by one in `onProgress`. @default true */
+  /** `false` returns an empty list: for more results than fit into memory, taken one by one in `onProgress`. @default true */
   keepResults?: boolean;
   /** Aborts all of them; the signal's reason is thrown. */
   signal?: AbortSignal;

@@ -28,7 +28,7 @@ export function circuitOf(service: ResolvedService, onState: CircuitContext['onS
     const cause = ownCause(error, { reveal });
     throw new ConfigurationError(`${what} threw ${cause.summary}.`, { serviceName, cause });
   }
-  throw new ConfigurationError(`${what} must answer an object with a method admit().`, { serviceName });
+  throw new ConfigurationError(`${what} must return an object with a method admit().`, { serviceName });
 }
 
 /** The layers of a service, the outermost first. */

@@ -31,7 +31,7 @@ export class DashboardStreams {
     return this.#open.size;
   }
 
-  /** Opens a stream; answers whether there was room for it. */
+  /** Opens a stream; returns whether there was room for it. */
   add(response: ServerResponse): boolean {
     // Whoever left while a guard decided will not close it again.
     if (response.destroyed) return true;

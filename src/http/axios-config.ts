@@ -11,7 +11,7 @@ import { failureOf, guardAgent, guardedOptions } from '../option-check/guarded-c
 import { isRecord } from '../option-check/option-check.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import type { HttpRequest } from './http-request.js';
-import { keepingNone } from './own-agents.js';
+import { withoutKeepAlive } from './own-agents.js';
 import { spelledHeaders } from './spelled-headers.js';
 
 /** Axios's own adapter for Node. */
@@ -84,8 +84,8 @@ export function exchangeOf(request: HttpRequest, prepared: Exchange): Exchange {
 }
 
 function takeFreshConnection(exchange: Exchange): void {
-  exchange.httpAgent = keepingNone(exchange.httpAgent);
-  exchange.httpsAgent = keepingNone(exchange.httpsAgent);
+  exchange.httpAgent = withoutKeepAlive(exchange.httpAgent);
+  exchange.httpsAgent = withoutKeepAlive(exchange.httpsAgent);
 }
 
 /** Returns one request's own adapter settings, never those set above; headers named there (as false) are not sent. */

@@ -40,7 +40,7 @@ class OpeningAgent extends http.Agent {
 }
 
 /** Returns an agent that opens connections in the same way, and keeps none; one that is none of Node's kind as it is. */
-export function keepingNone<A>(agent: A): A {
+export function withoutKeepAlive<A>(agent: A): A {
   if (!(agent instanceof http.Agent)) return agent;
   if (!COPIED.has(agent.constructor)) return new OpeningAgent(agent as never) as A;
   const { constructor: Kind, options } = agent as unknown as {

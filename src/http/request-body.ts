@@ -5,7 +5,7 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
 import { systemClock } from '../clock.js';
 import { InvalidRequestError } from '../errors.js';
-import { BytesAlone } from './bytes-alone.js';
+import { BytesOnly } from './bytes-only.js';
 import type { HttpBody } from './http-request.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 
@@ -107,7 +107,7 @@ function openForm(form: FormLike): () => Promise<OpenBody> {
 
 /**
  * Returns what a form says of its headers; nothing where it says nothing.
- * @throws {ConfigurationError} when it answers a promise
+ * @throws {ConfigurationError} when it returns a promise
  */
 export function headersOfForm(form: { getHeaders(): Record<string, unknown> }): Record<string, unknown> {
   const headers: unknown = askAtOnce("the form's getHeaders()", () => form.getHeaders());
@@ -137,7 +137,7 @@ async function lengthOf(form: FormLike): Promise<number | undefined> {
 
 /** A stream of the old kind, as `form-data` is one: it flows only when piped, and pipes no errors. */
 function piped(stream: NodeJS.ReadableStream): Readable {
-  const body = new BytesAlone((type) => new InvalidRequestError(`The stream of the body gives ${type}.`));
+  const body = new BytesOnly((type) => new InvalidRequestError(`The stream of the body gives ${type}.`));
   stream.once('error', (error) => body.destroy(error));
   body.once('close', () => (stream as Partial<Readable>).destroy?.());
   if (stream instanceof Readable) {

@@ -30,7 +30,7 @@ export interface Transport {
 export function checkResponse(answered: HttpResponse, { method, url, responseType }: HttpRequest): HttpResponse {
   const problem = problemOf(answered as unknown, responseType);
   if (problem === undefined) return answered;
-  throw new ResponseParseError(`${method} ${redactUrl(url)}: the transport answered no response: ${problem}.`);
+  throw new ResponseParseError(`${method} ${redactUrl(url)}: the transport returned no response: ${problem}.`);
 }
 
 function problemOf(answered: unknown, responseType: ResponseType): string | undefined {

@@ -2,7 +2,7 @@
 export interface Lease {
   /** Number greater than that of every lease on the same key before: orders what is written under it. */
   readonly generation: number;
-  /** Holds on for another term. Answers false when the lease has run out and is somebody else's or nobody's. */
+  /** Holds on for another term. Returns false when the lease has run out and is somebody else's or nobody's. */
   extend(): Promise<boolean>;
   /** Gives the lease back, if it is still held. */
   release(): Promise<void>;

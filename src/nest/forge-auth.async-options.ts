@@ -128,7 +128,7 @@ export function checkNames(names: readonly string[], options: ForgeAuthOptions):
   const unknown = made.filter((name) => !names.includes(name));
   if (missing.length > 0) {
     throw new ConfigurationError(
-      `${describe(missing)}: named in forRootAsync({ services }), but its factory answered no options for it.`,
+      `${describe(missing)}: named in forRootAsync({ services }), but its factory returned no options for it.`,
     );
   }
   if (unknown.length > 0) {

@@ -120,7 +120,7 @@ export class ForgeAuthModule {
     );
     const declare = (registry: ForgeAuthRegistry, value: ForgeServiceFactoryOptions): void => {
       if (typeof value !== 'object' || value === null)
-        throw new ConfigurationError(`Service "${name}": its factory answered no options.`, { serviceName: name });
+        throw new ConfigurationError(`Service "${name}": its factory returned no options.`, { serviceName: name });
       const own = ownOptions(value).name;
       if (own !== undefined && own !== name) {
         throw new ConfigurationError(`Service "${name}": its factory answered options for "${own}". Use one name.`, {

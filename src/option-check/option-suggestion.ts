@@ -1,4 +1,4 @@
-import { oursFor } from './option-synonyms.js';
+import { synonymOf } from './option-synonyms.js';
 
 /** An options object near the one that is checked, where an option may have been meant to stand. */
 export interface NearbyOptions {
@@ -95,8 +95,8 @@ function withoutUnit(letters: string): string {
 /** Returns our name for what other libraries call it. */
 function synonym(name: string, known: readonly string[]): string | undefined {
   const letters = lettersOf(name);
-  const exact = oursFor(letters);
-  const candidates = exact.length > 0 ? exact : oursFor(withoutUnit(letters));
+  const exact = synonymOf(letters);
+  const candidates = exact.length > 0 ? exact : synonymOf(withoutUnit(letters));
   return candidates.find((candidate) => known.includes(candidate));
 }
 

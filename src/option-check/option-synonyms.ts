@@ -125,6 +125,6 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
  * a table by foreign name would be made at each start.
  * @param foreign in small letters
  */
-export function oursFor(foreign: string): readonly string[] {
+export function synonymOf(foreign: string): readonly string[] {
   return Object.entries(FOREIGN_NAMES).flatMap(([ours, names]) => (names.split(' ').includes(foreign) ? [ours] : []));
 }

@@ -35,7 +35,7 @@ interface AuthPart {
 const AUTHORIZATION = 'authorization';
 
 /**
- * Puts a service's options together, one `with…` at a time; `build()` answers them frozen, for a module, a factory or
+ * Puts a service's options together, one `with…` at a time; `build()` returns them frozen, for a module, a factory or
  * `createForgeClient`, as often as wanted.
  *
  * ```ts

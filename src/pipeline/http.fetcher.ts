@@ -113,7 +113,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
 
   /**
    * The headers of the token request: a fresh object each time. Synchronous, so that `{ ...super.x() }` is complete.
-   * @throws {ConfigurationError} when `requestHeaders` answers a promise
+   * @throws {ConfigurationError} when `requestHeaders` returns a promise
    */
   protected buildRequestHeaders(context: FetchContext): Record<string, string> {
     const headers = this.#headers;
@@ -123,7 +123,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
 
   /**
    * The data of the token request: a fresh object each time.
-   * @throws {ConfigurationError} when `requestData` answers a promise
+   * @throws {ConfigurationError} when `requestData` returns a promise
    */
   protected buildRequestData(context: FetchContext): Record<string, unknown> {
     const data = this.#data;

@@ -42,7 +42,7 @@ export async function readTextSource(source: TextSource, name: string, clock: Cl
   const text = typeof value === 'string' ? mountedText(value) : value;
   noteSecret(text);
   if (typeof text === 'string' && text !== '') return text;
-  const why = isFile(source) ? 'its file is empty' : 'its function answered no text';
+  const why = isFile(source) ? 'its file is empty' : 'its function returned no text';
   throw unreadable(name, why, false);
 }
 

@@ -111,7 +111,7 @@ describe('a lease in Redis', () => {
   });
 
   it.each([false, true])(
-    'a lease in Redis whose caller has left is given back before that is said, even where that fails: %p',
+    'a lease in Redis whose caller has left is given back before that is reported, even where that fails: %p',
     async (fails) => {
       const left: unknown[] = [];
       const note = (reason: unknown): void => void left.push(reason);

@@ -17,7 +17,7 @@ export interface AuthRetryStrategy {
   /**
    * Milliseconds to wait before the credential is renewed and the call sent again.
    * @param attempt replays already made: 0 before the first
-   * @param random answers a number in `[0, 1)`
+   * @param random returns a number in `[0, 1)`
    */
   delayMs(attempt: number, random: () => number): number;
 }

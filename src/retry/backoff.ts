@@ -39,7 +39,7 @@ const JITTER = 0.25;
 /**
  * Milliseconds to wait before a retry: `baseMs · multiplier^retry`, capped, ±25 %, and capped again.
  * @param retry retries already made: 0 before the first
- * @param random answers a number in `[0, 1)`, as `Clock.random` does
+ * @param random returns a number in `[0, 1)`, as `Clock.random` does
  */
 export function exponentialDelayMs(retry: number, backoff: Backoff, random: () => number): number {
   // Zero times infinity is no number.

@@ -22,7 +22,7 @@ export interface RetryOutcome {
 export interface RequestRetryStrategy {
   /**
    * Milliseconds to wait before the next attempt; undefined to give up. May be asked about successes too.
-   * @param random answers a number in `[0, 1)`
+   * @param random returns a number in `[0, 1)`
    */
   nextDelayMs(outcome: RetryOutcome, random: () => number): number | undefined;
   /** Creates the state that attempts must pass; called once for each service. */

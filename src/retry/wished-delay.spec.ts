@@ -16,5 +16,5 @@ it.each([
   ['secret', 'a string'],
 ])('a delay that a strategy wishes for is a number or undefined, not %p', (answer, kind) => {
   expect(() => wished(answer)).toThrow(ConfigurationError);
-  expect(() => wished(answer)).toThrow(`retry.nextDelayMs() answered ${kind}: it must answer a number`);
+  expect(() => wished(answer)).toThrow(`retry.nextDelayMs() returned ${kind}: it must return a number`);
 });

@@ -13,6 +13,6 @@ export function wishedDelayMs(strategy: RequestRetryStrategy, outcome: RetryOutc
   if (wished === undefined || (typeof wished === 'number' && !Number.isNaN(wished))) return wished;
   const kind = wished === null || typeof wished === 'number' ? String(wished) : `a ${typeof wished}`;
   throw new ConfigurationError(
-    `retry.nextDelayMs() answered ${kind}: it must answer a number of milliseconds, or undefined to give up.`,
+    `retry.nextDelayMs() returned ${kind}: it must return a number of milliseconds, or undefined to give up.`,
   );
 }

@@ -178,7 +178,7 @@ describe('what is logged of a lock', () => {
     ['fails', down, 'Error'],
     ['is refused', () => Promise.reject(new Error("NOPERM 'eval' command")), 'NOPERM: EVAL'],
     ['is silent', silent, 'no answer within 250 ms'],
-  ])('what is said of a lock apart that %s, once', async (_what, acquire, why) => {
+  ])('what is logged of a lock apart that %s, once', async (_what, acquire, why) => {
     const lock = world.guard();
     world.acquire = acquire;
     for (let call = 0; call < 2; call += 1) {
@@ -206,7 +206,7 @@ describe('what is logged of a lock', () => {
   });
 
   it.each(['extend', 'release'] as const)(
-    'what is said of a lease whose %s is refused, once; it fails as before',
+    'what is logged of a lease whose %s is refused, once; it fails as before',
     async (step) => {
       const lock = world.guard();
       const refusal = new Error("NOPERM 'del, pexpire' command");

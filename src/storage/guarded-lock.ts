@@ -30,7 +30,7 @@ export class GuardedLock {
   readonly #store: LockStore;
   readonly #breaker: StorageBreaker;
   #troubled = false;
-  #saidUnmanaged = false;
+  #loggedUnmanaged = false;
 
   constructor(lock: TokenLock, store: LockStore) {
     this.#lock = lock;
@@ -102,8 +102,8 @@ export class GuardedLock {
 
   #unmanaged(error: unknown): void {
     const missing = missingPermission(error);
-    if (missing === undefined || this.#saidUnmanaged) return;
-    this.#saidUnmanaged = true;
+    if (missing === undefined || this.#loggedUnmanaged) return;
+    this.#loggedUnmanaged = true;
     this.#store.logger.warn(
       `Leases of the token lock can be neither extended nor given back as they should (${missing}). Other processes wait for their end, or begin before it, until it is allowed.`,
     );

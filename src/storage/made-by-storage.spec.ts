@@ -75,6 +75,6 @@ it('a lock that is promised is refused: nobody would wait for it', () => {
     createLock: (): TokenLock => Promise.reject(new Error('down')) as unknown as TokenLock,
   });
   expect(failureOf(() => lockMadeBy(storage, clock, false))).toMatchObject({
-    message: expect.stringContaining('createLock() of the storage OwnStorage answered a promise'),
+    message: expect.stringContaining('createLock() of the storage OwnStorage returned a promise'),
   });
 });

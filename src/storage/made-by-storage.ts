@@ -13,7 +13,7 @@ import type { TokenStorage } from './token-storage.js';
 /**
  * Returns the lock on a storage that the storage itself makes; undefined where it makes none.
  * @param reveal whether the message of what it throws is shown
- * @throws {ConfigurationError} when it throws, or answers a promise
+ * @throws {ConfigurationError} when it throws, or returns a promise
  */
 export function lockMadeBy(storage: TokenStorage, clock: Clock, reveal: boolean): TokenLock | undefined {
   return madeBy(storage, 'createLock', reveal, () => callDeclared(storage, 'createLock', clock));
@@ -32,7 +32,7 @@ export interface AnnouncementsParts {
 /**
  * Returns the announcements on a storage, by the signal that the storage itself makes; undefined where it makes none.
  * Those that the storage answers and refuses are named once.
- * @throws {ConfigurationError} when it throws, or answers a promise
+ * @throws {ConfigurationError} when it throws, or returns a promise
  */
 export function announcementsMadeBy(storage: TokenStorage, parts: AnnouncementsParts): Announcements | undefined {
   const { clock, logger, revealCauses, failing } = parts;

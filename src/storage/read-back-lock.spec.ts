@@ -224,7 +224,7 @@ describe('a claim', () => {
     expect([values.get('key:claim'), noted.released]).toEqual(['free', 1]);
   });
 
-  it('a claim that is refused or given back has given back the own lease, too, when that is said', async () => {
+  it('a claim that is refused or given back has given back the own lease, too, when that is reported', async () => {
     const { noted, own, values, claim, claimAndWait } = member();
     const lease = (await claimAndWait()) as Lease;
     own.release = async () => {

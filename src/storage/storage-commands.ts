@@ -95,7 +95,7 @@ export class StorageCommands {
       // An async function, so that a storage that throws at once is a rejection like any other.
       const answer = await this.within((async () => work())());
       breaker.succeeded(pass);
-      this.#tellWhenBack();
+      this.#logRecovery();
       this.#observer.answered(command, answer, startedAt);
       return answer;
     } catch (error) {
@@ -131,7 +131,7 @@ export class StorageCommands {
     );
   }
 
-  #tellWhenBack(): void {
+  #logRecovery(): void {
     if (!this.#troubled || this.#answers.failing || this.#writes.failing) return;
     this.#troubled = false;
     this.#observer.state('up');

@@ -12,7 +12,7 @@ export interface DiscoveryDocuments {
 /** Issuers move their endpoints rarely, and announce it. */
 const TTL_MS = 3_600_000;
 
-/** An issuer whose document cannot be had now is not asked for it before every token request. */
+/** An issuer whose document cannot be fetched now is not asked for it before every token request. */
 const RETRY_AFTER_MS = 30_000;
 
 /** Documents of one application's issuers: fetched once, looked up again after an hour; an old one beats none. */

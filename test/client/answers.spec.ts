@@ -159,7 +159,7 @@ describe('a response', () => {
   it.each([
     ['a header', new BearerAuth(SECRET)],
     ['the query', new ApiKeyAuth(SECRET, { in: 'query', headerName: 'key' })],
-  ])('tells its request without a credential in %s', async (_place, auth) => {
+  ])('a response shows its request without a credential in %s', async (_place, auth) => {
     const server = await answering({ json: {} });
     const response = await wire
       .client(server, { auth })

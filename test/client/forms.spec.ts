@@ -70,8 +70,8 @@ describe.each(WAYS)('a form over %s, given to %s', (transport, _face, send) => {
 
   it.each<[string, () => unknown, RegExp]>([
     ['throws', () => broken(), /the form's getHeaders\(\) threw Error/],
-    ['rejects', async () => broken(), /the form's getHeaders\(\) answered a promise/],
-    ['answers a promise', async () => TYPE, /the form's getHeaders\(\) answered a promise/],
+    ['rejects', async () => broken(), /the form's getHeaders\(\) returned a promise/],
+    ['answers a promise', async () => TYPE, /the form's getHeaders\(\) returned a promise/],
   ])('whose getHeaders() %s fails its call by that name, and ends no process', async (_what, getHeaders, message) => {
     const error = await post(form(getHeaders)).then(
       () => undefined,

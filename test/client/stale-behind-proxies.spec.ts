@@ -253,9 +253,9 @@ describe.each(CASES)('a kept connection, over %s', (_name, way, scheme, closing)
   });
 });
 
-/** What a ProxyAgent of the app's has opened, and what it read on the way, nobody is told. */
-const TOLD = WAYS.filter(([name]) => name !== 'undici over a ProxyAgent of the app’s');
-const FRESH = TOLD.flatMap(([name, way]) =>
+/** What a ProxyAgent of the app's has opened, and what it read on the way, nobody learns. */
+const OBSERVED = WAYS.filter(([name]) => name !== 'undici over a ProxyAgent of the app’s');
+const FRESH = OBSERVED.flatMap(([name, way]) =>
   ['http', 'https'].map((scheme) => [`${name}, ${scheme}`, way, scheme] as const),
 );
 

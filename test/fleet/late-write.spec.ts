@@ -80,8 +80,8 @@ it(
     for (const manager of managers) await manager.forceRefresh();
     expect(new Set(presented()).size).toBe(presented().length);
     expect(endpoint.refreshTokenReuses).toBe(0);
-    const said = logger.warnings.filter((line) => line.includes('only this process has it'));
-    expect(said).toEqual(['The token for "orders" was not stored: only this process has it until storage is back.']);
+    const lines = logger.warnings.filter((line) => line.includes('only this process has it'));
+    expect(lines).toEqual(['The token for "orders" was not stored: only this process has it until storage is back.']);
   },
   2 * PATIENCE_MS,
 );

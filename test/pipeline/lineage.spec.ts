@@ -64,7 +64,7 @@ describe('invalidation', () => {
     expect(issuer.counts).toEqual({ device: 1, app: 1, user: 2 });
   });
 
-  it('all at once of a process that holds nothing buries what is stored', async () => {
+  it('all at once of a process that holds nothing writes a tombstone over what is stored', async () => {
     const storage = new InMemoryTokenStorage();
     await new TokenFetchPipeline(chain({ storage })).execute();
     const other = new TokenFetchPipeline(chain({ storage }));

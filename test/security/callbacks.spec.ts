@@ -114,7 +114,7 @@ describe('a function that must answer at once', () => {
     };
     const error = await failure(call(clientWith(service(failing))));
     const shown = renderError(error);
-    expect(shown).toContain(`${name} answered a promise`);
+    expect(shown).toContain(`${name} returned a promise`);
     expect(shown).not.toContain(SECRET);
     await settled();
     expect(unhandled).toEqual([]);
@@ -125,10 +125,10 @@ describe('a function that must answer at once', () => {
     const failing = (async () => {
       throw new Error(SECRET);
     }) as never;
-    expect(renderError(await failure(client.get('/', { validateStatus: failing })))).toContain('answered a promise');
+    expect(renderError(await failure(client.get('/', { validateStatus: failing })))).toContain('returned a promise');
     for (const paramsSerializer of [failing, { serialize: failing }]) {
       const call = client.axiosRef.get('/', { params: { a: 1 }, paramsSerializer });
-      expect(renderError(await failure(call))).toContain('answered a promise');
+      expect(renderError(await failure(call))).toContain('returned a promise');
     }
     await settled();
     expect(unhandled).toEqual([]);
@@ -139,7 +139,7 @@ describe('a function that must answer at once', () => {
       throw new Error(SECRET);
     }) as never;
     const client = clientWith({ hooks: { beforeRequest: new CorrelationIdHook({ generate }) } });
-    expect((await failure(client.get('/'))).message).toContain('generate() answered a promise');
+    expect((await failure(client.get('/'))).message).toContain('generate() returned a promise');
     await settled();
     expect(unhandled).toEqual([]);
   });
@@ -170,7 +170,7 @@ describe('createCircuit()', () => {
 
   it('createCircuit() that answers no circuit is a configuration error', async () => {
     const client = clientWith({ retry: { nextDelayMs: () => undefined, createCircuit: () => ({}) as never } });
-    expect((await failure(client.get('/'))).message).toContain('must answer an object with a method admit()');
+    expect((await failure(client.get('/'))).message).toContain('must return an object with a method admit()');
   });
 });
 

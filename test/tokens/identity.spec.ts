@@ -40,7 +40,7 @@ const sharing = async (...providers: TokenProvider[]) => {
   const tokens = new Set<string>();
   for (const provider of providers)
     tokens.add((await world.manager({ provider, storage, logger }).getToken()).accessToken);
-  return { tokens: tokens.size, said: logger.lines.filter((line) => line.includes('stay in this process')) };
+  return { tokens: tokens.size, lines: logger.lines.filter((line) => line.includes('stay in this process')) };
 };
 
 const tokenUrl = (): string => world.endpoint.url;
@@ -117,10 +117,10 @@ describe('two applications of one name, client and store', () => {
     'two applications of one name, client and store share no token where each has %s, and log that in one line',
     async (name, options) => {
       const providers = [world.provider(await options('acme')), world.provider(await options('globex'))];
-      const { tokens, said } = await sharing(...providers);
+      const { tokens, lines } = await sharing(...providers);
       expect(tokens).toBe(2);
-      expect(said).toHaveLength(2);
-      expect(said[0]).toContain(`: ${name} may change what is asked for`);
+      expect(lines).toHaveLength(2);
+      expect(lines[0]).toContain(`: ${name} may change what is asked for`);
     },
   );
 
@@ -129,16 +129,16 @@ describe('two applications of one name, client and store', () => {
     async (_name, options) => {
       const provider = async (...identity: string[]) => world.provider({ ...(await options('acme')), identity });
       const same = await sharing(await provider('acme', 'eu'), await provider('acme', 'eu'));
-      expect(same).toEqual({ tokens: 1, said: [] });
+      expect(same).toEqual({ tokens: 1, lines: [] });
       const others = [await provider('acme', 'eu'), await provider('acmeeu'), await provider('acme', 'us')];
-      expect(await sharing(...others)).toEqual({ tokens: 3, said: [] });
+      expect(await sharing(...others)).toEqual({ tokens: 3, lines: [] });
     },
   );
 
   it.each(PLAIN)(
     'two applications of one name, client and store share one where each has the same plain values: %s',
     async (_name, options) => {
-      expect(await sharing(world.provider(options()), world.provider(options()))).toEqual({ tokens: 1, said: [] });
+      expect(await sharing(world.provider(options()), world.provider(options()))).toEqual({ tokens: 1, lines: [] });
     },
   );
 
@@ -149,7 +149,7 @@ describe('two applications of one name, client and store', () => {
   ])(
     'two applications of one name, client and store share none where plain values differ: %s',
     async (_name, acme, globex) => {
-      expect(await sharing(world.provider(acme), world.provider(globex))).toEqual({ tokens: 2, said: [] });
+      expect(await sharing(world.provider(acme), world.provider(globex))).toEqual({ tokens: 2, lines: [] });
     },
   );
 

@@ -139,7 +139,7 @@ describe('tokens without a lifetime', () => {
 
 describe('tokens that are expired when they arrive', () => {
   it.each([0, -1, -3_600, '-5'])(
-    'tokens that are expired when they arrive are asked for again within the flight, and then a typed error, gated and never sent, where expires_in is %p',
+    'tokens that are expired when they arrive are asked for again within the flight, and then a typed error, held back and never sent, where expires_in is %p',
     async (expiresIn) => {
       const { clock, client } = await start({ expiresIn });
       const codes: string[] = [];

@@ -174,7 +174,7 @@ describe.each<Platform>(['express', 'fastify'])('connecting an account on %s', (
     for (const user of ['user-1', 'mallory']) expect((await as(user, '/calendar')).status).toBe(401);
   });
 
-  it('tells the browser that the issuer failed, and the log why: addresses are not for whoever signs in', async () => {
+  it('a callback reports to the browser that the issuer failed, and logs why: addresses are not for whoever signs in', async () => {
     await start(platform);
     const callback = callbackPath(await issuer.visit(location(await as('user-1', '/connect/calendar'))));
     await issuer.close();
@@ -186,7 +186,7 @@ describe.each<Platform>(['express', 'fastify'])('connecting an account on %s', (
     ]);
   });
 
-  it('tells the browser that the issuer cannot be found, and the log why', async () => {
+  it('a callback reports to the browser that the issuer cannot be found, and logs why', async () => {
     await start(platform);
     await issuer.close();
     const failed = await as('user-1', '/connect/calendar');

@@ -61,7 +61,7 @@ export class RequestSigner {
     takeOut(request, new Set([...parameters, parameter('oauth_signature', '')].map(([name]) => name)));
     const key = `${percentEncode(secrets.clientSecret)}&${percentEncode(secrets.tokenSecret)}`;
     const signature: unknown = await method.sign(baseStringOf(request, parameters), key, secrets);
-    if (typeof signature !== 'string') throw this.#failed(`sign() answered no text but ${typeof signature}`);
+    if (typeof signature !== 'string') throw this.#failed(`sign() returned no text but ${typeof signature}`);
     this.#write(request, placement, [...parameters, parameter('oauth_signature', signature)]);
   }
 
@@ -97,12 +97,12 @@ export class RequestSigner {
 
   #checkedTimestamp(timestamp: number): string {
     if (Number.isSafeInteger(timestamp) && timestamp >= 0) return String(timestamp);
-    throw this.#failed('timestamp() answered no number of seconds');
+    throw this.#failed('timestamp() returned no number of seconds');
   }
 
   #checkedNonce(nonce: unknown): string {
     if (typeof nonce === 'string' && nonce !== '') return nonce;
-    throw this.#failed('nonce() answered no text');
+    throw this.#failed('nonce() returned no text');
   }
 
   #write(request: HttpRequest, placement: OAuth1Placement, parameters: readonly Parameter[]): void {

@@ -34,7 +34,7 @@ export class CorrelationIdHook implements RequestHook {
     this.#generate = generate;
   }
 
-  /** Writes the id's header, unless the call has one. @throws {ConfigurationError} when `generate` answers a promise */
+  /** Writes the id's header, unless the call has one. @throws {ConfigurationError} when `generate` returns a promise */
   beforeRequest({ headers }: HookedCall): void {
     headers[this.#headerName] ??= askAtOnce('generate()', () => this.#generate());
   }

@@ -1,5 +1,5 @@
 import { ForgeAuthError, ResponseParseError } from '../../errors.js';
-import { BytesAlone } from '../../http/bytes-alone.js';
+import { BytesOnly } from '../../http/bytes-only.js';
 import type { Cancellation } from '../../http/cancellation.js';
 import { type HttpRequest, type HttpResponse, headOf } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
@@ -25,7 +25,7 @@ export function withOwnStream(
     error instanceof ForgeAuthError
       ? error
       : networkError(method, url, error ?? CLOSED, { answer, ...(error !== undefined && { cause: causeOf(error) }) });
-  const body = typedStream(answered.body, failureOf, new BytesAlone(refuse));
+  const body = typedStream(answered.body, failureOf, new BytesOnly(refuse));
   const end = (reason: unknown): void => void body.destroy(reason as Error);
   cancellation.subscribe(end);
   body.once('close', () => cancellation.unsubscribe(end));

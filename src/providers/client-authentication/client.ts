@@ -47,7 +47,7 @@ export class Client {
 
   readonly #warn: (problem: string) => void;
   /** True once it was logged that the issuer does not list the one method that is configured. */
-  #saidUnlisted = false;
+  #warnedOfUnlisted = false;
 
   /**
    * @param warn called once for a method that is configured by name, and that the issuer does not list
@@ -126,8 +126,8 @@ export class Client {
   #noteUnlisted({ name, listed }: ClientAuthentication, option: keyof ClientOptions, offered: readonly string[]): void {
     const asked = ALIASES[name] ?? name;
     const isCustom = !KNOWN.has(name);
-    if (this.#saidUnlisted || isCustom || listed === 'maybe' || offered.includes(asked)) return;
-    this.#saidUnlisted = true;
+    if (this.#warnedOfUnlisted || isCustom || listed === 'maybe' || offered.includes(asked)) return;
+    this.#warnedOfUnlisted = true;
     this.#warn(`${this.#owner}: the issuer does not list ${option} ${asked}; it lists ${namesOf(offered)}.`);
   }
 

@@ -27,7 +27,7 @@ export async function obtain(options: BackchannelTokenProviderOptions, context: 
   await issuer.endpoint('backchannel_authentication_endpoint');
   const hint = mountedData(typeof loginHint === 'function' ? await loginHint(request.subject) : loginHint);
   if (typeof hint !== 'string' || hint === '')
-    throw new InvalidRequestError(`${issuer.owner}: loginHint answered no text.`);
+    throw new InvalidRequestError(`${issuer.owner}: loginHint returned no text.`);
   const startedAt = clock.now();
   const own = { login_hint: hint, ...(bindingMessage === undefined ? undefined : { binding_message: bindingMessage }) };
   const parameters = tokenParameters(own, options, request);

@@ -432,7 +432,7 @@ describe('fetches that are under way together', () => {
   });
 });
 
-it('a fetch ends once: what is said of its end afterwards says nothing', () => {
+it('a fetch ends once: what is reported of its end afterwards changes nothing', () => {
   const { backoff } = new World();
   const attempt = backoff.begin();
   attempt.failed(failure);

@@ -33,7 +33,7 @@ export class RejectionTracker {
     return this.#replacement?.token.fingerprint === token.fingerprint;
   }
 
-  /** A service rejected the token in use. Answers false while renewal pauses: then the token stays in use. */
+  /** A service rejected the token in use. Returns false while renewal pauses: then the token stays in use. */
   reject(inUse: DatedToken): boolean {
     if (this.includes(inUse.token)) this.#freshRejected(inUse);
     if (this.#pause.active) return false;

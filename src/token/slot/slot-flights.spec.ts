@@ -1,6 +1,6 @@
 import { Token } from '../token.js';
 import { FakeClock } from '../../testing/fake-clock.js';
-import { Flight } from './single-flight.js';
+import { Flight } from './flight.js';
 import { SlotFlights } from './slot-flights.js';
 
 interface Started {

@@ -1,4 +1,4 @@
-import type { Flight } from './single-flight.js';
+import type { Flight } from './flight.js';
 import type { Token } from '../token.js';
 
 /** The flights of one slot: one for all who wait, and at most one more for those who want a new token whatever there is. */

@@ -3,7 +3,7 @@ import { type ForgeAuthEvent, type ObservedScope, Observers } from '../../observ
 import { FakeClock } from '../../testing/fake-clock.js';
 import type { ServiceScope } from '../runtime.js';
 import { Token } from '../token.js';
-import { Flight } from './single-flight.js';
+import { Flight } from './flight.js';
 import { type ObservedTokens, SlotObserver } from './slot-observer.js';
 
 function world(tokens: ObservedTokens = {}) {

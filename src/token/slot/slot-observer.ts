@@ -3,7 +3,7 @@ import { ForgeAuthError } from '../../errors.js';
 import type { TokenRequestCause } from '../../observer.js';
 import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
-import type { Flight } from './single-flight.js';
+import type { Flight } from './flight.js';
 
 /** Report on a flight beside its end. */
 export interface FlightReport {

@@ -2,7 +2,7 @@ import { monotonicNow } from '../../clock.js';
 import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
 import { type CachedToken, holdUntil } from './cached-token.js';
-import { Flight } from './single-flight.js';
+import { Flight } from './flight.js';
 import { isHeldBack, type SlotBackoff } from './slot-backoff.js';
 import type { SlotEvents } from './slot-events.js';
 import { SlotFlights } from './slot-flights.js';

@@ -192,7 +192,7 @@ it('a provider that answers no Token fails with an error that names what to retu
   await expect(wrong.obtain()).rejects.toMatchObject({
     code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
     transient: false,
-    message: 'Token request for "orders" failed: the provider answered no Token. Return new Token({ … }).',
+    message: 'Token request for "orders" failed: the provider returned no Token. Return new Token({ … }).',
   });
   expect([wrong.asked.length, wrong.claims]).toEqual([1, []]);
 });

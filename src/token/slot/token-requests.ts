@@ -111,7 +111,7 @@ export class TokenRequests {
       throw error;
     }
     throw new AuthenticationError(
-      `Token request for ${this.#scope.owner} failed: the provider answered no Token. Return new Token({ … }).`,
+      `Token request for ${this.#scope.owner} failed: the provider returned no Token. Return new Token({ … }).`,
       {
         code: 'FORGE_AUTH_TOKEN_RESPONSE_INVALID',
       },

@@ -120,7 +120,7 @@ export class TokenSlot implements TokenHandle {
   }
 
   /**
-   * A service rejected `rejected`: answers a newer token, having it fetched if need be, however many calls report the
+   * A service rejected `rejected`: returns a newer token, having it fetched if need be, however many calls report the
    * same one. Undefined when no newer one is available: renewal pauses, or the issuer answers the same token again.
    */
   async replace(rejected: Token, signal?: AbortSignal): Promise<Replacement | undefined> {
@@ -132,7 +132,7 @@ export class TokenSlot implements TokenHandle {
     return undefined;
   }
 
-  /** A service rejected `rejected`: it is not used again. Answers false while renewal pauses: then it is. */
+  /** A service rejected `rejected`: it is not used again. Returns false while renewal pauses: then it is. */
   reject(rejected: Token): boolean {
     const cached = this.#tokens.cached;
     if (cached === undefined || cached.token.fingerprint !== rejected.fingerprint) return true;

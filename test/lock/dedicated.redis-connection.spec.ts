@@ -72,13 +72,13 @@ const ping = (): Promise<unknown> => connection.command('key', 'PING');
 describe.each([
   ['node-redis', ofNodeRedis],
   ['ioredis', ofIoredis],
-])('a connection of our own beside one of %s', (_name, originalOf) => {
+])('a dedicated connection beside one of %s', (_name, originalOf) => {
   beforeEach(() => {
     original = originalOf(redis.url);
     connection = new DedicatedRedisConnection(original.client);
   });
 
-  it('a connection of our own is made by the first command, once for all of them, and leaves the original as it is', async () => {
+  it('a dedicated connection is made by the first command, once for all of them, and leaves the original as it is', async () => {
     expect(await connected()).toBe(0);
     expect(await Promise.all(times(20, ping))).toEqual(times(20, () => 'PONG'));
     expect([await connected(), original.isOpen]).toEqual([1, false]);
@@ -101,7 +101,7 @@ describe.each([
     expect(await ping()).toBe('PONG');
   });
 
-  it('a connection of our own that is lost fails what is under way, and is made anew by the next command, not before', async () => {
+  it('a dedicated connection that is lost fails what is under way, and is made anew by the next command, not before', async () => {
     await ping();
     redis.freeze();
     const underWay = rejection(ping());
@@ -113,7 +113,7 @@ describe.each([
     expect(await ping()).toBe('PONG');
   });
 
-  it('a connection of our own that is closed waits for what is under way', async () => {
+  it('a dedicated connection that is closed waits for what is under way', async () => {
     await ping();
     const answers = times(10, ping);
     await connection.close();
@@ -121,14 +121,14 @@ describe.each([
     await untilConnected(0);
   });
 
-  it('a connection of our own that is closed while it connects leaves no connection behind', async () => {
+  it('a dedicated connection that is closed while it connects leaves no connection behind', async () => {
     const answer = ping();
     await connection.close();
     expect(await answer).toBe('PONG');
     await untilConnected(0);
   });
 
-  it('a connection of our own that is closed while Redis is frozen waits for a moment, then fails what is under way', async () => {
+  it('a dedicated connection that is closed while Redis is frozen waits for a moment, then fails what is under way', async () => {
     await ping();
     redis.freeze();
     const underWay = rejection(ping());
@@ -138,13 +138,13 @@ describe.each([
     await untilConnected(0);
   });
 
-  it('a connection of our own that is closed is opened again by a command: others may still use the storage', async () => {
+  it('a dedicated connection that is closed is opened again by a command: others may still use the storage', async () => {
     await ping();
     await connection.close();
     expect(await ping()).toBe('PONG');
   });
 
-  it('a connection of our own that has been silent for more than 5 s is given up for a new one: a network that swallows everything closes nothing', async () => {
+  it('a dedicated connection that has been silent for more than 5 s is given up for a new one: a network that swallows everything closes nothing', async () => {
     const proxy = await startTcpProxy(redis.port);
     const clock = new FakeClock();
     const own = new DedicatedRedisConnection(originalOf(`redis://127.0.0.1:${proxy.port}`).client, clock);

@@ -5,7 +5,7 @@ import { Transform, type TransformCallback } from 'node:stream';
  * Passes bytes on, and fails at what is neither text nor bytes: written to a socket or a stream of bytes, that would throw
  * where nobody can catch it.
  */
-export class BytesAlone extends Transform {
+export class BytesOnly extends Transform {
   readonly #refuse: (what: string) => Error;
 
   /** @param refuse makes the error of a chunk of another kind */

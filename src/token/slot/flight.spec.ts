@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { type Clock, systemClock } from '../../clock.js';
-import { Flight } from './single-flight.js';
+import { Flight } from './flight.js';
 
 const late = (): Error => new Error('deadline');
 
