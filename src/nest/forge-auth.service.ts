@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeAuthState } from '../application/state.js';
+import type { Telemetry } from '../application/telemetry.js';
 import type { SignInProvider } from '../application/service-token-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
@@ -50,6 +51,11 @@ export class ForgeAuthService {
    */
   describe(): ForgeAuthState {
     return this.#registry.describe();
+  }
+
+  /** Measures or traces what happens, until the application closes. */
+  attach(telemetry: Telemetry): void {
+    this.#registry.attach(telemetry);
   }
 
   /**

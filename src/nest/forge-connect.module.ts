@@ -19,7 +19,8 @@ import {
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { CallbackSource } from '../providers/sign-in/callback.js';
 import { guardedLogger } from '../logger.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { problemOf } from './forge-auth.problem.js';
 import { ForgeAuthService } from './forge-auth.service.js';

@@ -39,6 +39,30 @@ async function boot(options: ForgeAuthRootOptions): Promise<TestingModule> {
 const provider = (): ClientCredentialsTokenProvider =>
   new ClientCredentialsTokenProvider({ tokenUrl: issuer.tokenUrl, clientId: 'app', clientSecret: SECRET });
 
+it('ForgeAuthService attaches a telemetry of the app, which hears what happens until the application closes', async () => {
+  const { get } = await boot({
+    storage: new InMemoryTokenStorage(),
+    services: [{ name: 'orders', baseUrl: 'https://orders.example', auth: { provider: provider() } }],
+  }).then((booted) => ({ get: booted.get.bind(booted) }));
+  const heard: string[] = [];
+  let ended = 0;
+  get(ForgeAuthService).attach({
+    attach: ({ observer, describe: state }) => {
+      expect(typeof state).toBe('function');
+      const leave = observer.watch({ event: ({ type, service }) => heard.push(`${service}: ${type}`) });
+      return () => {
+        leave();
+        ended += 1;
+      };
+    },
+  });
+  await get(ForgeAuthService).tokens('orders').getToken();
+  expect(heard).toContain('orders: token_request');
+  expect(ended).toBe(0);
+  await app?.close();
+  expect(ended).toBe(1);
+});
+
 describe('ForgeAuthService.describe()', () => {
   it('describes every service: where it is, its token, its circuit', async () => {
     const { get } = await boot({
