@@ -1,6 +1,6 @@
 /** One challenge of a `WWW-Authenticate` header. @see [RFC 9110 §11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1) */
 export interface Challenge {
-  /** As it was written: `Bearer`. Compare it without regard to case. */
+  /** Scheme as it was written: `Bearer`. Compare it without regard to case. */
   readonly scheme: string;
   /** Names are lower-case; of a name that comes twice the first counts. */
   readonly params: Readonly<Record<string, string>>;

@@ -1,7 +1,12 @@
 import { Controller, Get, Module, Param } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
-import { ClientCredentialsTokenProvider, ForgeAuthExceptionFilter, ForgeAuthModule } from 'nestjs-forge-auth';
-import { type ForgeHttpClient, InjectForgeClient } from 'nestjs-forge-auth';
+import {
+  ClientCredentialsTokenProvider,
+  ForgeAuthExceptionFilter,
+  ForgeAuthModule,
+  type ForgeHttpClient,
+  InjectForgeClient,
+} from 'nestjs-forge-auth';
 
 const { ORDERS_URL = '', TOKEN_URL = '', CLIENT_ID = '', CLIENT_SECRET = '', PORT = '3000' } = process.env;
 

@@ -1,4 +1,5 @@
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type ForgeLogger, guardedLogger, silentLogger } from '../logger.js';
 import { ConfigurationError } from '../errors.js';

@@ -19,16 +19,17 @@ export interface ForgeAuthState {
 
 /** State of one service. */
 export interface ServiceState {
+  /** Name of the service. */
   readonly name: string;
   /** Origin of its base URL, without a path. Left out where it has none. */
   readonly origin?: string;
   /** True when its client refuses every call. Left out while it is open. */
   readonly closed?: true;
-  /** Left out where it has no tokens. */
+  /** State of its token. Left out where it has none. */
   readonly token?: TokenState;
-  /** Left out where its retry strategy has none. */
+  /** State of its circuit. Left out where its retry strategy has none. */
   readonly circuit?: CircuitState;
-  /** Left out where its token comes from no pipeline. */
+  /** State of its pipeline. Left out where its token comes from none. */
   readonly pipeline?: PipelineState;
 }
 
@@ -46,7 +47,9 @@ export interface TokenState {
   readonly expiresAt?: number;
   /** Milliseconds until then. */
   readonly expiresInMs?: number;
+  /** The last token that was obtained. Left out before the first. */
   readonly lastRenewal?: RenewalState;
+  /** The last token request that failed. Left out before the first. */
   readonly lastFailure?: FailureState;
   /** Instant until which token requests are held back, epoch milliseconds. */
   readonly backoffUntil?: number;
@@ -60,6 +63,7 @@ export interface TokenState {
 export interface RenewalState {
   /** Instant of it, epoch milliseconds. */
   readonly at: number;
+  /** Reason for which the token was asked for. */
   readonly cause: TokenRequestCause;
   /** A registered grant type, or `custom`. */
   readonly grant: string;
@@ -73,7 +77,9 @@ export interface RenewalState {
 export interface FailureState {
   /** Instant of it, epoch milliseconds. */
   readonly at: number;
+  /** Reason for which the token was asked for. */
   readonly cause: TokenRequestCause;
+  /** Code of the error. Left out for one that is none of ours. */
   readonly code?: ForgeAuthErrorCode;
   /** True when a token was obtained since. */
   readonly recovered: boolean;

@@ -1,4 +1,5 @@
-import { checkOptions, definitionPlace, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
+import { oneOf, RULES } from '../option-check/option-rules.js';
 import type { HeaderSpelling } from '../http/http-request.js';
 import { addSpelling, spellingOf } from '../http/spelled-headers.js';
 import { withQueryParam } from '../http/query-of-url.js';

@@ -87,9 +87,9 @@ export interface Authenticator {
 
 /** Names of parameters that carry a credential. */
 export interface CredentialParameters {
-  /** Of the query. @default none */
+  /** Names of query parameters. @default none */
   readonly query?: readonly string[];
-  /** Of a form body. @default none */
+  /** Names of parameters in a form body. @default none */
   readonly form?: readonly string[];
 }
 

@@ -1,4 +1,5 @@
-import { checkOptions, definitionPlace, oneOf, type OptionRules } from '../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
+import { oneOf } from '../option-check/option-rules.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';

@@ -1,6 +1,7 @@
 import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { checkOptions, hasMethods, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, hasMethods, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import type { TextSource } from '../providers/text-source.js';
 import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
@@ -42,7 +43,7 @@ export interface OAuth1AuthOptions extends OAuth1SigningOptions {
 
 /** Source of the tokens of users: an {@link OAuth1Flow}, or the app's own store. */
 export interface OAuth1UserTokens {
-  /** Whatever else it has, is not used. */
+  /** Returns the token of a user, and its secret; other members are not used. */
   forSubject(subject: string): { getToken(): Promise<Pick<OAuth1Token, 'token' | 'tokenSecret'> | undefined> };
 }
 

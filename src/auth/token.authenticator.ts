@@ -5,10 +5,9 @@ import {
   definitionPlace,
   hasMethods,
   isClassWith,
-  oneOf,
   type OptionRules,
-  RULES,
 } from '../option-check/option-check.js';
+import { oneOf, RULES } from '../option-check/option-rules.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { spellingOf } from '../http/spelled-headers.js';

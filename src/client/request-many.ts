@@ -1,4 +1,5 @@
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { InvalidRequestError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { CallScope } from './request/call-scope.js';

@@ -3,7 +3,8 @@ import { ConfigurationError } from '../errors.js';
 import { createDashboardController } from './dashboard.controller.js';
 import { DashboardService, MAX_STREAMS } from './dashboard.service.js';
 import type { DashboardGuard } from './dashboard.guard.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Options of `ForgeDashboardModule.forRoot()`. */

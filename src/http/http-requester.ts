@@ -22,8 +22,8 @@ import {
   checkOptions,
   type OptionPlace,
   type OptionRules,
-  RULES,
 } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { loadedWhenCalled } from '../lazy.js';
 import { checkTls, TLS_RULES } from './tls-options.js';
 import { checkResponse, type Transport } from './transport.js';

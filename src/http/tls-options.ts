@@ -1,7 +1,8 @@
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { mountedTextFault } from '../option-check/mounted-text.js';
 import { unusableTls } from './tls-hints.js';
-import { checkOption, checkOptions, type OptionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOption, checkOptions, type OptionPlace, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 
 /**
  * TLS of one party: a service, or a provider's token endpoint. Nothing is inherited between the two.

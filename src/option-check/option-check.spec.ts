@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../errors.js';
-import { checkOptions, RULES } from './option-check.js';
+import { checkOptions } from './option-check.js';
+import { RULES } from './option-rules.js';
 
 const place = { refuse: (problem: string) => new ConfigurationError(`test: ${problem}`) };
 

@@ -76,7 +76,7 @@ export interface ForgeServiceDefaults {
    * @default []
    */
   excludedPathPatterns?: Iterable<string>;
-  /** Sent with every request to the service's own origins. */
+  /** Headers of every request to the service's own origins. */
   headers?: RequestHeaders;
   /** Query parameters of every request to the service's own origins. */
   params?: QueryParams;

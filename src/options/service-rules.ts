@@ -8,8 +8,8 @@ import {
   type OptionPlace,
   type OptionRule,
   type OptionRules,
-  RULES,
 } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { GRANT_RULES } from '../providers/grant-options.js';
 import type { HookOptions } from './hook-options.js';
 import type { ForgeAuthOptions, ForgeServiceDefaults, ForgeServiceOptions, RequestContextOptions } from './options.js';

@@ -6,8 +6,8 @@ import {
   checkOptions,
   type OptionPlace,
   type OptionRules,
-  RULES,
 } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { GRANT_RULES } from '../providers/grant-options.js';
 import { TOKEN_SETTINGS_RULES } from '../token/token-settings.js';

@@ -1,6 +1,7 @@
 import { shownWord } from '../option-check/option-suggestion.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
-import { checkOptions, type OptionRules, RULES, warningsOf } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules, warningsOf } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { ConfigurationError } from '../errors.js';
 import { fetcherStep } from './fetcher.step.js';
 import type { GivenStep, PipelineStep, ProviderStep, SharedStep, StepScope } from './pipeline-step.js';

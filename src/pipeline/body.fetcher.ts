@@ -1,5 +1,6 @@
 import { shownWord } from '../option-check/option-suggestion.js';
-import { type OptionRules, RULES } from '../option-check/option-check.js';
+import type { OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { Token } from '../token/token.js';
@@ -40,6 +41,7 @@ export class BodyTokenFetcher extends HttpTokenFetcher {
   >;
   readonly #defaultTokenType: string;
 
+  /** @throws {ConfigurationError} when an option is missing or malformed */
   constructor(given: BodyTokenFetcherOptions) {
     super(given, { rules: RULES_OF, of: BodyTokenFetcher });
     const options = ownOptions(given);

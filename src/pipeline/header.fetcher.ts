@@ -1,5 +1,6 @@
 import { shownWord } from '../option-check/option-suggestion.js';
-import { type OptionRules, RULES } from '../option-check/option-check.js';
+import type { OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { AuthenticationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { Token } from '../token/token.js';
@@ -29,6 +30,7 @@ export class HeaderTokenFetcher extends HttpTokenFetcher {
   readonly #tokenHeader: string;
   readonly #tokenType: string;
 
+  /** @throws {ConfigurationError} when an option is missing or malformed */
   constructor(given: HeaderTokenFetcherOptions) {
     super(given, { rules: RULES_OF, of: HeaderTokenFetcher });
     const options = ownOptions(given);

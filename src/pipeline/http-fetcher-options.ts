@@ -1,7 +1,8 @@
 import type { AxiosTransportOptions } from '../http/axios-transport-options.js';
 import type { TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
-import { isRecord, oneOf, type OptionRules, RULES } from '../option-check/option-check.js';
+import { isRecord, type OptionRules } from '../option-check/option-check.js';
+import { oneOf, RULES } from '../option-check/option-rules.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';
 import type { FetchContext } from './token-fetcher.js';
 
@@ -20,7 +21,7 @@ export interface HttpTokenFetcherOptions {
   method?: string;
   /** Headers of every request. @default {} */
   requestHeaders?: ContextValue<Readonly<Record<string, string>>>;
-  /** Sent as the body; as the query of a GET. @default {} */
+  /** Parameters in the body; in the query of a GET. @default {} */
   requestData?: ContextValue<Readonly<Record<string, unknown>>>;
   /** Form in which the body is sent. @default 'form' */
   bodyFormat?: 'form' | 'json';

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.js';
 import type { TokenLock } from '../lock/token-lock.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { declared } from '../option-check/own-options.js';
 import { shownValue } from '../redaction/redact.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
@@ -16,7 +17,7 @@ export type PipelineStepOption = GivenStep | TokenFetcherType;
 
 /** Options of a `TokenFetchPipeline`. */
 export interface TokenFetchPipelineOptions {
-  /** In any order. */
+  /** Steps, in any order. */
   steps: readonly PipelineStepOption[];
   /** Store of the steps' tokens. @default the service's; outside a module a memory of the pipeline's own */
   storage?: TokenStorage | GetSet;

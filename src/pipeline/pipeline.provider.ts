@@ -1,5 +1,6 @@
 import { shownName, shownWord } from '../option-check/option-suggestion.js';
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { ConfigurationError } from '../errors.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { SourceProvider } from '../token/source-provider.js';

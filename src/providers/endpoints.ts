@@ -1,5 +1,6 @@
 import type { ServerMetadata } from 'openid-client';
-import { type OptionRules, RULES } from '../option-check/option-check.js';
+import type { OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 
 /** Endpoints of an issuer, where they are not discovered, or are elsewhere than its document says. */
 export interface EndpointOptions {

@@ -173,7 +173,7 @@ export class Issuer {
 
   /**
    * Secrets do not travel in the clear.
-   * @param what what is there, for the message
+   * @param what name of the endpoint, for the message
    * @throws {ConfigurationError} when `url` is none, or plain http elsewhere than on this machine
    */
   assertSecure(url: string, what = 'the endpoint'): void {

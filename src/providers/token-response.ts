@@ -30,7 +30,7 @@ export function complianceResponse(response: ForgeResponse): ComplianceResponse 
  *
  * Any 2xx and any label will do. An `error` in a 200 is an error; a 200 that is no JSON object (HTML, nothing, half of
  * one) is a failure that may pass.
- * @param what what was asked: `Token request for "payments"`
+ * @param what name of the request: `Token request for "payments"`
  * @param option the option that says where to ask, for the message about an endpoint that has moved
  * @throws {AuthenticationError}
  */

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../errors.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { LeaseRedisLock } from './lease.redis-lock.js';
 import type { RedisClient } from './redis-connection.js';
 import { type RedisTarget, redisTarget } from './redis-target.js';

@@ -1,4 +1,5 @@
-import { type OptionRules, RULES } from '../option-check/option-check.js';
+import type { OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 
 /** An exponential backoff, as a value. Times are milliseconds. */
 export interface Backoff {

@@ -1,7 +1,8 @@
 import { ExponentialBackoffRetryStrategy } from './exponential-backoff.retry.strategy.js';
 import { FailureCountCircuit, type FailureCountCircuitOptions } from './failure-count.circuit.js';
 import type { Circuit, CircuitContext, RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { STATUSES_RULE, statusSet } from './statuses.js';
 import { TRANSIENT_STATUSES } from './transient-failure.js';
 

@@ -1,6 +1,7 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import type { AuthRetryStrategy } from './auth-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 
 /** Options of {@link ConditionalAuthRetryStrategy}. */
 export interface ConditionalAuthRetryStrategyOptions {

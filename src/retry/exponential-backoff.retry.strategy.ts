@@ -1,6 +1,7 @@
 import { type Backoff, BACKOFF_RULES, backoffOf, exponentialDelayMs } from './backoff.js';
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { STATUSES_RULE, statusSet } from './statuses.js';
 import { isTransientFailure, TRANSIENT_STATUSES } from './transient-failure.js';
 

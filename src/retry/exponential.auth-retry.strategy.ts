@@ -1,7 +1,8 @@
 import type { ForgeResponse } from '../http/forge-response.js';
 import { REJECTION_STATUSES, type AuthRetryStrategy } from './auth-retry.strategy.js';
 import { type Backoff, BACKOFF_RULES, backoffOf, exponentialDelayMs } from './backoff.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 
 /** Options of {@link ExponentialAuthRetryStrategy}. */
 export interface ExponentialAuthRetryStrategyOptions {

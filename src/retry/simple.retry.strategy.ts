@@ -1,5 +1,6 @@
 import type { RequestRetryStrategy, RetryOutcome } from './request-retry.strategy.js';
-import { definitionPlace, type OptionRules, resolveOptions, RULES } from '../option-check/option-check.js';
+import { definitionPlace, type OptionRules, resolveOptions } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { isNetworkFailure } from './transient-failure.js';
 
 /** Options of {@link SimpleRetryStrategy}. */

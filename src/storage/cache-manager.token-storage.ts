@@ -1,4 +1,5 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import type { Cache } from 'cache-manager';
 import { systemClock, withDeadline } from '../clock.js';
 import { ConfigurationError, TimeoutError } from '../errors.js';
@@ -100,12 +101,12 @@ export class CacheManagerTokenStorage implements TokenStorage {
    */
   readonly setIfNewer?: (key: string, value: string, ttlMs: number, generation: number) => Promise<boolean>;
 
-  /** On the store's Redis; undefined where it has none. */
+  /** Makes a lock on the store's Redis; undefined where it has none. */
   createLock(): TokenLock | undefined {
     return this.#redis && new LeaseRedisLock(this.#redis.target, this.deadlineMs);
   }
 
-  /** On the store's Redis; undefined where it has none. */
+  /** Makes a signal on the store's Redis; undefined where it has none. */
   createSignal(): TokenSignal | undefined {
     return this.#redis && new RedisTokenSignal(this.#redis.target);
   }

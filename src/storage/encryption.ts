@@ -1,4 +1,5 @@
-import { checkOptions, isRecord, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, isRecord, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { ConfigurationError } from '../errors.js';
 import { ownOptions } from '../option-check/own-options.js';

@@ -1,5 +1,6 @@
 import { type Clock, monotonicNow, systemClock } from '../clock.js';
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { InProcessTokenLock } from '../lock/in-process.token-lock.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { type StoredValueOptions, TOKEN_STORAGE, type TokenStorage } from './token-storage.js';
@@ -47,6 +48,7 @@ export class InMemoryTokenStorage implements TokenStorage {
   readonly #users = new Map<object, number>();
   readonly #clock: Clock;
 
+  /** @throws {ConfigurationError} when an option is unknown or malformed */
   constructor(given: InMemoryTokenStorageOptions = {}) {
     checkOptions(given, RULES_OF, definitionPlace(this));
     const options = ownOptions(given);

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { LeaseRedisLock } from '../redis/lease.redis-lock.js';
 import type { RedisClient } from '../redis/redis-connection.js';
 import { type RedisTarget, redisTarget } from '../redis/redis-target.js';

@@ -7,7 +7,7 @@ export type HealthStatus = 'up' | 'degraded' | 'down';
 /** Health of one service, and its reason. Holds no secret. */
 export interface ServiceHealth {
   readonly status: HealthStatus;
-  /** Left out where it is up. */
+  /** Reason for the status. Left out where it is up. */
   readonly reason?: string;
 }
 

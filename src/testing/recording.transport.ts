@@ -7,7 +7,7 @@ export interface RecordedCall {
   readonly method: string;
   /** Absolute, with query. */
   readonly url: string;
-  /** Without query. */
+  /** Path without query. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   /** Names are lower-case. */

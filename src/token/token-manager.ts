@@ -4,7 +4,8 @@ import { ClientClosedError, ConfigurationError, InvalidRequestError } from '../e
 import { Deferred, Lazy } from '../lazy.js';
 import { guardedLogger } from '../logger.js';
 import { isSourceProvider } from './source-provider.js';
-import { checkOptions, type OptionRules, RULES } from '../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import { loadStorageGuards } from '../storage/storage-guards.js';
 import { STANDALONE_RULES, standaloneScope, type StandaloneOptions } from './standalone.js';
 import { bindProvider, type TokenProvider, type TokenRequest } from './token-provider.js';

@@ -1,4 +1,5 @@
-import { type OptionRules, RULES } from '../option-check/option-check.js';
+import type { OptionRules } from '../option-check/option-check.js';
+import { RULES } from '../option-check/option-rules.js';
 import type { RefreshWindows } from './slot/refresh-policy.js';
 import { ownOptions } from '../option-check/own-options.js';
 

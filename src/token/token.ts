@@ -99,7 +99,7 @@ export class Token {
     return this.#record.idToken;
   }
 
-  /** Whatever else the issuer sent. */
+  /** Further members of the token response (RFC 6749 §5.1). */
   get extra(): Readonly<Record<string, unknown>> {
     return this.#record.extra ?? NOTHING;
   }

@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { checkRequesterOptions, type HttpRequesterOptions } from '../../http/http-requester.js';
-import { checkOptions, oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
+import { checkOptions, type OptionRules } from '../../option-check/option-check.js';
+import { oneOf, RULES } from '../../option-check/option-rules.js';
 import type { ForgeLogger } from '../../logger.js';
 import { assertSecureUrl, checkMounted } from '../../providers/grant-options.js';
 import type { EncryptionOptions } from '../../storage/encryption.js';

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../../errors.js';
 import { checkMounted } from '../credential.js';
-import { oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { oneOf, RULES } from '../../option-check/option-rules.js';
 import type { KeySource } from '../../providers/key-material.js';
 import { isFile, type TextSource } from '../../providers/text-source.js';
 import { ClientKey } from './client-key.js';

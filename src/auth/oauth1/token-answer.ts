@@ -6,7 +6,7 @@ import { OAuth1Token } from './oauth1-token.js';
 
 /**
  * The token that a server has answered: in form encoding, whatever its label says, or as JSON.
- * @param what what was asked for, in words that follow the owner's name in a message
+ * @param what name of the request, in words that follow the owner's name in a message
  * @throws {AuthenticationError} FORGE_AUTH_TOKEN_REFUSED, or FORGE_AUTH_TOKEN_RESPONSE_INVALID when it is no answer
  * @see [RFC 5849 §2.1, §2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
  */

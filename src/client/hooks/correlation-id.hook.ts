@@ -1,4 +1,5 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../errors.js';
 import type { HookedCall, RequestHook } from '../layers/hooks.layer.js';

@@ -1,4 +1,5 @@
-import { checkOptions, definitionPlace, type OptionRules, RULES } from '../../option-check/option-check.js';
+import { checkOptions, definitionPlace, type OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 import type { ForgeResponse } from '../../http/forge-response.js';
 import type { HttpHeaders } from '../../http/http-request.js';
 import type { HookedCall, ResponseHook } from '../layers/hooks.layer.js';
@@ -30,6 +31,7 @@ export class RateLimitHook implements ResponseHook {
   readonly #latest = new Map<string, RateLimit>();
   readonly #onLimit: RateLimitHookOptions['onLimit'];
 
+  /** @throws {ConfigurationError} when an option is unknown or malformed */
   constructor(options: RateLimitHookOptions = {}) {
     const { onLimit } = ownOptions(options);
     checkOptions(options, RULES_OF, definitionPlace(this));

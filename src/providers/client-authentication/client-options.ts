@@ -1,4 +1,5 @@
-import { oneOf, type OptionRules, RULES } from '../../option-check/option-check.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { oneOf, RULES } from '../../option-check/option-rules.js';
 import type { SecretSource } from '../secret.js';
 import type { KeySource } from '../key-material.js';
 import type { TextSource } from '../text-source.js';
@@ -54,7 +55,7 @@ export interface ClientAssertionOptions {
 export interface ClientOptions {
   /** Identifier of the client (RFC 6749 §2.2). */
   clientId: string;
-  /** Left out for a public client. A function is read again when the issuer answers `invalid_client`. */
+  /** Secret of the client. Left out for a public client. A function is read again when the issuer answers `invalid_client`. */
   clientSecret?: SecretSource;
   /**
    * Private key of `private_key_jwt`, needed for it alone. A function is read again when the issuer answers

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../../errors.js';
-import { type OptionRules, RULES } from '../../option-check/option-check.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 import { checkMounted, GRANT_RULES } from '../grant-options.js';
 import type { BoundSignInProvider } from '../sign-in/bound.sign-in-provider.js';
 import type { BackchannelTokenProviderOptions } from '../sign-in/backchannel.sign-in.js';

@@ -1,5 +1,6 @@
 import { ownJson } from '../../option-check/own-json.js';
-import { type OptionRules, RULES } from '../../option-check/option-check.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 import { mountedData, mountedDataFault } from '../../option-check/mounted-text.js';
 import { ConfigurationError } from '../../errors.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';

@@ -1,4 +1,5 @@
-import { type OptionRules, RULES } from '../../option-check/option-check.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 import { systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { canonicalRequest, fingerprintOf, scopes } from '../../token/token-key.js';
@@ -34,7 +35,7 @@ export interface JwtBearerAssertion {
 
 /** Options of {@link JwtBearerTokenProvider}. */
 export interface JwtBearerTokenProviderOptions extends Omit<GrantOptions, 'clientId'> {
-  /** Left out where the assertion alone says who asks. */
+  /** Identifier of the client. Left out where the assertion alone says who asks. */
   clientId?: string;
   /** Settings of the assertions; or `{ token }`: somebody else's, read for each request. */
   assertion: JwtBearerAssertion | { token: TextSource };

@@ -1,6 +1,7 @@
 import { systemClock } from '../../clock.js';
 import { concealedCause } from '../../redaction/own-cause.js';
-import { type OptionRules, RULES } from '../../option-check/option-check.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';

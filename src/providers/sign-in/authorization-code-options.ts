@@ -1,4 +1,5 @@
-import { type OptionRules, RULES } from '../../option-check/option-check.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
 
 /** Reason why the implicit flow is no option. */

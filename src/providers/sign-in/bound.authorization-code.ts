@@ -25,7 +25,7 @@ export interface StartedSignIn {
 
 /** Data that the app keeps of a sign-in by itself. */
 export interface SavedSignIn {
-  /** Of {@link StartedSignIn}, where the app keeps them itself. */
+  /** State of the {@link StartedSignIn}, where the app keeps them itself. */
   state?: string;
   nonce?: string;
   codeVerifier?: string;
@@ -39,7 +39,7 @@ export interface FinishedSignIn {
   /** The app's name for the user; undefined where none was given and the issuer names none. */
   readonly subject: string | undefined;
   readonly token: Token;
-  /** Of the validated id_token. */
+  /** Claims of the validated id_token. */
   readonly claims?: Claims;
   readonly redirectTo?: string;
 }

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose';
 import type { Clock } from '../../clock.js';
-import { hasMethods, type OptionRules, RULES } from '../../option-check/option-check.js';
+import { hasMethods, type OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
 
 /** A client that an issuer knows. */
 export interface TestClient {
