@@ -11,6 +11,12 @@ import ts from 'typescript';
 /** Packages that are ES modules only, in some version: an import of them from CommonJS must name it. */
 const ES_MODULES = /^(@nestjs\/.+|jose|openid-client)$/;
 
+/**
+ * With axios, where a declaration stands once. TypeScript before 5.8 takes, under `bundler`, what it found for CommonJS
+ * for ES modules of the same package as well.
+ */
+const ES_MODULES_AND_AXIOS = new RegExp(`${ES_MODULES.source}|^axios$`);
+
 /** Types of axios that hold a `unique symbol`: the one for ES modules is not assignable to the one for CommonJS. */
 const DECLARED_TWICE = new Set(['Axios', 'AxiosInstance', 'AxiosStatic']);
 
@@ -36,7 +42,7 @@ export function writeDeclarations(dist, entries) {
     if (path.endsWith('.d.ts')) rmSync(join(dist, path));
   }
   for (const [path, text] of texts) {
-    write(join(dist, 'cjs', path), withResolutionMode(text));
+    write(join(dist, 'cjs', path), withResolutionMode(text, twice.has(path) ? ES_MODULES : ES_MODULES_AND_AXIOS));
     const inCommonJs = (target) => (twice.has(target) ? target : join('cjs', target));
     if (twice.has(path)) write(join(dist, path), withSpecifiers(text, path, inCommonJs));
     else if (entries.includes(path))
@@ -138,9 +144,9 @@ function withSpecifiers(text, path, change) {
   });
 }
 
-function withResolutionMode(text) {
+function withResolutionMode(text, packages) {
   return text.replaceAll(/^import (?:type )?\{([^}]*)\} from '([^']+)';/gm, (whole, names, name) =>
-    ES_MODULES.test(name)
+    packages.test(name)
       ? `import type {${names.replaceAll(/\btype /g, '')}} from '${name}' with { 'resolution-mode': 'import' };`
       : whole,
   );

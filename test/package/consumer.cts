@@ -1,7 +1,15 @@
 // An application that compiles to CommonJS, as most on Nest 11 do.
 import { Module } from '@nestjs/common';
-import type { AxiosInstance } from 'axios';
-import { attachForgeAuth, ForgeAuthModule, type ForgeHttpClient, StaticTokenProvider } from 'nestjs-forge-auth';
+import type { AxiosInstance, AxiosRequestConfig } from 'axios';
+import {
+  attachForgeAuth,
+  AxiosTransport,
+  ForgeAuthModule,
+  type ForgeHttpClient,
+  StaticTokenProvider,
+} from 'nestjs-forge-auth';
+
+export const transportWith = (axios: AxiosRequestConfig): AxiosTransport => new AxiosTransport({ axios });
 
 export function axiosOf(client: ForgeHttpClient, own: AxiosInstance): AxiosInstance {
   attachForgeAuth(own, client);

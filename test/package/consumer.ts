@@ -1,10 +1,11 @@
 import { CacheModule } from '@nestjs/cache-manager';
 import { Injectable, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import type { AxiosInstance } from 'axios';
+import type { AxiosInstance, AxiosRequestConfig } from 'axios';
 import {
   ApiKeyAuth,
   attachForgeAuth,
+  AxiosTransport,
   ClientCredentialsTokenProvider,
   ForgeAuthModule,
   type ForgeHttpClient,
@@ -16,6 +17,8 @@ import {
   type TokenManager,
   type TokenProvider,
 } from 'nestjs-forge-auth';
+
+export const transportWith = (axios: AxiosRequestConfig): AxiosTransport => new AxiosTransport({ axios });
 
 interface Order {
   id: number;
