@@ -13,7 +13,7 @@ import {
 import { give, type PlainAnswer } from '../support/answer.js';
 import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { SERVICE, Wire } from './wire.js';
 
 const wire = new Wire();

@@ -14,7 +14,7 @@ import {
 import { give } from '../support/answer.js';
 import type { RecordingServer } from '../support/recording-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

@@ -20,7 +20,7 @@ import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT } from '../support/token-endpoint.js';
 import { startTokenEndpoint } from '../support/token-endpoint.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { SERVICE } from './wire.js';
 import { useCredentials } from './credentials.js';
 

@@ -17,7 +17,7 @@ import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { createCertificate } from '../support/certificate.js';
 import { startServer } from '../support/recording-server.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

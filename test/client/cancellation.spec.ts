@@ -11,7 +11,7 @@ import {
 } from 'nestjs-forge-auth';
 import { give } from '../support/answer.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { SERVICE, Wire } from './wire.js';
 
 const wire = new Wire();

@@ -14,7 +14,7 @@ import { give } from '../support/answer.js';
 import { quietly } from '../support/quietly.js';
 import type { RecordingServer } from '../support/recording-server.js';
 import { CLIENT, startTokenEndpoint } from '../support/token-endpoint.js';
-import { rejection, times, until } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

@@ -6,7 +6,7 @@ import { HttpRequester } from '../../src/http/http-requester.js';
 import { type ForgeAuthEvent, Observers } from '../../src/observer.js';
 import { give } from '../support/answer.js';
 import type { Handler } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const HOUR_MS = 3_600_000;

@@ -7,7 +7,7 @@ import { AxiosTransport, BearerAuth, createForgeClient, type ForgeHttpClient, ty
 import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import type { HttpRequest } from '../../src/http/http-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 
 const TRANSPORTS: [string, () => Transport][] = [
   ['axios', () => new AxiosTransport()],

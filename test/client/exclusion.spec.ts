@@ -6,7 +6,8 @@ import {
   type ForgeServiceOptions,
 } from 'nestjs-forge-auth';
 import type { RecordingServer } from '../support/recording-server.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

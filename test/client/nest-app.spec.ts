@@ -19,7 +19,7 @@ import { type Capture, captureEverything } from '../support/capture.js';
 import type { RecordingServer } from '../support/recording-server.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

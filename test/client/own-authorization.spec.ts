@@ -10,7 +10,8 @@ import {
 } from 'nestjs-forge-auth';
 import { lastValueFrom } from 'rxjs';
 import type { RecordingServer } from '../support/recording-server.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { oauth1, OwnAuth, useCredentials } from './credentials.js';
 
 const world = useCredentials();

@@ -8,7 +8,8 @@ import {
   InvalidRequestError,
 } from 'nestjs-forge-auth';
 import type { RecordingServer } from '../support/recording-server.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { oauth1, OwnAuth, useCredentials } from './credentials.js';
 
 const world = useCredentials();

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { ApiKeyAuth, BearerAuth, type ForgeResponse } from 'nestjs-forge-auth';
 import { give } from '../support/answer.js';
 import type { RecordingServer } from '../support/recording-server.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

@@ -6,7 +6,8 @@ import {
   StaticTokenProvider,
 } from 'nestjs-forge-auth';
 import type { RecordingServer } from '../support/recording-server.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

@@ -19,7 +19,7 @@ import { type Answer, give } from '../support/answer.js';
 import { freePort } from '../support/free-port.js';
 import type { RecordingServer } from '../support/recording-server.js';
 import { CLIENT, startTokenEndpoint } from '../support/token-endpoint.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

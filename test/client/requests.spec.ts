@@ -6,7 +6,7 @@ import type { RecordedRequest } from '../support/recorded-request.js';
 import type { RecordingServer } from '../support/recording-server.js';
 import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { Wire } from './wire.js';
 
 const wire = new Wire();

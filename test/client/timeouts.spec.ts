@@ -9,7 +9,7 @@ import {
 import { firstValueFrom } from 'rxjs';
 import { give } from '../support/answer.js';
 import { CLIENT, startTokenEndpoint } from '../support/token-endpoint.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { SERVICE, Wire } from './wire.js';
 
 const wire = new Wire();

@@ -11,7 +11,9 @@ import {
 import { type EncryptionOptions, TokenEncryption } from '../../src/storage/encryption.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startRedis } from '../support/redis-server.js';
-import { recordingLogger, rejection, times, until, World } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 import { OneStore } from './one-store.js';
 
 const HOUR_MS = 3_600_000;

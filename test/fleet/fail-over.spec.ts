@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { NoRetryStrategy, RefreshTokenProvider, type TokenManager, type TokenProvider } from 'nestjs-forge-auth';
 import { type Sentinel, startSentinel } from '../support/redis-sentinel.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { times, until, World } from '../tokens/world.js';
+import { times, until } from '../support/async.js';
+import { World } from '../tokens/world.js';
 import { WatchedStorage } from './watched-storage.js';
 
 const PATIENCE_MS = 60_000;

@@ -2,7 +2,9 @@ import { Redis } from 'ioredis';
 import { NoRetryStrategy, RefreshTokenProvider, type TokenManager } from 'nestjs-forge-auth';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { recordingLogger, times, until, World } from '../tokens/world.js';
+import { times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 import { WatchedStorage } from './watched-storage.js';
 
 const PATIENCE_MS = 60_000;

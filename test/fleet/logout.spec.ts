@@ -10,7 +10,7 @@ import {
 } from 'nestjs-forge-auth';
 import { Gate } from '../support/gate.js';
 import { useRedis } from '../support/redis-of-spec.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { OneStore } from './one-store.js';
 
 const redis = useRedis();

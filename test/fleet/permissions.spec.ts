@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
 import { RedisTokenStorage, type TokenManager, type TokenManagerOptions } from 'nestjs-forge-auth';
 import { useRedis } from '../support/redis-of-spec.js';
-import { recordingLogger, until, World } from '../tokens/world.js';
+import { until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 
 const redis = useRedis();
 const world = new World();

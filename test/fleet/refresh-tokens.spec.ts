@@ -10,7 +10,8 @@ import {
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
 import { useRedis } from '../support/redis-of-spec.js';
-import { rejection, times, until, World } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
+import { World } from '../tokens/world.js';
 import { OneStore } from './one-store.js';
 
 const world = new World();

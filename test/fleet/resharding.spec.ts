@@ -3,7 +3,9 @@ import { createCluster } from '@redis/client';
 import { Cluster } from 'ioredis';
 import { RedisTokenStorage, type TokenManager } from 'nestjs-forge-auth';
 import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.js';
-import { recordingLogger, times, World } from '../tokens/world.js';
+import { times } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 
 const PATIENCE_MS = 60_000;
 /** Patience with a busy machine. */

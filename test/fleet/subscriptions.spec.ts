@@ -7,7 +7,7 @@ import { createClient, createCluster } from '@redis/client';
 import { Cluster, Redis } from 'ioredis';
 import { RedisTokenStorage, Token, TokenManager, type TokenProvider } from 'nestjs-forge-auth';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { until } from '../tokens/world.js';
+import { until } from '../support/async.js';
 
 const PATIENCE_MS = 30_000;
 const CHANNEL = 'changes';

@@ -2,7 +2,8 @@ import { Redis } from 'ioredis';
 import { type GetSet, RefreshTokenProvider, type TokenManager } from 'nestjs-forge-auth';
 import { useRedis } from '../support/redis-of-spec.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { times, World } from '../tokens/world.js';
+import { times } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const redis = useRedis();

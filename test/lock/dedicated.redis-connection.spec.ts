@@ -5,7 +5,7 @@ import { DedicatedRedisConnection } from '../../src/redis/dedicated.redis-connec
 import { FakeClock } from '../support/fake-clock.js';
 import { useRedis } from '../support/redis-of-spec.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
-import { rejection, times } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
 
 let connection: DedicatedRedisConnection;
 let original: Original;

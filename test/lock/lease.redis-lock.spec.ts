@@ -12,7 +12,7 @@ import {
   type TokenStorage,
 } from 'nestjs-forge-auth';
 import { useRedis } from '../support/redis-of-spec.js';
-import { rejection, times } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
 
 const KEY = '{app:key}';
 const TERM = { ttlMs: 60_000, signal: new AbortController().signal };

@@ -17,7 +17,9 @@ import { nestAppOver } from '../storage/members.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { useRedis } from '../support/redis-of-spec.js';
 import { startRedis } from '../support/redis-server.js';
-import { recordingLogger, rejection, times, until, World } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const cleanups: (() => unknown)[] = [];

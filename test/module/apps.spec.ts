@@ -14,7 +14,7 @@ import {
 import { type Api, startApi } from '../support/api.js';
 import { sharedRedis } from '../support/redis-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { rejection, times, until } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
 import { boot, bootFailure } from './boot.js';
 
 let endpoint: TokenEndpoint;

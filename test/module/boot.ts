@@ -1,7 +1,7 @@
 import type { INestApplicationContext, LoggerService, ModuleMetadata } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { recordingLogger } from '../tokens/world.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 /** Options that a test app is started with. */
 export interface BootOptions {

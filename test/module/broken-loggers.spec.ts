@@ -3,7 +3,8 @@ import { ForgeAuthModule, ForgeAuthService, TokenManager } from 'nestjs-forge-au
 import type { LoggerService } from '@nestjs/common';
 import { FakeClock } from '../support/fake-clock.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { until, World } from '../tokens/world.js';
+import { until } from '../support/async.js';
+import { World } from '../tokens/world.js';
 import { boot } from './boot.js';
 
 const world = new World();

@@ -14,7 +14,8 @@ import {
 } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { welcome } from '../security/strangers.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { boot, bootFailure } from './boot.js';
 
 let api: RecordingServer;

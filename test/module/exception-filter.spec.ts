@@ -21,7 +21,7 @@ import {
 } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { recordingLogger } from '../tokens/world.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 const SECRET = 'canary-secret-of-the-service';
 

@@ -5,7 +5,7 @@ import { type Api, startApi } from '../support/api.js';
 import { builtPackage } from '../support/built-package.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { until } from '../tokens/world.js';
+import { until } from '../support/async.js';
 
 const SCRIPT = fileURLToPath(new URL('must-exit.mjs', import.meta.url));
 /** After this a process counts as one that does not exit. */

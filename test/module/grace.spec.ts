@@ -1,7 +1,7 @@
 import { ForgeAuthModule, ForgeAuthService } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { boot } from './boot.js';
 
 let api: RecordingServer;

@@ -25,7 +25,8 @@ import {
 } from 'nestjs-forge-auth';
 import { type Api, startApi } from '../support/api.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { recordingLogger, rejection, times } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { boot, bootFailure } from './boot.js';
 
 let endpoint: TokenEndpoint;

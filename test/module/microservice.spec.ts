@@ -14,7 +14,8 @@ import { firstValueFrom } from 'rxjs';
 import { json } from '../support/answer.js';
 import { freePort } from '../support/free-port.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { recordingLogger, rejection, times } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let api: RecordingServer;
 let release: () => void;

@@ -27,7 +27,7 @@ import {
   TokenFetchPipeline,
   TokenManager,
 } from 'nestjs-forge-auth';
-import { recordingLogger } from '../tokens/world.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { boot, bootFailure } from './boot.js';
 
 /** Options as JavaScript may give them. */

@@ -24,7 +24,8 @@ import {
 } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { bootFailure } from './boot.js';
 
 @Injectable()

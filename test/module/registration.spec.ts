@@ -19,7 +19,7 @@ import {
 } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { welcome } from '../security/strangers.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { boot, bootFailure } from './boot.js';
 
 let api: RecordingServer;

@@ -19,7 +19,8 @@ import {
 import { json } from '../support/answer.js';
 import { startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { recordingLogger, World } from '../tokens/world.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 import { boot } from './boot.js';
 
 const world = new World();

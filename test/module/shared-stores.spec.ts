@@ -24,7 +24,7 @@ import {
 import { startMemcached, whyNoMemcached } from '../support/memcached-server.js';
 import { startPostgres } from '../support/postgres-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { times, until } from '../tokens/world.js';
+import { times, until } from '../support/async.js';
 import { boot, bootFailure } from './boot.js';
 import { useSharedWorld } from '../support/world-of-spec.js';
 

@@ -15,7 +15,8 @@ import {
 import { Redis } from 'ioredis';
 import { type Api, startApi } from '../support/api.js';
 import { startRedis } from '../support/redis-server.js';
-import { recordingLogger, rejection, rejections, times, until } from '../tokens/world.js';
+import { rejection, rejections, times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { CheckingIssuer } from './checking-issuer.js';
 
 let issuer: CheckingIssuer;

@@ -17,7 +17,7 @@ import type { RecordedRequest } from '../support/recorded-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 
 let server: RecordingServer;
 let answer: Answer | ((request: RecordedRequest) => Answer);

@@ -13,7 +13,7 @@ import { give } from '../support/answer.js';
 import { createCertificate } from '../support/certificate.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { startTokenEndpoint } from '../support/token-endpoint.js';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 import { CheckingIssuer } from './checking-issuer.js';
 
 let issuer: CheckingIssuer;

@@ -8,7 +8,7 @@ import {
 } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
 import { type Api, startApi } from '../support/api.js';
-import { rejection, times, until } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
 import { CheckingIssuer } from './checking-issuer.js';
 
 let issuer: CheckingIssuer;

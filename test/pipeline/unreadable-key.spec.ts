@@ -1,7 +1,7 @@
 import { PipelineTokenProvider, type Token, TokenFetchPipeline, TokenManager } from 'nestjs-forge-auth';
 import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 
 const LOOK_UP_MS = 2_000;
 

@@ -6,7 +6,8 @@ import { OAuthTokenProvider } from '../../src/providers/grants/oauth.provider.js
 import { standaloneScope } from '../../src/token/standalone.js';
 import type { BoundTokenProvider } from '../../src/token/token-provider.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -10,7 +10,8 @@ import { json } from '../support/answer.js';
 import { createCertificate } from '../support/certificate.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;

@@ -7,7 +7,8 @@ import { ClientCredentialsTokenProvider, ConfigurationError, type GrantOptions }
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { renderError } from '../support/render.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const folder = mkdtempSync(join(tmpdir(), 'forge-auth-keys-'));

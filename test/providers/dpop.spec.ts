@@ -4,7 +4,8 @@ import { createForgeClient, HttpStatusError } from 'nestjs-forge-auth';
 import type { Answer } from '../support/answer.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { startServer } from '../support/recording-server.js';
-import { rejection, times, World } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -2,7 +2,8 @@ import { ClientCredentialsTokenProvider, createForgeClient, TokenExchangeProvide
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -18,7 +18,9 @@ import {
   type TokenProvider,
 } from 'nestjs-forge-auth';
 import { CLIENT } from '../support/token-endpoint.js';
-import { recordingLogger, rejection, times, World } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const folder = mkdtempSync(join(tmpdir(), 'forge-auth-grants-'));

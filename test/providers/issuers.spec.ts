@@ -6,7 +6,8 @@ import { type Certificate, createCertificate } from '../support/certificate.js';
 import { json } from '../support/answer.js';
 import { startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 afterEach(() => world.close());

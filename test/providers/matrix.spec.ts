@@ -11,7 +11,8 @@ import { JWT_BEARER, registerCustomGrants, TICKET, TOKEN_EXCHANGE } from '../sup
 import { codeBlocks } from '../support/docs.js';
 import { type MutualTls, startMutualTls } from '../support/mutual-tls.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 let server: AuthorizationServer;

@@ -12,7 +12,8 @@ import { give, json } from '../support/answer.js';
 import { freePort } from '../support/free-port.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 import { sign, signingKey } from '../users/signed-tokens.js';
 
 const world = new World();

@@ -10,7 +10,9 @@ import { type AuthorizationServer, startAuthorizationServer } from '../support/a
 import { createCertificate } from '../support/certificate.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { recordingLogger, rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 let server: RecordingServer;

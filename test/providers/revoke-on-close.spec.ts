@@ -22,7 +22,9 @@ import { give } from '../support/answer.js';
 import { type AuthorizationServer, CLIENTS, startAuthorizationServer } from '../support/authorization-server.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { useRedis } from '../support/redis-of-spec.js';
-import { recordingLogger, rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 let server: RecordingServer;

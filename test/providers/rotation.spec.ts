@@ -21,7 +21,8 @@ import { json } from '../support/answer.js';
 import { createCertificate } from '../support/certificate.js';
 import type { RecordedRequest } from '../support/recorded-request.js';
 import { startServer } from '../support/recording-server.js';
-import { times, World } from '../tokens/world.js';
+import { times } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const folder = mkdtempSync(join(tmpdir(), 'forge-auth-rotation-'));

@@ -15,7 +15,8 @@ import { json } from '../support/answer.js';
 import { type Certificate, createCertificate } from '../support/certificate.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { renderError } from '../support/render.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 const world = new World();
 const DAY_MS = 86_400_000;

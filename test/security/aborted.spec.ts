@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { BearerAuth, createForgeClient, type ForgeHttpClient } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 
 const CANARY = 'cnry-aborted-token';
 let server: RecordingServer;

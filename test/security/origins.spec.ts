@@ -14,7 +14,7 @@ import {
   type TokenProvider,
 } from 'nestjs-forge-auth';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { expectNothingToldTo, redirectTo, welcome } from './strangers.js';
 
 const TOKEN = 'canary-access-token-7Qx2';

@@ -10,7 +10,8 @@ import {
 import { type Certificate, createCertificate } from '../support/certificate.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { welcome } from './strangers.js';
 
 let api: RecordingServer;

@@ -10,7 +10,7 @@ import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import { HttpRequester } from '../../src/http/http-requester.js';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 
 const { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } = zlib;
 const { zstdCompressSync } = zlib as { zstdCompressSync?: (body: Buffer) => Buffer };

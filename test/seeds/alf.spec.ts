@@ -9,7 +9,8 @@ import {
 import { createClient } from '@redis/client';
 import { Redis } from 'ioredis';
 import { useRedis } from '../support/redis-of-spec.js';
-import { times, World } from '../tokens/world.js';
+import { times } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 /** The page of alf, example by example: each test quotes the code that it ports. */
 const world = new World();

@@ -13,7 +13,8 @@ import {
 import { json } from '../support/answer.js';
 import { createCertificate } from '../support/certificate.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection, World } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 /** Authlib's page "OAuth for Requests", example by example, for machines: each test quotes the code that it ports. */
 const world = new World();

@@ -8,7 +8,8 @@ import {
 } from 'nestjs-forge-auth';
 import { type Api, startApi } from '../support/api.js';
 import { type AuthorizationServer, startAuthorizationServer } from '../support/authorization-server.js';
-import { times, World } from '../tokens/world.js';
+import { times } from '../support/async.js';
+import { World } from '../tokens/world.js';
 
 /** The page of httpx-oauth2, example by example, for machines: each test quotes the code that it ports. */
 const world = new World();

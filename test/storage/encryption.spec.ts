@@ -10,7 +10,7 @@ import {
 import { bootFailure } from '../module/boot.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT, USER } from '../support/token-endpoint.js';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 import { type Member, nestAppOver } from './members.js';
 import { useSharedWorld } from '../support/world-of-spec.js';
 

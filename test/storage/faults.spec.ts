@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { quietly } from '../support/quietly.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 import { type Member, type Place, WAYS } from './members.js';
 import { useSharedWorld } from '../support/world-of-spec.js';
 

@@ -4,7 +4,8 @@ import { GuardedStorage, type GuardedStorageOptions } from '../../src/storage/gu
 import type { TokenEnvelope } from '../../src/storage/token-envelope.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { expectNoSecrets } from '../support/secrets.js';
-import { recordingLogger, rejection, times } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 const DEADLINE_MS = 250;
 const HOUR_MS = 3_600_000;

@@ -17,7 +17,7 @@ import {
 } from 'nestjs-forge-auth';
 import { boot } from '../module/boot.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import type { recordingLogger } from '../tokens/world.js';
+import type { recordingLogger } from '../support/recording-logger.js';
 
 /** One app of a fleet, in this process. */
 export interface Member {

@@ -4,7 +4,8 @@ import { ClientCredentialsTokenProvider, type GetSet, TokenManager } from 'nestj
 import { useRedis } from '../support/redis-of-spec.js';
 import { storageOf } from '../../src/storage/get-set.token-storage.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { recordingLogger, times, until } from '../tokens/world.js';
+import { times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 const redis = useRedis();
 let endpoint: TokenEndpoint;

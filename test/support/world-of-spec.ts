@@ -1,4 +1,4 @@
-import { recordingLogger } from '../tokens/world.js';
+import { recordingLogger } from './recording-logger.js';
 import { type Api, startApi } from './api.js';
 import { useRedis } from './redis-of-spec.js';
 import type { RedisServer } from './redis-server.js';

@@ -18,7 +18,7 @@ import {
   startAuthorizationServer,
 } from '../support/authorization-server.js';
 import { USER } from '../support/token-endpoint.js';
-import { rejection, times } from './world.js';
+import { rejection, times } from '../support/async.js';
 
 let server: AuthorizationServer;
 let api: Api;

@@ -2,7 +2,8 @@ import { type AuthenticationError, Token, type TokenManager, type TokenProvider 
 import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { rejection, times, World } from './world.js';
+import { rejection, times } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 beforeEach(() => world.start());

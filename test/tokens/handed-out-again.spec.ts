@@ -1,6 +1,7 @@
 import { Token, type TokenManager, type TokenProvider } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { rejection, World } from './world.js';
+import { rejection } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 beforeEach(() => world.start());

@@ -18,7 +18,9 @@ import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT, USER } from '../support/token-endpoint.js';
-import { recordingLogger, rejection, World } from './world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -17,7 +17,8 @@ import {
 import { UndiciTransport } from 'nestjs-forge-auth/undici';
 import { createCertificate } from '../support/certificate.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { recordingLogger, World } from './world.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from './world.js';
 
 type Options = Partial<ClientCredentialsTokenProviderOptions>;
 

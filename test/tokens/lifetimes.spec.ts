@@ -7,7 +7,9 @@ import {
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
 import type { TokenEndpointOptions } from '../support/token-endpoint.js';
-import { recordingLogger, rejection, times, until, World } from './world.js';
+import { rejection, times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

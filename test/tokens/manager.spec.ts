@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import { ClientClosedError, ConfigurationError, StaticTokenProvider, Token, TokenManager } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { recordingLogger, rejection, rejections, times, until, World } from './world.js';
+import { rejection, rejections, times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -5,7 +5,8 @@ import { InMemoryTokenStorage } from '../../src/storage/in-memory.token-storage.
 import { silentLogger } from '../../src/logger.js';
 import { storageOf } from '../../src/storage/get-set.token-storage.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { rejection, times, World } from './world.js';
+import { rejection, times } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

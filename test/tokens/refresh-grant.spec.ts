@@ -14,7 +14,8 @@ import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { Gate } from '../support/gate.js';
 import type { TokenEndpointOptions } from '../support/token-endpoint.js';
-import { rejection, times, until, World } from './world.js';
+import { rejection, times, until } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -9,7 +9,8 @@ import {
   type TokenManager,
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { rejection, times, until, World } from './world.js';
+import { rejection, times, until } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

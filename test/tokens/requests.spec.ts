@@ -10,7 +10,8 @@ import {
 } from 'nestjs-forge-auth';
 import { type AuthorizationServer, CLIENTS, startAuthorizationServer } from '../support/authorization-server.js';
 import { USER } from '../support/token-endpoint.js';
-import { rejection, World } from './world.js';
+import { rejection } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 let server: AuthorizationServer;

@@ -8,7 +8,8 @@ import {
   SimpleRetryStrategy,
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { rejection, rejections, SERVICE, times, until, World } from './world.js';
+import { rejection, rejections, times, until } from '../support/async.js';
+import { SERVICE, World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -1,5 +1,6 @@
 import { systemClock } from '../../src/clock.js';
-import { until, World } from './world.js';
+import { until } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 beforeEach(() => world.start());

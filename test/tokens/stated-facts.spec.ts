@@ -17,7 +17,8 @@ import { give } from '../support/answer.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { Gate } from '../support/gate.js';
 import { startServer } from '../support/recording-server.js';
-import { rejection, until, World } from './world.js';
+import { rejection, until } from '../support/async.js';
+import { World } from './world.js';
 
 const world = new World();
 let store: OneStore;

@@ -13,7 +13,9 @@ import {
 import { useRedis } from '../support/redis-of-spec.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { recordingLogger, times, until, World } from './world.js';
+import { times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -4,7 +4,9 @@ import { FakeClock } from '../support/fake-clock.js';
 import { renderError } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { CLIENT } from '../support/token-endpoint.js';
-import { recordingLogger, rejection, times, until, World } from './world.js';
+import { rejection, times, until } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
+import { World } from './world.js';
 
 const world = new World();
 afterEach(() => world.close());

@@ -2,7 +2,8 @@ import { createHook } from 'node:async_hooks';
 import { jest } from '@jest/globals';
 import { Token, type TokenManager } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { until, World } from './world.js';
+import { until } from '../support/async.js';
+import { World } from './world.js';
 
 const CALLS = 10_000;
 

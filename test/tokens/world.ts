@@ -4,7 +4,6 @@ import {
   createForgeClient,
   type ForgeClientOptions,
   type ForgeHttpClient,
-  type ForgeLogger,
   type ForgeServiceOptions,
   NoRetryStrategy,
   PasswordGrantTokenProvider,
@@ -72,43 +71,5 @@ export class World {
 
   async close(): Promise<void> {
     for (const thing of this.#made.splice(0).toReversed()) await thing.close();
-  }
-}
-
-/** Returns a logger that records what it is given, by level. */
-export function recordingLogger(): ForgeLogger & { readonly warnings: string[]; readonly lines: string[] } {
-  const warnings: string[] = [];
-  const lines: string[] = [];
-  const record = (message: string): void => void lines.push(message);
-  const warn = (message: string): void => void warnings.push(message);
-  return { warnings, lines, debug: record, log: record, warn, error: warn };
-}
-
-/** Returns the error that a promise is rejected with. */
-export async function rejection<E = Error>(work: Promise<unknown>): Promise<E> {
-  try {
-    await work;
-  } catch (error) {
-    return error as E;
-  }
-  throw new Error('It was not rejected.');
-}
-
-/** Returns the errors that many promises are rejected with; fails if one is not. */
-export async function rejections<E = Error>(work: readonly Promise<unknown>[]): Promise<E[]> {
-  return Promise.all(work.map((one) => rejection<E>(one)));
-}
-
-/** Calls `make` so many times, without waiting in between. */
-export function times<T>(count: number, make: (index: number) => T): T[] {
-  return Array.from({ length: count }, (_, index) => make(index));
-}
-
-/** Waits until `condition` holds, as the event loop turns. */
-export async function until(condition: () => boolean, what: string, timeoutMs = 5_000): Promise<void> {
-  const end = performance.now() + timeoutMs;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -14,7 +14,7 @@ import {
 import { inspect } from 'node:util';
 import { type Api, startApi } from '../support/api.js';
 import { boot } from '../module/boot.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 
 let issuer: PeopleServer;

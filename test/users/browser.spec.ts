@@ -7,7 +7,7 @@ import { type BrowserContext, chromium } from 'playwright-core';
 import { startWorld, type World } from '../../sample/upstream/world.js';
 import { CHROMIUM_ARGUMENTS, findChromium } from '../support/chromium.js';
 import { freePort } from '../support/free-port.js';
-import { recordingLogger } from '../tokens/world.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 const CHROMIUM = findChromium();
 

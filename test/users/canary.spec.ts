@@ -8,7 +8,8 @@ import {
 } from 'nestjs-forge-auth';
 import { boot } from '../module/boot.js';
 import { type Api, startApi } from '../support/api.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 
 /** Names that stand out, wherever they turn up. */

@@ -27,7 +27,7 @@ import { ForgeDashboardModule } from 'nestjs-forge-auth/dashboard';
 import { ForgeTelemetry } from 'nestjs-forge-auth/opentelemetry';
 import { ForgeTestingModule } from 'nestjs-forge-auth/testing';
 import { type Api, startApi } from '../support/api.js';
-import { recordingLogger } from '../tokens/world.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 
 let issuer: PeopleServer;

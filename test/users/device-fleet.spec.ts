@@ -3,7 +3,7 @@ import { DeviceCodeTokenProvider, RedisTokenStorage, TokenManager } from 'nestjs
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { type RedisEndpoint, sharedRedis } from '../support/redis-server.js';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 
 let redis: RedisEndpoint;
 let server: RecordingServer;

@@ -2,7 +2,7 @@ import { BackchannelTokenProvider, DeviceCodeTokenProvider, TokenManager, type U
 import { type Api, startApi } from '../support/api.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { useRedis } from '../support/redis-of-spec.js';
-import { rejection, times, until } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 import { UserProcess } from './user-fleet.js';
 

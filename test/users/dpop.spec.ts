@@ -12,7 +12,8 @@ import {
 import { boot } from '../module/boot.js';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { recordingLogger, rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 
 const ours = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;

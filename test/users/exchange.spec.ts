@@ -9,7 +9,8 @@ import {
 } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { recordingLogger, times } from '../tokens/world.js';
+import { times } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let issuer: RecordingServer;
 let api: RecordingServer;

@@ -1,7 +1,7 @@
 import { type Api, startApi } from '../support/api.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint, USER } from '../support/token-endpoint.js';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 import { UserProcess } from './user-fleet.js';
 
 const PROCESSES = 8;

@@ -15,7 +15,7 @@ import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { useRedis } from '../support/redis-of-spec.js';
 import { Gate } from '../support/gate.js';
-import { rejection, times, until } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
 import { boot } from '../module/boot.js';
 import { ForgeAuthModule, ForgeAuthService, type SignInProvider, type TokenManager } from 'nestjs-forge-auth';
 import { sign, type SigningKey, signingKey } from './signed-tokens.js';

@@ -6,7 +6,7 @@ import { JsonWebKeys } from '../../src/providers/oidc/json-web-keys.js';
 import { validateLogoutToken } from '../../src/providers/oidc/logout-token.js';
 import { ASYMMETRIC_ALGORITHMS } from '../../src/providers/oidc/asymmetric-algorithms.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { type KeyServer, sign, type SigningKey, signingKey, startKeyServer } from './signed-tokens.js';
 
 const ISSUER = 'https://issuer.example';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { jest } from '@jest/globals';
 import { Token } from 'nestjs-forge-auth';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 
 const CALLBACK =
   'https://app.example/callback#access_token=the-token&token_type=bearer&expires_in=3600&state=s1&scope=read';

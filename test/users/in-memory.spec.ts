@@ -1,5 +1,5 @@
 import { AuthorizationCodeTokenProvider, InMemoryTokenStorage, Token, TokenManager } from 'nestjs-forge-auth';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 
 function managerOn(storage: InMemoryTokenStorage): TokenManager {
   const provider = new AuthorizationCodeTokenProvider({

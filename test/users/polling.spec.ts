@@ -2,7 +2,7 @@ import { BackchannelTokenProvider, DeviceCodeTokenProvider, TokenManager, type U
 import { json } from '../support/answer.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection, times, until } from '../tokens/world.js';
+import { rejection, times, until } from '../support/async.js';
 
 /** An issuer whose person answers when a test says so. */
 let server: RecordingServer;

@@ -3,7 +3,7 @@ import { type Api, startApi } from '../support/api.js';
 import { quietly } from '../support/quietly.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { rejection, until } from '../tokens/world.js';
+import { rejection, until } from '../support/async.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 import { UserProcess } from './user-fleet.js';
 

@@ -27,7 +27,8 @@ import {
 } from 'nestjs-forge-auth';
 import { inspect } from 'node:util';
 import { type Api, startApi } from '../support/api.js';
-import { recordingLogger, rejection, times } from '../tokens/world.js';
+import { rejection, times } from '../support/async.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let api: Api;
 const closing: { close(): Promise<unknown> }[] = [];

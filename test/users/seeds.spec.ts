@@ -11,7 +11,7 @@ import {
 import { type Api, startApi } from '../support/api.js';
 import { json } from '../support/answer.js';
 import { type RecordingServer, startServer } from '../support/recording-server.js';
-import { rejection } from '../tokens/world.js';
+import { rejection } from '../support/async.js';
 import { APP, type PeopleServer, startPeopleServer } from './people-server.js';
 
 const closing: { close(): Promise<unknown> }[] = [];

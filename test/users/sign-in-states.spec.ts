@@ -1,7 +1,7 @@
 import { SignInStates } from '../../src/providers/sign-in/sign-in-states.js';
 import { standaloneScope } from '../../src/token/standalone.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 import { loadStorageGuards } from '../../src/storage/storage-guards.js';
 
 beforeAll(loadStorageGuards);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { StartedSignIn, UserCode } from 'nestjs-forge-auth';
 import { builtPackage } from '../support/built-package.js';
-import { times } from '../tokens/world.js';
+import { times } from '../support/async.js';
 
 const SCRIPT = fileURLToPath(new URL('user-worker.mjs', import.meta.url));
 
