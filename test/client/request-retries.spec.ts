@@ -233,7 +233,7 @@ it.each([null, Number.NaN, false])(
     const retry = { nextDelayMs: () => answer as never };
     await expect(wire.client(server, { retry }).get('/')).rejects.toMatchObject({
       code: 'FORGE_AUTH_CONFIGURATION',
-      message: expect.stringContaining('retry.nextDelayMs() answered'),
+      message: expect.stringContaining('retry.nextDelayMs() returned'),
     });
     expect(server.count()).toBe(1);
   },

@@ -448,7 +448,7 @@ describe('a transport', () => {
           untyped,
           but({ failed: ({ message }) => new ConnectionError(message, { nothingSent: true }) }),
         ],
-        'tells nothing of headers and bodies in its errors': [
+        'shows nothing of headers and bodies in its errors': [
           but({ failed: ({ message }, { headers }) => new Error(`${message} ${JSON.stringify(headers)}`) }),
           but({ failed: ({ message }, { body }) => Object.assign(new Error(message), { body }) }),
           but({ failed: ({ message }, { url }) => new Error(message, { cause: { url } }) }),
