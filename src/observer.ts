@@ -49,7 +49,7 @@ export type ForgeAuthEvent = { readonly at: number; readonly service: string | u
       readonly durationMs: number;
     }
   /** A service rejected a token. */
-  | { readonly type: 'token_rejected'; readonly status?: number }
+  | { readonly type: 'token_rejected' }
   | { readonly type: 'token_invalidated' }
   | {
       /** Token requests to an endpoint are held back until then, epoch milliseconds. */

@@ -53,7 +53,7 @@ describe('the doc comments of public members', () => {
       expect(members.filter((member) => member.kind === kind).length).toBeGreaterThan(20);
   });
 
-  it('exist of every option and every method', () => {
+  it('doc comments of public members exist of every option and every method', () => {
     expectNone((member) => {
       const needsOne = isOption(member) || (member.kind === 'method' && !member.name.startsWith('['));
       return needsOne && member.kind !== 'constructor' && member.comment === '';

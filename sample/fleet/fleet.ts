@@ -108,7 +108,7 @@ export class Fleet {
     return this.#sum((visitors) => visitors.keepCalling(callers, durationMs, path));
   }
 
-  /** Tells all to end. Answers how many did so as a process should. */
+  /** Ends all. Returns how many ended as a process should. */
   async end(): Promise<number> {
     const ended = await Promise.all(this.#members.splice(0).map((member) => member.end()));
     return ended.filter(Boolean).length;

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
 
-/** On whose behalf code runs. */
+/** Parts of a {@link Caller}. */
 export interface CallerInit {
   /** The access token that the caller came with, without its scheme. */
   bearerToken?: string | undefined;
@@ -9,7 +9,7 @@ export interface CallerInit {
   subject?: string | undefined;
 }
 
-/** On whose behalf code runs. Prints and serialises without its token. */
+/** Caller on whose behalf code runs. Prints and serialises without its token. */
 export class Caller {
   readonly #bearerToken: string | undefined;
   readonly #subject: () => string | undefined;
@@ -62,7 +62,7 @@ export function joinContext(ambient: AmbientContext): () => void {
   };
 }
 
-/** On whose behalf the code runs that calls this; undefined outside of any request. */
+/** Returns the caller on whose behalf the code runs that calls this; undefined outside of any request. */
 export function currentCaller(): Caller | undefined {
   for (const ambient of ambients.keys()) {
     const caller = ambient.isActive() ? ambient.get(KEY) : undefined;

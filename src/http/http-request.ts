@@ -28,7 +28,7 @@ export interface HttpRequest {
   /** Spelling of header names that are not in lower case. A transport that passes it over writes those of `headers`. */
   spelling?: HeaderSpelling | undefined;
   body?: HttpBody | undefined;
-  /** `stream` answers when the headers are in, everything else when the body is. */
+  /** `stream` returns when the headers are in, everything else when the body is. */
   responseType: ResponseType;
   /** Aborts the exchange, up to the last byte of the body. */
   signal?: AbortSignal | undefined;

@@ -3,7 +3,7 @@ import * as zlib from 'node:zlib';
 
 /**
  * Undoes `deflate`. The name means a zlib wrapper (RFC 1950); some servers send the bare stream (RFC 1951): the first byte
- * tells.
+ * shows which.
  */
 export class Inflating extends Transform {
   readonly #options: zlib.ZlibOptions;

@@ -3,9 +3,9 @@ import { redactUrl } from '../redaction/redact.js';
 import type { HttpRequest, HttpResponse, ResponseType } from './http-request.js';
 
 /**
- * Sends one request and answers one response. The only seam that knows an HTTP library.
+ * Sends one request and returns one response. The only seam that knows an HTTP library.
  *
- * A transport follows no redirect, retries nothing, keeps no cookies, and answers every status.
+ * A transport follows no redirect, retries nothing, keeps no cookies, and returns every status.
  * It rejects with the signal's reason when `request.signal` aborts, else with a `ConnectionError`, `TlsError`
  * or `ResponseParseError`. Whoever makes a transport closes it: one that an app gives to its services outlives them.
  */

@@ -4,7 +4,7 @@ import type { ForgeAuthEvent } from '../observer.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 
 /**
- * Everything that happens to the application's tokens and calls, as it happens. Inject it.
+ * Stream of what happens to the application's tokens and calls, as it happens. Inject it.
  *
  * A cold stream: it costs nothing until somebody subscribes, and nothing again when the last one has left. It never
  * completes and never fails. No event holds a token, a secret, a subject, a body or a URL.

@@ -63,6 +63,6 @@ export interface ForgeAuthAsyncOptions extends AsyncOptions<ForgeAuthOptionsFact
 export interface ForgeServiceAsyncOptions extends AsyncOptions<ForgeServiceOptionsFactory, ForgeServiceFactoryOptions> {
   /** Names the service, as {@link ForgeServiceOptions.name}; known at once, because an injection token is. */
   name: string;
-  /** As in {@link ForgeServiceOptions}; known at once, because an injection token is. @default false */
+  /** Provides the service's client as `HttpService` to the module, as in {@link ForgeServiceOptions}; known at once, because an injection token is. @default false */
   provideHttpService?: boolean;
 }

@@ -68,7 +68,7 @@ export class ForgeAuthModule {
   }
 
   /**
-   * As `forRoot`, with options that are made when the application starts. Names are given at once.
+   * Registers services as `forRoot` does, with options that are made when the application starts. Names are given at once.
    * @throws {ConfigurationError} when an option is missing or malformed
    */
   static forRootAsync(given: ForgeAuthAsyncOptions): DynamicModule {
@@ -106,7 +106,7 @@ export class ForgeAuthModule {
   }
 
   /**
-   * As `forFeature`, with options that are made when the application starts. The name is given at once.
+   * Registers services as `forFeature` does, with options that are made when the application starts. The name is given at once.
    * @throws {ConfigurationError} when an option is missing or malformed
    */
   static forFeatureAsync(given: ForgeServiceAsyncOptions): DynamicModule {

@@ -92,7 +92,7 @@ export class ForgeMetrics {
         this.#measure('forge_auth.token.wait.duration', event.durationMs, serviceOf(event));
         break;
       case 'token_rejected':
-        this.#count('forge_auth.token.rejections', { ...serviceOf(event), ...statusOf(event) });
+        this.#count('forge_auth.token.rejections', serviceOf(event));
         break;
       case 'token_invalidated':
         this.#count('forge_auth.token.invalidations', serviceOf(event));

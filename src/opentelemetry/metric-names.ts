@@ -54,7 +54,7 @@ export const METRICS = Object.freeze({
     kind: 'counter',
     unit: '{token}',
     description: 'Tokens that a service rejected.',
-    attributes: ['service', 'http.response.status_code'],
+    attributes: ['service'],
   },
   'forge_auth.token.invalidations': {
     kind: 'counter',

@@ -2,7 +2,7 @@ import { isPromise } from 'node:util/types';
 
 /**
  * Carrier of something that a function of the app's threw, on its way to whoever wraps it: it may be anything, and does
- * not tell by itself which of the options the function was.
+ * not show by itself which of the options the function was.
  */
 export class OptionThrew {
   constructor(

@@ -145,7 +145,7 @@ export class BoundPipeline {
     return named(this.graph.result, this.result.replace(rejected, signal));
   }
 
-  /** A rejected token is not used again, nor what it was made from, back to `from`. Answers false while renewal pauses. */
+  /** A rejected token is not used again, nor what it was made from, back to `from`. Returns false while renewal pauses. */
   reject(rejected: Token, from: string | undefined): boolean {
     const isCurrent = this.#isCurrent(this.graph.result, rejected);
     if (!this.result.reject(rejected)) return false;

@@ -18,7 +18,7 @@ describe('the known secrets', () => {
     expect(maskSecrets(`: ${secret(2)}`)).not.toContain('plain');
   });
 
-  it('one with half of a character in it is masked like any other', () => {
+  it('a secret with half of a character in it is masked like any other', () => {
     noteSecret('plain half \uD800 of a secret');
     expect(maskSecrets('says plain half \uD800 of a secret.')).not.toContain('plain half');
   });

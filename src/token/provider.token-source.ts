@@ -84,7 +84,7 @@ export class ProviderTokenSource implements TokenSource {
 
   /** The slot of the usual token, made when it is first asked for: an app may call few of its services. */
   get #defaultSlot(): TokenSlot {
-    return (this.#default ??= this.#createSlot(ownOptions<TokenRequest>({})));
+    return (this.#default ??= this.#createSlot(NO_PARAMETERS, ownOptions<TokenRequest>({})));
   }
 
   #slot(request: TokenRequest): TokenSlot {
@@ -92,11 +92,11 @@ export class ProviderTokenSource implements TokenSource {
     const name = canonicalRequest(request);
     if (name === NO_PARAMETERS) return this.#defaultSlot;
     this.#slots ??= new SlotCache(declared(this.#provider, 'maxTokens'));
-    return this.#slots.get(name, () => this.#createSlot(copyRequest(request)));
+    return this.#slots.get(name, () => this.#createSlot(name, copyRequest(request)));
   }
 
-  #createSlot(request: TokenRequest): TokenSlot {
-    const requested = canonicalRequest(request);
+  /** @param requested the parameters in their canonical form */
+  #createSlot(requested: string, request: TokenRequest): TokenSlot {
     const slot = new TokenSlot(
       this.#scope,
       {

@@ -43,7 +43,7 @@ const story = (): unknown[] =>
   events.map(({ type, ...event }) => [type, ...Object.values({ ...event, at: 0, durationMs: 0 }).slice(2)]);
 
 describe('what an observer sees of calls', () => {
-  it('what an observer sees of calls is each request, and then the call', async () => {
+  it('an observer is given each request, and then the call', async () => {
     listen();
     const core = await coreOf();
     await core.call({ url: '/a?token=x', method: 'POST', data: { a: 1 } });
@@ -71,7 +71,7 @@ describe('what an observer sees of calls', () => {
     ]);
   });
 
-  it('what an observer sees of calls is the whole story of a call that is retried, in order', async () => {
+  it('an observer is given the whole story of a call that is retried, in order', async () => {
     listen();
     const answers = [503, 503, 200];
     server.handler = (_request, response) => give(response, { status: answers[server.count() - 1] ?? 200 });
@@ -83,7 +83,7 @@ describe('what an observer sees of calls', () => {
     expect(events[5]).toMatchObject({ outcome: 'ok', attempts: 3, sent: 3, status: 200 });
   });
 
-  it('what an observer sees of calls is no single request where it listens to none, and how many there were all the same', async () => {
+  it('an observer that listens to no single request is given none, and how many there were all the same', async () => {
     observers.add({ attempts: false, event: (event) => events.push(event) });
     server.handler = ({ path }, response) =>
       path === '/moved'
@@ -120,7 +120,7 @@ describe('what an observer sees of calls', () => {
     ]);
   });
 
-  it('what an observer sees of calls is each state that a circuit enters', async () => {
+  it('an observer is given each state that a circuit enters', async () => {
     listen();
     server.handler = (_request, response) => give(response, { status: server.count() <= 2 ? 500 : 200 });
     const retry = new CircuitBreakerRetryStrategy({ maxRetries: 0, failureThreshold: 2, recoveryTimeoutMs: 20 });
@@ -153,7 +153,7 @@ describe('what an observer sees of calls', () => {
     expect(order).toEqual(['begins', 'attempt', 'call', 'ends']);
   });
 
-  it('what an observer sees of calls is nothing before it listens and after it has gone', async () => {
+  it('an observer is given nothing before it listens and after it has gone', async () => {
     const core = await coreOf();
     await core.call({ url: '/' });
     const leave = observers.add({ event: (event) => events.push(event) });

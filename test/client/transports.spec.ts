@@ -45,7 +45,7 @@ async function appWith(
 }
 
 describe('a transport that an app has made', () => {
-  it('outlives the end of one of two apps that share it', async () => {
+  it('a transport that two apps share outlives the end of one of them', async () => {
     const server = await wire.server();
     const transport = new Closing();
     const [one, other] = [await appWith(transport, server.origin), await appWith(transport, server.origin)];

@@ -59,7 +59,7 @@ describe.each([
   ['a cache-manager over Redis', cacheStorage],
   ['a raw ioredis', rawStorage],
 ])('managers on %s', (_name, storage) => {
-  it('ask for one token together', async () => {
+  it('managers on one storage ask for one token together', async () => {
     endpoint.configure({ delayMs: 100 });
     const managers = Array.from({ length: 8 }, () => manager(storage()));
     const tokens = await Promise.all(managers.flatMap((each) => Array.from({ length: 50 }, () => each.getToken())));
@@ -79,7 +79,7 @@ describe.each([
     },
   );
 
-  it('replace a rejected token once', async () => {
+  it('managers on one storage replace a rejected token once', async () => {
     const managers = Array.from({ length: 4 }, () => manager(storage()));
     const [first] = await Promise.all(managers.map((each) => each.getToken()));
     const tokens = await Promise.all(

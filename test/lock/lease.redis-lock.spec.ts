@@ -83,7 +83,7 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
 ])('on %s', (_name, make) => {
   beforeEach(() => redis.command('SET', '{app:key}:x', 'what keeps its tag from being new'));
 
-  it('one that is granted after its time is undone behind it', async () => {
+  it('a lease that is granted after its time is undone behind it', async () => {
     const { lock } = await make(DEADLINE_MS);
     await lock.acquire('warm-up', TERM);
     redis.freeze();
@@ -96,7 +96,7 @@ describe.each<[string, (deadlineMs?: number) => Promise<Pair>]>([
     expect(await (await make()).lock.acquire('key', TERM)).not.toBeNull();
   });
 
-  it('one that nobody wants any more when it is granted is given back', async () => {
+  it('a lease that nobody wants any more when it is granted is given back', async () => {
     const { lock } = await make();
     await lock.acquire('warm-up', TERM);
     const caller = new AbortController();

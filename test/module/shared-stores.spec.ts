@@ -143,7 +143,7 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     expect([world.endpoint.tokenRequests, world.api.tokens.at(-1)]).toEqual([2, renewed.accessToken]);
   });
 
-  it('replace a revoked token once', async () => {
+  it('two applications replace a revoked token once', async () => {
     const setups = [setUp(), setUp()] as const;
     const apps = [await startApp(setups[0]), await startApp(setups[1])];
     for (const { client } of apps) await client.get('/orders');
@@ -255,7 +255,7 @@ function describeStoreWithoutLocks(name: string, startServer: () => Promise<Serv
         expect([world.endpoint.tokenRequests, world.api.tokens.at(-1)]).toEqual([2, accessToken]);
       });
 
-      it('replace a revoked token once, when they meet it one after the other', async () => {
+      it('two applications replace a revoked token once, when they meet it one after the other', async () => {
         const apps = [await start(setUp), await start(setUp)];
         for (const { client } of apps) await client.get('/orders');
         world.endpoint.revokeAll();

@@ -115,7 +115,7 @@ describe('ForgeAuthService.describe()', () => {
     const request = { ...orders, type: 'token_request', grant: 'client_credentials', durationMs: 5 } as const;
     observer.emit({ ...request, cause: 'window', outcome: 'failed', shared: false, code: 'FORGE_AUTH_TOKEN_REFUSED' });
     observer.emit({ ...orders, type: 'backoff', until: clock.now() + 2_000 });
-    observer.emit({ ...orders, type: 'token_rejected', status: 401 });
+    observer.emit({ ...orders, type: 'token_rejected' });
     const token = () => service.describe().services[0]?.token;
     expect(token()).toMatchObject({
       lastFailure: { cause: 'window', code: 'FORGE_AUTH_TOKEN_REFUSED' },

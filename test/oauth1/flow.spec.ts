@@ -139,7 +139,7 @@ describe('the three legs', () => {
 });
 
 describe('many flows at once', () => {
-  it('each get the token of their own user', async () => {
+  it('calls of several users each get the token of their own user', async () => {
     const flow = flowWith();
     const requests = await Promise.all(Array.from({ length: 20 }, () => flow.requestToken()));
     const callbacks = requests.map((request) => server.consent(flow.authorizationUrl(request)));

@@ -71,7 +71,7 @@ describe('every error names its step', () => {
     await until(() => issuer.server.openConnections === 0, 'the connection is closed');
   });
 
-  it('one that is held back after failing', async () => {
+  it('a step that is held back after failing is not asked again', async () => {
     const logger = recordingLogger();
     const auth = { pipeline: { steps: twoSteps() } };
     const client = closing(createForgeClient({ name: 'orders', baseUrl: api.origin, auth }, { logger }));
@@ -102,14 +102,14 @@ describe('every error names its step', () => {
     ],
     ['throws what it likes', () => Promise.reject(new Error('Bearer secret')), 'FORGE_AUTH_TOKEN_REQUEST_FAILED'],
     ['throws nothing', () => Promise.reject(undefined), 'FORGE_AUTH_TOKEN_REQUEST_FAILED'],
-  ])('one that %s', async (_what, fetch, code) => {
+  ])('a step that %s fails with its code', async (_what, fetch, code) => {
     const steps = [{ ...own('app', fetch as () => Promise<Token>), ...once }, issuer.fetcher('user', ['app'])];
     const error = await rejection(new TokenFetchPipeline({ steps }).execute());
     expect(error).toMatchObject({ name: 'AuthenticationError', code, step: 'app' });
     expect(error.message).not.toContain('secret');
   });
 
-  it('one that cannot be reached', async () => {
+  it('a step that cannot be reached fails, and those beside it go on', async () => {
     const user = new BodyTokenFetcher({ name: 'user', baseUrl: 'http://127.0.0.1:1', ...once });
     const client = closing(
       createForgeClient({ name: 'orders', baseUrl: api.origin, auth: { pipeline: { steps: [user] } } }),
@@ -299,7 +299,7 @@ it('a storage that is gone costs requests, never a failure', async () => {
   expect(issuer.counts).toEqual({ app: 1, user: 1 });
 });
 
-it('one fetch of each step for two applications on one storage', async () => {
+it('two applications on one storage fetch each step once', async () => {
   const storage = new InMemoryTokenStorage();
   const clients = times(2, () =>
     closing(

@@ -185,7 +185,7 @@ describe('revokeOnClose', () => {
     expect(revoked()).toEqual(['access_token access']);
   });
 
-  it('needs to know where to revoke', async () => {
+  it('revokeOnClose needs to know where to revoke', async () => {
     const { revocationUrl: _, ...options } = optionsWith();
     const work = async (): Promise<unknown> => managerOf(new ClientCredentialsTokenProvider(options)).getToken();
     const error = await rejection(work());

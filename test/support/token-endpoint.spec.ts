@@ -91,7 +91,7 @@ describe('startTokenEndpoint', () => {
     expect((await ask(params, basic('id', 'a%2Bb%25'))).status).toBe(401);
   });
 
-  it('knows a public client', async () => {
+  it('the token endpoint of the tests knows a public client', async () => {
     await start({ clients: { app: '' }, authenticate: 'none' });
     expect((await ask({ grant_type: 'x', client_id: 'app' }, {})).status).toBe(200);
     expect((await ask({ grant_type: 'x', client_id: 'other' }, {})).status).toBe(401);
@@ -149,7 +149,7 @@ describe('startTokenEndpoint', () => {
     await token();
   });
 
-  it('takes its time', async () => {
+  it('the token endpoint of the tests takes its time', async () => {
     await start({ delayMs: 50 });
     const before = performance.now();
     await token();

@@ -217,7 +217,7 @@ describe.each<Platform>(['express', 'fastify'])('the request context on %s', (pl
     expect(api.server.requests).toHaveLength(0);
   });
 
-  it('knows nobody unless it is switched on', async () => {
+  it('the request context knows nobody unless it is switched on', async () => {
     const { origin } = await start(platform, {}, { requestContext: false });
     const answer = await fetch(`${origin}/me`, { headers: bearer('alice') });
     expect(await answer.json()).toEqual({ token: null, subject: null });

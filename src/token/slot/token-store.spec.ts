@@ -175,7 +175,7 @@ describe('TokenStore', () => {
       expect(read?.token.refreshToken).toBe('r');
     });
 
-    it('one of a later time, whoever wrote that, and takes a lease of a second for it', async () => {
+    it('TokenStore follows a generation of a later time, whoever wrote that, and takes a lease of a second for it', async () => {
       const store = new Store();
       const leases: unknown[] = [];
       const lock = {
