@@ -1,20 +1,15 @@
 import { Controller, Get, Module, Param } from '@nestjs/common';
-import { APP_FILTER, NestFactory } from '@nestjs/core';
+import { NestFactory } from '@nestjs/core';
 import {
   ClientCredentialsTokenProvider,
-  ForgeAuthExceptionFilter,
   ForgeAuthModule,
   type ForgeHttpClient,
   InjectForgeClient,
 } from 'nestjs-forge-auth';
 
 const { ORDERS_URL = '', TOKEN_URL = '', CLIENT_ID = '', CLIENT_SECRET = '', PORT = '3000' } = process.env;
-
-const provider = new ClientCredentialsTokenProvider({
-  tokenUrl: TOKEN_URL,
-  clientId: CLIENT_ID,
-  clientSecret: CLIENT_SECRET,
-});
+const client = { tokenUrl: TOKEN_URL, clientId: CLIENT_ID, clientSecret: CLIENT_SECRET };
+const auth = { provider: new ClientCredentialsTokenProvider(client) };
 
 @Controller('orders')
 class OrdersController {
@@ -26,11 +21,8 @@ class OrdersController {
   }
 }
 
-@Module({
-  imports: [ForgeAuthModule.forRoot({ services: [{ name: 'orders', baseUrl: ORDERS_URL, auth: { provider } }] })],
-  controllers: [OrdersController],
-  providers: [{ provide: APP_FILTER, useClass: ForgeAuthExceptionFilter }],
-})
+const forge = ForgeAuthModule.forRoot({ services: [{ name: 'orders', baseUrl: ORDERS_URL, auth }] });
+@Module({ imports: [forge], controllers: [OrdersController] })
 class AppModule {}
 
 export const app = await NestFactory.create(AppModule);
