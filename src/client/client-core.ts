@@ -19,7 +19,8 @@ import { assertRequest } from './request/known-options.js';
 import { buildRequest } from './request/request-builder.js';
 import type { ForgeRequest } from './request/request-config.js';
 import type { ResolvedService } from './resolved-service.js';
-import { chainOf, circuitOf } from './service-chain.js';
+import { circuitOf } from './circuit-of.js';
+import { chainOf } from './layers/chain.js';
 
 /** Turns an answer into a face's own kind of response, or into an error. */
 export type Conclude<R> = (request: CallRequest, answered: HttpResponse) => R | Promise<R>;

@@ -11,10 +11,14 @@ import {
 } from 'nestjs-forge-auth';
 import { FakeClock, ForgeTestingModule, TestIssuer } from 'nestjs-forge-auth/testing';
 import { ForgeAuthRegistry } from '../../src/nest/forge-auth.registry.js';
+import type { ForgeAuthEvent } from '../../src/observer.js';
+import { startServer } from '../support/recording-server.js';
 import { render } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
 
 const SECRET = 'canary-client-secret';
+/** Members of events that no clock and no random number decides. */
+const SHOWN = new Set(['service', 'cause', 'outcome', 'status', 'attempt', 'attempts', 'sent']);
 let issuer: TestIssuer;
 let clock: FakeClock;
 let app: TestingModule | undefined;
@@ -61,6 +65,41 @@ it('ForgeAuthService attaches a telemetry of the app, which hears what happens u
   expect(ended).toBe(0);
   await app?.close();
   expect(ended).toBe(1);
+});
+
+it('an observer is given the whole story of one call and of its tokens, in order', async () => {
+  const api = await startServer((_request, res) => {
+    res.statusCode = api.requests.length === 1 ? 401 : 200;
+    res.end('{}');
+  });
+  try {
+    const booted = await boot({
+      storage: new InMemoryTokenStorage(),
+      services: [{ name: 'orders', baseUrl: api.origin, auth: { provider: provider() } }],
+    });
+    const heard: string[] = [];
+    const lineOf = ({ type, ...event }: ForgeAuthEvent): string =>
+      [type, ...Object.entries(event).flatMap(([name, value]) => (SHOWN.has(name) ? [String(value)] : []))].join(' ');
+    booted.get(ForgeAuthService).attach({
+      attach: ({ observer }) => observer.add({ event: (event) => void heard.push(lineOf(event)) }),
+    });
+    await booted.get(ForgeAuthService).client('orders').get('/');
+    expect(heard.filter((line) => !/^(?:storage|lock)/.test(line))).toEqual([
+      'token_attempt orders 1 200',
+      'token_request orders missing obtained',
+      'token_wait orders',
+      'attempt orders 1 401',
+      'token_rejected orders',
+      'token_attempt orders 1 200',
+      'token_request orders rejection obtained',
+      'token_wait orders',
+      'token_served orders',
+      'attempt orders 1 200',
+      'call orders ok 1 2 200',
+    ]);
+  } finally {
+    await api.close();
+  }
 });
 
 describe('ForgeAuthService.describe()', () => {
