@@ -106,10 +106,11 @@ function isTokenStorage(given: TokenStorage | GetSet, owner: string): given is T
   if (MEMBERS_OF_STORAGES.some((name) => member(name) !== undefined)) return true;
   if (given instanceof Map || MEMBERS_OF_CLIENTS.some((name) => member(name) !== undefined)) return false;
   if (typeof member('delete') === 'function') return true;
-  // An object of two functions without a mark may be either: nothing but its own declaration is left to go by. Where that
-  // says nothing (a default, a rest parameter, a bound function), two arguments are the safe guess: a value without a
-  // lifetime stays longer than it is used, no more, as its envelope knows its end; a client that takes the third argument
-  // for something else (an option, seconds) fails every write, or drops tokens before their time.
+  // A TokenStorage needs no more than `get(key)` and `set(key, value, ttlMs)`, and none has to be marked: an unmarked object
+  // of these two is known by the third parameter alone, or what it keeps would lose its lifetime. Where that says nothing
+  // (a default, a rest parameter, a bound function), two arguments are the safe guess: a value without a lifetime stays
+  // longer than it is used, no more, as its envelope knows its end; a client that takes the third argument for something
+  // else (an option, seconds) fails every write, or drops tokens before their time.
   return given.set.length >= 3;
 }
 
