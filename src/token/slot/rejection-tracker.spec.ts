@@ -1,7 +1,12 @@
 import { type Clock, Instant } from '../../clock.js';
 import { FakeClock } from '../../testing/fake-clock.js';
-import { type DatedToken, RejectionTracker } from './rejection-tracker.js';
+import type { CachedToken } from './cached-token.js';
+import { RejectionTracker } from './rejection-tracker.js';
 import { Token } from '../token.js';
+
+/** What the tracker reads of a token in use. */
+const cached = (accessToken: string, obtainedAt: number, clock: Clock): CachedToken =>
+  ({ token: new Token({ accessToken }), obtainedAt, takenAt: new Instant(clock) }) as CachedToken;
 
 class World implements Clock {
   time = 1_000_000;
@@ -10,12 +15,12 @@ class World implements Clock {
   random = (): number => 0.5;
   after = () => () => undefined;
 
-  token(accessToken: string, obtainedAt = this.time): DatedToken {
-    return { token: new Token({ accessToken }), obtainedAt, takenAt: new Instant(this) };
+  token(accessToken: string, obtainedAt = this.time): CachedToken {
+    return cached(accessToken, obtainedAt, this);
   }
 
   /** A token that was rejected by a service, and what is in use in its place. */
-  replaced(obtainedAt?: number): { first: DatedToken; second: DatedToken } {
+  replaced(obtainedAt?: number): { first: CachedToken; second: CachedToken } {
     const first = this.token('first');
     this.time += 100_000;
     this.tracker.reject(first);
@@ -50,9 +55,9 @@ describe('RejectionTracker', () => {
 
   it('RejectionTracker ends in a pause when its token is rejected, too, by a call of its own or one that was sent again', () => {
     for (const rejectSecond of [
-      ({ tracker }: World, second: DatedToken) => void tracker.reject(second),
-      ({ tracker }: World, second: DatedToken) => tracker.recordOutcome(second.token, false, second),
-      ({ tracker }: World, second: DatedToken) => tracker.recordOutcome(second.token, false, undefined),
+      ({ tracker }: World, second: CachedToken) => void tracker.reject(second),
+      ({ tracker }: World, second: CachedToken) => tracker.recordOutcome(second.token, false, second),
+      ({ tracker }: World, second: CachedToken) => tracker.recordOutcome(second.token, false, undefined),
     ]) {
       const world = new World();
       const { second } = world.replaced();
@@ -118,13 +123,9 @@ it('the issuer’s answer of the rejected token once more pauses renewal, be it 
   expect(world.tracker.reject(only)).toBe(true);
 });
 
-const start = (): { clock: FakeClock; tracker: RejectionTracker; taken: (name: string) => DatedToken } => {
+const start = (): { clock: FakeClock; tracker: RejectionTracker; taken: (name: string) => CachedToken } => {
   const clock = new FakeClock();
-  const taken = (accessToken: string): DatedToken => ({
-    token: new Token({ accessToken }),
-    obtainedAt: clock.now(),
-    takenAt: new Instant(clock),
-  });
+  const taken = (accessToken: string): CachedToken => cached(accessToken, clock.now(), clock);
   return { clock, tracker: new RejectionTracker(clock), taken };
 };
 

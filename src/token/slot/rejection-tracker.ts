@@ -3,9 +3,6 @@ import type { CachedToken } from './cached-token.js';
 import { type PauseListener, RenewalPause } from './renewal-pause.js';
 import type { Token } from '../token.js';
 
-/** A token, when the request that brought it was started, and when it was taken up here. */
-export type DatedToken = Pick<CachedToken, 'token' | 'obtainedAt' | 'takenAt'>;
-
 /** A token is fresh for this long: rejected so soon, another one would fare no better. */
 const FRESH_MS = 30_000;
 
@@ -19,7 +16,7 @@ export class RejectionTracker {
   /** Fingerprint of the token that a service rejected last; an invalidation by the app says nothing of the service. */
   #rejected: string | undefined;
   #rejectedAt: Instant | undefined;
-  #replacement: DatedToken | undefined;
+  #replacement: CachedToken | undefined;
   /** The last token that a service accepted. */
   #good: Token | undefined;
 
@@ -34,7 +31,7 @@ export class RejectionTracker {
   }
 
   /** A service rejected the token in use. Returns false while renewal pauses: then the token stays in use. */
-  reject(inUse: DatedToken): boolean {
+  reject(inUse: CachedToken): boolean {
     if (this.includes(inUse.token)) this.#freshRejected(inUse);
     if (this.#pause.active) return false;
     this.noteRejection(inUse.token);
@@ -58,14 +55,14 @@ export class RejectionTracker {
   }
 
   /** Notes that `next` is used after `last`. A token that another process obtained earlier may be revoked with it. */
-  begin(next: DatedToken, last: Token | undefined): void {
+  begin(next: CachedToken, last: Token | undefined): void {
     const inItsPlace = last !== undefined && last.fingerprint === this.#rejected;
     const rejectedAt = this.#rejectedAt?.epochMs ?? Number.NEGATIVE_INFINITY;
     this.#replacement = inItsPlace && next.obtainedAt >= rejectedAt ? next : undefined;
   }
 
   /** Notes how a service took a token that was obtained for it. The unproven one may not be in use any more. */
-  recordOutcome(token: Token, accepted: boolean, inUse: DatedToken | undefined): void {
+  recordOutcome(token: Token, accepted: boolean, inUse: CachedToken | undefined): void {
     if (accepted && token === this.#good && !this.#pause.begun) return;
     const candidates = [this.#replacement, inUse];
     const judged = candidates.find((candidate) => candidate?.token.fingerprint === token.fingerprint);
@@ -77,7 +74,7 @@ export class RejectionTracker {
   }
 
   /** A token that was accepted meanwhile is good: whoever rejects it has a reason of his own. */
-  #freshRejected({ token, obtainedAt, takenAt }: DatedToken): void {
+  #freshRejected({ token, obtainedAt, takenAt }: CachedToken): void {
     if (token.fingerprint === this.#good?.fingerprint) return;
     const ageMs = this.#clock.now() - takenAt.setMs - obtainedAt;
     if (ageMs < FRESH_MS) this.#pause.freshTokenRejected();
