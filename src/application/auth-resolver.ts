@@ -26,7 +26,7 @@ export interface ResolvedAuth {
  */
 export async function resolveAuth(
   options: ForgeServiceOptions,
-  context: ResolverScope,
+  scope: ResolverScope,
   place: OptionPlace,
 ): Promise<ResolvedAuth> {
   const { auth } = options;
@@ -40,7 +40,7 @@ export async function resolveAuth(
     const usesTokens = composite.members.some(takesTokenRequest);
     const resolved = composite.resolve((member) => {
       refuseExclusions(member, refuse);
-      return memberOf(member, context, place);
+      return memberOf(member, scope, place);
     });
     return { authenticator: resolved, usesTokens };
   }
@@ -48,8 +48,8 @@ export async function resolveAuth(
     const cure = cureOfAuth(auth);
     if (cure !== undefined) throw refuse(cure);
     const made = isClass(auth)
-      ? await context.instantiate<Authenticator>(auth, 'auth')
-      : madeBy(auth as () => Authenticator, context, refuse);
+      ? await scope.instantiate<Authenticator>(auth, 'auth')
+      : madeBy(auth as () => Authenticator, scope, refuse);
     if (!isAuthenticator(made)) {
       throw refuse(
         `auth is a function, and must make an authenticator: something with a method authenticate(request). A function that reads a token is auth: new BearerAuth(readToken).`,
@@ -58,7 +58,7 @@ export async function resolveAuth(
     return { authenticator: made, usesTokens: takesTokenRequest(made) };
   }
   return {
-    authenticator: memberOf(auth, context, place),
+    authenticator: memberOf(auth, scope, place),
     usesTokens: takesTokenRequest(auth),
   };
 }
@@ -94,7 +94,7 @@ function madeBy(make: () => Authenticator, { revealCauses }: ResolverScope, refu
   }
 }
 
-function memberOf(given: AuthMember, context: ResolverScope, place: OptionPlace): Authenticator {
+function memberOf(given: AuthMember, scope: ResolverScope, place: OptionPlace): Authenticator {
   if (isAuthenticator(given)) return given;
   const { refuse } = place;
   const cure = cureOfAuth(given);
@@ -117,7 +117,7 @@ function memberOf(given: AuthMember, context: ResolverScope, place: OptionPlace)
         : `auth must have exactly one of provider, tokenManager and pipeline, or a method authenticate(request).`,
     );
   }
-  return new TokenAuth(context.managerFor(auth), placementOf(auth));
+  return new TokenAuth(scope.managerFor(auth), placementOf(auth));
 }
 
 /** Options of how the token is put on requests, alone. */

@@ -32,16 +32,16 @@ import { writtenBy } from '../auth/credential-headers.js';
 export async function resolveService(
   given: ForgeServiceOptions,
   defaults: ForgeServiceDefaults,
-  context: ResolverScope,
+  scope: ResolverScope,
 ): Promise<ResolvedService> {
   const { name } = given;
   try {
     const refuse = (problem: string): ConfigurationError => refusal(name, problem);
-    const place = { refuse, warn: (problem: string) => context.logger.warn(`Service "${name}": ${problem}`) };
+    const place = { refuse, warn: (problem: string) => scope.logger.warn(`Service "${name}": ${problem}`) };
     const options = takesNothingOver(given, defaults) ? given : merged(given, defaults, refuse);
     checkService(options, place);
     for (const warning of warningsOf(options.retry)) place.warn(warning);
-    return await resolve(options, context, place);
+    return await resolve(options, scope, place);
   } catch (error) {
     throw withServiceName(error, name);
   }
@@ -64,7 +64,7 @@ function refusal(name: string, problem: string): ConfigurationError {
 
 async function resolve(
   options: ForgeServiceOptions,
-  context: ResolverScope,
+  scope: ResolverScope,
   place: OptionPlace,
 ): Promise<ResolvedService> {
   const { name, baseUrl } = options;
@@ -75,14 +75,14 @@ async function resolve(
     );
   }
   const base = baseUrl === undefined ? undefined : prepareBaseUrl(baseUrl, name);
-  const auth = await resolveAuth(options, context, place);
+  const auth = await resolveAuth(options, scope, place);
   const headers = ownOptions<HttpHeaders>({ ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) });
   checkWriters(auth.authenticator, headers, refuse);
   checkParams(options.params, refuse);
   if ((options.headers ?? options.params) !== undefined) noteSecrets(headers, options.params);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
   if (typeof options.tls === 'object' && options.tls.rejectUnauthorized === false) {
-    context.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
+    scope.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
   }
   const axios = axiosConfigOf(options.axios);
   const { retry, transport, validateStatus, logging } = options;
@@ -108,14 +108,14 @@ async function resolve(
       contentLimitOf(ownOptions(axios)) ??
       (transport && declared(transport, 'maxContentLength')),
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
-    hooks: options.hooks && (await resolveHooks(options.hooks, context.instantiate.bind(context), refuse)),
+    hooks: options.hooks && (await resolveHooks(options.hooks, scope.instantiate.bind(scope), refuse)),
     logging: loggingOf(name, logging),
     transport: transport ?? new AxiosTransport(transportOptions(axios, options.tls, poolOf(options, axios, refuse))),
     ownsTransport: transport === undefined,
-    revealCauses: context.revealCauses,
-    clock: context.clock,
-    observer: context.observer,
-    logger: context.logger,
+    revealCauses: scope.revealCauses,
+    clock: scope.clock,
+    observer: scope.observer,
+    logger: scope.logger,
   };
 }
 

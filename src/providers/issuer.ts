@@ -39,21 +39,21 @@ export class Issuer {
   readonly #options: IssuerOptions;
   /** The document that was used last. */
   #document: ServerMetadata | undefined;
-  readonly #environment: ServiceScope;
+  readonly #scope: ServiceScope;
   #identity: string | undefined;
 
-  constructor(options: IssuerOptions, environment: ServiceScope, owner: string, http: HttpRequester) {
+  constructor(options: IssuerOptions, scope: ServiceScope, owner: string, http: HttpRequester) {
     this.#options = options;
-    this.#environment = environment;
+    this.#scope = scope;
     this.owner = owner;
-    this.serviceName = environment.serviceName;
+    this.serviceName = scope.serviceName;
     this.label =
-      environment.serviceName === undefined
+      scope.serviceName === undefined
         ? `the token endpoint${options.issuer === FROM_RESOURCE ? '' : ` ${new URL((options.tokenUrl ?? options.issuer) as string).origin}`}`
-        : `"${environment.serviceName}"`;
+        : `"${scope.serviceName}"`;
     this.compliance = ownOptions(options.compliance);
     this.http = http;
-    this.clock = new IssuerClock(environment.clock);
+    this.clock = new IssuerClock(scope.clock);
   }
 
   /** True when its metadata is discovered, rather than given. */
@@ -63,12 +63,12 @@ export class Issuer {
 
   /** This machine's time, epoch milliseconds. */
   now(): number {
-    return this.#environment.clock.now();
+    return this.#scope.clock.now();
   }
 
   /** This instant, by this machine's clocks. */
   instant(): Instant {
-    return new Instant(this.#environment.clock);
+    return new Instant(this.#scope.clock);
   }
 
   /**
@@ -83,7 +83,7 @@ export class Issuer {
     const fetch = async (): Promise<Record<string, unknown>> => ({
       ...(await discoverIssuer(issuer, this.http, this.owner, allowInsecure, () => this.now())),
     });
-    const document = (await this.#environment.discovery.get(issuer, fetch)) as ServerMetadata;
+    const document = (await this.#scope.discovery.get(issuer, fetch)) as ServerMetadata;
     this.#document = document;
     return { ...document, ...this.#aliases(document), ...given };
   }
@@ -98,11 +98,11 @@ export class Issuer {
     const fetch = async (): Promise<Record<string, unknown>> => ({
       ...(await discoverResource(url, this.http, this.owner, (asked) => this.assertSecure(asked))),
     });
-    return (await this.#environment.discovery.get(`resource ${url}`, fetch)) as unknown as ResourceMetadata;
+    return (await this.#scope.discovery.get(`resource ${url}`, fetch)) as unknown as ResourceMetadata;
   }
 
   #resourceUrl(): string {
-    const { baseUrl } = this.#environment;
+    const { baseUrl } = this.#scope;
     const [resource] = [this.#options.resource ?? []].flat();
     const url = baseUrl ?? resource;
     if (url !== undefined) return url;
@@ -125,7 +125,7 @@ export class Issuer {
   }
 
   async #hasMovedSince(before: ServerMetadata): Promise<boolean> {
-    this.#environment.discovery.expire(before);
+    this.#scope.discovery.expire(before);
     await this.metadata();
     return endpointsOf(this.#document as ServerMetadata) !== endpointsOf(before);
   }

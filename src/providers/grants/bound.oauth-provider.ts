@@ -27,7 +27,7 @@ import { GrantRequests } from './grant-requests.js';
 export interface BoundOAuthProviderParts {
   readonly options: GrantOptions;
   readonly grant: Grant;
-  readonly environment: ServiceScope;
+  readonly scope: ServiceScope;
   /** For messages about configuration. */
   readonly owner: string;
   readonly http: HttpRequester;
@@ -48,7 +48,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   readonly dpop: DpopSigner | undefined;
   readonly #options: GrantOptions;
   readonly #grant: Grant;
-  readonly #environment: ServiceScope;
+  readonly #scope: ServiceScope;
   readonly #identity: readonly string[];
   readonly #ownIdentity: boolean;
   readonly #requests: GrantRequests;
@@ -57,13 +57,13 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   #openid: OpenIdConnect | undefined;
 
   constructor(parts: BoundOAuthProviderParts) {
-    const { options, grant, environment, owner, identity, ownIdentity = false, dpopKey } = parts;
+    const { options, grant, scope, owner, identity, ownIdentity = false, dpopKey } = parts;
     this.#options = options;
     this.#grant = ownOptions(grant);
-    this.#environment = environment;
+    this.#scope = scope;
     this.#identity = identity;
     this.#ownIdentity = ownIdentity;
-    this.issuer = new Issuer(options, environment, owner, parts.http);
+    this.issuer = new Issuer(options, scope, owner, parts.http);
     this.client = parts.client;
     this.dpop = dpopKey && new DpopSigner(dpopKey, this.issuer.clock);
     this.#requests = new GrantRequests(options, this.#grant, this.issuer, (signal) => this.exchange(signal));
@@ -73,7 +73,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   /** Made when it is first asked for: most tokens are no user's. */
   get openid(): OpenIdConnect {
-    const { clock } = this.#environment;
+    const { clock } = this.#scope;
     return (this.#openid ??= new OpenIdConnect(this.issuer, this.#options, clock, this.dpop));
   }
 
@@ -158,7 +158,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
   }
 
   async #otherParts(): Promise<readonly string[]> {
-    const { clock } = this.#environment;
+    const { clock } = this.#scope;
     return [
       this.grantType,
       this.issuer.identity,
@@ -175,7 +175,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   /** A context for a provider that nobody has bound to a manager. */
   standalone(): TokenRequestContext {
-    const { clock, logger } = this.#environment;
+    const { clock, logger } = this.#scope;
     const deadlineMs = this.#grant.deadlineMs ?? 10_000;
     return {
       http: this.http,
@@ -194,7 +194,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
 
   /** Shows what the app's own code throws, where no manager of tokens is asked. */
   protected shown<T>(work: Promise<T>): Promise<T> {
-    return revealing(work, this.#environment.revealCauses);
+    return revealing(work, this.#scope.revealCauses);
   }
 
   /** Parts that requests to one endpoint as one client have in common: they are held back together. */
@@ -230,7 +230,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     context: TokenRequestContext,
     mayRepeat: (error: unknown) => boolean,
   ): Promise<Token> {
-    const attempts = new ObservedAttempts(this.#environment, grantType);
+    const attempts = new ObservedAttempts(this.#scope, grantType);
     return this.#freshSecrets.run(() => this.#retry.run(() => attempts.run(attempt), context, mayRepeat));
   }
 
@@ -240,7 +240,7 @@ export class BoundOAuthProvider implements BoundTokenProvider {
     try {
       await this.#options.onToken?.(token, previous, subject === undefined ? {} : { subject });
     } catch (error) {
-      const { summary, frames } = ownCause(error, { reveal: this.#environment.revealCauses });
+      const { summary, frames } = ownCause(error, { reveal: this.#scope.revealCauses });
       context.logger.warn(`onToken of ${this.issuer.label} failed: ${summary}.${frames}`);
     }
   }

@@ -37,8 +37,8 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
    * loaded with the first.
    * @throws {ConfigurationError} when its options are wrong
    */
-  bind(environment: ServiceScope): Promise<BoundTokenProvider> {
-    return this.#bind(environment);
+  bind(scope: ServiceScope): Promise<BoundTokenProvider> {
+    return this.#bind(scope);
   }
 
   /**
@@ -72,31 +72,29 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
     return (this.#unbound ??= this.#bind(standaloneScope({}, this.constructor.name, 'token')));
   }
 
-  #bind(environment: ServiceScope): Promise<BoundOAuthProvider> {
-    const service = environment.serviceName === undefined ? '' : `Service "${environment.serviceName}": `;
+  #bind(scope: ServiceScope): Promise<BoundOAuthProvider> {
+    const service = scope.serviceName === undefined ? '' : `Service "${scope.serviceName}": `;
     const owner = `${service}${this.constructor.name}`;
     checkGrantOptions(this.#options, this.rules, owner, {
-      warn: (problem) => environment.logger.warn(`${owner}: ${problem}`),
+      warn: (problem) => scope.logger.warn(`${owner}: ${problem}`),
       clientIsOptional: this.clientIsOptional,
     });
     const { dpop, http } = this.#options;
     if (http !== undefined && (ownOptions(http).tls as TlsOptions | undefined)?.rejectUnauthorized === false) {
-      environment.logger.warn(
-        `${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`,
-      );
+      scope.logger.warn(`${owner}: http.tls.rejectUnauthorized is false: anybody can pose as the token endpoint.`);
     }
     const grant = this.grantOf(this.#options, owner);
     const opaque = this.#options.identity === undefined ? opaqueOptions(this.#options, grant.unknown) : [];
     const parts: BoundOAuthProviderParts = {
       options: this.#options,
       grant,
-      environment,
+      scope,
       owner,
       identity: this.#identityOf(opaque),
       ownIdentity: opaque.length > 0,
-      http: new HttpRequester(http, environment.clock),
-      client: new Client(this.#options, owner, environment.clock, (problem) => environment.logger.warn(problem)),
-      dpopKey: dpop === undefined ? undefined : dpopKey(dpop, owner, environment.clock),
+      http: new HttpRequester(http, scope.clock),
+      client: new Client(this.#options, owner, scope.clock, (problem) => scope.logger.warn(problem)),
+      dpopKey: dpop === undefined ? undefined : dpopKey(dpop, owner, scope.clock),
     };
     return this.#load(parts, opaque);
   }
@@ -110,7 +108,7 @@ export abstract class OAuthTokenProvider<O extends GrantOptions> implements Bind
 
   async #load(parts: BoundOAuthProviderParts, opaque: readonly string[]): Promise<BoundOAuthProvider> {
     await loadStorageGuards();
-    const { logger, storage } = parts.environment;
+    const { logger, storage } = parts.scope;
     if (opaque.length > 0 && storage()?.inProcess !== true)
       logger.log(
         `${parts.owner}: ${opaque.join(', ')} may change what is asked for, so its tokens stay in this process. To share them, add identity: 'a name for what it does' to the provider's options.`,

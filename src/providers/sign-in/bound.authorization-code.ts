@@ -54,7 +54,7 @@ export class BoundAuthorizationCode extends BoundSignInProvider {
   constructor(parts: BoundOAuthProviderParts) {
     super(parts);
     this.#options = parts.options as AuthorizationCodeTokenProviderOptions;
-    this.#states = new SignInStates(parts.environment, [this.issuer.identity, this.client.id]);
+    this.#states = new SignInStates(parts.scope, [this.issuer.identity, this.client.id]);
   }
 
   authorizationUrl(asked?: AuthorizationUrlOptions): Promise<StartedSignIn> {

@@ -19,7 +19,7 @@ export class BoundSignInProvider extends BoundOAuthProvider {
   constructor(parts: BoundOAuthProviderParts) {
     super(parts);
     warnOfLostKey(parts);
-    this.#subjects = new SubjectIndex(parts.environment);
+    this.#subjects = new SubjectIndex(parts.scope);
   }
 
   attach(tokens: KeptTokens): void {
@@ -94,10 +94,10 @@ function notCarriedOut(): AuthenticationError {
 }
 
 /** A token that a machine loses is asked for again; a person would have to sign in again. */
-function warnOfLostKey({ options, environment, owner }: BoundOAuthProviderParts): void {
+function warnOfLostKey({ options, scope, owner }: BoundOAuthProviderParts): void {
   const { dpop } = options;
   if (dpop === undefined || (dpop !== true && dpop.key !== undefined)) return;
-  environment.logger.warn(
+  scope.logger.warn(
     `${owner}: dpop has no key, so each process makes its own: whoever signs in is known to one process, and signs in again when it has ended. Give all processes one: dpop: { key }.`,
   );
 }
