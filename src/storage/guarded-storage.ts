@@ -18,7 +18,6 @@ import { ReadBackLock } from './read-back-lock.js';
 import { StorageCommands } from './storage-commands.js';
 import { StorageObserver } from './storage-observer.js';
 import { kindOf, type StorageState } from './storage-state.js';
-import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
 import type { StoredValueOptions, TokenStorage } from './token-storage.js';
 
 /** Outcome of a write. */
@@ -26,8 +25,6 @@ export type WriteOutcome = 'written' | 'superseded' | 'failed';
 
 /** Nothing is kept for longer; what an issuer says beyond it no store takes. */
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
-/** Generations follow the time of day: no clock is a century off. */
-const FARTHEST_AHEAD_MS = 100 * 365 * 24 * 3_600_000;
 /** No token comes near it: what is larger was not written by us. */
 const LONGEST_TEXT = 1_048_576;
 
@@ -55,7 +52,7 @@ export interface GuardedStorageOptions {
 }
 
 /**
- * A storage as the token layer sees it: envelopes in and out, encrypted if so wished, and never a failure.
+ * A storage as the token layer sees it: text in and out, encrypted if so wished, and never a failure.
  *
  * Each call has a deadline. A storage that is down, slow or frozen answers a miss, and is then left alone for a while;
  * it is logged once when it goes and once when it is back.
@@ -64,7 +61,6 @@ export class GuardedStorage {
   readonly #storage: TokenStorage;
   /** Known by its observers: an application may guard one storage several times, under locks of its services. */
   readonly #user: object;
-  readonly #clock: Clock;
   readonly #encryption: TokenEncryption | undefined;
   readonly #commands: StorageCommands;
   readonly #guardedLock: GuardedLock;
@@ -84,7 +80,6 @@ export class GuardedStorage {
     this.#user = observer ?? this;
     if (storage instanceof InMemoryTokenStorage) storage.enter(this.#user);
     if (storage instanceof GetSetTokenStorage) storage.remark(logger);
-    this.#clock = clock;
     const commandObserver = new StorageObserver(clock, observer);
     const deadlineMs = storage.deadlineMs ?? DEFAULT_STORAGE_DEADLINE_MS;
     this.#commands = new StorageCommands({ clock, logger, observer: commandObserver, deadlineMs });
@@ -173,25 +168,7 @@ export class GuardedStorage {
     return (await this.#readBackLock.widen(admission, key, options)) ?? 'held';
   }
 
-  /** Returns the envelope under `key`; undefined where there is none, or none is read in time. */
-  async read(key: string): Promise<TokenEnvelope | undefined> {
-    const envelope = decodeEnvelope(await this.readText(key));
-    // Nothing of ours comes from so far ahead: what does would have no room for a later one.
-    const latest = Math.max(envelope?.generation ?? 0, envelope?.obtainedAt ?? 0);
-    return latest < this.#clock.now() + FARTHEST_AHEAD_MS ? envelope : undefined;
-  }
-
-  /** Writes, unless the storage knows of something newer. @param ttlMs rounded to whole milliseconds, one at least */
-  async write(
-    key: string,
-    envelope: TokenEnvelope,
-    ttlMs: number,
-    options: StoredValueOptions = {},
-  ): Promise<WriteOutcome> {
-    return this.writeText(key, encodeEnvelope(envelope), ttlMs, { ...options, generation: envelope.generation });
-  }
-
-  /** A text under `key`. */
+  /** Returns the text under `key`; undefined where there is none, or none is read in time. */
   async readText(key: string): Promise<string | undefined> {
     const value = await this.#commands.read(() => this.#read(key));
     if (value === undefined || value === null || value.length > LONGEST_TEXT) return undefined;
@@ -200,7 +177,10 @@ export class GuardedStorage {
     return this.#encryption.decrypt(key, text);
   }
 
-  /** Writes a text; without a generation, whatever stands there is replaced. */
+  /**
+   * Writes a text, unless the storage knows of a newer generation; without one, whatever stands there is replaced.
+   * @param ttlMs rounded to whole milliseconds, one at least
+   */
   async writeText(
     key: string,
     text: string,

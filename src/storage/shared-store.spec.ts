@@ -5,7 +5,6 @@ import { CacheManagerTokenStorage } from './cache-manager.token-storage.js';
 import { clientOf, decodedBy, encodedBy, keyIn, type KeyvLayer, layersOf } from './keyv-layers.js';
 import { openText, sealText } from './sealed-text.js';
 import { layersUnder, sharedStoreOf, standsOnMap, standsOnMemcached } from './shared-store.js';
-import { decodeEnvelope } from './token-envelope.js';
 
 const client = { call: () => 0, duplicate: () => 0 };
 const of = (layers: object[]): readonly KeyvLayer[] => layers as KeyvLayer[];
@@ -197,32 +196,5 @@ describe('a sealed text', () => {
       expect(openText(changed.toString('base64url'), secret, 'a')).toBeUndefined();
       expect(openText(bytes.subarray(0, at).toString('base64url'), secret, 'a')).toBeUndefined();
     }
-  });
-});
-
-const nested = (open: string, close: string, depth: number): string => {
-  const extra = `${open.repeat(depth)}${close.repeat(depth)}`;
-  return `{"v":1,"token":{"accessToken":"a","tokenType":"t","extra":${extra}},"obtainedAt":1,"generation":1}`;
-};
-
-const objects = (depth: number): string => nested('{"a":', '}', depth).replace('{"a":}', '{}');
-const lists = (depth: number): string =>
-  nested('[', ']', depth).replace('"extra":', '"extra":{"a":').replace('},"ob', '}},"ob');
-
-describe('a nested envelope', () => {
-  it('a nested envelope is read to a depth of 100', () => {
-    expect(decodeEnvelope(objects(98))).toBeDefined();
-    expect(decodeEnvelope(objects(99))).toBeUndefined();
-    expect(decodeEnvelope(lists(97))).toBeDefined();
-    expect(decodeEnvelope(lists(98))).toBeUndefined();
-  });
-
-  it.each([
-    ['{"a":{}},', 60],
-    ['{"a":[]},', 60],
-  ])('a nested envelope may have any number of %s beside one another', (one, count) => {
-    const extra = `{"list":[${one.repeat(count).slice(0, -1)}]}`;
-    const text = `{"v":1,"token":{"accessToken":"a","tokenType":"t","extra":${extra}},"obtainedAt":1,"generation":1}`;
-    expect(decodeEnvelope(text)?.token.extra).toBeDefined();
   });
 });

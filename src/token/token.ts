@@ -3,10 +3,10 @@ import { inspect } from 'node:util';
 import { type Clock, systemClock } from '../clock.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { implicitResponse } from './implicit-response.js';
-import type { TokenRecord } from '../storage/token-envelope.js';
 import { noteSecret } from '../redaction/known-secrets.js';
 import { malformed, readTokenResponse, type TokenResponseFields } from './read-token-response.js';
 import type { TokenInit } from './token-init.js';
+import type { TokenRecord } from './token-record.js';
 
 const NOTHING: Readonly<Record<string, never>> = Object.freeze({});
 

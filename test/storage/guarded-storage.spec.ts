@@ -1,7 +1,6 @@
 import type { Lease, TokenLock, TokenSignal, TokenStorage } from 'nestjs-forge-auth';
 import { TokenEncryption } from '../../src/storage/encryption.js';
 import { GuardedStorage, type GuardedStorageOptions } from '../../src/storage/guarded-storage.js';
-import type { TokenEnvelope } from '../../src/storage/token-envelope.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { expectNoSecrets } from '../support/secrets.js';
 import { rejection, times } from '../support/async.js';
@@ -10,11 +9,9 @@ import { recordingLogger } from '../support/recording-logger.js';
 const DEADLINE_MS = 250;
 const HOUR_MS = 3_600_000;
 const ACQUIRE = { ttlMs: 5_000, signal: new AbortController().signal };
-const envelope: TokenEnvelope = {
-  token: { accessToken: 'canary-access-token', tokenType: 'Bearer' },
-  obtainedAt: 1,
-  generation: 7,
-};
+const ENVELOPE =
+  '{"v":1,"token":{"accessToken":"canary-access-token","tokenType":"Bearer"},"obtainedAt":1,"generation":7}';
+const FENCED = { generation: 7 };
 
 /** How a store behaves from now on. */
 type Mood = 'well' | 'silent' | 'read-only' | 'refusing' | 'throwing at once';
@@ -99,11 +96,11 @@ describe('a storage that is silent', () => {
 
   it('costs its deadline once, and nothing while it is left alone', async () => {
     const guarded = guard();
-    await expect(afterDeadline(guarded.read('key'))).resolves.toBeUndefined();
+    await expect(afterDeadline(guarded.readText('key'))).resolves.toBeUndefined();
     // The clock stands still: whatever waited for it would never end.
     for (let call = 0; call < 10; call += 1) {
-      expect(await guarded.read('key')).toBeUndefined();
-      expect(await guarded.write('key', envelope, HOUR_MS)).toBe('failed');
+      expect(await guarded.readText('key')).toBeUndefined();
+      expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('failed');
       expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
       guarded.announcements?.announce('key');
     }
@@ -112,15 +109,15 @@ describe('a storage that is silent', () => {
   });
 
   it.each<[string, (guarded: GuardedStorage) => Promise<unknown>]>([
-    ['read', (guarded) => guarded.read('key')],
-    ['write', (guarded) => guarded.write('key', envelope, HOUR_MS)],
+    ['read', (guarded) => guarded.readText('key')],
+    ['write', (guarded) => guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)],
     ['lease', (guarded) => guarded.acquire('key', ACQUIRE)],
   ])('a storage that is silent is left alone in everything after a %s that was not answered', async (_what, first) => {
     const guarded = guard();
     await afterDeadline(first(guarded));
     const before = { ...store.calls };
-    await guarded.read('key');
-    await guarded.write('key', envelope, HOUR_MS);
+    await guarded.readText('key');
+    await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED);
     await guarded.acquire('key', ACQUIRE);
     expect(store.calls).toEqual(before);
     expect(logger.warnings).toEqual([gone('no answer within 250 ms')]);
@@ -128,37 +125,37 @@ describe('a storage that is silent', () => {
 
   it('logs a silent storage once however many calls were under way, and probes it by one of them', async () => {
     const guarded = guard();
-    await afterDeadline(Promise.all(times(50, () => guarded.read('key'))));
+    await afterDeadline(Promise.all(times(50, () => guarded.readText('key'))));
     await clock.advance(500);
-    await afterDeadline(Promise.all(times(50, () => guarded.read('key'))));
+    await afterDeadline(Promise.all(times(50, () => guarded.readText('key'))));
     expect([store.calls.get, logger.warnings.length]).toEqual([51, 1]);
   });
 
   it('reports a silent storage back by the probe that is answered, once', async () => {
     const guarded = guard();
-    await afterDeadline(guarded.read('key'));
+    await afterDeadline(guarded.readText('key'));
     store.mood = 'well';
-    expect(await guarded.read('key')).toBeUndefined();
+    expect(await guarded.readText('key')).toBeUndefined();
     expect([store.calls.get, logger.lines]).toEqual([1, []]);
     await clock.advance(500);
-    for (let call = 0; call < 3; call += 1) await guarded.read('key');
-    expect(await guarded.write('key', envelope, HOUR_MS)).toBe('written');
+    for (let call = 0; call < 3; call += 1) await guarded.readText('key');
+    expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('written');
     expect([logger.lines, logger.warnings.length, store.calls.get]).toEqual([[BACK], 1, 4]);
   });
 
   it('logs a silent storage again when it goes again', async () => {
     const guarded = guard();
-    await afterDeadline(guarded.read('key'));
+    await afterDeadline(guarded.readText('key'));
     store.mood = 'well';
     await clock.advance(500);
-    await guarded.read('key');
+    await guarded.readText('key');
     store.mood = 'silent';
-    await afterDeadline(guarded.read('key'));
+    await afterDeadline(guarded.readText('key'));
     expect([logger.warnings.length, logger.lines]).toEqual([2, [BACK]]);
   });
 
   it('a storage that is silent has the deadline that it asks for', async () => {
-    const reading = guard({}, Object.assign(store, { deadlineMs: 1_000 })).read('key');
+    const reading = guard({}, Object.assign(store, { deadlineMs: 1_000 })).readText('key');
     await clock.advance(999);
     expect(logger.warnings).toEqual([]);
     await clock.advance(1);
@@ -170,15 +167,15 @@ describe('a storage that is silent', () => {
 describe('a storage that refuses writes', () => {
   beforeEach(() => {
     store.mood = 'read-only';
-    store.values.set('other', JSON.stringify({ v: 1, ...envelope }));
+    store.values.set('other', ENVELOPE);
   });
 
   it('a storage that refuses writes is read all the same, and not written to for a while', async () => {
     const guarded = guard();
     for (let call = 0; call < 5; call += 1) {
-      expect(await guarded.write('key', envelope, HOUR_MS)).toBe('failed');
+      expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('failed');
       expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
-      expect(await guarded.read('other')).toEqual(envelope);
+      expect(await guarded.readText('other')).toBe(ENVELOPE);
     }
     expect(store.calls).toEqual({ get: 5, set: 1, publish: 0, acquire: 1 });
     expect(logger.warnings).toEqual([refuses('READONLY')]);
@@ -187,23 +184,23 @@ describe('a storage that refuses writes', () => {
 
   it('a storage that refuses writes is back when it takes a write, not when it is read', async () => {
     const guarded = guard();
-    await guarded.write('key', envelope, HOUR_MS);
+    await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED);
     store.mood = 'well';
     await clock.advance(500);
-    await guarded.read('other');
+    await guarded.readText('other');
     expect(logger.lines).toEqual([]);
-    expect(await guarded.write('key', envelope, HOUR_MS)).toBe('written');
+    expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('written');
     expect(logger.lines).toEqual([BACK]);
   });
 
   it('a storage that refuses writes and then all else is back when it answers: nobody knows of writes any more', async () => {
     const guarded = guard();
-    await guarded.write('key', envelope, HOUR_MS);
+    await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED);
     store.mood = 'silent';
-    await afterDeadline(guarded.read('key'));
+    await afterDeadline(guarded.readText('key'));
     store.mood = 'well';
     await clock.advance(500);
-    await guarded.read('key');
+    await guarded.readText('key');
     expect([logger.warnings, logger.lines]).toEqual([[refuses('READONLY')], [BACK]]);
   });
 });
@@ -215,7 +212,7 @@ it.each([
 ])('a refusal of a write is logged by its word alone: %s', async (refusal, word) => {
   store.mood = 'read-only';
   store.refusal = refusal;
-  await guard().write('key', envelope, HOUR_MS);
+  await guard().writeText('key', ENVELOPE, HOUR_MS, FENCED);
   expect(logger.warnings).toEqual([refuses(word)]);
 });
 
@@ -227,15 +224,15 @@ it.each([
 ])('a refusal of a read is logged without what it quotes: %s', async (refusal, why) => {
   store.mood = 'refusing';
   store.refusal = refusal;
-  expect(await guard().read('key')).toBeUndefined();
+  expect(await guard().readText('key')).toBeUndefined();
   expect(logger.warnings).toEqual([gone(why)]);
 });
 
 it('a storage that throws at once is one that fails, and what it says is not repeated', async () => {
   store.mood = 'throwing at once';
   const guarded = guard();
-  expect(await guarded.read('key')).toBeUndefined();
-  expect(await guarded.write('key', envelope, HOUR_MS)).toBe('failed');
+  expect(await guarded.readText('key')).toBeUndefined();
+  expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('failed');
   expect(logger.warnings).toEqual([gone('Error')]);
   expectNoSecrets(logger.warnings.join(), ['canary-of-the-store']);
 });
@@ -251,9 +248,9 @@ it.each<[string, () => unknown]>([
     set: async (key, value, _ttlMs) => values.set(key, value),
   };
   const guarded = guard({}, storage);
-  expect(await guarded.read('key')).toBeUndefined();
-  expect(await guarded.write('key', envelope, HOUR_MS)).toBe('written');
-  expect(await guarded.read('key')).toEqual(envelope);
+  expect(await guarded.readText('key')).toBeUndefined();
+  expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('written');
+  expect(await guarded.readText('key')).toBe(ENVELOPE);
   expect([logger.warnings, logger.lines]).toEqual([[], []]);
 });
 
@@ -272,7 +269,7 @@ describe('a lock of its own', () => {
       const lock = { acquire: () => Promise.reject(new Error(message)) };
       const guarded = guard({}, Object.assign(store, { createLock: () => lock }));
       expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
-      expect(await guarded.write('key', envelope, HOUR_MS)).toBe('written');
+      expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('written');
       expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
       expect(logger.warnings).toEqual(lines);
     },
@@ -311,7 +308,7 @@ describe('a lock apart from the storage', () => {
   it('logs a lock once when it goes and once when it is back; the storage is used all the while', async () => {
     const guarded = guard({ lock });
     for (let call = 0; call < 3; call += 1) expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
-    expect([asked, await guarded.write('key', envelope, HOUR_MS)]).toEqual([1, 'written']);
+    expect([asked, await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)]).toEqual([1, 'written']);
     await clock.advance(500);
     expect(await guarded.acquire('key', ACQUIRE)).toBe('down');
     down = false;
@@ -338,7 +335,7 @@ describe('a lock apart from the storage', () => {
     down = false;
     store.mood = 'silent';
     const guarded = guard({ lock });
-    await afterDeadline(guarded.read('key'));
+    await afterDeadline(guarded.readText('key'));
     expect([await guarded.acquire('key', ACQUIRE), asked]).toEqual(['down', 0]);
   });
 });
@@ -348,29 +345,29 @@ describe('encrypted', () => {
 
   it('stands in no store in the clear, and is read back', async () => {
     const guarded = guard({ encryption });
-    await guarded.write('key', envelope, HOUR_MS);
+    await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED);
     await guarded.writeText('note', 'canary-of-a-note', HOUR_MS);
     expectNoSecrets([...store.values.values()].join(), ['canary-access-token', 'canary-of-a-note']);
-    expect([await guarded.read('key'), await guarded.readText('note')]).toEqual([envelope, 'canary-of-a-note']);
+    expect([await guarded.readText('key'), await guarded.readText('note')]).toEqual([ENVELOPE, 'canary-of-a-note']);
   });
 
   it.each<[string, (sealed: string) => string]>([
-    ['in the clear', () => JSON.stringify({ v: 1, ...envelope })],
+    ['in the clear', () => ENVELOPE],
     ['of an unknown key', (sealed) => sealed.replace('.one.', '.two.')],
     ['cut', (sealed) => sealed.slice(0, -8)],
   ])('a value that is %s is a miss, and says nothing', async (_what, edit) => {
     const guarded = guard({ encryption });
-    await guarded.write('key', envelope, HOUR_MS);
+    await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED);
     store.values.set('key', edit(store.values.get('key') ?? ''));
-    expect(await guarded.read('key')).toBeUndefined();
+    expect(await guarded.readText('key')).toBeUndefined();
     expect(logger.warnings).toEqual([]);
   });
 
   it('a value that was moved to another key is a miss', async () => {
     const guarded = guard({ encryption });
-    await guarded.write('key', envelope, HOUR_MS);
+    await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED);
     store.values.set('other', store.values.get('key') ?? '');
-    expect([await guarded.read('other'), await guarded.read('key')]).toEqual([undefined, envelope]);
+    expect([await guarded.readText('other'), await guarded.readText('key')]).toEqual([undefined, ENVELOPE]);
   });
 });
 
@@ -384,7 +381,7 @@ it.each([
     get: async () => undefined,
     set: async (_key, _value, ttl) => void handed.push(ttl),
   };
-  await guard({}, storage).write('key', envelope, ttlMs);
+  await guard({}, storage).writeText('key', ENVELOPE, ttlMs, FENCED);
   expect(handed).toEqual([expected]);
 });
 
@@ -392,7 +389,7 @@ describe('closed', () => {
   it('waits for what is under way, its deadline at most, and sends nothing any more', async () => {
     store.mood = 'silent';
     const guarded = guard();
-    const reading = guarded.read('key');
+    const reading = guarded.readText('key');
     let closed = false;
     const closing = guarded.close().then(() => (closed = true));
     await clock.advance(DEADLINE_MS - 1);
@@ -401,8 +398,8 @@ describe('closed', () => {
     await Promise.all([reading, closing]);
     store.mood = 'well';
     await clock.advance(60_000);
-    expect(await guarded.read('key')).toBeUndefined();
-    expect(await guarded.write('key', envelope, HOUR_MS)).toBe('failed');
+    expect(await guarded.readText('key')).toBeUndefined();
+    expect(await guarded.writeText('key', ENVELOPE, HOUR_MS, FENCED)).toBe('failed');
     expect(store.calls).toEqual({ get: 1, set: 0, publish: 0, acquire: 0 });
   });
 

@@ -1,6 +1,5 @@
 import { Token } from '../token.js';
 import {
-  envelopeOf,
   generationsFrom,
   isToBeRejected,
   refreshExpiryOf,
@@ -79,11 +78,6 @@ it.each<[string, Partial<StoredToken>, Token | undefined, boolean, boolean]>([
   ],
 ])('%s', (_name, stored, target, whole, expected) => {
   expect(isToBeRejected(storedOf(stored), target, whole)).toBe(expected);
-});
-
-it('what is written of a token says that it was rejected or claimed only where that is known', () => {
-  expect(envelopeOf(storedOf())).toEqual({ token: expect.anything(), obtainedAt: NOW, generation: 7 });
-  expect(envelopeOf(storedOf({ rejected: true, claimed: false }))).toMatchObject({ rejected: true, claimed: false });
 });
 
 it.each<[string, Record<string, unknown>, number | undefined]>([

@@ -1,5 +1,4 @@
-import type { TokenEnvelope } from '../../storage/token-envelope.js';
-import { Token } from '../token.js';
+import type { Token } from '../token.js';
 import type { SlotSettings } from '../token-settings.js';
 
 /** A token with what is stored beside it. */
@@ -7,10 +6,17 @@ export interface StoredToken {
   readonly token: Token;
   /** Instant at which the request that brought it was started, epoch milliseconds. */
   readonly obtainedAt: number;
+  /** Orders writes: a later generation supersedes an earlier one. */
   readonly generation: number;
-  /** A service rejected the access token, or an app invalidated it; its refresh token may still be good. */
+  /**
+   * A tombstone: a service rejected this access token, or an app invalidated it. Its refresh token may still be good,
+   * which is why a rejection is never a bare delete.
+   */
   readonly rejected?: boolean;
-  /** Its refresh token was being sent when it was written. */
+  /**
+   * Its refresh token was being sent when it was written. Found without anybody holding the lease: nobody knows whether
+   * the issuer has seen it, so it is not sent again.
+   */
   readonly claimed?: boolean;
 }
 
@@ -79,17 +85,6 @@ export function withRefreshToken(
   const same = known !== undefined && own?.token.fingerprint === known.token.fingerprint;
   if (!same || known.token.refreshToken !== undefined || own.token.refreshToken === undefined) return known;
   return { ...known, token: known.token.with({ refreshToken: own.token.refreshToken }) };
-}
-
-/** Names what is written down: a token in use has more beside it, which is this process's own. */
-export function envelopeOf({ token, obtainedAt, generation, rejected, claimed }: StoredToken): TokenEnvelope {
-  return {
-    token: Token.record(token),
-    obtainedAt,
-    generation,
-    ...(rejected === undefined ? undefined : { rejected }),
-    ...(claimed === undefined ? undefined : { claimed }),
-  };
 }
 
 /** As long as the refresh token is good, else as long as the access token is. */

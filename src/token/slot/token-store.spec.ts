@@ -14,6 +14,7 @@ const NOW = 1_000_000;
 const clock: Clock = { now: () => NOW, random: () => 0.5, after: () => () => undefined };
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const CENTURY_MS = 100 * 365 * DAY_MS;
 
 /** Records what is written; no other process sees it. */
 class Store implements TokenStorage, TokenSignal {
@@ -101,6 +102,15 @@ describe('TokenStore', () => {
       generation: NOW,
       claimed: true,
     });
+  });
+
+  it('TokenStore reads nothing that comes from a century ahead or more', async () => {
+    const { tokenStore } = start();
+    const near = stored('near', { generation: NOW + CENTURY_MS - 1 });
+    await tokenStore.put(near);
+    expect(await tokenStore.read()).toMatchObject({ generation: near.generation });
+    await tokenStore.put(stored('far', { generation: NOW + CENTURY_MS }));
+    expect(await tokenStore.read()).toBeUndefined();
   });
 
   it('keeps the refresh token to itself where others see what is stored, and no lock orders them', async () => {

@@ -3,7 +3,8 @@ import { linkSignals } from '../../http/signals.js';
 import type { Admission } from '../../storage/guarded-lock.js';
 import type { GuardedStorage, StorageLeaseOptions, WriteOutcome } from '../../storage/guarded-storage.js';
 import { Token } from '../token.js';
-import { envelopeOf, generationsFrom, isToBeRejected, type StoredToken, ttlMsOf } from './stored-token.js';
+import { generationsFrom, isToBeRejected, type StoredToken, ttlMsOf } from './stored-token.js';
+import { decodeEnvelope, encodeEnvelope, envelopeOf } from './token-envelope.js';
 
 /** A holder that died is replaced after this time; one that lives extends its lease at a third of it. No lease is longer. */
 export const LEASE_MS = 5_000;
@@ -169,7 +170,8 @@ export class TokenStore {
 
   async #read(): Promise<StoredToken | undefined> {
     const storage = this.#storage();
-    const envelope = storage && (await storage.read(await this.#watchedKey(storage)));
+    const text = storage && (await storage.readText(await this.#watchedKey(storage)));
+    const envelope = decodeEnvelope(text, this.#clock.now());
     if (envelope === undefined) return undefined;
     try {
       return { ...envelope, token: new Token(envelope.token) };
@@ -228,11 +230,10 @@ export class TokenStore {
     if (storage === undefined) return 'failed';
     const keptApart = storage.sharedWithoutLock && !this.#irreplaceable;
     const token = keptApart ? stored.token.with({ refreshToken: undefined }) : stored.token;
-    const envelope = envelopeOf({ ...stored, token });
+    const text = encodeEnvelope(envelopeOf({ ...stored, token }));
     const irreplaceable = this.#irreplaceable && token.refreshToken !== undefined;
-    return storage.write(await this.#watchedKey(storage), envelope, ttlMsOf(lifeOf, this.#clock.now()), {
-      irreplaceable,
-    });
+    const options = { generation: stored.generation, irreplaceable };
+    return storage.writeText(await this.#watchedKey(storage), text, ttlMsOf(lifeOf, this.#clock.now()), options);
   }
 
   #write<T>(work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,8 @@
 import * as fc from 'fast-check';
-import { decodeEnvelope, encodeEnvelope, type TokenEnvelope } from './token-envelope.js';
+import { Token } from '../token.js';
+import { decodeEnvelope, encodeEnvelope, envelopeOf, type TokenEnvelope } from './token-envelope.js';
+
+const CENTURY_MS = 100 * 365 * 24 * 3_600_000;
 
 const text = fc.string({ unit: 'binary' });
 const time = fc.integer({ min: 0, max: 8_640_000_000_000_000 });
@@ -123,5 +126,46 @@ describe('decodeEnvelope', () => {
     ['a claim in words', changed({ claimed: 1 })],
   ])('reads %s as a miss', (_name, value) => {
     expect(decodeEnvelope(value)).toBeUndefined();
+  });
+});
+
+it('what is written of a token says that it was rejected or claimed only where that is known', () => {
+  const stored = { token: new Token({ accessToken: 'a' }), obtainedAt: 1, generation: 2 };
+  expect(envelopeOf(stored)).toEqual({ token: expect.anything(), obtainedAt: 1, generation: 2 });
+  expect(envelopeOf({ ...stored, rejected: true, claimed: false })).toMatchObject({ rejected: true, claimed: false });
+});
+
+it('an envelope comes from no further ahead than a century, by its generation and by when it was obtained', () => {
+  const now = 1_000_000;
+  const readAt = (change: object): boolean => decodeEnvelope(changed(change), now) !== undefined;
+  const [near, far] = [now + CENTURY_MS - 1, now + CENTURY_MS];
+  expect([readAt({ generation: near }), readAt({ generation: far })]).toEqual([true, false]);
+  expect([readAt({ obtainedAt: near }), readAt({ obtainedAt: far })]).toEqual([true, false]);
+});
+
+const nested = (open: string, close: string, depth: number): string => {
+  const extra = `${open.repeat(depth)}${close.repeat(depth)}`;
+  return `{"v":1,"token":{"accessToken":"a","tokenType":"t","extra":${extra}},"obtainedAt":1,"generation":1}`;
+};
+
+const objects = (depth: number): string => nested('{"a":', '}', depth).replace('{"a":}', '{}');
+const lists = (depth: number): string =>
+  nested('[', ']', depth).replace('"extra":', '"extra":{"a":').replace('},"ob', '}},"ob');
+
+describe('a nested envelope', () => {
+  it('a nested envelope is read to a depth of 100', () => {
+    expect(decodeEnvelope(objects(98))).toBeDefined();
+    expect(decodeEnvelope(objects(99))).toBeUndefined();
+    expect(decodeEnvelope(lists(97))).toBeDefined();
+    expect(decodeEnvelope(lists(98))).toBeUndefined();
+  });
+
+  it.each([
+    ['{"a":{}},', 60],
+    ['{"a":[]},', 60],
+  ])('a nested envelope may have any number of %s beside one another', (one, count) => {
+    const extra = `{"list":[${one.repeat(count).slice(0, -1)}]}`;
+    const written = `{"v":1,"token":{"accessToken":"a","tokenType":"t","extra":${extra}},"obtainedAt":1,"generation":1}`;
+    expect(decodeEnvelope(written)?.token.extra).toBeDefined();
   });
 });

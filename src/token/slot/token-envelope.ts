@@ -1,51 +1,42 @@
-import { ownJson } from '../option-check/own-json.js';
+import { ownJson } from '../../option-check/own-json.js';
+import type { TokenRecord } from '../token-record.js';
+import { Token } from '../token.js';
+import type { StoredToken } from './stored-token.js';
 
-/** A token as it is written down: plain values, whole. Never logged, never part of an error. */
-export interface TokenRecord {
-  accessToken: string;
-  tokenType: string;
-  /** Epoch milliseconds. */
-  expiresAt?: number;
-  refreshToken?: string;
-  scope?: string;
-  idToken?: string;
-  extra?: Record<string, unknown>;
-  /** Claims of the id_token, validated when it came. */
-  claims?: Record<string, unknown>;
-}
-
-/** Value stored under a token's key. */
-export interface TokenEnvelope {
-  token: TokenRecord;
-  /** Instant at which the request that brought the token was started, epoch milliseconds. */
-  obtainedAt: number;
-  /** Orders writes: a later generation supersedes an earlier one. */
-  generation: number;
-  /**
-   * A tombstone: a service rejected this access token, or an app invalidated it. Its refresh token may still be good,
-   * which is why a rejection is never a bare delete.
-   */
-  rejected?: boolean;
-  /**
-   * Its refresh token is being sent. Found without anybody holding the lease: nobody knows whether the issuer has
-   * seen it, so it is not sent again.
-   */
-  claimed?: boolean;
+/** Value stored under a token's key: a stored token in plain values. */
+export interface TokenEnvelope extends Omit<StoredToken, 'token'> {
+  readonly token: TokenRecord;
 }
 
 const VERSION = 1;
 /** Generations follow the time of day in milliseconds: none of ours comes near it, and there must be room above. */
-export const LATEST_GENERATION = 2 ** 52;
+const LATEST_GENERATION = 2 ** 52;
+/** Generations follow the time of day: no clock is a century off. */
+const FARTHEST_AHEAD_MS = 100 * 365 * 24 * 3_600_000;
 /** Nested deeper, no answer of an issuer is read. */
 const DEEPEST = 100;
+
+/** Names what is written down: a token in use has more beside it, which is this process's own. */
+export function envelopeOf({ token, obtainedAt, generation, rejected, claimed }: StoredToken): TokenEnvelope {
+  return {
+    token: Token.record(token),
+    obtainedAt,
+    generation,
+    ...(rejected === undefined ? undefined : { rejected }),
+    ...(claimed === undefined ? undefined : { claimed }),
+  };
+}
 
 /** Writes an envelope as one string, so any store with `get` and `set` will do. */
 export function encodeEnvelope(envelope: TokenEnvelope): string {
   return ownJson({ v: VERSION, ...envelope });
 }
 
-/** Reads an envelope; anything that is none (corrupt, of another version or program) is a miss: undefined. */
-export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
+/**
+ * Reads an envelope; anything that is none (corrupt, of another version or program) is a miss: undefined.
+ * @param now epoch milliseconds: an envelope from too far ahead is none. @default no matter when it was written
+ */
+export function decodeEnvelope(value: unknown, now = Number.POSITIVE_INFINITY): TokenEnvelope | undefined {
   const text = value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value;
   if (typeof text !== 'string') return undefined;
   let parsed: unknown;
@@ -57,7 +48,8 @@ export function decodeEnvelope(value: unknown): TokenEnvelope | undefined {
   }
   if (!isEnvelope(parsed)) return undefined;
   const { v: _version, ...envelope } = parsed;
-  return envelope;
+  // Nothing of ours comes from so far ahead: what does would have no room for a later one.
+  return Math.max(envelope.generation, envelope.obtainedAt) < now + FARTHEST_AHEAD_MS ? envelope : undefined;
 }
 
 /** Checks for brackets nested so deep that reading or writing may run out of stack. Those in texts count, too. */
