@@ -2,7 +2,7 @@ import type { ServerMetadata } from 'openid-client';
 import { AuthenticationError, ConfigurationError, ConnectionError, TlsError } from '../errors.js';
 import type { HttpRequester } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
-import { hasCertificate } from './client-authentication/tls-client-auth.js';
+import { hasCertificate } from './client-authentication/client-certificate.js';
 import type { ServiceScope } from '../token/runtime.js';
 import type { Compliance } from './compliance.js';
 import {

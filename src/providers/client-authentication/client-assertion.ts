@@ -20,6 +20,7 @@ export const privateKeyJwt: ClientAuthDefinition = {
   name: 'private_key_jwt',
   missing: ({ clientKey, clientAssertion }) =>
     clientKey === undefined && foreignToken(clientAssertion) === undefined ? 'clientKey' : undefined,
+  check: checkClientAssertion,
   bind: ({ options: { clientId, clientKey, clientAssertion }, owner, clock }) => {
     const token = foreignToken(clientAssertion);
     if (token !== undefined) return tokenOfAnother(token, clientId, owner, clock);
@@ -47,6 +48,7 @@ export const privateKeyJwt: ClientAuthDefinition = {
 export const clientSecretJwt: ClientAuthDefinition = {
   name: 'client_secret_jwt',
   missing: ({ clientSecret }) => (clientSecret === undefined ? 'clientSecret' : undefined),
+  check: checkClientAssertion,
   bind: ({ options: { clientId, clientAssertion }, secret }) => {
     const options = assertionOptions(clientAssertion);
     const alg = options.alg?.startsWith('HS') === true ? options.alg : 'HS256';
@@ -64,7 +66,7 @@ export const clientSecretJwt: ClientAuthDefinition = {
 };
 
 /** @throws {ConfigurationError} when `clientAssertion` is malformed */
-export function checkClientAssertion(value: unknown, owner: string): void {
+function checkClientAssertion({ clientAssertion: value }: { clientAssertion?: unknown }, owner: string): void {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null)
     throw new ConfigurationError(`${owner}: clientAssertion must be { alg, kid, … } or { token }.`);

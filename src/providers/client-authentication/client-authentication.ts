@@ -14,7 +14,7 @@ export interface ClientAuthTarget {
 
 /** One way of showing who the client is, bound to one provider. */
 export interface ClientAuthentication {
-  /** Its name in `authMethod` and in the issuer's metadata. */
+  /** Its name in `authMethod`. */
   readonly name: string;
   /** Writes the client's credential to the headers or body of a request. Called for each attempt. */
   apply(request: ClientAuthRequest, target: ClientAuthTarget): void | Promise<void>;
@@ -57,10 +57,25 @@ export interface ClientAuthOptions extends ClientOptions {
  * To add one: a file that exports a definition, a line in the registry, a spec.
  */
 export interface ClientAuthDefinition {
-  /** Its name in `authMethod` and in the issuer's metadata. */
+  /** Its name in `authMethod`. */
   readonly name: string;
+  /**
+   * Name of the method that issuers list it under, where it is another name of one.
+   * @default its name
+   */
+  readonly aliasOf?: string;
+  /**
+   * Checks options of its own, which may be malformed where it is not used, too.
+   * @throws {ConfigurationError} when one is
+   */
+  check?(options: ClientAuthOptions, owner: string): void;
   /** The option that it cannot do without, where the options do not have it: `clientSecret`. */
   missing(options: ClientAuthOptions): string | undefined;
+  /**
+   * Checks whether options that do not name a method, and miss nothing, mean this one.
+   * @default true
+   */
+  isCertain?(options: ClientAuthOptions): boolean;
   /** @throws {ConfigurationError} when an option of it is malformed */
   bind(material: ClientMaterial): ClientAuthentication;
 }

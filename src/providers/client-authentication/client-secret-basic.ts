@@ -6,19 +6,19 @@ import type { ClientAuthDefinition } from './client-authentication.js';
  * Written by us for every endpoint: `openid-client` escapes `-`, `_` and `.`, which some issuers do not undo.
  * @see [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)
  */
-export const clientSecretBasic: ClientAuthDefinition = basic('client_secret_basic', false);
+export const clientSecretBasic: ClientAuthDefinition = basic({ name: 'client_secret_basic' }, false);
 
 /** As `client_secret_basic` with raw encoding: the name that it has in the source systems. */
-export const header: ClientAuthDefinition = basic('header', true);
+export const header: ClientAuthDefinition = basic({ name: 'header', aliasOf: 'client_secret_basic' }, true);
 
-function basic(name: string, raw: boolean): ClientAuthDefinition {
+function basic(names: Pick<ClientAuthDefinition, 'name' | 'aliasOf'>, raw: boolean): ClientAuthDefinition {
   return {
-    name,
+    ...names,
     missing: ({ clientSecret }) => (clientSecret === undefined ? 'clientSecret' : undefined),
     bind: ({ options: { clientId, basicEncoding }, secret }) => {
       const encode = raw || basicEncoding === 'raw' ? (text: string) => text : formEncode;
       return {
-        name,
+        name: names.name,
         apply: async ({ headers }) => {
           const credentials = `${encode(clientId)}:${encode((await secret?.read()) ?? '')}`;
           headers.set('authorization', `Basic ${Buffer.from(credentials, 'utf8').toString('base64')}`);

@@ -1,8 +1,7 @@
 import { type Clock, systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
-import { callDeclared, ownOptions } from '../../option-check/own-options.js';
+import { callDeclared, declared } from '../../option-check/own-options.js';
 import { Secret } from '../secret.js';
-import { checkClientAssertion } from './client-assertion.js';
 import type {
   ClientAuthDefinition,
   ClientAuthEndpoint,
@@ -12,13 +11,8 @@ import type {
 } from './client-authentication.js';
 import type { ClientAuthMethod, ClientOptions } from './client-options.js';
 import { functionAuthentication } from './function.js';
-import { none } from './none.js';
-import { CLIENT_AUTHENTICATIONS, PREFERRED } from './registry.js';
-import { hasCertificate } from './tls-client-auth.js';
+import { CLIENT_AUTHENTICATIONS, PREFERRED, UNLISTED, WITHOUT_MATERIAL } from './registry.js';
 import { shownValue } from '../../redaction/redact.js';
-
-/** Methods that a server supports when it lists none (RFC 8414 §2). */
-const UNLISTED = ['client_secret_basic'];
 
 /** The options that say how to authenticate elsewhere than at the token endpoint. */
 const ELSEWHERE = Object.freeze({
@@ -27,11 +21,10 @@ const ELSEWHERE = Object.freeze({
 } as const);
 const ELSEWHERE_ENTRIES = Object.entries(ELSEWHERE);
 
-/** Names under which servers list the methods that have another name here. */
-const ALIASES: Readonly<Record<string, string>> = ownOptions({
-  body: 'client_secret_post',
-  header: 'client_secret_basic',
-});
+/** Names under which servers list the methods, by their names here. */
+const LISTED_NAMES: ReadonlyMap<string, string> = new Map(
+  CLIENT_AUTHENTICATIONS.map((definition) => [definition.name, declared(definition, 'aliasOf') ?? definition.name]),
+);
 
 /** The client of one bound provider: its id, its credentials, and the ways to show them. */
 export class Client {
@@ -65,7 +58,7 @@ export class Client {
     this.#options = options;
     this.#owner = owner;
     this.#secret = clientSecret === undefined ? undefined : new Secret(`${owner}: clientSecret`, clientSecret, clock);
-    checkClientAssertion(options.clientAssertion, owner);
+    for (const definition of CLIENT_AUTHENTICATIONS) callDeclared(definition, 'check', options, owner);
     const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
     this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material, 'authMethod');
     let elsewhere: Map<ClientAuthEndpoint, readonly ClientAuthentication[]> | undefined;
@@ -124,8 +117,8 @@ export class Client {
 
   /** One method by name is used whatever the issuer lists: many lists are incomplete. */
   #noteUnlisted({ name, listed }: ClientAuthentication, option: keyof ClientOptions, offered: readonly string[]): void {
-    const asked = ALIASES[name] ?? name;
-    const isCustom = !KNOWN.has(name);
+    const asked = LISTED_NAMES.get(name);
+    const isCustom = asked === undefined;
     if (this.#warnedOfUnlisted || isCustom || listed === 'maybe' || offered.includes(asked)) return;
     this.#warnedOfUnlisted = true;
     this.#warn(`${this.#owner}: the issuer does not list ${option} ${asked}; it lists ${namesOf(offered)}.`);
@@ -173,7 +166,7 @@ function firstOf(
   candidates: readonly ClientAuthentication[],
   offered: readonly string[],
 ): ClientAuthentication | undefined {
-  return candidates.find(({ name, listed }) => listed === false || offered.includes(ALIASES[name] ?? name));
+  return candidates.find(({ name, listed }) => listed === false || offered.includes(LISTED_NAMES.get(name) ?? name));
 }
 
 /** @throws {ConfigurationError} when a method is unknown, or the options have the material for none of them */
@@ -205,20 +198,16 @@ function definitionOf(method: unknown, option: string): ClientAuthDefinition {
 
 /** Returns the methods that the options have the material for; a client that has none shows its id alone. */
 function preferred(material: ClientMaterial): readonly ClientAuthentication[] {
-  const { http, issuer, clientSecret } = material.options;
-  const found = PREFERRED.filter((definition) => definition.missing(material.options) === undefined);
-  // An agent or transport may hold a certificate, and mostly does not. Nobody but the issuer says whether one takes the
-  // place of a secret: without discovery the secret is shown, as over a connection without one.
-  const byCertificate =
-    http !== undefined && (issuer !== undefined || clientSecret === undefined) && hasCertificate(ownOptions(http).tls);
-  const certain = found.filter((definition) => definition.name !== 'tls_client_auth' || byCertificate);
-  return (certain.length > 0 ? certain : [none]).map((definition) => definition.bind(material));
+  const { options } = material;
+  const certain = PREFERRED.filter(
+    (definition) =>
+      definition.missing(options) === undefined && (callDeclared(definition, 'isCertain', options) ?? true),
+  );
+  return (certain.length > 0 ? certain : [WITHOUT_MATERIAL]).map((definition) => definition.bind(material));
 }
-
-const KNOWN: ReadonlySet<string> = new Set(CLIENT_AUTHENTICATIONS.map(({ name }) => name));
 
 /** Of an issuer's words, those that are registered. */
 function namesOf(offered: readonly string[]): string {
-  const known = offered.filter((name) => KNOWN.has(name));
+  const known = offered.filter((name) => LISTED_NAMES.has(name));
   return known.length === 0 ? 'none that is known here' : known.join(', ');
 }

@@ -23,6 +23,12 @@ export const CLIENT_AUTHENTICATIONS: readonly ClientAuthDefinition[] = [
   header,
 ];
 
+/** The one that is taken where the options have the material for none. */
+export const WITHOUT_MATERIAL: ClientAuthDefinition = none;
+
+/** Names of those that a server supports when it lists none (RFC 8414 §2). */
+export const UNLISTED: readonly string[] = [clientSecretBasic.name];
+
 /** Checks whether options have the material for any way to show who the client is. */
 export function hasCredential(options: ClientAuthOptions): boolean {
   return (

@@ -1,4 +1,5 @@
 import { ownOptions } from '../../option-check/own-options.js';
+import { hasCertificate } from './client-certificate.js';
 import type { ClientAuthDefinition } from './client-authentication.js';
 
 /** A certificate of an authority that the issuer trusts. @see [RFC 8705 §2.1](https://www.rfc-editor.org/rfc/rfc8705#section-2.1) */
@@ -15,13 +16,12 @@ function certificate(name: string): ClientAuthDefinition {
       http !== undefined && (hasCertificate(ownOptions(http).tls) || http.transport || http.axios)
         ? undefined
         : 'certificate in http.tls',
+    // An agent or transport may hold a certificate, and mostly does not. Nobody but the issuer says whether one takes
+    // the place of a secret: without discovery the secret is shown, as over a connection without one.
+    isCertain: ({ http, issuer, clientSecret }) =>
+      http !== undefined &&
+      (issuer !== undefined || clientSecret === undefined) &&
+      hasCertificate(ownOptions(http).tls),
     bind: ({ options: { clientId } }) => ({ name, apply: ({ body }) => body.set('client_id', clientId) }),
   };
-}
-
-/** Checks whether TLS options hold a client certificate; a function is taken to. */
-export function hasCertificate(tls: unknown): boolean {
-  if (typeof tls === 'function') return true;
-  const { cert, pfx } = (tls ?? {}) as { cert?: unknown; pfx?: unknown };
-  return cert !== undefined || pfx !== undefined;
 }
