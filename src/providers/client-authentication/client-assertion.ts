@@ -1,10 +1,7 @@
-import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { mountedTextFault } from '../../option-check/mounted-text.js';
-import { signAssertion } from '../assertion.js';
-import { secretKey, SigningKey } from '../signing-key.js';
-import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
-import type { ClientAuthDefinition, ClientAuthTarget } from './client-authentication.js';
+import { checkTextSource, type TextSource } from '../text-source.js';
+import type { ClientAuthTarget } from './client-authentication.js';
 import type { ClientAssertionOptions, ClientAuthRequest } from './client-options.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';
 import { ownOptions } from '../../option-check/own-options.js';
@@ -13,60 +10,10 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const DEFAULT_LIFETIME_MS = 60_000;
 
 /**
- * A JWT signed with the client's private key, or somebody else's JWT that speaks for the client (workload identity).
- * @see [RFC 7523 §2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
+ * Checks `clientAssertion`.
+ * @throws {ConfigurationError} when it is malformed
  */
-export const privateKeyJwt: ClientAuthDefinition = {
-  name: 'private_key_jwt',
-  missing: ({ clientKey, clientAssertion }) =>
-    clientKey === undefined && foreignToken(clientAssertion) === undefined ? 'clientKey' : undefined,
-  check: checkClientAssertion,
-  bind: ({ options: { clientId, clientKey, clientAssertion }, owner, clock }) => {
-    const token = foreignToken(clientAssertion);
-    if (token !== undefined) return tokenOfAnother(token, clientId, owner, clock);
-    const options = assertionOptions(clientAssertion);
-    const key = new SigningKey(`${owner}: clientKey`, clientKey as NonNullable<typeof clientKey>, options.alg, clock);
-    return {
-      name: 'private_key_jwt',
-      timed: true,
-      apply: async (request, target) => {
-        const loaded = await key.read();
-        const assertion = await signAssertion({
-          ...loaded,
-          ...partsOf(options, clientId, target),
-          kid: options.kid ?? loaded.kid,
-        });
-        writeAssertion(request, clientId, assertion);
-      },
-      keyParts: async () => [(await key.read()).thumbprint, ...writtenParts(options)],
-      reread: () => key.reread(),
-    };
-  },
-};
-
-/** A JWT signed with the client secret. @see [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication) */
-export const clientSecretJwt: ClientAuthDefinition = {
-  name: 'client_secret_jwt',
-  missing: ({ clientSecret }) => (clientSecret === undefined ? 'clientSecret' : undefined),
-  check: checkClientAssertion,
-  bind: ({ options: { clientId, clientAssertion }, secret }) => {
-    const options = assertionOptions(clientAssertion);
-    const alg = options.alg?.startsWith('HS') === true ? options.alg : 'HS256';
-    return {
-      name: 'client_secret_jwt',
-      timed: true,
-      apply: async (request, target) => {
-        const key = secretKey((await secret?.read()) ?? '');
-        const parts = partsOf(options, clientId, target);
-        writeAssertion(request, clientId, await signAssertion({ ...parts, key, alg, kid: options.kid }));
-      },
-      keyParts: () => writtenParts(options),
-    };
-  },
-};
-
-/** @throws {ConfigurationError} when `clientAssertion` is malformed */
-function checkClientAssertion({ clientAssertion: value }: { clientAssertion?: unknown }, owner: string): void {
+export function checkClientAssertion({ clientAssertion: value }: { clientAssertion?: unknown }, owner: string): void {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null)
     throw new ConfigurationError(`${owner}: clientAssertion must be { alg, kid, … } or { token }.`);
@@ -101,17 +48,19 @@ export function foreignToken(options: unknown): TextSource | undefined {
   return (options as { token?: TextSource } | undefined)?.token;
 }
 
-function assertionOptions(options: unknown): ClientAssertionOptions {
+/** Returns the settings of the assertions that are made here. */
+export function assertionOptions(options: unknown): ClientAssertionOptions {
   return ownOptions(options as ClientAssertionOptions | undefined);
 }
 
 /** Returns the parts that the app writes into every assertion, for the token's key: a tenant may be one. */
-function writtenParts({ audience, kid, claims, headers }: ClientAssertionOptions): readonly string[] {
+export function writtenParts({ audience, kid, claims, headers }: ClientAssertionOptions): readonly string[] {
   const own = [audience, kid, claims, headers].some((part) => part !== undefined);
   return own ? [fingerprintOf([canonicalRequest({ claims: { audience, kid, claims, headers } })])] : [];
 }
 
-function partsOf(
+/** Returns what the assertions of both methods state, at an instant by the issuer's clock. */
+export function partsOf(
   { audience, lifetimeMs = DEFAULT_LIFETIME_MS, claims, headers }: ClientAssertionOptions,
   clientId: string,
   { tokenEndpoint, clock }: ClientAuthTarget,
@@ -124,21 +73,8 @@ function partsOf(
   };
 }
 
-/** Read again for each request: whoever writes it replaces it before it runs out. */
-function tokenOfAnother(token: TextSource, clientId: string, owner: string, clock: Clock) {
-  return {
-    name: 'private_key_jwt',
-    // Such lists are about keys of clients: many an issuer takes the assertions of another one and does not say so.
-    listed: 'maybe' as const,
-    apply: async (request: ClientAuthRequest) =>
-      writeAssertion(request, clientId, await readTextSource(token, `${owner}: clientAssertion.token`, clock)),
-    keyParts: async () => [await sourceIdentity(token, `${owner}: clientAssertion.token`, clock)],
-    // What was refused may have been read just before it was replaced.
-    reread: async () => typeof token !== 'string',
-  };
-}
-
-function writeAssertion({ body }: ClientAuthRequest, clientId: string, assertion: string): void {
+/** Writes an assertion, and whom it speaks for, to the form. */
+export function writeAssertion({ body }: ClientAuthRequest, clientId: string, assertion: string): void {
   body.set('client_id', clientId);
   body.set('client_assertion_type', ASSERTION_TYPE);
   body.set('client_assertion', assertion);

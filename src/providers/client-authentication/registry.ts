@@ -1,8 +1,9 @@
-import { clientSecretJwt, privateKeyJwt } from './client-assertion.js';
 import type { ClientAuthDefinition, ClientAuthOptions } from './client-authentication.js';
 import { clientSecretBasic, header } from './client-secret-basic.js';
+import { clientSecretJwt } from './client-secret-jwt.js';
 import { body, clientSecretPost } from './client-secret-post.js';
 import { none } from './none.js';
+import { privateKeyJwt } from './private-key-jwt.js';
 import { selfSignedTlsClientAuth, tlsClientAuth } from './tls-client-auth.js';
 
 /** Those that are taken where the options do not say, in order of preference. */
