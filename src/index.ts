@@ -167,10 +167,12 @@ export { type ExecuteOptions, TokenFetchPipeline } from './pipeline/token-fetch-
 export type { FetchContext, TokenFetcher } from './pipeline/token-fetcher.js';
 export type {
   ClientAssertionOptions,
+  ClientAuthRequest,
+} from './providers/client-authentication/client-credentials.js';
+export type {
   ClientAuthFunction,
   ClientAuthMethod,
   ClientAuthName,
-  ClientAuthRequest,
   ClientOptions,
 } from './providers/client-authentication/client-options.js';
 export {

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.js';
 import type { HttpRequesterOptions } from '../../http/http-requester.js';
 import type { IssuerClock } from '../issuer-clock.js';
 import type { Secret } from '../secret.js';
-import type { ClientAuthRequest, ClientOptions } from './client-options.js';
+import type { ClientAuthRequest, ClientCredentials } from './client-credentials.js';
 
 /** Details of the issuer that a client authentication may need. */
 export interface ClientAuthTarget {
@@ -46,7 +46,7 @@ export interface ClientMaterial {
 }
 
 /** The options that client authentications are chosen by. */
-export interface ClientAuthOptions extends ClientOptions {
+export interface ClientAuthOptions extends ClientCredentials {
   readonly issuer?: string;
   readonly http?: HttpRequesterOptions;
 }
@@ -56,9 +56,9 @@ export interface ClientAuthOptions extends ClientOptions {
  *
  * To add one: a file that exports a definition, a line in the registry, a spec.
  */
-export interface ClientAuthDefinition {
+export interface ClientAuthDefinition<Name extends string = string> {
   /** Its name in `authMethod`. */
-  readonly name: string;
+  readonly name: Name;
   /**
    * Name of the method that issuers list it under, where it is another name of one.
    * @default its name

@@ -6,12 +6,18 @@ import type { ClientAuthDefinition } from './client-authentication.js';
  * Written by us for every endpoint: `openid-client` escapes `-`, `_` and `.`, which some issuers do not undo.
  * @see [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)
  */
-export const clientSecretBasic: ClientAuthDefinition = basic({ name: 'client_secret_basic' }, false);
+export const clientSecretBasic: ClientAuthDefinition<'client_secret_basic'> = basic(
+  { name: 'client_secret_basic' },
+  false,
+);
 
 /** As `client_secret_basic` with raw encoding: the name that it has in the source systems. */
-export const header: ClientAuthDefinition = basic({ name: 'header', aliasOf: 'client_secret_basic' }, true);
+export const header: ClientAuthDefinition<'header'> = basic({ name: 'header', aliasOf: 'client_secret_basic' }, true);
 
-function basic(names: Pick<ClientAuthDefinition, 'name' | 'aliasOf'>, raw: boolean): ClientAuthDefinition {
+function basic<Name extends string>(
+  names: Pick<ClientAuthDefinition<Name>, 'name' | 'aliasOf'>,
+  raw: boolean,
+): ClientAuthDefinition<Name> {
   return {
     ...names,
     missing: ({ clientSecret }) => (clientSecret === undefined ? 'clientSecret' : undefined),

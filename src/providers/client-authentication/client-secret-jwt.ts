@@ -4,7 +4,7 @@ import { assertionOptions, checkClientAssertion, partsOf, writeAssertion, writte
 import type { ClientAuthDefinition } from './client-authentication.js';
 
 /** A JWT signed with the client secret. @see [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication) */
-export const clientSecretJwt: ClientAuthDefinition = {
+export const clientSecretJwt: ClientAuthDefinition<'client_secret_jwt'> = {
   name: 'client_secret_jwt',
   missing: ({ clientSecret }) => (clientSecret === undefined ? 'clientSecret' : undefined),
   check: checkClientAssertion,

@@ -1,12 +1,14 @@
 import type { ClientAuthDefinition } from './client-authentication.js';
 
 /** Id and secret in the form. @see [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) */
-export const clientSecretPost: ClientAuthDefinition = post({ name: 'client_secret_post' });
+export const clientSecretPost: ClientAuthDefinition<'client_secret_post'> = post({ name: 'client_secret_post' });
 
 /** The name that `client_secret_post` has in the source systems. */
-export const body: ClientAuthDefinition = post({ name: 'body', aliasOf: 'client_secret_post' });
+export const body: ClientAuthDefinition<'body'> = post({ name: 'body', aliasOf: 'client_secret_post' });
 
-function post(names: Pick<ClientAuthDefinition, 'name' | 'aliasOf'>): ClientAuthDefinition {
+function post<Name extends string>(
+  names: Pick<ClientAuthDefinition<Name>, 'name' | 'aliasOf'>,
+): ClientAuthDefinition<Name> {
   return {
     ...names,
     missing: ({ clientSecret }) => (clientSecret === undefined ? 'clientSecret' : undefined),

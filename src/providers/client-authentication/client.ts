@@ -29,7 +29,7 @@ const LISTED_NAMES: ReadonlyMap<string, string> = new Map(
 /** The client of one bound provider: its id, its credentials, and the ways to show them. */
 export class Client {
   readonly id: string;
-  readonly #options: ClientAuthOptions;
+  readonly #options: ClientAuthOptions & ClientOptions;
   readonly #owner: string;
   readonly #secret: Secret | undefined;
   /** Ways that the options have the material for, in order of preference. */
@@ -47,7 +47,7 @@ export class Client {
    * @throws {ConfigurationError} when `authMethod` is unknown, or the material for it is missing
    */
   constructor(
-    options: ClientAuthOptions,
+    options: ClientAuthOptions & ClientOptions,
     owner: string,
     clock: Clock = systemClock,
     warn: (problem: string) => void = () => undefined,
@@ -171,7 +171,7 @@ function firstOf(
 
 /** @throws {ConfigurationError} when a method is unknown, or the options have the material for none of them */
 function configured(
-  methods: NonNullable<ClientAuthOptions['authMethod']>,
+  methods: NonNullable<ClientOptions['authMethod']>,
   material: ClientMaterial,
   name: string,
 ): readonly ClientAuthentication[] {

@@ -11,13 +11,13 @@ import {
   writtenParts,
 } from './client-assertion.js';
 import type { ClientAuthDefinition } from './client-authentication.js';
-import type { ClientAuthRequest } from './client-options.js';
+import type { ClientAuthRequest } from './client-credentials.js';
 
 /**
  * A JWT signed with the client's private key, or somebody else's JWT that speaks for the client (workload identity).
  * @see [RFC 7523 §2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
  */
-export const privateKeyJwt: ClientAuthDefinition = {
+export const privateKeyJwt: ClientAuthDefinition<'private_key_jwt'> = {
   name: 'private_key_jwt',
   missing: ({ clientKey, clientAssertion }) =>
     clientKey === undefined && foreignToken(clientAssertion) === undefined ? 'clientKey' : undefined,

@@ -7,22 +7,22 @@ import { privateKeyJwt } from './private-key-jwt.js';
 import { selfSignedTlsClientAuth, tlsClientAuth } from './tls-client-auth.js';
 
 /** Those that are taken where the options do not say, in order of preference. */
-export const PREFERRED: readonly ClientAuthDefinition[] = [
+export const PREFERRED = [
   privateKeyJwt,
   tlsClientAuth,
   clientSecretBasic,
   clientSecretPost,
   clientSecretJwt,
-];
+] as const satisfies readonly ClientAuthDefinition[];
 
 /** Every client authentication. */
-export const CLIENT_AUTHENTICATIONS: readonly ClientAuthDefinition[] = [
+export const CLIENT_AUTHENTICATIONS = [
   ...PREFERRED,
   selfSignedTlsClientAuth,
   none,
   body,
   header,
-];
+] as const satisfies readonly ClientAuthDefinition[];
 
 /** The one that is taken where the options have the material for none. */
 export const WITHOUT_MATERIAL: ClientAuthDefinition = none;

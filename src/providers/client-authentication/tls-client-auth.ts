@@ -3,13 +3,14 @@ import { hasCertificate } from './client-certificate.js';
 import type { ClientAuthDefinition } from './client-authentication.js';
 
 /** A certificate of an authority that the issuer trusts. @see [RFC 8705 §2.1](https://www.rfc-editor.org/rfc/rfc8705#section-2.1) */
-export const tlsClientAuth: ClientAuthDefinition = certificate('tls_client_auth');
+export const tlsClientAuth: ClientAuthDefinition<'tls_client_auth'> = certificate('tls_client_auth');
 
 /** A certificate that the issuer knows. @see [RFC 8705 §2.2](https://www.rfc-editor.org/rfc/rfc8705#section-2.2) */
-export const selfSignedTlsClientAuth: ClientAuthDefinition = certificate('self_signed_tls_client_auth');
+export const selfSignedTlsClientAuth: ClientAuthDefinition<'self_signed_tls_client_auth'> =
+  certificate('self_signed_tls_client_auth');
 
 /** The connection proves who the client is: the request names it. */
-function certificate(name: string): ClientAuthDefinition {
+function certificate<Name extends string>(name: Name): ClientAuthDefinition<Name> {
   return {
     name,
     missing: ({ http }) =>
