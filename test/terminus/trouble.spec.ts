@@ -79,7 +79,7 @@ const statuses = ({ services }: Answer) => Object.entries(services).map(([name, 
 it('health is down for the one service whose issuer hangs, within the time of the probe, and asks no other', async () => {
   bad.slowDown(60_000);
   const began = performance.now();
-  const answer = await check({ probe: true, probeTimeoutMs: 200 });
+  const answer = await check({ probe: true, probeTimeoutMs: 2_000 });
   expect(performance.now() - began).toBeLessThan(10_000);
   expect(answer.status).toBe('down');
   expect(statuses(answer)).toEqual([
