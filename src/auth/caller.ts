@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
 
-/** Parts of a {@link Caller}. */
+/** Parts of a caller: on whose behalf code runs. */
 export interface CallerInit {
   /** The access token that the caller came with, without its scheme. */
   bearerToken?: string | undefined;
