@@ -38,6 +38,7 @@ import { type RecordingServer, startServer } from '../support/recording-server.j
 /** Every option that the reference lists, wherever it is given. */
 const reference = new URL('../../docs/reference/', import.meta.url);
 const LISTED = readdirSync(reference)
+  .filter((page) => page.endsWith('.md'))
   .flatMap((page) => markedTables(readFileSync(new URL(page, reference), 'utf8')))
   .filter(({ mark }) => mark.startsWith('options'))
   .flatMap(({ rows }) => rows.map(([name = '']) => /^`(\w+)/.exec(name)?.[1] ?? ''))

@@ -21,6 +21,11 @@ const ELSEWHERE = Object.freeze({
 } as const);
 const ELSEWHERE_ENTRIES = Object.entries(ELSEWHERE);
 
+/** Checks of every definition that has one: found once, as an application may have thousands of clients. */
+const CHECKS = CLIENT_AUTHENTICATIONS.flatMap(
+  (definition: ClientAuthDefinition) => declared(definition, 'check') ?? [],
+);
+
 /** Names under which servers list the methods, by their names here. */
 const LISTED_NAMES: ReadonlyMap<string, string> = new Map(
   CLIENT_AUTHENTICATIONS.map((definition) => [definition.name, declared(definition, 'aliasOf') ?? definition.name]),
@@ -58,7 +63,7 @@ export class Client {
     this.#options = options;
     this.#owner = owner;
     this.#secret = clientSecret === undefined ? undefined : new Secret(`${owner}: clientSecret`, clientSecret, clock);
-    for (const definition of CLIENT_AUTHENTICATIONS) callDeclared(definition, 'check', options, owner);
+    for (const check of CHECKS) check(options, owner);
     const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
     this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material, 'authMethod');
     let elsewhere: Map<ClientAuthEndpoint, readonly ClientAuthentication[]> | undefined;
