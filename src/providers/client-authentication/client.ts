@@ -21,9 +21,9 @@ const ELSEWHERE = Object.freeze({
 } as const);
 const ELSEWHERE_ENTRIES = Object.entries(ELSEWHERE);
 
-/** Checks of every definition that has one: found once, as an application may have thousands of clients. */
-const CHECKS = CLIENT_AUTHENTICATIONS.flatMap(
-  (definition: ClientAuthDefinition) => declared(definition, 'check') ?? [],
+/** Definitions with a check of their own: found once, as an application may have thousands of clients. */
+const CHECKING: readonly ClientAuthDefinition[] = CLIENT_AUTHENTICATIONS.filter(
+  (definition: ClientAuthDefinition) => declared(definition, 'check') !== undefined,
 );
 
 /** Names under which servers list the methods, by their names here. */
@@ -63,7 +63,7 @@ export class Client {
     this.#options = options;
     this.#owner = owner;
     this.#secret = clientSecret === undefined ? undefined : new Secret(`${owner}: clientSecret`, clientSecret, clock);
-    for (const check of CHECKS) check(options, owner);
+    for (const definition of CHECKING) definition.check?.(options, owner);
     const material: ClientMaterial = { options, owner, secret: this.#secret, clock };
     this.#candidates = authMethod === undefined ? preferred(material) : configured(authMethod, material, 'authMethod');
     let elsewhere: Map<ClientAuthEndpoint, readonly ClientAuthentication[]> | undefined;
