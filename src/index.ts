@@ -143,8 +143,8 @@ export type {
 } from './application/state.js';
 export type { ObservedApplication, Telemetry } from './application/telemetry.js';
 export type { StorageState } from './storage/storage-state.js';
-export { AxiosTransport } from './http/axios.transport.js';
-export type { AxiosTransportOptions, PoolOptions } from './http/axios-transport-options.js';
+export { AxiosTransport } from './http/axios/axios.transport.js';
+export type { AxiosTransportOptions, PoolOptions } from './http/axios/axios-transport-options.js';
 export { ForgeResponse } from './http/forge-response.js';
 export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http/http-request.js';
 export { HttpRequester, type HttpRequesterOptions, type RequesterRequest } from './http/http-requester.js';

@@ -1,7 +1,7 @@
 import { checkOptions, definitionPlace, type OptionRules } from '../option-check/option-check.js';
 import { oneOf, RULES } from '../option-check/option-rules.js';
 import type { HeaderSpelling } from '../http/http-request.js';
-import { addSpelling, spellingOf } from '../http/spelled-headers.js';
+import { addSpelling, spellingOf } from '../http/axios/spelled-headers.js';
 import { withQueryParam } from '../http/query-of-url.js';
 import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialSource } from './authenticator.js';
 import { checkCredential, checkHeaderName, readCredential } from './credential.js';

@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '../errors.js';
 import type { HeaderSpelling } from '../http/http-request.js';
-import { addSpelling } from '../http/spelled-headers.js';
+import { addSpelling } from '../http/axios/spelled-headers.js';
 import { withQueryParam } from '../http/query-of-url.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
 import type { Token } from '../token/token.js';

@@ -10,7 +10,7 @@ import {
 import { oneOf, RULES } from '../option-check/option-rules.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
-import { spellingOf } from '../http/spelled-headers.js';
+import { spellingOf } from '../http/axios/spelled-headers.js';
 import type { AuthRetryStrategy } from '../retry/auth-retry.strategy.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { scopes } from '../token/token-key.js';

@@ -1,5 +1,5 @@
-import { undecodedIn } from './undecoded.js';
-import { streamOf } from './typed-stream.js';
+import { undecodedIn } from './body/undecoded.js';
+import { streamOf } from './body/typed-stream.js';
 import type { Readable } from 'node:stream';
 import { inspect, type InspectOptions } from 'node:util';
 import { ResponseParseError } from '../errors.js';

@@ -1,4 +1,4 @@
-import { undecodedIn } from './undecoded.js';
+import { undecodedIn } from './body/undecoded.js';
 import { concealedCause } from '../redaction/own-cause.js';
 import { type Clock, millisecondsSince, monotonicNow, systemClock } from '../clock.js';
 import {
@@ -9,11 +9,11 @@ import {
   TimeoutError,
 } from '../errors.js';
 import { redactUrl, shownValue } from '../redaction/redact.js';
-import { AxiosTransport } from './axios.transport.js';
-import { type AxiosTransportOptions, POOL_RULES } from './axios-transport-options.js';
+import { AxiosTransport } from './axios/axios.transport.js';
+import { type AxiosTransportOptions, POOL_RULES } from './axios/axios-transport-options.js';
 import { ForgeResponse } from './forge-response.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
-import type { OpenBody } from './request-body.js';
+import type { OpenBody } from './body/request-body.js';
 import { afterPatiently } from './patient-timer.js';
 import { linkSignals } from './signals.js';
 import {
@@ -102,13 +102,13 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 1_048_576;
 
 const openBody = loadedWhenCalled(async () => {
-  const { bodySourceOf } = await import('./request-body.js');
+  const { bodySourceOf } = await import('./body/request-body.js');
   return async (data: unknown, contentType: string | undefined): Promise<OpenBody | undefined> =>
     bodySourceOf(data, contentType)?.open();
 });
 
 const frameBody = loadedWhenCalled(async () => {
-  const framed = await import('./framed-body.js');
+  const framed = await import('./body/framed-body.js');
   return async (request: HttpRequest): Promise<void> => void framed.frameBody(request);
 });
 

@@ -12,7 +12,7 @@ import type { RequestHeaders } from '../client/request/request-config.js';
 import { ConfigurationError } from '../errors.js';
 import type { HookOptions } from './hook-options.js';
 import type { AuthOption, ForgeServiceOptions, TokenAuthOptions } from './options.js';
-import type { PoolOptions } from '../http/axios-transport-options.js';
+import type { PoolOptions } from '../http/axios/axios-transport-options.js';
 import type { Transport } from '../http/transport.js';
 import { ExponentialBackoffRetryStrategy } from '../retry/exponential-backoff.retry.strategy.js';
 import type { RequestRetryStrategy } from '../retry/request-retry.strategy.js';

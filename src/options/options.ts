@@ -6,7 +6,7 @@ import type { LoggingOptions } from '../client/layers/log.layer.js';
 import type { RequestHeaders } from '../client/request/request-config.js';
 import type { ClassOf, HookOptions } from './hook-options.js';
 import type { QueryParams } from '../http/query-params.js';
-import type { PoolOptions } from '../http/axios-transport-options.js';
+import type { PoolOptions } from '../http/axios/axios-transport-options.js';
 import type { TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import type { TokenFetchPipelineOptions } from '../pipeline/pipeline-options.js';

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js';
 import type { LoggingOptions } from '../client/layers/log.layer.js';
-import { POOL_RULES } from '../http/axios-transport-options.js';
+import { POOL_RULES } from '../http/axios/axios-transport-options.js';
 import { checkTls, TLS_RULES } from '../http/tls-options.js';
 import {
   checkOptions,

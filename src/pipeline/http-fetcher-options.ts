@@ -1,4 +1,4 @@
-import type { AxiosTransportOptions } from '../http/axios-transport-options.js';
+import type { AxiosTransportOptions } from '../http/axios/axios-transport-options.js';
 import type { TlsSource } from '../http/tls-options.js';
 import type { Transport } from '../http/transport.js';
 import { isRecord, type OptionRules } from '../option-check/option-check.js';

@@ -222,7 +222,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
    */
   async certificates(): Promise<readonly string[]> {
     if (this.#tls === undefined) return [];
-    const { readTls } = await import('../http/fresh-tls.agent.js');
+    const { readTls } = await import('../http/node/fresh-tls.agent.js');
     return certificatesOf(
       await readWithin(() => readTls(this.#tls), `Step "${shownWord(this.name)}": tls`, systemClock),
     );

@@ -1,4 +1,4 @@
-import { isSetPerRequest } from '../http/per-request.js';
+import { isSetPerRequest } from '../http/axios/per-request.js';
 import { ownJson } from '../option-check/own-json.js';
 import type { HttpRequesterOptions } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';

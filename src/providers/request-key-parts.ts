@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import { readTls } from '../http/fresh-tls.agent.js';
+import { readTls } from '../http/node/fresh-tls.agent.js';
 import { certificatesOf } from '../http/tls-options.js';
 import { ownOptions } from '../option-check/own-options.js';
 import { canonicalRequest, fingerprintOf } from '../token/token-key.js';

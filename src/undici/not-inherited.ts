@@ -1,5 +1,5 @@
 import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { NOT_INHERITED_BY_SOCKETS } from '../http/not-inherited.js';
+import { NOT_INHERITED_BY_SOCKETS } from '../http/node/not-inherited.js';
 
 /**
  * Options that undici would read from `Object.prototype`, since it copies what it is given into objects that inherit.

@@ -14,7 +14,7 @@ describe('findBreaches', () => {
       'errors.ts': 'import { inspect } from "node:util";',
       'http/transport.ts':
         'import type { ForgeAuthError } from "../errors.js"; import type { AxiosInstance } from "axios";',
-      'http/axios-sender.ts': 'import axios from "axios"; import type { Transport } from "./transport.js";',
+      'http/axios/axios-sender.ts': 'import axios from "axios"; import type { Transport } from "./transport.js";',
       'token/token.ts': 'import type { Transport } from "../http/transport.js";',
       'client/faces/http-service.face.ts': 'import { HttpService } from "@nestjs/axios"; import axios from "axios";',
       'nest/forge-auth.module.ts': 'import { Module } from "@nestjs/common";',

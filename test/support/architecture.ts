@@ -79,8 +79,8 @@ const LOADED_WHEN_USED: ReadonlySet<string> = new Set(['openid-client', 'jose', 
 
 /** The files that know axios at run time. */
 const AXIOS_FILES: ReadonlySet<string> = new Set([
-  'http/axios-config.ts',
-  'http/axios-sender.ts',
+  'http/axios/axios-config.ts',
+  'http/axios/axios-sender.ts',
   'client/faces/http-service.face.ts',
   'client/faces/axios.face.ts',
   'client/faces/axios-exchange.ts',

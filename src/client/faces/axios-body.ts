@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { InvalidRequestError } from '../../errors.js';
-import type { BodySource, OpenBody } from '../../http/request-body.js';
-import { bodySourceOf, headersOfForm } from '../../http/request-body.js';
+import type { BodySource, OpenBody } from '../../http/body/request-body.js';
+import { bodySourceOf, headersOfForm } from '../../http/body/request-body.js';
 import { declared } from '../../option-check/own-options.js';
 
 /** Stream of the `form-data` package, which axios makes of an object that is to be sent as multipart. */

@@ -16,7 +16,7 @@ import {
 } from '../../errors.js';
 import { headOf, type HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
-import { streamOf, typedStream } from '../../http/typed-stream.js';
+import { streamOf, typedStream } from '../../http/body/typed-stream.js';
 import { askAtOnce } from '../../option-check/at-once.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { redactUrl } from '../../redaction/redact.js';

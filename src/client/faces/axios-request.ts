@@ -1,7 +1,7 @@
 import { isAnyArrayBuffer } from 'node:util/types';
 import { type AxiosAdapter, AxiosError, CanceledError, type InternalAxiosRequestConfig } from 'axios';
 import { InvalidRequestError } from '../../errors.js';
-import { BODY_TOO_LARGE } from '../../http/framed-body.js';
+import { BODY_TOO_LARGE } from '../../http/body/framed-body.js';
 import { type BaseUrl, prepareBaseUrl, resolveUrl } from '../../http/url.js';
 import { axiosQueryOf } from './axios-defaults.js';
 import { axiosBodyOf } from './axios-body.js';

@@ -1,4 +1,4 @@
-import type { BodySource } from '../../http/request-body.js';
+import type { BodySource } from '../../http/body/request-body.js';
 import type { ForgeRequest } from '../request/request-config.js';
 
 /** Request of a face: beside what the app may say, it holds parts that are already made ready. */

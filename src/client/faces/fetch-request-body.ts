@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
-import { type BodySource, bodySourceOf } from '../../http/request-body.js';
+import { type BodySource, bodySourceOf } from '../../http/body/request-body.js';
 
 /** A body that came whole within this many bytes is kept, so that it can be sent again. */
 const MAX_KEPT_BYTES = 1_048_576;

@@ -1,9 +1,9 @@
 import { ForgeAuthError, ResponseParseError } from '../../errors.js';
-import { BytesOnly } from '../../http/bytes-only.js';
+import { BytesOnly } from '../../http/body/bytes-only.js';
 import type { Cancellation } from '../../http/cancellation.js';
 import { type HttpRequest, type HttpResponse, headOf } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
-import { typedStream } from '../../http/typed-stream.js';
+import { typedStream } from '../../http/body/typed-stream.js';
 import { redactUrl } from '../../redaction/redact.js';
 
 /**

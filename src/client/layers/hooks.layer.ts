@@ -7,7 +7,7 @@ import type { HttpHeaders, HttpResponse } from '../../http/http-request.js';
 import { ownCause } from '../../redaction/own-cause.js';
 import { type Call, type CallRequest, discard, secretsOfCall } from '../request/call-request.js';
 import type { Layer } from './layer.js';
-import { spellingOf } from '../../http/spelled-headers.js';
+import { spellingOf } from '../../http/axios/spelled-headers.js';
 import { headersOf } from '../request/request-headers.js';
 
 /** A call as hooks see it: one object for all its hooks and attempts. */

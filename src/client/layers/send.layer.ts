@@ -4,7 +4,7 @@ import { ConnectionError, ForgeAuthError, InvalidRequestError, TimeoutError } fr
 import { Cancellation } from '../../http/cancellation.js';
 import type { HttpRequest, HttpResponse } from '../../http/http-request.js';
 import { networkError } from '../../http/network-error.js';
-import { frameBody } from '../../http/framed-body.js';
+import { frameBody } from '../../http/body/framed-body.js';
 import { afterPatiently } from '../../http/patient-timer.js';
 import { checkResponse, type Transport } from '../../http/transport.js';
 import type { Observers } from '../../observer.js';

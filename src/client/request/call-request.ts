@@ -1,6 +1,6 @@
 import type { Authenticator } from '../../auth/authenticator.js';
 import type { HeaderSpelling, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from '../../http/http-request.js';
-import type { BodySource } from '../../http/request-body.js';
+import type { BodySource } from '../../http/body/request-body.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { CallScope } from './call-scope.js';
 import type { SentCredentials } from '../layers/sent-credentials.js';

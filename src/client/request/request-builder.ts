@@ -2,7 +2,7 @@ import { type Authenticator, isAuthenticator } from '../../auth/authenticator.js
 import { monotonicNow } from '../../clock.js';
 import { InvalidRequestError } from '../../errors.js';
 import type { HttpHeaders, ResponseType } from '../../http/http-request.js';
-import { bodySourceOf } from '../../http/request-body.js';
+import { bodySourceOf } from '../../http/body/request-body.js';
 import type { QueryParams } from '../../http/query-params.js';
 import { serializeParams } from '../../http/query-params.js';
 import { queryNames, withoutQueryParams } from '../../http/query-of-url.js';
@@ -14,7 +14,7 @@ import type { CallRequest } from './call-request.js';
 import type { CallScope } from './call-scope.js';
 import type { FaceRequest } from '../faces/face-request.js';
 import type { ForgeRequest, RequestHeaders } from './request-config.js';
-import { spellingOf } from '../../http/spelled-headers.js';
+import { spellingOf } from '../../http/axios/spelled-headers.js';
 import { headersOf } from './request-headers.js';
 import { assertTokenRequest } from './known-options.js';
 import type { ResolvedService } from '../resolved-service.js';

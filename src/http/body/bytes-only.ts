@@ -1,4 +1,4 @@
-import { ownOptions } from '../option-check/own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { Transform, type TransformCallback } from 'node:stream';
 
 /**

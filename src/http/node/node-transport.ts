@@ -1,4 +1,4 @@
-import { ownOptions } from '../option-check/own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { ownRequestOptions } from './not-inherited.js';
 import http, {
   type ClientRequest,

@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import http, { type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AxiosTransport } from './axios.transport.js';
-import type { HttpRequest } from './http-request.js';
+import { AxiosTransport } from '../axios/axios.transport.js';
+import type { HttpRequest } from '../http-request.js';
 import { ownRequestOptions } from './not-inherited.js';
 
 /** That of Node's own objects, and the one of ours: in a spec they are two. */

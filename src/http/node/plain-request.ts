@@ -1,7 +1,7 @@
-import { namesProxy } from './environment.js';
+import { namesProxy } from '../environment.js';
 import { Readable } from 'node:stream';
 import type { AxiosRequestConfig } from 'axios';
-import type { HttpRequest } from './http-request.js';
+import type { HttpRequest } from '../http-request.js';
 
 /** Settings of a whole client without which, or with which alone, nothing of axios's adapter is needed. */
 const INERT: ReadonlySet<string> = new Set([

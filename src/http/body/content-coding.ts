@@ -1,11 +1,11 @@
-import { ownOptions } from '../option-check/own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { constants } from 'node:buffer';
 import { type Readable, Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
-import { ResponseParseError } from '../errors.js';
+import { ResponseParseError } from '../../errors.js';
 import { Inflating } from './inflating.js';
-import { type HttpHeaders, type HttpResponse, headOf } from './http-request.js';
-import { redactUrl } from '../redaction/redact.js';
+import { type HttpHeaders, type HttpResponse, headOf } from '../http-request.js';
+import { redactUrl } from '../../redaction/redact.js';
 
 /** A body that was coded more often is no body but an attack. */
 const MOST_CODINGS = 5;

@@ -1,4 +1,4 @@
-import type { HeaderSpelling, HttpHeaders } from './http-request.js';
+import type { HeaderSpelling, HttpHeaders } from '../http-request.js';
 
 /** Adds the names of `given` to how those of `defaults` are written; undefined while all are in lower case. */
 export function spellingOf(

@@ -1,6 +1,6 @@
 import { Readable, Transform, type TransformCallback } from 'node:stream';
-import { InvalidRequestError } from '../errors.js';
-import type { HttpHeaders, HttpRequest } from './http-request.js';
+import { InvalidRequestError } from '../../errors.js';
+import type { HttpHeaders, HttpRequest } from '../http-request.js';
 
 /** Message of axios about a body beyond `maxBodyLength`, for which it has no code of its own. */
 export const BODY_TOO_LARGE = 'Request body larger than maxBodyLength limit';

@@ -7,11 +7,11 @@ import {
   type InternalAxiosRequestConfig,
 } from 'axios';
 import { isAsyncFunction } from 'node:util/types';
-import { failureOf, guardAgent, guardedOptions } from '../option-check/guarded-callbacks.js';
-import { isRecord } from '../option-check/option-check.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
-import type { HttpRequest } from './http-request.js';
-import { withoutKeepAlive } from './own-agents.js';
+import { failureOf, guardAgent, guardedOptions } from '../../option-check/guarded-callbacks.js';
+import { isRecord } from '../../option-check/option-check.js';
+import { declared, ownOptions } from '../../option-check/own-options.js';
+import type { HttpRequest } from '../http-request.js';
+import { withoutKeepAlive } from '../node/own-agents.js';
 import { spelledHeaders } from './spelled-headers.js';
 
 /** Axios's own adapter for Node. */

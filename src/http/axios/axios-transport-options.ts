@@ -1,7 +1,7 @@
 import type { AxiosRequestConfig } from 'axios';
-import type { OptionRules } from '../option-check/option-check.js';
-import { RULES } from '../option-check/option-rules.js';
-import type { TlsSource } from './tls-options.js';
+import type { OptionRules } from '../../option-check/option-check.js';
+import { RULES } from '../../option-check/option-rules.js';
+import type { TlsSource } from '../tls-options.js';
 
 /** Settings of a whole client that an {@link AxiosTransport} takes over: agents, proxy, lookup, limits. */
 export interface AxiosTransportOptions {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getAdapter } from 'axios';
-import { AxiosTransport } from './axios.transport.js';
-import { Cancellation } from './cancellation.js';
-import type { HttpRequest } from './http-request.js';
+import { AxiosTransport } from '../axios/axios.transport.js';
+import { Cancellation } from '../cancellation.js';
+import type { HttpRequest } from '../http-request.js';
 import { isPlain, isPlainRequest } from './plain-request.js';
 
 const closing: (() => void)[] = [];

@@ -2,7 +2,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { FreshTlsAgent } from './fresh-tls.agent.js';
 import { ownSocketOptions } from './not-inherited.js';
-import type { TlsSource } from './tls-options.js';
+import type { TlsSource } from '../tls-options.js';
 
 /** Opens a connection, as agents do. */
 interface Connecting {

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { Readable, Stream } from 'node:stream';
 import FormDataPackage from 'form-data';
-import { InvalidRequestError } from '../errors.js';
+import { InvalidRequestError } from '../../errors.js';
 import { bodySourceOf, type OpenBody } from './request-body.js';
 
 async function opened(data: unknown, contentType?: string): Promise<OpenBody> {

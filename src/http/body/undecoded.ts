@@ -1,4 +1,4 @@
-import type { HttpResponse } from './http-request.js';
+import type { HttpResponse } from '../http-request.js';
 
 /** The first bytes of a body in Zstandard (RFC 8878 §3.1.1), and of one in gzip that was put around it (RFC 1952 §2.3.1). */
 const MARKS = [Buffer.from('28b52ffd', 'hex'), Buffer.from('1f8b', 'hex')];

@@ -1,9 +1,9 @@
-import { Lazy } from '../lazy.js';
-import { ownOptions } from '../option-check/own-options.js';
+import { Lazy } from '../../lazy.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import type { AxiosSender } from './axios-sender.js';
 import { type AxiosTransportOptions, contentLimitOf } from './axios-transport-options.js';
-import type { HttpRequest, HttpResponse } from './http-request.js';
-import type { Transport } from './transport.js';
+import type { HttpRequest, HttpResponse } from '../http-request.js';
+import type { Transport } from '../transport.js';
 
 const Sender = new Lazy(async () => (await import('./axios-sender.js')).AxiosSender);
 

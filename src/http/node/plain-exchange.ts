@@ -1,8 +1,8 @@
 import http, { type Agent, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import type { AxiosResponse } from 'axios';
-import { whenAborted } from './cancellation.js';
-import type { HeaderSpelling, HttpHeaders, HttpRequest } from './http-request.js';
+import { whenAborted } from '../cancellation.js';
+import type { HeaderSpelling, HttpHeaders, HttpRequest } from '../http-request.js';
 import { ownRequestOptions } from './not-inherited.js';
 import { badResponse, headersOf, releaseRefused } from './node-transport.js';
 

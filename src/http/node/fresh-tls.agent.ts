@@ -1,10 +1,10 @@
 import * as https from 'node:https';
-import { mountedText } from '../option-check/mounted-text.js';
+import { mountedText } from '../../option-check/mounted-text.js';
 import { ownSocketOptions } from './not-inherited.js';
-import { RedactedCause } from '../redaction/redact.js';
-import { TlsError } from '../errors.js';
-import { unusableTls } from './tls-hints.js';
-import type { TlsOptions, TlsSource } from './tls-options.js';
+import { RedactedCause } from '../../redaction/redact.js';
+import { TlsError } from '../../errors.js';
+import { unusableTls } from '../tls-hints.js';
+import type { TlsOptions, TlsSource } from '../tls-options.js';
 
 type Connect = (error: Error | null, socket?: unknown) => void;
 

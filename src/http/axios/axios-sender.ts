@@ -1,24 +1,24 @@
-import { inheritsProxy } from './environment.js';
-import { ownJson } from '../option-check/own-json.js';
+import { inheritsProxy } from '../environment.js';
+import { ownJson } from '../../option-check/own-json.js';
 import type * as http from 'node:http';
 import type { Readable } from 'node:stream';
 import axios, { getAdapter } from 'axios';
-import { ownOptions } from '../option-check/own-options.js';
+import { ownOptions } from '../../option-check/own-options.js';
 import { type Exchange, exchangeOf, guardedSettings, HTTP_ADAPTER } from './axios-config.js';
 import { axiosFailure } from './axios-failure.js';
 import { type AxiosTransportOptions, contentLimitOf } from './axios-transport-options.js';
-import { throwIfAborted } from './cancellation.js';
-import { decode, isCoded } from './content-coding.js';
-import { FreshTlsAgent } from './fresh-tls.agent.js';
-import type { HttpHeaders, HttpRequest, HttpResponse } from './http-request.js';
-import { NODE_TRANSPORT } from './node-transport.js';
-import { ownHttpAgent, ownHttpsAgent } from './own-agents.js';
+import { throwIfAborted } from '../cancellation.js';
+import { decode, isCoded } from '../body/content-coding.js';
+import { FreshTlsAgent } from '../node/fresh-tls.agent.js';
+import type { HttpHeaders, HttpRequest, HttpResponse } from '../http-request.js';
+import { NODE_TRANSPORT } from '../node/node-transport.js';
+import { ownHttpAgent, ownHttpsAgent } from '../node/own-agents.js';
 import { PER_REQUEST } from './per-request.js';
-import { exchangePlainly, type PlainAnswer, type PlainSettings } from './plain-exchange.js';
-import { isPlain, isPlainRequest } from './plain-request.js';
-import { certificateProblem } from './tls-hints.js';
-import type { TlsOptions } from './tls-options.js';
-import { typedStream } from './typed-stream.js';
+import { exchangePlainly, type PlainAnswer, type PlainSettings } from '../node/plain-exchange.js';
+import { isPlain, isPlainRequest } from '../node/plain-request.js';
+import { certificateProblem } from '../tls-hints.js';
+import type { TlsOptions } from '../tls-options.js';
+import { typedStream } from '../body/typed-stream.js';
 
 /**
  * axios sets this delay on every socket that it is given: an agent that wants another one sets its own again after each

@@ -1,13 +1,13 @@
-import { askAtOnce } from '../option-check/at-once.js';
-import { ownJson } from '../option-check/own-json.js';
+import { askAtOnce } from '../../option-check/at-once.js';
+import { ownJson } from '../../option-check/own-json.js';
 import { Readable } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import type { ReadableStream } from 'node:stream/web';
-import { systemClock } from '../clock.js';
-import { InvalidRequestError } from '../errors.js';
+import { systemClock } from '../../clock.js';
+import { InvalidRequestError } from '../../errors.js';
 import { BytesOnly } from './bytes-only.js';
-import type { HttpBody } from './http-request.js';
-import { declared, ownOptions } from '../option-check/own-options.js';
+import type { HttpBody } from '../http-request.js';
+import { declared, ownOptions } from '../../option-check/own-options.js';
 
 /** Values that a caller may give as `data`. A function is called again for each attempt. */
 export type RequestData = unknown;

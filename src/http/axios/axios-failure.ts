@@ -7,12 +7,12 @@ import {
   InvalidRequestError,
   ResponseParseError,
   TlsError,
-} from '../errors.js';
-import { redactUrl } from '../redaction/redact.js';
-import { CLOSED_AMID, DECODED_TOO_LARGE } from './content-coding.js';
-import { BODY_TOO_LARGE } from './framed-body.js';
-import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from './http-request.js';
-import { networkError } from './network-error.js';
+} from '../../errors.js';
+import { redactUrl } from '../../redaction/redact.js';
+import { CLOSED_AMID, DECODED_TOO_LARGE } from '../body/content-coding.js';
+import { BODY_TOO_LARGE } from '../body/framed-body.js';
+import { type HttpHeaders, type HttpRequest, type HttpResponse, headOf } from '../http-request.js';
+import { networkError } from '../network-error.js';
 
 /** The signal's reason where it aborted, else an error of our own. */
 export function axiosFailure(

@@ -5,9 +5,9 @@ import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import { jest } from '@jest/globals';
 import type { AxiosRequestConfig, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
-import { ConnectionError, InvalidRequestError, ResponseParseError, TlsError } from '../errors.js';
+import { ConnectionError, InvalidRequestError, ResponseParseError, TlsError } from '../../errors.js';
 import { AxiosTransport } from './axios.transport.js';
-import type { HttpRequest } from './http-request.js';
+import type { HttpRequest } from '../http-request.js';
 
 type Answer = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
