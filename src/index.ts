@@ -155,16 +155,16 @@ export type { Transport } from './http/transport.js';
 export type { RedisClient } from './redis/redis-connection.js';
 export { RedisTokenLock, type RedisTokenLockOptions } from './redis/redis.token-lock.js';
 export type { AcquireOptions, Lease, TokenLock, TokenSignal } from './lock/token-lock.js';
-export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/body.fetcher.js';
-export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/header.fetcher.js';
-export { type FetcherRequest, HttpTokenFetcher } from './pipeline/http.fetcher.js';
-export type { ContextValue, HttpTokenFetcherOptions } from './pipeline/http-fetcher-options.js';
+export { BodyTokenFetcher, type BodyTokenFetcherOptions } from './pipeline/fetchers/body.fetcher.js';
+export { HeaderTokenFetcher, type HeaderTokenFetcherOptions } from './pipeline/fetchers/header.fetcher.js';
+export { type FetcherRequest, HttpTokenFetcher } from './pipeline/fetchers/http.fetcher.js';
+export type { ContextValue, HttpTokenFetcherOptions } from './pipeline/fetchers/http-fetcher-options.js';
 export type { PipelineStepOption, TokenFetcherType, TokenFetchPipelineOptions } from './pipeline/pipeline-options.js';
-export type { GivenStep, ProviderStep, SharedStep } from './pipeline/pipeline-step.js';
+export type { GivenStep, ProviderStep, SharedStep } from './pipeline/steps/pipeline-step.js';
 export { PipelineTokenProvider, type PipelineTokenProviderOptions } from './pipeline/pipeline.provider.js';
-export type { StepState } from './pipeline/step-state.js';
+export type { StepState } from './pipeline/steps/step-state.js';
 export { type ExecuteOptions, TokenFetchPipeline } from './pipeline/token-fetch-pipeline.js';
-export type { FetchContext, TokenFetcher } from './pipeline/token-fetcher.js';
+export type { FetchContext, TokenFetcher } from './pipeline/fetchers/token-fetcher.js';
 export type {
   ClientAssertionOptions,
   ClientAuthRequest,
@@ -192,12 +192,12 @@ export {
   PasswordGrantTokenProvider,
   type PasswordGrantTokenProviderOptions,
 } from './providers/grants/password-grant.provider.js';
-export type { SecretSource } from './providers/secret.js';
-export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/key-material.js';
-export type { TextSource } from './providers/text-source.js';
+export type { SecretSource } from './providers/keys/secret.js';
+export type { KeyMaterial, KeySource, PrivateJwk, ServiceAccountKey } from './providers/keys/key-material.js';
+export type { TextSource } from './providers/keys/text-source.js';
 export type { Challenge } from './challenges.js';
-export type { DpopOptions } from './providers/dpop-key.js';
-export type { EndpointOptions } from './providers/endpoints.js';
+export type { DpopOptions } from './providers/keys/dpop-key.js';
+export type { EndpointOptions } from './providers/issuer/endpoints.js';
 export { GrantTokenProvider, type GrantTokenProviderOptions } from './providers/grants/grant-token.provider.js';
 export type { GrantParameters } from './providers/grants/grant.js';
 export {

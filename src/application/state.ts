@@ -1,6 +1,6 @@
 import type { ForgeAuthErrorCode } from '../errors.js';
 import type { TokenRequestCause } from '../observer.js';
-import type { StepState } from '../pipeline/step-state.js';
+import type { StepState } from '../pipeline/steps/step-state.js';
 import type { CircuitState } from '../retry/request-retry.strategy.js';
 import type { StorageState } from '../storage/storage-state.js';
 

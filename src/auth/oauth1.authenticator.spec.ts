@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import { AuthenticationError, ConfigurationError, InvalidRequestError } from '../errors.js';
-import type { PrivateJwk } from '../providers/key-material.js';
+import type { PrivateJwk } from '../providers/keys/key-material.js';
 import { authenticatedRequest } from './authenticated-request.fixture.js';
 import type { AuthenticatedRequest } from './authenticator.js';
 import { OAuth1Auth, type OAuth1AuthOptions } from './oauth1.authenticator.js';

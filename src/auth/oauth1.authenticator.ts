@@ -2,7 +2,7 @@ import { AuthenticationError, ConfigurationError } from '../errors.js';
 import type { ForgeResponse } from '../http/forge-response.js';
 import { checkOptions, hasMethods, type OptionRules } from '../option-check/option-check.js';
 import { RULES } from '../option-check/option-rules.js';
-import type { TextSource } from '../providers/text-source.js';
+import type { TextSource } from '../providers/keys/text-source.js';
 import type { AuthenticatedRequest, Authenticator, CredentialParameters, CredentialVerdict } from './authenticator.js';
 import { describeRejection, oauthProblemOf } from './oauth1/oauth-problem.js';
 import type { OAuth1Token } from './oauth1/oauth1-token.js';

@@ -11,7 +11,7 @@ import { Token } from '../token/token.js';
 import type { BoundPipeline } from './bound-pipeline.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
 import { TokenFetchPipeline } from './token-fetch-pipeline.js';
-import type { FetchContext, TokenFetcher } from './token-fetcher.js';
+import type { FetchContext, TokenFetcher } from './fetchers/token-fetcher.js';
 import { loadStorageGuards } from '../storage/storage-guards.js';
 
 beforeAll(loadStorageGuards);

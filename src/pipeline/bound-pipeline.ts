@@ -6,14 +6,14 @@ import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSlot } from '../token/slot/token-slot.js';
 import type { Replacement, TokenOrigin } from '../token/token-source.js';
 import type { Token } from '../token/token.js';
-import type { GivenStep, PipelineStep } from './pipeline-step.js';
-import { flightDeadlines, type PipelineScope } from './step-flight.js';
-import type { StepGraph } from './step-graph.js';
-import { StepHistory } from './step-history.js';
-import { StepKeys } from './step-keys.js';
-import { createStepSlot } from './step-slot.js';
-import { type StepState, stepState } from './step-state.js';
-import { TakenOutElsewhere } from './taken-out-elsewhere.js';
+import type { GivenStep, PipelineStep } from './steps/pipeline-step.js';
+import { flightDeadlines, type PipelineScope } from './steps/step-flight.js';
+import type { StepGraph } from './steps/step-graph.js';
+import { StepHistory } from './steps/step-history.js';
+import { StepKeys } from './steps/step-keys.js';
+import { createStepSlot } from './steps/step-slot.js';
+import { type StepState, stepState } from './steps/step-state.js';
+import { TakenOutElsewhere } from './steps/taken-out-elsewhere.js';
 
 /**
  * A pipeline bound to one service of one application: a slot for each step, so that its token is cached, shared, renewed

@@ -5,9 +5,9 @@ import { RULES } from '../option-check/option-rules.js';
 import { declared } from '../option-check/own-options.js';
 import { shownValue } from '../redaction/redact.js';
 import type { GetSet, TokenStorage } from '../storage/token-storage.js';
-import type { GivenStep, ProviderStep } from './pipeline-step.js';
-import { StepGraph } from './step-graph.js';
-import type { TokenFetcher } from './token-fetcher.js';
+import type { GivenStep, ProviderStep } from './steps/pipeline-step.js';
+import { StepGraph } from './steps/step-graph.js';
+import type { TokenFetcher } from './fetchers/token-fetcher.js';
 
 /** A class whose instances are fetchers: in Nest the app's own instance, or a new one with what it injects. */
 export type TokenFetcherType = new (...args: never[]) => TokenFetcher;

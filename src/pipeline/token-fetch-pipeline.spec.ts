@@ -8,7 +8,7 @@ import { PipelineTokenProvider } from './pipeline.provider.js';
 import { PipelineTokenSource } from './pipeline.token-source.js';
 import type { PipelineStepOption, TokenFetchPipelineOptions } from './pipeline-options.js';
 import { TokenFetchPipeline } from './token-fetch-pipeline.js';
-import type { TokenFetcher } from './token-fetcher.js';
+import type { TokenFetcher } from './fetchers/token-fetcher.js';
 import { loadStorageGuards } from '../storage/storage-guards.js';
 
 beforeAll(loadStorageGuards);

@@ -16,9 +16,9 @@ import {
   type PipelineStepOption,
   type TokenFetchPipelineOptions,
 } from './pipeline-options.js';
-import type { GivenStep, PipelineStep } from './pipeline-step.js';
-import type { StepState } from './step-state.js';
-import type { TokenFetcher } from './token-fetcher.js';
+import type { GivenStep, PipelineStep } from './steps/pipeline-step.js';
+import type { StepState } from './steps/step-state.js';
+import type { TokenFetcher } from './fetchers/token-fetcher.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** Whoever binds a pipeline elsewhere: opens it, and says what is known of it before. */
@@ -173,7 +173,7 @@ export class TokenFetchPipeline {
     const graph = graphOf(given, resultStep, owner);
     const [{ BoundPipeline: Bound }, { bindStep }] = await Promise.all([
       import('./bound-pipeline.js'),
-      import('./bind-step.js'),
+      import('./steps/bind-step.js'),
     ]);
     const bound: PipelineStep[] = [];
     for (const step of given) bound.push(await bindStep(step, { ...service, named }, owner));

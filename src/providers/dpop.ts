@@ -3,8 +3,8 @@ import { challengeWith } from '../challenges.js';
 import type { HttpHeaders } from '../http/http-request.js';
 import type { PresentedRequest, TokenPresenter } from '../token/token-presenter.js';
 import type { Token } from '../token/token.js';
-import type { IssuerClock } from './issuer-clock.js';
-import type { SigningKey } from './signing-key.js';
+import type { IssuerClock } from './issuer/issuer-clock.js';
+import type { SigningKey } from './keys/signing-key.js';
 
 /** Target of a proof. */
 export interface ProofTarget {

@@ -2,7 +2,7 @@ import { AuthenticationError } from '../errors.js';
 import { callDeclared } from '../option-check/own-options.js';
 import type { Client } from './client-authentication/client.js';
 import type { Grant } from './grants/grant.js';
-import type { Issuer } from './issuer.js';
+import type { Issuer } from './issuer/issuer.js';
 
 /**
  * Repeats refused work once: a secret may have been rotated since it was read, the issuer may have moved, and what is

@@ -9,10 +9,10 @@ import { TOKEN_SETTINGS_RULES } from '../token/token-settings.js';
 import type { Token } from '../token/token.js';
 import { CLIENT_ASSERTION_RULES, CLIENT_RULES, type ClientOptions } from './client-authentication/client-options.js';
 import type { Compliance } from './compliance.js';
-import type { DpopOptions } from './dpop-key.js';
-import { ENDPOINT_OPTIONS, ENDPOINT_RULES, type EndpointOptions } from './endpoints.js';
+import type { DpopOptions } from './keys/dpop-key.js';
+import { ENDPOINT_OPTIONS, ENDPOINT_RULES, type EndpointOptions } from './issuer/endpoints.js';
 import { ASYMMETRIC_ALGORITHMS } from './oidc/asymmetric-algorithms.js';
-import { checkTextSource } from './text-source.js';
+import { checkTextSource } from './keys/text-source.js';
 
 /** Options that every grant has. One of `tokenUrl` and `issuer` is needed. */
 export interface GrantOptions extends ClientOptions, EndpointOptions {

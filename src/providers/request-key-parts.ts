@@ -6,7 +6,7 @@ import { canonicalRequest, fingerprintOf } from '../token/token-key.js';
 import type { TokenRequest } from '../token/token-provider.js';
 import type { GrantOptions } from './grant-options.js';
 import { waysOf } from './opaque-parts.js';
-import { readWithin } from './text-source.js';
+import { readWithin } from './keys/text-source.js';
 
 /**
  * The parts of a token's key that come from what every request of a grant carries: scope, audience, resource, headers,

@@ -1,7 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
-import { checkPassphrase, isKeyFile, type KeySource, readKey, readKeyMaterial } from '../../providers/key-material.js';
+import {
+  checkPassphrase,
+  isKeyFile,
+  type KeySource,
+  readKey,
+  readKeyMaterial,
+} from '../../providers/keys/key-material.js';
 
 /** The RSA private key of a client: read once, or for each request where a file or a function holds it. */
 export class ClientKey {

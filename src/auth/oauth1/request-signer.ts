@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { HttpRequest } from '../../http/http-request.js';
-import { readTextSource, type TextSource } from '../../providers/text-source.js';
+import { readTextSource, type TextSource } from '../../providers/keys/text-source.js';
 import { type Parameter, parameter, parametersOf, withoutParameters, withParameters } from './parameters.js';
 import { percentEncode } from './percent-encoding.js';
 import { signatureBaseString } from './signature-base-string.js';

@@ -2,8 +2,8 @@ import { ConfigurationError } from '../../errors.js';
 import { checkMounted } from '../credential.js';
 import type { OptionRules } from '../../option-check/option-check.js';
 import { oneOf, RULES } from '../../option-check/option-rules.js';
-import type { KeySource } from '../../providers/key-material.js';
-import { isFile, type TextSource } from '../../providers/text-source.js';
+import type { KeySource } from '../../providers/keys/key-material.js';
+import { isFile, type TextSource } from '../../providers/keys/text-source.js';
 import { ClientKey } from './client-key.js';
 import {
   type OAuth1SignatureMethod,

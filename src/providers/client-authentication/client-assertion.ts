@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../../errors.js';
 import { mountedTextFault } from '../../option-check/mounted-text.js';
-import { checkTextSource, type TextSource } from '../text-source.js';
+import { checkTextSource, type TextSource } from '../keys/text-source.js';
 import type { ClientAuthTarget } from './client-authentication.js';
 import type { ClientAssertionOptions, ClientAuthRequest } from './client-credentials.js';
 import { canonicalRequest, fingerprintOf } from '../../token/token-key.js';

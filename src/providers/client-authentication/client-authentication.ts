@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js';
 import type { HttpRequesterOptions } from '../../http/http-requester.js';
-import type { IssuerClock } from '../issuer-clock.js';
-import type { Secret } from '../secret.js';
+import type { IssuerClock } from '../issuer/issuer-clock.js';
+import type { Secret } from '../keys/secret.js';
 import type { ClientAuthRequest, ClientCredentials } from './client-credentials.js';
 
 /** Details of the issuer that a client authentication may need. */

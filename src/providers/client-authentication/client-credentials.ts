@@ -1,6 +1,6 @@
-import type { KeySource } from '../key-material.js';
-import type { SecretSource } from '../secret.js';
-import type { TextSource } from '../text-source.js';
+import type { KeySource } from '../keys/key-material.js';
+import type { SecretSource } from '../keys/secret.js';
+import type { TextSource } from '../keys/text-source.js';
 
 /** A request to the issuer, as a client authentication sees it. */
 export interface ClientAuthRequest {

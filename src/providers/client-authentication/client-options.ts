@@ -1,6 +1,6 @@
 import type { OptionRules } from '../../option-check/option-check.js';
 import { oneOf, RULES } from '../../option-check/option-rules.js';
-import type { TextSource } from '../text-source.js';
+import type { TextSource } from '../keys/text-source.js';
 import type { ClientAssertionOptions, ClientAuthRequest, ClientCredentials } from './client-credentials.js';
 import type { CLIENT_AUTHENTICATIONS } from './registry.js';
 

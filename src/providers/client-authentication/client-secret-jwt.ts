@@ -1,5 +1,5 @@
-import { signAssertion } from '../assertion.js';
-import { secretKey } from '../signing-key.js';
+import { signAssertion } from '../keys/assertion.js';
+import { secretKey } from '../keys/signing-key.js';
 import { assertionOptions, checkClientAssertion, partsOf, writeAssertion, writtenParts } from './client-assertion.js';
 import type { ClientAuthDefinition } from './client-authentication.js';
 

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { callDeclared, declared } from '../../option-check/own-options.js';
-import { Secret } from '../secret.js';
+import { Secret } from '../keys/secret.js';
 import type {
   ClientAuthDefinition,
   ClientAuthEndpoint,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js';
-import { signAssertion } from '../assertion.js';
-import { SigningKey } from '../signing-key.js';
-import { readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
+import { signAssertion } from '../keys/assertion.js';
+import { SigningKey } from '../keys/signing-key.js';
+import { readTextSource, sourceIdentity, type TextSource } from '../keys/text-source.js';
 import {
   assertionOptions,
   checkClientAssertion,

@@ -3,9 +3,9 @@ import type { TokenRequestContext } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
 import type { Compliance } from '../compliance.js';
 import type { GrantOptions } from '../grant-options.js';
-import type { Issuer } from '../issuer.js';
-import type { IssuerExchange } from '../issuer-exchange.js';
-import { type ComplianceHooks, requestToken } from '../token-endpoint.js';
+import type { Issuer } from '../issuer/issuer.js';
+import type { IssuerExchange } from '../issuer/issuer-exchange.js';
+import { type ComplianceHooks, requestToken } from '../issuer/token-endpoint.js';
 import type { Grant, GrantContext, GrantParameters } from './grant.js';
 import { tokenParameters } from './token-parameters.js';
 

@@ -4,8 +4,8 @@ import { RULES } from '../../option-check/option-rules.js';
 import { mountedData, mountedDataFault } from '../../option-check/mounted-text.js';
 import { ConfigurationError } from '../../errors.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { SlowFingerprint } from '../secret.js';
-import { readWithin } from '../text-source.js';
+import { SlowFingerprint } from '../keys/secret.js';
+import { readWithin } from '../keys/text-source.js';
 import type { Grant, GrantParameters } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 

@@ -2,8 +2,8 @@ import type { Clock } from '../../clock.js';
 import type { ForgeLogger } from '../../logger.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import type { Token } from '../../token/token.js';
-import type { Issuer } from '../issuer.js';
-import type { IssuerExchange } from '../issuer-exchange.js';
+import type { Issuer } from '../issuer/issuer.js';
+import type { IssuerExchange } from '../issuer/issuer-exchange.js';
 
 /** Context of a grant for one token request. */
 export interface GrantContext {

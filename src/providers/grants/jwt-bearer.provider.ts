@@ -3,11 +3,11 @@ import { RULES } from '../../option-check/option-rules.js';
 import { systemClock } from '../../clock.js';
 import { ConfigurationError } from '../../errors.js';
 import { canonicalRequest, fingerprintOf, scopes } from '../../token/token-key.js';
-import { signAssertion } from '../assertion.js';
+import { signAssertion } from '../keys/assertion.js';
 import { checkMounted, GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { accountOf, type KeySource } from '../key-material.js';
-import { SigningKey } from '../signing-key.js';
-import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
+import { accountOf, type KeySource } from '../keys/key-material.js';
+import { SigningKey } from '../keys/signing-key.js';
+import { checkTextSource, readTextSource, sourceIdentity, type TextSource } from '../keys/text-source.js';
 import type { Grant, GrantContext } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 

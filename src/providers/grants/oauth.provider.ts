@@ -9,7 +9,7 @@ import type { Token } from '../../token/token.js';
 import { HttpRequester } from '../../http/http-requester.js';
 import { loadedWhenCalled } from '../../lazy.js';
 import { Client } from '../client-authentication/client.js';
-import { dpopKey } from '../dpop-key.js';
+import { dpopKey } from '../keys/dpop-key.js';
 import type { BoundOAuthProvider, BoundOAuthProviderParts } from './bound.oauth-provider.js';
 import { opaqueOptions } from '../opaque-parts.js';
 import type { Grant } from './grant.js';

@@ -3,8 +3,8 @@ import { RULES } from '../../option-check/option-rules.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
-import { checkTextSource } from '../text-source.js';
-import { Secret, type SecretSource } from '../secret.js';
+import { checkTextSource } from '../keys/text-source.js';
+import { Secret, type SecretSource } from '../keys/secret.js';
 import { fingerprintOf } from '../../token/token-key.js';
 
 /** Options of {@link PasswordGrantTokenProvider}. */

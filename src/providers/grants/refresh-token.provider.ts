@@ -2,8 +2,8 @@ import type { OptionRules } from '../../option-check/option-check.js';
 import { RULES } from '../../option-check/option-rules.js';
 import { TokenRefreshError } from '../../errors.js';
 import { GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { Secret, type SecretSource } from '../secret.js';
-import { checkTextSource } from '../text-source.js';
+import { Secret, type SecretSource } from '../keys/secret.js';
+import { checkTextSource } from '../keys/text-source.js';
 import type { Grant } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';
 

@@ -5,7 +5,7 @@ import { RULES } from '../../option-check/option-rules.js';
 import { AuthenticationError, ConfigurationError } from '../../errors.js';
 import type { TokenRequest } from '../../token/token-provider.js';
 import { checkText, GRANT_RULES, type GrantOptions } from '../grant-options.js';
-import { checkTextSource, isFile, readTextSource, sourceIdentity, type TextSource } from '../text-source.js';
+import { checkTextSource, isFile, readTextSource, sourceIdentity, type TextSource } from '../keys/text-source.js';
 import { mountedText } from '../../option-check/mounted-text.js';
 import type { Grant, GrantParameters } from './grant.js';
 import { OAuthTokenProvider } from './oauth.provider.js';

@@ -4,7 +4,7 @@ import type { Token } from '../../token/token.js';
 import type { GrantExchange } from '../grants/grant.js';
 import { tokenParameters } from '../grants/token-parameters.js';
 import type { GrantOptions } from '../grant-options.js';
-import { issuerAnswer, textIn } from '../issuer-answer.js';
+import { issuerAnswer, textIn } from '../issuer/issuer-answer.js';
 import { pendingOf, pollForToken } from './poll-for-token.js';
 
 /** Options of {@link BackchannelTokenProvider}. */
