@@ -4,12 +4,13 @@ import { createPathExclusion, type PathExclusion } from '../auth/path-exclusion.
 import { PLACEMENT_RULES, TokenAuth, type TokenAuthPlacement } from '../auth/token.authenticator.js';
 import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../option-check/option-check.js';
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
-import type { ResolverScope } from './host.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
 import { atOnce } from '../option-check/at-once.js';
 import { declared, ownOptions } from '../option-check/own-options.js';
 import { ForgeAuthError } from '../errors.js';
 import { ownCause } from '../redaction/own-cause.js';
+import type { Runtime } from '../token/runtime.js';
+import type { TokenManager } from '../token/token-manager.js';
 
 type AuthMember = Authenticator | TokenAuthOptions;
 
@@ -22,11 +23,13 @@ export interface ResolvedAuth {
 
 /**
  * The authenticator that a service's `auth` stands for.
+ * @param managerFor finds the manager that token options stand for; the first set of a service is the one that is injected
  * @throws {ConfigurationError} when it stands for none
  */
 export async function resolveAuth(
   options: ForgeServiceOptions,
-  scope: ResolverScope,
+  runtime: Runtime,
+  managerFor: (auth: TokenAuthOptions) => TokenManager,
   place: OptionPlace,
 ): Promise<ResolvedAuth> {
   const { auth } = options;
@@ -40,7 +43,7 @@ export async function resolveAuth(
     const usesTokens = composite.members.some(takesTokenRequest);
     const resolved = composite.resolve((member) => {
       refuseExclusions(member, refuse);
-      return memberOf(member, scope, place);
+      return memberOf(member, managerFor, place);
     });
     return { authenticator: resolved, usesTokens };
   }
@@ -48,8 +51,8 @@ export async function resolveAuth(
     const cure = cureOfAuth(auth);
     if (cure !== undefined) throw refuse(cure);
     const made = isClass(auth)
-      ? await scope.instantiate<Authenticator>(auth, 'auth')
-      : madeBy(auth as () => Authenticator, scope, refuse);
+      ? await runtime.instantiate<Authenticator>(auth, `Service "${options.name}": auth`)
+      : madeBy(auth as () => Authenticator, runtime, refuse);
     if (!isAuthenticator(made)) {
       throw refuse(
         `auth is a function, and must make an authenticator: something with a method authenticate(request). A function that reads a token is auth: new BearerAuth(readToken).`,
@@ -58,7 +61,7 @@ export async function resolveAuth(
     return { authenticator: made, usesTokens: takesTokenRequest(made) };
   }
   return {
-    authenticator: memberOf(auth, scope, place),
+    authenticator: memberOf(auth, managerFor, place),
     usesTokens: takesTokenRequest(auth),
   };
 }
@@ -85,7 +88,7 @@ export function resolveExclusion(options: ForgeServiceOptions): PathExclusion | 
   return (path) => own(path) || more(path);
 }
 
-function madeBy(make: () => Authenticator, { revealCauses }: ResolverScope, refuse: Refuse): Authenticator {
+function madeBy(make: () => Authenticator, { revealCauses }: Runtime, refuse: Refuse): Authenticator {
   try {
     return atOnce(make(), 'auth()');
   } catch (error) {
@@ -94,7 +97,11 @@ function madeBy(make: () => Authenticator, { revealCauses }: ResolverScope, refu
   }
 }
 
-function memberOf(given: AuthMember, scope: ResolverScope, place: OptionPlace): Authenticator {
+function memberOf(
+  given: AuthMember,
+  managerFor: (auth: TokenAuthOptions) => TokenManager,
+  place: OptionPlace,
+): Authenticator {
   if (isAuthenticator(given)) return given;
   const { refuse } = place;
   const cure = cureOfAuth(given);
@@ -117,7 +124,7 @@ function memberOf(given: AuthMember, scope: ResolverScope, place: OptionPlace): 
         : `auth must have exactly one of provider, tokenManager and pipeline, or a method authenticate(request).`,
     );
   }
-  return new TokenAuth(scope.managerFor(auth), placementOf(auth));
+  return new TokenAuth(managerFor(auth), placementOf(auth));
 }
 
 /** Options of how the token is put on requests, alone. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
-import type { ForgeAuthOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
+import type { ForgeAuthOptions, StorageOption } from '../options/options.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { TokenStorage } from '../storage/token-storage.js';
 import type { Runtime } from '../token/runtime.js';
@@ -26,10 +26,4 @@ export interface ApplicationScope {
   readonly rootOptions: ForgeAuthOptions;
   /** Storage of the tokens of services that do not say otherwise; undefined until the application has started. */
   readonly storage: GuardedStorage | undefined;
-}
-
-/** Parts of the application that resolving a service's options needs. */
-export interface ResolverScope extends Pick<Runtime, 'clock' | 'logger' | 'observer' | 'revealCauses' | 'instantiate'> {
-  /** The manager that token options stand for; the first set of a service is the one that is injected. */
-  managerFor(options: TokenAuthOptions): TokenManager;
 }

@@ -12,9 +12,8 @@ import { declared, ownOptions } from '../option-check/own-options.js';
 import { resolveAuth, resolveExclusion } from './auth-resolver.js';
 import { withServiceName } from './with-service-name.js';
 import { SERVICE_DEFAULTS } from '../options/defaults.js';
-import { resolveHooks } from '../options/hook-options.js';
-import type { ResolverScope } from './host.js';
-import type { ForgeServiceDefaults, ForgeServiceOptions } from '../options/options.js';
+import { type HookOptions, resolveHooks } from '../options/hook-options.js';
+import type { ForgeServiceDefaults, ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import { axiosConfigOf, withDefaults } from '../options/service-defaults.js';
 import { checkDefaults, checkService } from '../options/service-rules.js';
 import { AxiosTransport } from '../http/axios/axios.transport.js';
@@ -24,24 +23,28 @@ import { prepareBaseUrl } from '../http/url.js';
 import { NoRetryStrategy } from '../retry/no.retry.strategy.js';
 import { noteSecret } from '../redaction/known-secrets.js';
 import { writtenBy } from '../auth/credential-headers.js';
+import type { Runtime } from '../token/runtime.js';
+import type { TokenManager } from '../token/token-manager.js';
 
 /**
  * Checks a service's options and makes them complete.
+ * @param managerFor finds the manager that token options stand for
  * @throws {ConfigurationError} naming the service, the option, its problem and the cure
  */
 export async function resolveService(
   given: ForgeServiceOptions,
   defaults: ForgeServiceDefaults,
-  scope: ResolverScope,
+  runtime: Runtime,
+  managerFor: (auth: TokenAuthOptions) => TokenManager,
 ): Promise<ResolvedService> {
   const { name } = given;
   try {
     const refuse = (problem: string): ConfigurationError => refusal(name, problem);
-    const place = { refuse, warn: (problem: string) => scope.logger.warn(`Service "${name}": ${problem}`) };
+    const place = { refuse, warn: (problem: string) => runtime.logger.warn(`Service "${name}": ${problem}`) };
     const options = takesNothingOver(given, defaults) ? given : merged(given, defaults, refuse);
     checkService(options, place);
     for (const warning of warningsOf(options.retry)) place.warn(warning);
-    return await resolve(options, scope, place);
+    return await resolve(options, runtime, managerFor, place);
   } catch (error) {
     throw withServiceName(error, name);
   }
@@ -64,7 +67,8 @@ function refusal(name: string, problem: string): ConfigurationError {
 
 async function resolve(
   options: ForgeServiceOptions,
-  scope: ResolverScope,
+  runtime: Runtime,
+  managerFor: (auth: TokenAuthOptions) => TokenManager,
   place: OptionPlace,
 ): Promise<ResolvedService> {
   const { name, baseUrl } = options;
@@ -75,14 +79,14 @@ async function resolve(
     );
   }
   const base = baseUrl === undefined ? undefined : prepareBaseUrl(baseUrl, name);
-  const auth = await resolveAuth(options, scope, place);
+  const auth = await resolveAuth(options, runtime, managerFor, place);
   const headers = ownOptions<HttpHeaders>({ ...SERVICE_DEFAULTS.headers, ...lowerCase(options.headers, refuse) });
   checkWriters(auth.authenticator, headers, refuse);
   checkParams(options.params, refuse);
   if ((options.headers ?? options.params) !== undefined) noteSecrets(headers, options.params);
   const timeoutMs = options.timeoutMs ?? SERVICE_DEFAULTS.timeoutMs;
   if (typeof options.tls === 'object' && options.tls.rejectUnauthorized === false) {
-    scope.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
+    runtime.logger.warn(`Service "${name}": tls.rejectUnauthorized is false: anybody can pose as the service.`);
   }
   const axios = axiosConfigOf(options.axios);
   const { retry, transport, validateStatus, logging } = options;
@@ -108,15 +112,24 @@ async function resolve(
       contentLimitOf(ownOptions(axios)) ??
       (transport && declared(transport, 'maxContentLength')),
     validateStatus: validateStatus ?? SERVICE_DEFAULTS.validateStatus,
-    hooks: options.hooks && (await resolveHooks(options.hooks, scope.instantiate.bind(scope), refuse)),
+    hooks: options.hooks && (await hooksOf(name, options.hooks, runtime, refuse)),
     logging: loggingOf(name, logging),
     transport: transport ?? new AxiosTransport(transportOptions(axios, options.tls, poolOf(options, axios, refuse))),
     ownsTransport: transport === undefined,
-    revealCauses: scope.revealCauses,
-    clock: scope.clock,
-    observer: scope.observer,
-    logger: scope.logger,
+    revealCauses: runtime.revealCauses,
+    clock: runtime.clock,
+    observer: runtime.observer,
+    logger: runtime.logger,
   };
+}
+
+function hooksOf(
+  name: string,
+  hooks: HookOptions,
+  runtime: Runtime,
+  refuse: Refuse,
+): Promise<ResolvedService['hooks']> {
+  return resolveHooks(hooks, (type, what) => runtime.instantiate(type, `Service "${name}": ${what}`), refuse);
 }
 
 function poolOf(

@@ -215,14 +215,8 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
       const kept = await this.#application.storageOf(storage, `Service "${name}"`);
       this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
-    return this.#application.openCore(options, ownOptions(rootOptions.defaults), {
-      clock: runtime.clock,
-      logger: runtime.logger,
-      observer: runtime.observer,
-      revealCauses: runtime.revealCauses,
-      instantiate: (type, what) => runtime.instantiate(type, `Service "${name}": ${what}`),
-      managerFor: (auth) => this.#tokens.managerFor(auth),
-    });
+    const defaults = ownOptions(rootOptions.defaults);
+    return this.#application.openCore(options, defaults, runtime, (auth) => this.#tokens.managerFor(auth));
   }
 
   #declaredOptions(): ForgeServiceOptions {

@@ -3,11 +3,10 @@ import type { ClientCore } from '../client/client-core.js';
 import { ForgeHttpClient } from '../client/forge-http-client.js';
 import { type Clock, systemClock } from '../clock.js';
 import { ConfigurationError } from '../errors.js';
-import { silentLogger } from '../logger.js';
-import { Observers } from '../observer.js';
 import type { ForgeServiceOptions } from '../options/options.js';
 import { type RecordedAnswerSource, type RecordedCall, RecordingTransport } from './recording.transport.js';
 import { ownOptions } from '../option-check/own-options.js';
+import { standaloneScope } from '../token/standalone.js';
 
 /** Options of {@link RecordingForgeClient}: those of a service, but for what says where it is and who authenticates. */
 export interface RecordingForgeClientOptions extends Partial<
@@ -49,14 +48,8 @@ export class RecordingForgeClient extends ForgeHttpClient {
       openCore(
         { ...service, name, baseUrl, transport },
         {},
-        {
-          clock,
-          logger: silentLogger,
-          observer: new Observers(),
-          revealCauses: true,
-          instantiate,
-          managerFor: refuseTokens,
-        },
+        { ...standaloneScope({ clock }, 'RecordingForgeClient', name), revealCauses: true, instantiate },
+        refuseTokens,
       );
     super({
       name,

@@ -41,9 +41,9 @@ class World {
         clock: this.clock,
         logger: { log: note, warn: note, error: note, debug: note },
         instantiate: unused,
-        managerFor: unused,
         observer,
       } as never,
+      unused,
     );
     return wire.closeLater(new ClientCore(service));
   }

@@ -33,7 +33,8 @@ async function coreOf(options: Partial<ForgeServiceOptions> = {}): Promise<Clien
   const service = await resolveService(
     { name: 'orders', baseUrl: server.origin, auth: new BearerAuth(SECRET), ...options },
     {},
-    { clock: systemClock, logger, instantiate: unused, managerFor: unused, observer: observers } as never,
+    { clock: systemClock, logger, instantiate: unused, observer: observers } as never,
+    unused,
   );
   return wire.closeLater(new ClientCore(service));
 }
