@@ -11,9 +11,10 @@ import { World } from '../tokens/world.js';
 import { type Seen, StoppedProcess, type StoppedProcessOptions } from './stopped-process.js';
 
 const PATIENCE_MS = 60_000;
-const TIMEOUT_MS = 300;
+/** Longer than a busy machine takes to send a request. */
+const TIMEOUT_MS = 1_000;
 /** Longer than any time-out of these tests. */
-const STOPPED_MS = 700;
+const STOPPED_MS = 1_500;
 
 /** More than one turn of the event loop reads it. */
 const PACKED = gzipSync(JSON.stringify(randomBytes(1_000_000).toString('hex')));
@@ -138,7 +139,7 @@ describe('a process on a Redis that is stopped and goes on', () => {
     ['the lease', /eval/i, 'renew'],
     ['the write', /eval[^]*access_token|set[^]*access_token|eval[^]*accessToken/i, 'renew'],
   ])('reads what Redis has answered to %s first', async (_what, command, ask) => {
-    const stopped = await start({ redisUrl, storageDeadlineMs: 200, options: { auth: { deadlineMs: 5_000 } } });
+    const stopped = await start({ redisUrl, storageDeadlineMs: TIMEOUT_MS, options: { auth: { deadlineMs: 5_000 } } });
     await stopped.ask('token');
     let stops = 0;
     let goingOn: Promise<void> | undefined;
