@@ -6,7 +6,8 @@ import { Activity } from './activity.js';
 import { describeService } from './describe-service.js';
 import type { ForgeAuthState } from './state.js';
 import type { Telemetry } from './telemetry.js';
-import { type ServiceHost, ServiceRuntime } from './service-runtime.js';
+import type { ApplicationScope } from './application-scope.js';
+import { ServiceRuntime } from './service-runtime.js';
 import { drain } from './drain.js';
 import type { Host } from './host.js';
 import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.js';
@@ -15,7 +16,6 @@ import type { TokenLock } from '../lock/token-lock.js';
 import { Observers } from '../observer.js';
 import type { ServiceTokenProvider } from './service-token-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
-import { loadedWhenCalled } from '../lazy.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
 import { guardStorage, loadStorageGuards } from '../storage/storage-guards.js';
@@ -25,7 +25,7 @@ import { DiscoveryCache } from '../token/discovery-cache.js';
 import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
-import { callDeclared, ownOptions } from '../option-check/own-options.js';
+import { ownOptions } from '../option-check/own-options.js';
 import { ownCause, revealing, revealsByDefault } from '../redaction/own-cause.js';
 
 /**
@@ -41,7 +41,7 @@ export class ForgeAuthApplication {
   /** Properties alone: each service copies it. */
   readonly #runtime: Runtime & { revealCauses: boolean };
   readonly #entries = new Map<string, ServiceRuntime>();
-  readonly #serviceHost: ServiceHost;
+  readonly #scope: ApplicationScope;
   readonly #storages: GuardedStorage[] = [];
   #given: ForgeAuthOptions | undefined;
   #root: ForgeAuthOptions = ownOptions({});
@@ -52,7 +52,7 @@ export class ForgeAuthApplication {
   constructor(host: Host) {
     this.#host = host;
     this.#runtime = this.#createRuntime();
-    this.#serviceHost = this.#createServiceHost();
+    this.#scope = this.#createScope();
     this.observer.watch(this.#activity);
   }
 
@@ -184,7 +184,7 @@ export class ForgeAuthApplication {
   #entry(name: string): ServiceRuntime {
     const known = this.#entries.get(name);
     if (known !== undefined) return known;
-    const entry = new ServiceRuntime(name, this.#serviceHost);
+    const entry = new ServiceRuntime(name, this.#scope);
     this.#entries.set(name, entry);
     return entry;
   }
@@ -204,22 +204,19 @@ export class ForgeAuthApplication {
     };
   }
 
-  #createServiceHost(): ServiceHost {
+  #createScope(): ApplicationScope {
     const rootOptions = (): ForgeAuthOptions => this.rootOptions;
     const storage = (): GuardedStorage | undefined => this.#storage;
     return {
       runtime: this.#runtime,
+      host: this.#host,
       get rootOptions() {
         return rootOptions();
       },
       get storage() {
         return storage();
       },
-      openCore: loadedWhenCalled(async () => (await import('./service-core.js')).openCore),
-      createTokenSource: loadedWhenCalled(async () => (await import('./token-source.factory.js')).createTokenSource),
       guardStorage: () => this.#guardStorage(),
-      storageOf: (option, owner) => this.#host.storageOf(option, owner),
-      overridingTokens: (name, ours) => callDeclared(this.#host, 'overridingTokens', name, ours),
       names: () => this.names(),
       find: (name) => this.#entries.get(name),
       guardDefault: (lock) => this.#kept && this.#guard(this.#kept, lock),

@@ -1,9 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { ForgeLogger } from '../logger.js';
-import type { ForgeAuthOptions, StorageOption } from '../options/options.js';
-import type { GuardedStorage } from '../storage/guarded-storage.js';
+import type { StorageOption } from '../options/options.js';
 import type { TokenStorage } from '../storage/token-storage.js';
-import type { Runtime } from '../token/runtime.js';
 import type { TokenManager } from '../token/token-manager.js';
 
 /** Access to what an application gives its services: in Nest the injector, outside of it nothing. */
@@ -18,12 +16,4 @@ export interface Host {
   storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
   /** Returns what a test has put in the place of a service's manager, if anything. */
   overridingTokens?(name: string, ours: TokenManager): unknown;
-}
-
-/** Parts of an application that the tokens of its services share. */
-export interface ApplicationScope {
-  readonly runtime: Runtime;
-  readonly rootOptions: ForgeAuthOptions;
-  /** Storage of the tokens of services that do not say otherwise; undefined until the application has started. */
-  readonly storage: GuardedStorage | undefined;
 }

@@ -1,17 +1,10 @@
-import type { Authenticator } from '../auth/authenticator.js';
 import { CompositeAuth } from '../auth/composite.authenticator.js';
 import { TokenAuth } from '../auth/token.authenticator.js';
 import type { ForgeLogger } from '../logger.js';
 import { StaticTokenProvider } from '../providers/grants/static-token.provider.js';
 import { TokenManager } from '../token/token-manager.js';
+import type { ServiceRuntime } from './service-runtime.js';
 import type { TokenOrigin, TokenSource } from '../token/token-source.js';
-
-/** An opened service, and what its tokens are from. */
-interface NamedSources {
-  readonly name: string;
-  readonly sources: readonly TokenSource[];
-  readonly core: { readonly service: { readonly authenticator: Authenticator | false } } | undefined;
-}
 
 interface Rival {
   readonly service: string;
@@ -24,7 +17,7 @@ interface Rival {
  * Names services that ask for the same token, each for itself: an issuer that revokes the older token with each new one
  * has them revoke each other's without end.
  */
-export async function warnOfRivals(services: readonly NamedSources[], logger: ForgeLogger): Promise<void> {
+export async function warnOfRivals(services: readonly ServiceRuntime[], logger: ForgeLogger): Promise<void> {
   for (const rivals of await rivalsAmong(services)) {
     const named = rivals.map(({ service, origin: { step } }) =>
       step === undefined ? `"${service}"` : `"${service}" (step "${step}")`,
@@ -56,7 +49,7 @@ function cureOf(rivals: readonly Rival[]): string {
 }
 
 /** Those of each group that asks for one token; a service once, by the first of its tokens. */
-async function rivalsAmong(services: readonly NamedSources[]): Promise<readonly (readonly Rival[])[]> {
+async function rivalsAmong(services: readonly ServiceRuntime[]): Promise<readonly (readonly Rival[])[]> {
   const groups = new Groups();
   for (const rival of await rivalsOf(services)) {
     const compared = groups.add(rival);
@@ -71,7 +64,7 @@ function oncePerService(group: readonly Rival[]): readonly Rival[] {
 }
 
 /** Every token that is asked for, once, by the service that is the first to ask. */
-async function rivalsOf(services: readonly NamedSources[]): Promise<readonly Rival[]> {
+async function rivalsOf(services: readonly ServiceRuntime[]): Promise<readonly Rival[]> {
   const shareable = new Set(services.flatMap(({ sources }) => sources));
   const seen = new Set<TokenSource>();
   const rivals: Rival[] = [];

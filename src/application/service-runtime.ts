@@ -1,43 +1,27 @@
 import type { ClientCore } from '../client/client-core.js';
 import { ForgeHttpClient, type ServiceHandle } from '../client/forge-http-client.js';
 import { ClientClosedError, ConfigurationError } from '../errors.js';
-import { Lazy } from '../lazy.js';
+import { Lazy, loadedWhenCalled } from '../lazy.js';
 import type { TokenLock } from '../lock/token-lock.js';
-import { ownOptions } from '../option-check/own-options.js';
-import type { ForgeServiceOptions, StorageOption, TokenAuthOptions } from '../options/options.js';
+import { callDeclared, ownOptions } from '../option-check/own-options.js';
+import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import { ownServiceOptions } from '../options/own-service-options.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
 import { type DeferredPipeline, TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
-import type { TokenStorage } from '../storage/token-storage.js';
 import { TokenManager } from '../token/token-manager.js';
-import type { BoundTokenProvider } from '../token/token-provider.js';
 import type { TokenSource } from '../token/token-source.js';
-import type { openCore } from './service-core.js';
+import type { ApplicationScope, Service } from './application-scope.js';
 import { boundPipelineOf, definedPipelineOf } from './service-pipeline.js';
-import { type ProviderOwner, ServiceTokenProvider } from './service-token-provider.js';
-import { ServiceTokens, type SharingScope, type SharingService, type TokensOwner } from './service-tokens.js';
+import { ServiceTokenProvider } from './service-token-provider.js';
+import { ServiceTokens } from './service-tokens.js';
 import { hasTokenOptions } from './token-options.js';
 import { withServiceName } from './with-service-name.js';
 
-/** Parts that an application gives each of its services. */
-export interface ServiceHost extends SharingScope {
-  /** Loaded with the first service that is opened. */
-  readonly openCore: typeof openCore;
-  /** Has the application's storage at hand from then on. */
-  guardStorage(): Promise<void>;
-  /** The storage that an option stands for. */
-  storageOf(option: StorageOption, owner: string): Promise<TokenStorage>;
-  /** Returns what a test has put in the place of a service's manager, if anything. */
-  overridingTokens(name: string, ours: TokenManager): unknown;
-  /** The application's storage, under a lock of a service's own; undefined until the application has started. */
-  guardDefault(lock: TokenLock): GuardedStorage | undefined;
-  /** The service's client was closed. */
-  release(): Promise<void>;
-}
+const openCore = loadedWhenCalled(async () => (await import('./service-core.js')).openCore);
 
 /** One service of an application: what is injected is there at once, and opened when it is used or the application starts. */
-export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwner, ProviderOwner, DeferredPipeline {
+export class ServiceRuntime implements ServiceHandle, Service, DeferredPipeline {
   readonly name: string;
   readonly client: ForgeHttpClient;
   /** The pipeline behind the service's tokens; one of a service without throws when it is used. */
@@ -45,7 +29,7 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
   /** The provider of the service's tokens, as it is bound; one of a service without throws when it is used. */
   readonly tokenProvider: ServiceTokenProvider;
   readonly #tokens: ServiceTokens;
-  readonly #application: ServiceHost;
+  readonly #application: ApplicationScope;
   /** As they were declared. */
   #given: ForgeServiceOptions | undefined;
   #options: ForgeServiceOptions | undefined;
@@ -55,12 +39,12 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
   #lock: TokenLock | undefined;
   #closed = false;
 
-  constructor(name: string, application: ServiceHost) {
+  constructor(name: string, application: ApplicationScope) {
     this.name = name;
     this.#application = application;
     this.#tokens = new ServiceTokens(this, application);
     this.client = new ForgeHttpClient(this);
-    this.tokenProvider = new ServiceTokenProvider(this);
+    this.tokenProvider = new ServiceTokenProvider(this.#tokens);
     this.definedPipeline = TokenFetchPipeline.deferred(this);
   }
 
@@ -116,10 +100,6 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
     if (!this.hasTokens) return undefined;
     const { source } = this.#tokens.manager;
     return source === undefined || boundPipelineOf(source) !== undefined ? this.definedPipeline : undefined;
-  }
-
-  openProvider(): Promise<BoundTokenProvider> {
-    return this.#tokens.provider();
   }
 
   openPipeline(): Promise<BoundPipeline> {
@@ -205,18 +185,18 @@ export class ServiceRuntime implements ServiceHandle, SharingService, TokensOwne
 
   async #createCore(): Promise<ClientCore> {
     const { name } = this;
-    const { runtime, rootOptions } = this.#application;
+    const { runtime, host, rootOptions } = this.#application;
     const options = this.#declaredOptions();
     if (this.#application.storage === undefined) await this.#application.guardStorage();
-    this.#tokens.override(this.#application.overridingTokens(name, this.manager));
+    this.#tokens.override(callDeclared(host, 'overridingTokens', name, this.manager));
     const storage = options.storage ?? rootOptions.defaults?.storage;
     this.#lock = options.lock;
     if (storage !== undefined) {
-      const kept = await this.#application.storageOf(storage, `Service "${name}"`);
+      const kept = await host.storageOf(storage, `Service "${name}"`);
       this.#storage = runtime.guard(kept, options.lock ?? rootOptions.defaults?.lock ?? rootOptions.lock);
     }
     const defaults = ownOptions(rootOptions.defaults);
-    return this.#application.openCore(options, defaults, runtime, (auth) => this.#tokens.managerFor(auth));
+    return openCore(options, defaults, runtime, (auth) => this.#tokens.managerFor(auth));
   }
 
   #declaredOptions(): ForgeServiceOptions {

@@ -4,8 +4,9 @@ import type { Claims } from '../providers/oidc/signed-claims.js';
 import type { AuthorizationUrlOptions } from '../providers/sign-in/authorization-request.js';
 import type { FinishedSignIn, SavedSignIn, StartedSignIn } from '../providers/sign-in/bound.authorization-code.js';
 import type { CallbackSource } from '../providers/sign-in/callback.js';
-import type { BoundTokenProvider, TokenProvider, TokenRequestContext } from '../token/token-provider.js';
+import type { TokenProvider, TokenRequestContext } from '../token/token-provider.js';
 import type { Token } from '../token/token.js';
+import type { ServiceTokens } from './service-tokens.js';
 
 /** Methods of a provider that people sign in to. */
 export interface SignInProvider extends TokenProvider {
@@ -23,22 +24,15 @@ export interface SignInProvider extends TokenProvider {
   handleFrontChannelLogout(url: CallbackSource): Promise<{ subjects: readonly string[] }>;
 }
 
-/** The service whose provider it is. */
-export interface ProviderOwner {
-  readonly name: string;
-  /** Opens the service, and returns the provider of its tokens. */
-  openProvider(): Promise<BoundTokenProvider>;
-}
-
 /**
  * The provider of a service's tokens, as it is bound to the service: what a person signs in to is stored where the
  * service's tokens are. Injected before the service is opened, which its first use does.
  */
 export class ServiceTokenProvider implements SignInProvider {
-  readonly #service: ProviderOwner;
+  readonly #tokens: ServiceTokens;
 
-  constructor(service: ProviderOwner) {
-    this.#service = service;
+  constructor(tokens: ServiceTokens) {
+    this.#tokens = tokens;
   }
 
   authorizationUrl(options?: AuthorizationUrlOptions): Promise<StartedSignIn> {
@@ -66,11 +60,11 @@ export class ServiceTokenProvider implements SignInProvider {
   }
 
   async fetchToken(context?: TokenRequestContext): Promise<Token> {
-    return (await this.#service.openProvider()).fetchToken(context);
+    return (await this.#tokens.provider()).fetchToken(context);
   }
 
   async refreshToken(current: Token, context?: TokenRequestContext): Promise<Token> {
-    const provider = await this.#service.openProvider();
+    const provider = await this.#tokens.provider();
     if (provider.refreshToken === undefined) throw this.#unable('refreshToken');
     return provider.refreshToken(current, context);
   }
@@ -80,21 +74,21 @@ export class ServiceTokenProvider implements SignInProvider {
     try {
       return await use(provider);
     } catch (error) {
-      if (error instanceof ForgeAuthError) error.serviceName ??= this.#service.name;
+      if (error instanceof ForgeAuthError) error.serviceName ??= this.#tokens.name;
       throw error;
     }
   }
 
   async #able(method: keyof SignInProvider & string): Promise<SignInProvider> {
-    const provider = (await this.#service.openProvider()) as Partial<SignInProvider>;
+    const provider = (await this.#tokens.provider()) as Partial<SignInProvider>;
     if (typeof provider[method] !== 'function') throw this.#unable(method);
     return provider as SignInProvider;
   }
 
   #unable(method: string): ConfigurationError {
     return new ConfigurationError(
-      `Service "${this.#service.name}": its provider has no ${method}(). Give it one that can, such as AuthorizationCodeTokenProvider.`,
-      { serviceName: this.#service.name },
+      `Service "${this.#tokens.name}": its provider has no ${method}(). Give it one that can, such as AuthorizationCodeTokenProvider.`,
+      { serviceName: this.#tokens.name },
     );
   }
 }

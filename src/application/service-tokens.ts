@@ -1,51 +1,24 @@
 import { shownWord } from '../option-check/option-suggestion.js';
 import { ConfigurationError } from '../errors.js';
+import { loadedWhenCalled } from '../lazy.js';
 import type { TokenAuthOptions } from '../options/options.js';
 import type { BoundPipeline } from '../pipeline/bound-pipeline.js';
-import type { GuardedStorage } from '../storage/guarded-storage.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import { TokenManager } from '../token/token-manager.js';
 import type { BoundTokenProvider } from '../token/token-provider.js';
 import type { TokenSource } from '../token/token-source.js';
-import type { ApplicationScope } from './host.js';
+import type { ApplicationScope, Service } from './application-scope.js';
 import { boundPipelineOf } from './service-pipeline.js';
-import type { createTokenSource } from './token-source.factory.js';
 import { withServiceName } from './with-service-name.js';
 
-/** The service whose tokens they are. */
-export interface TokensOwner {
-  readonly name: string;
-  readonly baseUrl: string | undefined;
-  /** Opens the service, which says what tokens it has. */
-  open(): Promise<unknown>;
-  /** Storage of its tokens, if not that of the application. */
-  ownStorage(): GuardedStorage | undefined;
-}
-
-/** A service whose tokens another one may share. */
-export interface SharingService {
-  /** Undefined until it is declared. */
-  readonly options: object | undefined;
-  /** Names of the services whose tokens its own are, or are made with, and the options that say so, as far as it was opened. */
-  readonly uses: ReadonlyMap<string, string>;
-  source(): Promise<TokenSource>;
-}
-
-/** The application of a service, with the other services of it. */
-export interface SharingScope extends ApplicationScope {
-  /** Loaded with the first tokens that are opened. */
-  readonly createTokenSource: typeof createTokenSource;
-  /** Names of the services that are declared. */
-  names(): string[];
-  find(name: string): SharingService | undefined;
-}
+const createTokenSource = loadedWhenCalled(async () => (await import('./token-source.factory.js')).createTokenSource);
 
 const NO_USES: ReadonlyMap<string, string> = new Map();
 
 /** The token managers of one service: which is injected, which its client uses, and how each is opened. */
 export class ServiceTokens {
-  readonly #service: TokensOwner;
-  readonly #application: SharingScope;
+  readonly #service: Service;
+  readonly #application: ApplicationScope;
   /** The manager of the service's own; one without token options throws when it is used. */
   readonly #own: TokenManager;
   /** Token options that the injected manager stands for, known when the service is opened. */
@@ -58,10 +31,15 @@ export class ServiceTokens {
   readonly #further: TokenManager[] = [];
   #uses: Map<string, string> | undefined;
 
-  constructor(service: TokensOwner, application: SharingScope) {
+  constructor(service: Service, application: ApplicationScope) {
     this.#service = service;
     this.#application = application;
     this.#own = TokenManager.deferred((events) => this.#open(events));
+  }
+
+  /** Name of the service. */
+  get name(): string {
+    return this.#service.name;
   }
 
   /** Takes a manager that the app made for the service's. */
@@ -169,17 +147,13 @@ export class ServiceTokens {
   }
 
   async #sourceOf(auth: TokenAuthOptions, events: SlotEvents): Promise<TokenSource> {
-    const { name, baseUrl } = this.#service;
+    const service = this.#service;
     try {
       if (typeof auth.tokenManager === 'string') return await this.#sharedSource(auth.tokenManager, auth)();
-      const owner = {
-        baseUrl,
-        storage: () => this.#service.ownStorage(),
-        sharedSource: (other: string, what: string) => this.#sharedSource(other, auth, what),
-      };
-      return await this.#application.createTokenSource(name, auth, this.#application, owner, events);
+      const sharedSource = (other: string, what: string) => this.#sharedSource(other, auth, what);
+      return await createTokenSource(auth, service, this.#application, sharedSource, events);
     } catch (error) {
-      throw withServiceName(error, name);
+      throw withServiceName(error, service.name);
     }
   }
 

@@ -1,9 +1,8 @@
 import { ConfigurationError } from '../errors.js';
 import { hasMethods } from '../option-check/option-check.js';
-import type { ApplicationScope } from './host.js';
+import type { ApplicationScope, Service } from './application-scope.js';
 import type { TokenAuthOptions } from '../options/options.js';
 import { pipelineProvider } from './service-pipeline.js';
-import type { GuardedStorage } from '../storage/guarded-storage.js';
 import { ProviderTokenSource } from '../token/provider.token-source.js';
 import type { Runtime, ServiceScope } from '../token/runtime.js';
 import { isSourceProvider } from '../token/source-provider.js';
@@ -13,29 +12,19 @@ import { resolveTokenSettings } from '../token/token-settings.js';
 import type { SlotEvents } from '../token/slot/slot-events.js';
 import type { TokenSource } from '../token/token-source.js';
 
-/** Parts of the service that its tokens depend on. */
-export interface TokenSourceOwner {
-  /** Storage of its tokens, if not that of the application. */
-  storage(): GuardedStorage | undefined;
-  readonly baseUrl: string | undefined;
-  /**
-   * Finds the tokens of another service, by its name.
-   * @param what the option that names it
-   */
-  sharedSource(name: string, what: string): () => Promise<TokenSource>;
-}
-
 /**
  * Binds the provider or pipeline of a service to its application: definitions have no state of their own.
+ * @param sharedSource finds the tokens of another service
  * @throws {ConfigurationError} when an option is malformed
  */
 export async function createTokenSource(
-  serviceName: string,
   auth: TokenAuthOptions,
+  service: Service,
   application: ApplicationScope,
-  { storage, baseUrl, sharedSource }: TokenSourceOwner,
+  sharedSource: NonNullable<ServiceScope['sharedSource']>,
   events: SlotEvents,
 ): Promise<TokenSource> {
+  const { name: serviceName, baseUrl } = service;
   const owner = `Service "${serviceName}"`;
   const { keyPrefix = DEFAULT_KEY_PREFIX, nearCacheTtlMs } = application.rootOptions;
   const { runtime } = application;
@@ -57,7 +46,7 @@ export async function createTokenSource(
     owner: `"${serviceName}"`,
     keyPrefix,
     keyName: serviceName,
-    storage: () => storage() ?? application.storage,
+    storage: () => service.ownStorage() ?? application.storage,
     sharedSource,
     settings: resolveTokenSettings(nearCacheTtlMs === undefined ? auth : { nearCacheTtlMs, ...auth }),
     events,
