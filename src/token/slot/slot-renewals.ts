@@ -3,44 +3,35 @@ import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
 import { type CachedToken, holdUntil } from './cached-token.js';
 import { Flight } from './flight.js';
-import { isHeldBack, type SlotBackoff } from './slot-backoff.js';
-import type { SlotEvents } from './slot-events.js';
+import { isHeldBack } from './slot-backoff.js';
 import { SlotFlights } from './slot-flights.js';
-import type { FlightReport, SlotObserver } from './slot-observer.js';
+import type { FlightReport } from './slot-observer.js';
 import { closedFailure, deadlineFailure, SlotOutage } from './slot-outage.js';
+import type { SlotParts } from './slot-parts.js';
 import type { SlotTokens } from './slot-tokens.js';
 import type { StorageLooks } from './storage-looks.js';
 import type { StoredToken } from './stored-token.js';
 import { type RenewalRequest, TokenRenewal } from './token-renewal.js';
-import type { TokenStore } from './token-store.js';
 import type { TokenWork } from './token-work.js';
-
-/** Parts of a slot that its renewals work with. */
-export interface RenewalParts {
-  readonly store: TokenStore;
-  readonly backoff: SlotBackoff;
-  readonly tokens: SlotTokens;
-  readonly looks: StorageLooks;
-  readonly events: SlotEvents;
-  readonly observer: SlotObserver;
-}
 
 /** Renewals of the token of a slot: each is a flight, which puts what it brings to use and reports it. */
 export class SlotRenewals {
   readonly #scope: ServiceScope;
   readonly #work: TokenWork;
-  readonly #parts: RenewalParts;
+  readonly #parts: SlotParts;
   readonly #tokens: SlotTokens;
+  readonly #looks: StorageLooks;
   readonly #renewal: TokenRenewal;
   readonly #flights: SlotFlights;
   readonly #outage: SlotOutage;
   #closed = false;
 
-  constructor(scope: ServiceScope, work: TokenWork, parts: RenewalParts) {
+  constructor(scope: ServiceScope, work: TokenWork, parts: SlotParts, tokens: SlotTokens, looks: StorageLooks) {
     this.#scope = scope;
     this.#work = work;
     this.#parts = parts;
-    this.#tokens = parts.tokens;
+    this.#tokens = tokens;
+    this.#looks = looks;
     this.#renewal = new TokenRenewal(scope, work, parts.store, parts.backoff);
     this.#outage = new SlotOutage(scope);
     this.#flights = new SlotFlights(
@@ -123,7 +114,7 @@ export class SlotRenewals {
   }
 
   async #renew(request: RenewalRequest): Promise<Token> {
-    const { store, looks, events } = this.#parts;
+    const { store, events } = this.#parts;
     const before = this.#tokens.cached;
     const since = store.changes;
     const renewed = await this.#renewal.run(request);
@@ -131,7 +122,7 @@ export class SlotRenewals {
     if (this.#closed) throw closedFailure(this.#scope);
     this.#tokens.use(this.#tokens.toCached(renewed.stored));
     // Not to be missed: nobody looks again while every change is announced.
-    if (store.changes !== since) looks.changed();
+    if (store.changes !== since) this.#looks.changed();
     this.#outage.over();
     if (!renewed.fetched) return renewed.stored.token;
     events.refreshed(renewed.stored.token, before?.token);

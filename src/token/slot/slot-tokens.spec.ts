@@ -2,7 +2,8 @@ import { FakeClock } from '../../testing/fake-clock.js';
 import type { ServiceScope } from '../runtime.js';
 import { Token } from '../token.js';
 import { type CachedToken, supersedes } from './cached-token.js';
-import { SlotTokens, type TokenFollowers } from './slot-tokens.js';
+import type { SlotParts } from './slot-parts.js';
+import { SlotTokens } from './slot-tokens.js';
 import type { StoredToken } from './stored-token.js';
 
 const clock = new FakeClock();
@@ -13,13 +14,13 @@ const settings = { refreshWindowMs: 720_000, expiryLeewayMs: 30_000, nearCacheTt
 
 function tokens(nextLook = Infinity): { tokens: SlotTokens; log: unknown[][] } {
   const log: unknown[][] = [];
-  const followers = {
+  const parts = {
     store: { nextLook: (intervalMs: number) => (log.push(['nextLook', intervalMs]), nextLook) },
     rejections: { begin: (next: StoredToken, last?: Token) => log.push(['begin', next.token, last]) },
     events: { invalidated: (token: Token) => log.push(['dropped', token]) },
     observer: { invalidated: () => log.push(['invalidated']) },
-  } as unknown as TokenFollowers;
-  return { tokens: new SlotTokens({ clock, settings, jitter: 0 } as unknown as ServiceScope, followers), log };
+  } as unknown as SlotParts;
+  return { tokens: new SlotTokens({ clock, settings, jitter: 0 } as unknown as ServiceScope, parts), log };
 }
 
 function storedOf(accessToken: string, more: Partial<StoredToken> & { age?: number } = {}): StoredToken {

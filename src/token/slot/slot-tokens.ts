@@ -4,24 +4,13 @@ import type { TakenOutListener } from '../shared-tokens.js';
 import type { Token } from '../token.js';
 import { agingTime, type CachedToken, supersedes, toCached } from './cached-token.js';
 import { agesOf } from './refresh-policy.js';
-import type { RejectionTracker } from './rejection-tracker.js';
-import type { SlotEvents } from './slot-events.js';
-import type { SlotObserver } from './slot-observer.js';
+import type { SlotParts } from './slot-parts.js';
 import type { StoredToken } from './stored-token.js';
-import type { TokenStore } from './token-store.js';
-
-/** Parts of a slot that follow which token is in use. */
-export interface TokenFollowers {
-  readonly store: TokenStore;
-  readonly rejections: RejectionTracker;
-  readonly events: SlotEvents;
-  readonly observer: SlotObserver;
-}
 
 /** Tokens that a slot knows: the one in use, the last one, and the one that was rejected; and what may take their place. */
 export class SlotTokens {
   readonly #scope: ServiceScope;
-  readonly #followers: TokenFollowers;
+  readonly #parts: SlotParts;
   /** The token in use. */
   cached: CachedToken | undefined;
   /** The last token known, used or not: its refresh token may still be good. */
@@ -31,9 +20,9 @@ export class SlotTokens {
 
   #takenOut: TakenOutListener[] | undefined;
 
-  constructor(scope: ServiceScope, followers: TokenFollowers) {
+  constructor(scope: ServiceScope, parts: SlotParts) {
     this.#scope = scope;
-    this.#followers = followers;
+    this.#parts = parts;
   }
 
   /** The current token if it has not run out. */
@@ -83,7 +72,7 @@ export class SlotTokens {
 
   /** Returns the time when storage is worth another look, in monotonic milliseconds. */
   nextLook(): number {
-    return this.#followers.store.nextLook(this.#scope.settings.nearCacheTtlMs);
+    return this.#parts.store.nextLook(this.#scope.settings.nearCacheTtlMs);
   }
 
   onTakenOut(listener: TakenOutListener): void {
@@ -93,7 +82,7 @@ export class SlotTokens {
   use(cached: CachedToken): void {
     const before = this.cached;
     // One that takes the place of a token in use says nothing of the unproven one.
-    if (this.cached === undefined) this.#followers.rejections.begin(cached, this.last?.token);
+    if (this.cached === undefined) this.#parts.rejections.begin(cached, this.last?.token);
     this.cached = cached;
     this.last = cached;
     if (before !== undefined && before.token.fingerprint !== cached.token.fingerprint) this.#reportTakenOut(before);
@@ -101,7 +90,7 @@ export class SlotTokens {
 
   /** Takes a token out of use, for good, as its owner wishes. */
   invalidate(cached: CachedToken): void {
-    this.#followers.observer.invalidated();
+    this.#parts.observer.invalidated();
     this.drop(cached);
   }
 
@@ -109,7 +98,7 @@ export class SlotTokens {
   drop(cached: CachedToken): void {
     this.rejected = cached.token.fingerprint;
     if (this.cached === cached) this.cached = undefined;
-    this.#followers.events.invalidated(cached.token);
+    this.#parts.events.invalidated(cached.token);
     for (const report of this.#takenOut ?? []) report(cached.token, true);
   }
 

@@ -10,6 +10,7 @@ import { guardedEvents, type SlotEvents } from './slot-events.js';
 import { SlotBackoff } from './slot-backoff.js';
 import { SlotObserver } from './slot-observer.js';
 import { closedFailure, SlotPause } from './slot-outage.js';
+import type { SlotParts } from './slot-parts.js';
 import { SlotRenewals } from './slot-renewals.js';
 import { SlotTokens } from './slot-tokens.js';
 import type { TokenWork } from './token-work.js';
@@ -54,7 +55,7 @@ export class TokenSlot implements TokenHandle {
     this.#backoff = new SlotBackoff(scope, this.#store, ownOptions(work).endpoint);
     this.#observer = new SlotObserver(scope, work);
     this.#rejections = new RejectionTracker(clock, new SlotPause(scope, work));
-    const parts = {
+    const parts: SlotParts = {
       store: this.#store,
       backoff: this.#backoff,
       rejections: this.#rejections,
@@ -63,8 +64,8 @@ export class TokenSlot implements TokenHandle {
     };
     this.#tokens = new SlotTokens(scope, parts);
     this.#looks = new StorageLooks(this.#store, this.#tokens, (stored) => this.#useStored(stored));
-    this.#renewals = new SlotRenewals(scope, work, { ...parts, tokens: this.#tokens, looks: this.#looks });
-    this.#withdrawal = new TokenWithdrawal(scope, work, this.#store, this.#tokens, this.#rejections);
+    this.#renewals = new SlotRenewals(scope, work, parts, this.#tokens, this.#looks);
+    this.#withdrawal = new TokenWithdrawal(scope, work, parts, this.#tokens);
     this.refusing = new RefusingResources(clock);
     this.#work = work;
   }

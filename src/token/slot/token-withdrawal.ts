@@ -3,6 +3,7 @@ import type { ServiceScope } from '../runtime.js';
 import type { Token } from '../token.js';
 import type { TokenKind } from '../token-source.js';
 import type { RejectionTracker } from './rejection-tracker.js';
+import type { SlotParts } from './slot-parts.js';
 import type { SlotTokens } from './slot-tokens.js';
 import type { TokenStore } from './token-store.js';
 import type { TokenWork } from './token-work.js';
@@ -15,13 +16,7 @@ export class TokenWithdrawal {
   readonly #tokens: SlotTokens;
   readonly #rejections: RejectionTracker;
 
-  constructor(
-    scope: ServiceScope,
-    work: TokenWork,
-    store: TokenStore,
-    tokens: SlotTokens,
-    rejections: RejectionTracker,
-  ) {
+  constructor(scope: ServiceScope, work: TokenWork, { store, rejections }: SlotParts, tokens: SlotTokens) {
     this.#scope = scope;
     this.#work = work;
     this.#store = store;
