@@ -173,6 +173,10 @@ export class ForgeAuthApplication {
 
   /** Ends what measured or traced. One that throws keeps nothing else open. */
   #end(detach: () => void): void {
+    if (typeof detach !== 'function') {
+      this.#host.logger.warn('A telemetry could not be ended: its attach() returned no function that ends it.');
+      return;
+    }
     try {
       detach();
     } catch (error) {

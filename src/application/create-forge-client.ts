@@ -32,7 +32,7 @@ const RULES_OF: OptionRules<ForgeClientOptions> = Object.freeze({
   storage: RULES.any,
   lock: RULES.lock,
   logger: RULES.logger,
-  telemetry: RULES.any,
+  telemetry: RULES.telemetry,
   revealCauses: RULES.switch,
 });
 

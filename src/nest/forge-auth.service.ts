@@ -5,6 +5,7 @@ import type { ForgeAuthState } from '../application/state.js';
 import type { Telemetry } from '../application/telemetry.js';
 import type { SignInProvider } from '../application/service-token-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
+import { hasMethods } from '../option-check/option-check.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
 import type { TokenManager } from '../token/token-manager.js';
 
@@ -53,8 +54,15 @@ export class ForgeAuthService {
     return this.#registry.describe();
   }
 
-  /** Measures or traces what happens, until the application closes. */
+  /**
+   * Measures or traces what happens, until the application closes.
+   * @throws {ConfigurationError} FORGE_AUTH_CONFIGURATION when `telemetry` has no method `attach`
+   */
   attach(telemetry: Telemetry): void {
+    if (!hasMethods(telemetry, 'attach'))
+      throw new ConfigurationError(
+        'ForgeAuthService.attach() takes a Telemetry. Give an observer as { attach: ({ observer }) => observer.add(yours) }.',
+      );
     this.#registry.attach(telemetry);
   }
 

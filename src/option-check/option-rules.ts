@@ -103,6 +103,7 @@ export const RULES = Object.freeze({
     what: 'a logger with log(), warn() and error()',
   },
   lock: instanceOf('acquire', 'a TokenLock', 'new RedisTokenLock(client)'),
+  telemetry: instanceOf('attach', 'a Telemetry', 'new ForgeTelemetry()'),
 } satisfies Record<string, OptionRule>);
 
 function cureOfRetry(value: unknown): string | undefined {

@@ -3,15 +3,19 @@ import {
   BodyTokenFetcher,
   CircuitBreakerRetryStrategy,
   ClientCredentialsTokenProvider,
+  ConfigurationError,
+  createForgeClient,
   ForgeAuthEvents,
   ForgeAuthModule,
   type ForgeAuthRootOptions,
   ForgeAuthService,
   InMemoryTokenStorage,
+  type Telemetry,
 } from 'nestjs-forge-auth';
 import { FakeClock, ForgeTestingModule, TestIssuer } from 'nestjs-forge-auth/testing';
 import { ForgeAuthRegistry } from '../../src/nest/forge-auth.registry.js';
 import type { ForgeAuthEvent } from '../../src/observer.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { startServer } from '../support/recording-server.js';
 import { render } from '../support/render.js';
 import { expectNoSecrets } from '../support/secrets.js';
@@ -65,6 +69,41 @@ it('ForgeAuthService attaches a telemetry of the app, which hears what happens u
   expect(ended).toBe(0);
   await app?.close();
   expect(ended).toBe(1);
+});
+
+it.each<[string, unknown]>([
+  ['an observer', { event: () => undefined }],
+  [
+    'a class',
+    class Own implements Telemetry {
+      attach = () => () => undefined;
+    },
+  ],
+  ['nothing', undefined],
+])('ForgeAuthService refuses to attach %s, and says how an observer is given', async (_what, given) => {
+  const booted = await boot({ storage: new InMemoryTokenStorage() });
+  const attach = () => booted.get(ForgeAuthService).attach(given as Telemetry);
+  expect(attach).toThrow(ConfigurationError);
+  expect(attach).toThrow('Give an observer as { attach: ({ observer }) => observer.add(yours) }.');
+});
+
+it('createForgeClient() refuses a telemetry that is none, by the name of the option', () => {
+  expect(() => createForgeClient({ name: 'orders' }, { telemetry: { event: () => undefined } as never })).toThrow(
+    'createForgeClient("orders"): telemetry must be a Telemetry, such as new ForgeTelemetry().',
+  );
+});
+
+it('a telemetry that returns nothing to end it is named when the application closes', async () => {
+  const logger = recordingLogger();
+  const booted = await Test.createTestingModule({
+    imports: [ForgeAuthModule.forRoot({ storage: new InMemoryTokenStorage() })],
+  })
+    .setLogger(logger)
+    .compile();
+  await booted.init();
+  booted.get(ForgeAuthService).attach({ attach: () => undefined as unknown as () => void });
+  await booted.close();
+  expect(logger.warnings).toEqual(['A telemetry could not be ended: its attach() returned no function that ends it.']);
 });
 
 it('an observer is given the whole story of one call and of its tokens, in order', async () => {
