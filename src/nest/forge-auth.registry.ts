@@ -185,7 +185,9 @@ async function resolveStorage(moduleRef: ModuleRef, option: StorageOption, owner
   if (typeof option === 'object' && option !== null) return storageOf(option as TokenStorage | GetSet, owner);
   const [found, another] = new Set(findAll<TokenStorage | GetSet>(moduleRef, option));
   if (found === undefined)
-    throw new ConfigurationError(`${owner}: storage names an injection token that no module provides.`);
+    throw new ConfigurationError(
+      `${owner}: storage names an injection token that no module provides. Provide it, or give the storage itself, such as new RedisTokenStorage(client).`,
+    );
   if (another !== undefined)
     throw new ConfigurationError(
       `${owner}: storage names an injection token that several modules provide. Give it what keeps the tokens: new CacheManagerTokenStorage(cache).`,

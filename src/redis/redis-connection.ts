@@ -49,10 +49,14 @@ export function isNodeRedis(client: RedisClient): client is NodeRedisClient {
   return isRedisClient(client) && typeof (client as AnyClient)['call'] !== 'function';
 }
 
-/** @throws {ConfigurationError} when `client` is none of a library that is known */
-export function connectionOf(client: RedisClient): RedisConnection {
+/**
+ * Returns the connection of a client.
+ * @param what name of the client in an error
+ * @throws {ConfigurationError} when `client` is none of a library that is known
+ */
+export function connectionOf(client: RedisClient, what = 'A Redis client'): RedisConnection {
   if (!isRedisClient(client)) {
-    throw new ConfigurationError('A Redis client must be one of node-redis (a cluster too), ioredis or iovalkey.');
+    throw new ConfigurationError(`${what} must be one of node-redis (a cluster too), ioredis or iovalkey.`);
   }
   const any = client as AnyClient;
   return typeof any['call'] === 'function' ? ioredis(any) : nodeRedis(any);

@@ -18,7 +18,7 @@ describe('a key in Redis', () => {
     ['{a}{b}', '%7Ba%7D%7Bb%7D:key'],
     ['{{a}}', '%7B%7Ba%7D%7D:key'],
   ])('a key in Redis under the prefix %j is %s', (prefix, key) => {
-    expect(redisTarget(ioredis, prefix).fullKey('key')).toBe(key);
+    expect(redisTarget(ioredis, prefix, 'RedisTokenLock').fullKey('key')).toBe(key);
   });
 
   it.each([
@@ -30,13 +30,17 @@ describe('a key in Redis', () => {
   });
 
   it('a key in Redis of ioredis is asked for over the client itself, which stays open', async () => {
-    const target = redisTarget(ioredis, undefined);
+    const target = redisTarget(ioredis, undefined, 'RedisTokenLock');
     expect(await (await target.connection()).command('key', 'GET', 'key')).toBe('OK');
     await target.release?.();
   });
 
   it('a key in Redis needs a client that is known', () => {
-    expect(() => redisTarget({}, undefined)).toThrow(ConfigurationError);
+    expect(() => redisTarget({}, undefined, 'RedisTokenLock')).toThrow(
+      new ConfigurationError(
+        'RedisTokenLock: the client must be one of node-redis (a cluster too), ioredis or iovalkey.',
+      ),
+    );
   });
 });
 

@@ -15,10 +15,11 @@ export interface RedisTarget {
 /**
  * The Redis of a client that the app hands over. Of node-redis only the settings are used: it waits for every answer before
  * it is closed, and ours would be among those that never come.
+ * @param owner class that was given the client
  * @throws {ConfigurationError} when it is of no library that is known
  */
-export function redisTarget(client: RedisClient, keyPrefix: string | undefined): RedisTarget {
-  const given = connectionOf(client);
+export function redisTarget(client: RedisClient, keyPrefix: string | undefined, owner: string): RedisTarget {
+  const given = connectionOf(client, `${owner}: the client`);
   const own = isNodeRedis(client) ? new DedicatedRedisConnection(client) : undefined;
   const prefix = keyPrefix === undefined ? '' : `${hashTagSafe(keyPrefix)}:`;
   return {

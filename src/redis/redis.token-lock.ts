@@ -33,7 +33,7 @@ export class RedisTokenLock extends LeaseRedisLock {
   constructor(client: RedisClient, given: RedisTokenLockOptions = {}) {
     checkOptions(given, LOCK_RULES, { refuse: (problem) => new ConfigurationError(`RedisTokenLock: ${problem}`) });
     const options = ownOptions(given);
-    const target = redisTarget(client, options.keyPrefix);
+    const target = redisTarget(client, options.keyPrefix, 'RedisTokenLock');
     super(target, options.deadlineMs);
     this.#target = target;
   }

@@ -165,7 +165,7 @@ describe('a place in Redis', () => {
     ['{', '%7B:key'],
   ])('a place in Redis with the prefix %j is %s', (prefix, full) => {
     const client = { call: () => 0, duplicate: () => 0 };
-    expect(redisTarget(client, prefix).fullKey('key')).toBe(full);
+    expect(redisTarget(client, prefix, 'RedisTokenLock').fullKey('key')).toBe(full);
   });
 
   it.each([

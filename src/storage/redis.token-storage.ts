@@ -37,7 +37,7 @@ export class RedisTokenStorage implements TokenStorage {
   constructor(client: RedisClient, given: RedisTokenStorageOptions = {}) {
     checkOptions(given, REDIS_STORAGE_RULES, definitionPlace(this));
     const options = ownOptions(given);
-    this.#target = redisTarget(client, options.keyPrefix);
+    this.#target = redisTarget(client, options.keyPrefix, 'RedisTokenStorage');
     if (options.deadlineMs !== undefined) this.deadlineMs = options.deadlineMs;
   }
 

@@ -17,6 +17,7 @@ import {
   type ForgeServiceOptions,
   InMemoryTokenStorage,
   PasswordGrantTokenProvider,
+  RedisTokenLock,
   RedisTokenStorage,
   SimpleAuthRetryStrategy,
   SimpleRetryStrategy,
@@ -313,7 +314,8 @@ const STORAGES: Readonly<Record<string, readonly (() => unknown)[]>> = {
     () => new CacheManagerTokenStorage({ stores: [{}] } as never),
     () => new CacheManagerTokenStorage({ stores: [new Map()] } as never, { deadlineMs: 0 }),
   ],
-  Redis: [() => new RedisTokenStorage({}), () => new RedisTokenStorage(undefined as never)],
+  RedisTokenStorage: [() => new RedisTokenStorage({}), () => new RedisTokenStorage(undefined as never)],
+  RedisTokenLock: [() => new RedisTokenLock({}), () => new RedisTokenLock('redis://localhost' as never)],
 };
 
 const base = { name: 'orders', baseUrl: 'https://orders.example', auth: new BearerAuth('a-token') };

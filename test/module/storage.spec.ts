@@ -228,7 +228,9 @@ describe('the storage option', () => {
   it('the storage option that names nothing stops the start', async () => {
     const error = await bootFailure({ imports: [rootOf({ storage: TOKENS })] });
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toContain('ForgeAuthModule: storage names an injection token that no module provides.');
+    expect(error.message).toContain(
+      'ForgeAuthModule: storage names an injection token that no module provides. Provide it, or give the storage itself, such as new RedisTokenStorage(client).',
+    );
   });
 
   it('the storage option of one service keeps that service apart from the others', async () => {
