@@ -2,7 +2,7 @@ import { isSetPerRequest } from '../http/axios/per-request.js';
 import { ownJson } from '../option-check/own-json.js';
 import type { HttpRequesterOptions } from '../http/http-requester.js';
 import { ownOptions } from '../option-check/own-options.js';
-import { foreignToken } from './client-authentication/client-assertion.js';
+import { opaqueCredentials } from './client-authentication/registry.js';
 import type { GrantOptions } from './grant-options.js';
 
 /** Settings of axios that lead requests another way, and can be written down. */
@@ -20,14 +20,14 @@ export function waysOf(axios: HttpRequesterOptions['axios']): readonly string[] 
  * @param more of the grant's own
  */
 export function opaqueOptions(options: GrantOptions, more: string | undefined): readonly string[] {
-  const { compliance, authMethod, clientAssertion, http } = options;
+  const { compliance, authMethod, http } = options;
   const names: string[] = [];
   if (compliance !== undefined)
     names.push(...ASKING.filter((name) => compliance[name] !== undefined).map((name) => `compliance.${name}`));
   if (authMethod !== undefined)
     for (const method of ([authMethod] as unknown[][]).flat(2))
       if (typeof method === 'function') names.push('authMethod');
-  if (typeof foreignToken(clientAssertion) === 'function') names.push('clientAssertion.token');
+  names.push(...opaqueCredentials(options));
   if (http !== undefined) names.push(...opaqueSettings(http).map((name) => `http.${name}`));
   if (more !== undefined) names.push(more);
   return names;

@@ -65,10 +65,15 @@ export interface ClientAuthDefinition<Name extends string = string> {
    */
   readonly aliasOf?: string;
   /**
-   * Checks options of its own, which may be malformed where it is not used, too.
+   * Checks options of its own, which may be malformed where it is not used, too. What two of them share, one checks.
    * @throws {ConfigurationError} when one is
    */
   check?(options: ClientAuthOptions, owner: string): void;
+  /**
+   * Names options of its own that can change what is asked for and cannot be read: their tokens stay in the process.
+   * @default none
+   */
+  opaque?(options: ClientAuthOptions): readonly string[];
   /** The option that it cannot do without, where the options do not have it: `clientSecret`. */
   missing(options: ClientAuthOptions): string | undefined;
   /**

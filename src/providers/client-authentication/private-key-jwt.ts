@@ -22,6 +22,8 @@ export const privateKeyJwt: ClientAuthDefinition<'private_key_jwt'> = {
   missing: ({ clientKey, clientAssertion }) =>
     clientKey === undefined && foreignToken(clientAssertion) === undefined ? 'clientKey' : undefined,
   check: checkClientAssertion,
+  opaque: ({ clientAssertion }) =>
+    typeof foreignToken(clientAssertion) === 'function' ? ['clientAssertion.token'] : [],
   bind: ({ options: { clientId, clientKey, clientAssertion }, owner, clock }) => {
     const token = foreignToken(clientAssertion);
     if (token !== undefined) return tokenOfAnother(token, clientId, owner, clock);

@@ -1,3 +1,4 @@
+import { declared } from '../../option-check/own-options.js';
 import type { ClientAuthDefinition, ClientAuthOptions } from './client-authentication.js';
 import { clientSecretBasic, header } from './client-secret-basic.js';
 import { clientSecretJwt } from './client-secret-jwt.js';
@@ -29,6 +30,16 @@ export const WITHOUT_MATERIAL: ClientAuthDefinition = none;
 
 /** Names of those that a server supports when it lists none (RFC 8414 §2). */
 export const UNLISTED: readonly string[] = [clientSecretBasic.name];
+
+/** Those that name opaque options: found once, as an application may have thousands of clients. */
+const OPAQUE: readonly ClientAuthDefinition[] = CLIENT_AUTHENTICATIONS.filter(
+  (definition: ClientAuthDefinition) => declared(definition, 'opaque') !== undefined,
+);
+
+/** Names the options that show who the client is, can change what is asked for, and cannot be read. */
+export function opaqueCredentials(options: ClientAuthOptions): readonly string[] {
+  return OPAQUE.flatMap((definition) => definition.opaque?.(options) ?? []);
+}
 
 /** Checks whether options have the material for any way to show who the client is. */
 export function hasCredential(options: ClientAuthOptions): boolean {
