@@ -145,6 +145,7 @@ export type { ObservedApplication, Telemetry } from './application/telemetry.js'
 export type { StorageState } from './storage/storage-state.js';
 export { AxiosTransport } from './http/axios/axios.transport.js';
 export type { AxiosTransportOptions, PoolOptions } from './http/axios/axios-transport-options.js';
+export type { Cancellation } from './http/cancellation.js';
 export { ForgeResponse } from './http/forge-response.js';
 export type { HttpBody, HttpHeaders, HttpRequest, HttpResponse, ResponseType } from './http/http-request.js';
 export { HttpRequester, type HttpRequesterOptions, type RequesterRequest } from './http/http-requester.js';
