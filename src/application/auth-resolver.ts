@@ -2,7 +2,7 @@ import { type Authenticator, isAuthenticator } from '../auth/authenticator.js';
 import { CompositeAuth } from '../auth/composite.authenticator.js';
 import { createPathExclusion, type PathExclusion } from '../auth/path-exclusion.js';
 import { PLACEMENT_RULES, TokenAuth, type TokenAuthPlacement } from '../auth/token.authenticator.js';
-import { isClassWith, type OptionPlace, type Refuse, warningsOf } from '../option-check/option-check.js';
+import { isClass, type OptionPlace, type Refuse, warningsOf } from '../option-check/option-check.js';
 import type { ForgeServiceOptions, TokenAuthOptions } from '../options/options.js';
 import { checkTokenAuth, cureOfAuth } from '../options/token-auth-rules.js';
 import { atOnce } from '../option-check/at-once.js';
@@ -50,7 +50,7 @@ export async function resolveAuth(
   if (typeof auth === 'function') {
     const cure = cureOfAuth(auth);
     if (cure !== undefined) throw refuse(cure);
-    const made = isClass(auth)
+    const made = isClass(auth, 'authenticate')
       ? await runtime.instantiate<Authenticator>(auth, `Service "${options.name}": auth`)
       : madeBy(auth as () => Authenticator, runtime, refuse);
     if (!isAuthenticator(made)) {
@@ -138,8 +138,4 @@ function refuseExclusions(member: AuthMember, refuse: Refuse): void {
     if (typeof member === 'object' && member !== null && Object.hasOwn(member, name) && !isAuthenticator(member))
       throw refuse(`auth.${name} is not read in a member of a CompositeAuth. Give it to the service.`);
   }
-}
-
-function isClass(value: unknown): boolean {
-  return /^class\b/.test(Function.prototype.toString.call(value)) || isClassWith(value, 'authenticate');
 }

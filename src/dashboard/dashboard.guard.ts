@@ -1,5 +1,6 @@
 import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
 import { ConfigurationError } from '../errors.js';
+import { isClass } from '../option-check/option-check.js';
 
 /**
  * Access to the dashboard: a guard of Nest's, its class, or a function of the request. `false`: everybody who can
@@ -25,15 +26,9 @@ export function guardOf(guard: DashboardGuard | undefined): Type<CanActivate> | 
       'ForgeDashboardModule.forRoot(): guard is missing. The dashboard renews and drops tokens: say who may see it, guard: AdminGuard or guard: (request) => …; or guard: false, where nobody else can reach it.',
     );
   }
-  if (isClass(guard)) return guard as Type<CanActivate>;
+  if (isClass(guard, 'canActivate')) return guard as Type<CanActivate>;
   const allows = guard as (request: unknown, context: ExecutionContext) => boolean | Promise<boolean>;
   return {
     canActivate: async (context) => (await allows(context.switchToHttp().getRequest(), context)) === true,
   };
-}
-
-/** Checks whether it is a class: its `canActivate` may be a property that each instance gets of its own. */
-function isClass(guard: unknown): boolean {
-  const { prototype } = guard as { prototype?: Partial<CanActivate> };
-  return typeof prototype?.canActivate === 'function' || /^class\b/.test(Function.prototype.toString.call(guard));
 }

@@ -136,6 +136,14 @@ export function isClassWith(value: unknown, method: string): boolean {
   return typeof value === 'function' && hasMethods((value as { prototype?: unknown }).prototype, method);
 }
 
+/** Checks whether `value` is a class: by how it is written, or by a method of its instances, as it may be compiled to a function. */
+export function isClass(value: unknown, method?: string): boolean {
+  if (typeof value !== 'function') return false;
+  return (
+    /^class\b/.test(Function.prototype.toString.call(value)) || (method !== undefined && isClassWith(value, method))
+  );
+}
+
 function shown(value: unknown): string {
   return typeof value === 'number' ? `, not ${value}` : '';
 }

@@ -9,6 +9,7 @@ import type {
   ResponseHook,
 } from '../client/layers/hooks.layer.js';
 import type { ConfigurationError } from '../errors.js';
+import { isClass } from '../option-check/option-check.js';
 import { ownOptions } from '../option-check/own-options.js';
 
 /** A class that the app has, or that the module creates. */
@@ -81,8 +82,4 @@ async function resolveHook<Run>(
 function listOf(hooks: unknown): readonly unknown[] {
   if (hooks === undefined) return [];
   return Array.isArray(hooks) ? hooks : [hooks];
-}
-
-function isClass(value: unknown): boolean {
-  return /^class\b/.test(Function.prototype.toString.call(value));
 }
