@@ -8,7 +8,9 @@ import {
   TokenManager,
   type TokenStorage,
 } from 'nestjs-forge-auth';
+import { until } from '../support/async.js';
 import { useRedis } from '../support/redis-of-spec.js';
+import { untilSubscribed } from '../support/redis-subscribers.js';
 import { CLIENT, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 
 const redis = useRedis();
@@ -97,9 +99,10 @@ describe.each([
     const [one, other] = [manager(storage()), manager(storage())];
     await one.getToken();
     await other.getToken();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await untilSubscribed(redis, 2);
     const renewed = await one.forceRefresh();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // Only a message brings it: nothing asks this manager for a token.
+    await until(() => other.peek()?.accessToken === renewed.accessToken, 'the other one has the new token');
     expect(other.peek()?.accessToken).toBe(renewed.accessToken);
     expect(endpoint.tokenRequests).toBe(2);
   });
