@@ -59,7 +59,8 @@ function obtaining(previous: Token | undefined, given: Given = {}) {
     return granted ? { release } : undefined;
   };
   const context = { signal, request } as TokenRequestContext;
-  return { log, token: obtainToken(provider, previous, context, claim, report, given.reveal ?? false) };
+  const { reveal = false } = given;
+  return { log, token: obtainToken(provider, { previous, context, claim, report, reveal }) };
 }
 
 const failing = (error: unknown) => async (): Promise<never> => {

@@ -8,20 +8,27 @@ import { fingerprintOf } from './token-key.js';
 import type { BoundTokenProvider, TokenRequest, TokenRequestContext } from './token-provider.js';
 import type { Token } from './token.js';
 
+/** Particulars of one token that is obtained. */
+interface Obtaining {
+  /** The last one known, with its refresh token only if that may be sent. */
+  readonly previous: Token | undefined;
+  readonly context: TokenRequestContext;
+  /** Asked before a refresh token is sent. */
+  readonly claim: ClaimRefreshToken;
+  /** Takes the grant that is asked for. */
+  readonly report: FlightReport;
+  /** True when errors of the app's own code are shown with their messages. */
+  readonly reveal: boolean;
+}
+
 /**
  * Obtains a token from a provider: by the refresh grant where there is a refresh token, by the grant itself where there is
  * none or it is refused.
  */
-export async function obtainToken(
-  provider: BoundTokenProvider,
-  previous: Token | undefined,
-  context: TokenRequestContext,
-  claim: ClaimRefreshToken,
-  report: FlightReport,
-  reveal: boolean,
-): Promise<Token> {
+export async function obtainToken(provider: BoundTokenProvider, obtaining: Obtaining): Promise<Token> {
+  const { previous, context, reveal } = obtaining;
   try {
-    return await refreshOrFetch(provider, previous, context, claim, report);
+    return await refreshOrFetch(provider, obtaining);
   } catch (error) {
     revealOwnCause(error, reveal);
     if (error instanceof ForgeAuthError || context.signal.aborted) throw error;
@@ -35,10 +42,7 @@ export async function obtainToken(
 
 async function refreshOrFetch(
   provider: BoundTokenProvider,
-  previous: Token | undefined,
-  context: TokenRequestContext,
-  claim: ClaimRefreshToken,
-  report: FlightReport,
+  { previous, context, claim, report }: Obtaining,
 ): Promise<Token> {
   const refresh = declared(provider, 'refreshToken');
   if (previous?.refreshToken === undefined || refresh === undefined) return provider.fetchToken(context);

@@ -109,14 +109,13 @@ export class ProviderTokenSource implements TokenSource {
         grantType: this.#provider.grantType,
         perCall: requested !== NO_PARAMETERS,
         obtain: (previous, signal, claim, report) =>
-          obtainToken(
-            this.#provider,
+          obtainToken(this.#provider, {
             previous,
-            this.#context(request, signal),
+            context: this.#context(request, signal),
             claim,
             report,
-            this.#scope.revealCauses,
-          ),
+            reveal: this.#scope.revealCauses,
+          }),
         revoke: (token) => this.#shown(this.#revoke(token, request)),
         introspect: (token) => this.#shown(this.#introspect(token, request)),
       },

@@ -37,11 +37,10 @@ export async function providerStep(step: ProviderStep, scope: StepScope): Promis
     ],
     obtain: async ({ previous, signal, deadline, claim, report }) => {
       const requestedAt = new Instant(clock);
-      return withTtl(
-        await obtainToken(provider, previous, contextOf(signal, deadline), claim, report, scope.revealCauses),
-        step.ttlMs,
-        requestedAt.epochMs,
-      );
+      const context = contextOf(signal, deadline);
+      const reveal = scope.revealCauses;
+      const token = await obtainToken(provider, { previous, context, claim, report, reveal });
+      return withTtl(token, step.ttlMs, requestedAt.epochMs);
     },
     close: async (last) => {
       if (last !== undefined && revokesAtClose(provider, scope))
