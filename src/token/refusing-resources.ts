@@ -1,8 +1,5 @@
 import { type Clock, monotonicNow } from '../clock.js';
-
-/** A resource that refused a fresh token is believed again after this time, doubling up to the longest. */
-const FIRST_PAUSE_MS = 30_000;
-const LONGEST_PAUSE_MS = 300_000;
+import { FIRST_PAUSE_MS, RenewalPause } from './slot/renewal-pause.js';
 
 /** Once this many resources refuse fresh tokens, all others together cause one renewal in {@link FIRST_PAUSE_MS}. */
 const MANY = 8;
@@ -15,8 +12,8 @@ interface Refusal {
   /** Rejections in a row that renewed, without showing whether the token in their place fared better. */
   suspicions: number;
   suspectedAt: number;
-  pausedAt: number | undefined;
-  pauseMs: number;
+  /** While it lasts, this resource is not believed: it refused a fresh token. */
+  readonly pause: RenewalPause;
 }
 
 /**
@@ -38,8 +35,7 @@ export class RefusingResources {
 
   /** Checks whether a rejection by this resource is worth a new token. */
   mayRenew(resource: string): boolean {
-    const refusal = this.#refusals.get(resource);
-    if (refusal !== undefined && this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return false;
+    if (this.#refusals.get(resource)?.pause.active === true) return false;
     return (
       this.#accepting.has(resource) || this.#refusals.size < MANY || !this.#isWithin(this.#lastPause, FIRST_PAUSE_MS)
     );
@@ -67,10 +63,10 @@ export class RefusingResources {
 
   /** Notes that a token which was just obtained for this resource was refused. */
   refusedFresh(resource: string): void {
-    const refusal = this.#known(resource);
-    if (this.#isWithin(refusal.pausedAt, refusal.pauseMs)) return;
-    refusal.pauseMs = Math.min(LONGEST_PAUSE_MS, refusal.pauseMs * 2 || FIRST_PAUSE_MS);
-    refusal.pausedAt = this.#lastPause = monotonicNow(this.#clock);
+    const { pause } = this.#known(resource);
+    if (pause.active) return;
+    pause.freshTokenRejected();
+    this.#lastPause = monotonicNow(this.#clock);
     if (this.#accepting.delete(resource)) this.#refusedByAccepting = true;
   }
 
@@ -89,7 +85,8 @@ export class RefusingResources {
     if (known !== undefined) return known;
     const [oldest] = this.#refusals.size >= MOST ? this.#refusals.keys() : [];
     if (oldest !== undefined) this.#refusals.delete(oldest);
-    const refusal = { suspicions: 0, suspectedAt: monotonicNow(this.#clock), pausedAt: undefined, pauseMs: 0 };
+    const pause = new RenewalPause(this.#clock);
+    const refusal = { suspicions: 0, suspectedAt: monotonicNow(this.#clock), pause };
     this.#refusals.set(resource, refusal);
     return refusal;
   }

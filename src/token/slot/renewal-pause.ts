@@ -1,7 +1,7 @@
 import { type Clock, monotonicNow } from '../../clock.js';
 
 /** A service that rejects even fresh tokens is asked again with a new one after this time at the earliest. */
-const FIRST_PAUSE_MS = 30_000;
+export const FIRST_PAUSE_MS = 30_000;
 const LONGEST_PAUSE_MS = 300_000;
 
 /** Hears of pauses. */
@@ -14,7 +14,8 @@ export interface PauseListener {
 
 /**
  * Stops a minting loop: when a service rejects even a token that was just renewed for it, rejections renew nothing for
- * 30 s, doubling to 5 min. The 401s reach their callers meanwhile; the token goes on being used.
+ * 30 s, doubling to 5 min. The 401s reach their callers meanwhile; the token goes on being used. A token has one for all
+ * services, and one for each resource that refuses what others accept.
  */
 export class RenewalPause {
   readonly #clock: Clock;
