@@ -53,7 +53,7 @@ describe('errors', () => {
     expect(classes.map(({ name }) => name).sort()).toEqual(made.map(([name]) => name).sort());
   });
 
-  it('copy a foreign cause without its message and data', () => {
+  it('errors copy a foreign cause without its message and data', () => {
     const cause = Object.assign(new Error(CANARY), { code: 'ECONNRESET', body: CANARY });
     const error = new ConnectionError('failed', { cause });
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(CANARY);
@@ -61,13 +61,13 @@ describe('errors', () => {
     expect(Object.keys(error)).toEqual(['code']);
   });
 
-  it('keep a cause of their own kind as it is', () => {
+  it('errors keep a cause of their own kind as it is', () => {
     const cause = new TimeoutError('slow');
     expect(new AuthenticationError('failed', { cause }).cause).toBe(cause);
     expect('cause' in new AuthenticationError('failed')).toBe(false);
   });
 
-  it('name service and attempts where they are known, and nothing where they are not', () => {
+  it('errors name service and attempts where they are known, and nothing where they are not', () => {
     const error = new TimeoutError('slow', { serviceName: 'orders' });
     error.attempts = 3;
     expect(JSON.parse(JSON.stringify(error))).toEqual({

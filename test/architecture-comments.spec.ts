@@ -60,7 +60,7 @@ describe('the doc comments of public members', () => {
     });
   });
 
-  it('begin with a verb or a noun', () => {
+  it('doc comments of public members begin with a verb or a noun', () => {
     expectNone(({ comment }) => QUESTIONS.test(comment));
   });
 

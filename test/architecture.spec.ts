@@ -14,7 +14,7 @@ const QUESTIONS = /^(?:What|Who|Whom|Whose|Whether|How|Where|When|Which|Why)\b/;
 
 /** Words that a title does not begin with: without the titles around it, nobody would know of what it speaks. */
 const SUBJECTLESS =
-  /^\s*(?:(?:it|test)(?:\.each\(.*\))?|\]\))\((['"`])(?:that|is|are|was|were|has|have|may|can|must|replace|ask|exist|each get|one that)\b(?:(?!\1).)*\1/;
+  /^\s*(?:(?:it|test)(?:\.each\(.*\))?|\]\))\((['"`])(?:that|is|are|was|were|has|have|may|can|must|replace|ask|exist|each get|one that|add|arrive|authenticate|begin|cause|copy|distinguish|drop|fail|find|free|hear|include|inject|larger|lengthen|match|neither|report|roll|twice|whose)\b(?:(?!\1).)*\1/;
 
 /** Where time does not come from `Clock`, and why. */
 const TIME_OF_THEIR_OWN: Readonly<Record<string, string>> = {

@@ -183,7 +183,7 @@ it.each([
   expect(user / 1_000).toBeLessThan(500);
 });
 
-it('names no service in its errors where it knows none', () => {
+it('an exclusion names no service in its errors where it knows none', () => {
   expect(() => createPathExclusion({ excludedPaths: [''] })).toThrow(/^excludedPaths\[0\] is empty/);
 });
 
@@ -218,7 +218,7 @@ describe('excludedPathPatterns', () => {
     .map(([start, rest]) => start + rest.join(''))
     .filter((glob) => !glob.includes('**'));
 
-  it('match as fnmatch does, but that ? and [!a] do not cross slashes', () => {
+  it('excludedPathPatterns match as fnmatch does, but that ? and [!a] do not cross slashes', () => {
     fc.assert(
       fc.property(globs, pathText('aab//.()|+!$'), (glob, path) => {
         // picomatch forgives one trailing slash of its own behind a set.
@@ -230,7 +230,7 @@ describe('excludedPathPatterns', () => {
     );
   });
 
-  it('match a path of their own letters, however the path is encoded', () => {
+  it('excludedPathPatterns match a path of their own letters, however the path is encoded', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
         const path = `/${everyByteEncoded(text)}`;
@@ -244,7 +244,7 @@ describe('excludedPathPatterns', () => {
 });
 
 describe('excludedPaths', () => {
-  it('match only themselves, once decoded, but for one trailing slash', () => {
+  it('excludedPaths match only themselves, once decoded, but for one trailing slash', () => {
     fc.assert(
       fc.property(pathText('ab/%25fFcC'), pathText('ab/%25fFcC'), (entry, path) => {
         expect(excludes({ excludedPaths: [entry] }, path)).toBe(

@@ -23,7 +23,7 @@ describe('the known secrets', () => {
     expect(maskSecrets('says plain half \uD800 of a secret.')).not.toContain('plain half');
   });
 
-  it.each(['accessToken', 'refreshToken', 'idToken'])('include the %s of a token', (name) => {
+  it.each(['accessToken', 'refreshToken', 'idToken'])('the known secrets include the %s of a token', (name) => {
     void new Token({ accessToken: 'plain access words', [name]: `plain ${name} words` });
     expect(maskSecrets(`speaks of plain ${name} words today`)).not.toContain(`${name} words`);
   });

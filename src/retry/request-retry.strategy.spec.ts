@@ -86,7 +86,7 @@ describe.each<[string, new () => RequestRetryStrategy]>([
     expect(delaysOf(new Strategy(), { status })).toEqual([1_000, 2_000, 4_000]);
   });
 
-  it.each(otherErrors)('never tries again after $name', (error) => {
+  it.each(otherErrors)('SimpleRetryStrategy never tries again after $name', (error) => {
     expect(delaysOf(new Strategy(), { error })).toEqual([]);
   });
 

@@ -22,7 +22,7 @@ describe('the resources that refuse a token which others accept', () => {
     }
   });
 
-  it('cause one renewal in 30 s, all others together, where there are eight of them', async () => {
+  it('resources that refuse a token which others accept cause one renewal in 30 s, all others together, where there are eight of them', async () => {
     const clock = new FakeClock();
     const refusing = new RefusingResources(clock);
     for (let index = 0; index < 7; index += 1) refusing.refusedFresh(`/${index}`);

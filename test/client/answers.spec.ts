@@ -123,13 +123,16 @@ describe('an answer', () => {
     expect(hash(await read(streamed.data))).toBe(hash(body));
   });
 
-  it.each(['json', 'stream'] as const)('larger than maxContentLength is given up: %s', async (responseType) => {
-    const server = await wire.server((_request, response) => give(response, 'endless'));
-    const client = wire.client(server, { maxContentLength: 100_000 });
-    const asked = client.get('/', { responseType }).then(({ data }) => read(data as Readable));
-    await expect(asked).rejects.toMatchObject({ code: 'FORGE_AUTH_RESPONSE_TOO_LARGE' });
-    await until(() => server.openConnections === 0, 'the connection is closed');
-  });
+  it.each(['json', 'stream'] as const)(
+    'an answer larger than maxContentLength is given up: %s',
+    async (responseType) => {
+      const server = await wire.server((_request, response) => give(response, 'endless'));
+      const client = wire.client(server, { maxContentLength: 100_000 });
+      const asked = client.get('/', { responseType }).then(({ data }) => read(data as Readable));
+      await expect(asked).rejects.toMatchObject({ code: 'FORGE_AUTH_RESPONSE_TOO_LARGE' });
+      await until(() => server.openConnections === 0, 'the connection is closed');
+    },
+  );
 
   it('an answer as large as maxContentLength is taken', async () => {
     const client = wire.client(await answering({ body: 'x'.repeat(100) }), { maxContentLength: 100 });

@@ -192,7 +192,7 @@ describe('a service', () => {
 });
 
 describe('a header of the call', () => {
-  it('wins over the credential: nothing is added, nothing is fetched, nothing renewed', async () => {
+  it('a credential of the call itself wins over that of the service: nothing is added, nothing is fetched, nothing renewed', async () => {
     world.server.handler = (_request, response) => give(response, { status: 401 });
     const client = world.wire.client(world.server, { auth: { provider: world.provider() } });
     await expect(client.get('/', { headers: { Authorization: 'Own' } })).rejects.toMatchObject({ status: 401 });
@@ -200,7 +200,7 @@ describe('a header of the call', () => {
     expect([world.server.count(), world.endpoint.tokenRequests]).toEqual([1, 0]);
   });
 
-  it('wins over one of several credentials', async () => {
+  it('a credential of the call itself wins over one of several credentials', async () => {
     const auth = new CompositeAuth([new ApiKeyAuth('k'), { provider: world.provider() }], { strategy: 'all' });
     await world.wire.client(world.server, { auth }).get('/', { headers: { 'x-api-key': 'own' } });
     expect(seen()).toMatchObject({ key: 'own', authorization: expect.stringContaining('Bearer') });
@@ -208,7 +208,7 @@ describe('a header of the call', () => {
 });
 
 describe('a composite', () => {
-  it('lets the first that applies authenticate', async () => {
+  it('a composite lets the first that applies authenticate', async () => {
     const internal: Authenticator = {
       authenticate: (request) => void (request.headers['x-api-key'] = 'internal'),
       appliesTo: (request) => new URL(request.url).pathname.startsWith('/internal'),
@@ -223,7 +223,7 @@ describe('a composite', () => {
     expect(seen()).toMatchObject({ key: undefined, authorization: `Bearer ${world.endpoint.issued[0]?.accessToken}` });
   });
 
-  it('lets all authenticate, tokens of several providers included', async () => {
+  it('a composite lets all authenticate, tokens of several providers included', async () => {
     const other = world.wire.closeLater(await startTokenEndpoint());
     const further: TokenAuthOptions = {
       provider: new ClientCredentialsTokenProvider({ tokenUrl: other.url, ...CLIENT }),
@@ -349,7 +349,7 @@ describe('a call', () => {
 });
 
 describe('a manager', () => {
-  it('shared by several services gets one token for all', async () => {
+  it('a manager shared by several services gets one token for all', async () => {
     const manager = world.wire.closeLater(new TokenManager({ name: 'shared', provider: world.provider() }));
     const second = await world.wire.server();
     const clients = [
@@ -368,7 +368,7 @@ describe('a manager', () => {
     );
   });
 
-  it('shared by several services renews once for all', async () => {
+  it('a manager shared by several services renews once for all', async () => {
     const manager = world.wire.closeLater(new TokenManager({ name: 'shared', provider: world.provider() }));
     world.server.handler = ({ headers }, response) => {
       const token = headers.authorization?.replace('Bearer ', '') ?? '';

@@ -57,7 +57,7 @@ async function startProxy(): Promise<Proxy> {
 }
 
 describe('the axios option', () => {
-  it('gives the agent, which is left open when the client is closed', async () => {
+  it('the axios option gives the agent, which is left open when the client is closed', async () => {
     const server = await wire.server();
     const httpAgent = new http.Agent({ keepAlive: true, maxSockets: 2 });
     const client = wire.client(server, { axios: { httpAgent } });
@@ -74,7 +74,7 @@ describe('the axios option', () => {
     await until(() => server.openConnections === 0, 'connections are closed');
   });
 
-  it('gives a proxy, which sees the credential of none but its own', async () => {
+  it('the axios option gives a proxy, which sees the credential of none but its own', async () => {
     const [server, proxy] = [await wire.server(), wire.closeLater(await startProxy())];
     const client = wire.client(server, {
       auth: new BearerAuth(SECRET),
@@ -133,7 +133,7 @@ describe('the axios option', () => {
     },
   );
 
-  it('gives the timeout where the service has none', async () => {
+  it('the axios option gives the timeout where the service has none', async () => {
     const server = await wire.server(() => undefined);
     const attempt = (own: Partial<ForgeServiceOptions>): Promise<Error> =>
       rejection(wire.client(server, { axios: { timeout: 130 }, ...own }).get('/'));
@@ -141,7 +141,7 @@ describe('the axios option', () => {
     expect((await attempt({ timeoutMs: 120 })).message).toContain('within 120 ms');
   });
 
-  it('gives the base URL where the service has none, and headers of defaults stand below those of the service', async () => {
+  it('the axios option gives the base URL where the service has none, and headers of defaults stand below those of the service', async () => {
     const server = await wire.server();
     const module = await Test.createTestingModule({
       imports: [
@@ -178,7 +178,7 @@ describe('the axios option', () => {
     expectNoSecrets(renderError(error), [SECRET]);
   });
 
-  it('gives the base URL where the service has none', async () => {
+  it('the axios option gives the base URL where the service has none', async () => {
     const server = await wire.server();
     const { createForgeClient } = await import('nestjs-forge-auth');
     const client = wire.closeLater(createForgeClient({ name: 'orders', axios: { baseURL: `${server.origin}/api` } }));
@@ -206,7 +206,7 @@ describe('the axios option', () => {
 });
 
 describe('the transport option', () => {
-  it('takes the place of axios, and is left open by the client', async () => {
+  it('a transport takes the place of axios, and is left open by the client', async () => {
     const sent: HttpRequest[] = [];
     let closed = 0;
     const transport = {
@@ -229,7 +229,7 @@ describe('the transport option', () => {
     expect(closed).toBe(0);
   });
 
-  it('sees timeouts and signals as one signal', async () => {
+  it('a transport sees timeouts and signals as one signal', async () => {
     const transport = {
       send: ({ signal }: HttpRequest): Promise<HttpResponse> =>
         new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
@@ -239,7 +239,7 @@ describe('the transport option', () => {
     await expect(client.get('/', { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 
-  it('sees them, too, where it wraps an AxiosTransport, is a kind of it, or stands on another adapter', async () => {
+  it('a transport sees timeouts and signals as one, too, where it wraps an AxiosTransport, is a kind of it, or stands on another adapter', async () => {
     const server = await wire.server(() => undefined);
     const inner = new AxiosTransport();
     const seen: (AbortSignal | undefined)[] = [];
@@ -277,7 +277,7 @@ describe('the transport option', () => {
 });
 
 describe('the tls option', () => {
-  it('trusts an authority of its own, and shows a certificate', async () => {
+  it('the tls option trusts an authority of its own, and shows a certificate', async () => {
     const client = await createCertificate({ commonName: 'orders-app' });
     const server = await wire.server(undefined, { tls: { requestCert: true, ca: client.cert } });
     await expect(wire.client(server).get('/')).rejects.toBeInstanceOf(TlsError);
@@ -298,7 +298,7 @@ describe('the tls option', () => {
     }
   });
 
-  it('accepts any certificate where it is configured to', async () => {
+  it('the tls option accepts any certificate where it is configured to', async () => {
     const server = await wire.server(undefined, { tls: true });
     await expect(wire.client(server, { tls: { rejectUnauthorized: false } }).get('/')).resolves.toMatchObject({
       status: 200,

@@ -86,7 +86,7 @@ describe.each(SETS)('a clock set %s an hour during a call', (_how, setMs) => {
     expect([elapsedMs, ...seen, ...logged, ...world.reported].filter((ms) => !isShort(ms))).toEqual([]);
   });
 
-  it('neither takes away nor adds a retry within its total time', async () => {
+  it('a clock that is set during a call neither takes away nor adds a retry within its total time', async () => {
     const world = new World();
     let asked = 0;
     const handler: Handler = (_request, response) => {
@@ -102,7 +102,7 @@ describe.each(SETS)('a clock set %s an hour during a call', (_how, setMs) => {
     expect(asked).toBe(1);
   });
 
-  it('neither lengthens nor shortens its total time', async () => {
+  it('a clock that is set during a call neither lengthens nor shortens its total time', async () => {
     const world = new World();
     const core = await world.core((_request, response) => {
       world.setMs += setMs;

@@ -72,15 +72,18 @@ describe.each(WAYS)('a form over %s, given to %s', (transport, _face, send) => {
     ['throws', () => broken(), /the form's getHeaders\(\) threw Error/],
     ['rejects', async () => broken(), /the form's getHeaders\(\) returned a promise/],
     ['answers a promise', async () => TYPE, /the form's getHeaders\(\) returned a promise/],
-  ])('whose getHeaders() %s fails its call by that name, and ends no process', async (_what, getHeaders, message) => {
-    const error = await post(form(getHeaders)).then(
-      () => undefined,
-      (thrown: Error) => thrown,
-    );
-    expect([error, error?.cause].some((one) => isForgeAuthError(one))).toBe(true);
-    expect(error?.message).toMatch(message);
-    expect(server.requests).toEqual([]);
-  });
+  ])(
+    'a form whose getHeaders() %s fails its call by that name, and ends no process',
+    async (_what, getHeaders, message) => {
+      const error = await post(form(getHeaders)).then(
+        () => undefined,
+        (thrown: Error) => thrown,
+      );
+      expect([error, error?.cause].some((one) => isForgeAuthError(one))).toBe(true);
+      expect(error?.message).toMatch(message);
+      expect(server.requests).toEqual([]);
+    },
+  );
 });
 
 function broken(): never {

@@ -149,7 +149,7 @@ describe('any parameters', () => {
     .string({ unit: 'grapheme', minLength: 1 })
     .filter((name) => !/[[\]{}]/.test(name) && name === name.trim());
 
-  it('arrive as they were given', async () => {
+  it('any parameters arrive as they were given', async () => {
     const given = fc.dictionary(
       names.filter((name) => !['key', 'tenant', 'ids'].includes(name)),
       scalar,
@@ -195,7 +195,7 @@ describe('any headers', () => {
     fc.string().map((text) => `${text}\r\nx-injected: 1`),
   );
 
-  it('arrive as they were given, or are refused', async () => {
+  it('any headers arrive as they were given, or are refused', async () => {
     const given = fc.array(fc.tuple(names, values), { maxLength: 3 }).map((pairs) => Object.fromEntries(pairs));
     await fc.assert(
       fc.asyncProperty(anyClient, given, async (which, headers) => {

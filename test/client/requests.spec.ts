@@ -100,7 +100,7 @@ describe('headers', () => {
     expect(last().headers).not.toHaveProperty('x-trace');
   });
 
-  it('arrive as they are, up to the end of Latin-1', async () => {
+  it('headers arrive as they are, up to the end of Latin-1', async () => {
     await wire.client(server).get('/', { headers: { 'x-name': 'Zoë\tÿ "quoted"; a=b' } });
     expect(last().headers['x-name']).toBe('Zoë\tÿ "quoted"; a=b');
   });

@@ -150,7 +150,7 @@ describe('hooks', () => {
   });
 
   describe.each(['beforeRequest', 'afterResponse', 'onError'] as const)('that throw a typed error in %s', (kind) => {
-    it.each(calls)('fail %s with it', async (name, call) => {
+    it.each(calls)('hooks that throw a typed error fail %s with it', async (name, call) => {
       const refuse = (): never => {
         throw new AuthenticationError(`Refused in ${kind}.`);
       };
@@ -169,7 +169,7 @@ describe('hooks', () => {
     ['client.get', (client) => client.get('/open', { responseType: 'stream' })],
     ['axiosRef', (client) => client.axiosRef.get('/open', { responseType: 'stream' })],
     ['fetch', (client) => client.fetch('/open')],
-  ])('free the connection of a stream of %s that they fail', async (_name, call) => {
+  ])('hooks free the connection of a stream of %s that they fail', async (_name, call) => {
     const open = await startProtectedApi((_request, response) => {
       response.writeHead(200).write('the first of many');
     });
@@ -185,7 +185,7 @@ describe('hooks', () => {
     await open.close();
   });
 
-  it('fail no call because they cannot read its answer', async () => {
+  it('hooks fail no call because they cannot read its answer', async () => {
     const client = service.createClient({
       hooks: { afterResponse: [(response) => void response.text(), (response) => void response.data] },
     });

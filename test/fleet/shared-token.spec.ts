@@ -95,7 +95,7 @@ describe.each([
     expect(endpoint.tokenRequests).toBe(2);
   });
 
-  it('hear of a token that another one renewed', async () => {
+  it('the others hear of a token that another one renewed', async () => {
     const [one, other] = [manager(storage()), manager(storage())];
     await one.getToken();
     await other.getToken();

@@ -120,7 +120,7 @@ describe('two apps in one process', () => {
 });
 
 describe('an app that is closed', () => {
-  it('aborts the token request that calls wait for, and rejects them', async () => {
+  it('an app that is closed aborts the token request that calls wait for, and rejects them', async () => {
     endpoint.hold();
     const app = await boot({ imports: [ForgeAuthModule.forRoot({ services: [orders()] })] });
     const client = clientOf(app);
@@ -136,7 +136,7 @@ describe('an app that is closed', () => {
     endpoint.release();
   });
 
-  it('aborts the calls that are under way, and closes their connections', async () => {
+  it('an app that is closed aborts the calls that are under way, and closes their connections', async () => {
     api.configure({ respond: ({ path }) => (path === '/slow' ? 'hang' : undefined) });
     const app = await boot({ imports: [ForgeAuthModule.forRoot({ services: [orders()] })] });
     const client = clientOf(app);
@@ -149,7 +149,7 @@ describe('an app that is closed', () => {
     expect(await rejection(client.get('/'))).toMatchObject({ code: 'FORGE_AUTH_CLIENT_CLOSED', serviceName: 'orders' });
   });
 
-  it('asks for no token that a background refresh was about to get', async () => {
+  it('an app that is closed asks for no token that a background refresh was about to get', async () => {
     endpoint.configure({ expiresIn: 1 });
     const app = await boot({ imports: [ForgeAuthModule.forRoot({ services: [orders()] })] });
     await clientOf(app).get('/');
@@ -167,7 +167,7 @@ describe('an app that is closed', () => {
 });
 
 describe('an app that does not start', () => {
-  it('leaves no connection of ours behind: not to the API, the issuer, or Redis', async () => {
+  it('an app that is closed leaves no connection of ours behind: not to the API, the issuer, or Redis', async () => {
     const redis = await sharedRedis();
     const before = await listeners(redis);
     const root = ForgeAuthModule.forRoot({ services: [orders(), orders({ name: 'wrong', baseUrl: '/relative' })] });

@@ -67,7 +67,7 @@ const rootOf = (...services: ForgeServiceOptions[]): ReturnType<typeof ForgeAuth
   ForgeAuthModule.forRoot({ services });
 
 describe('the decorators', () => {
-  it('inject client, manager and pipeline of a service, into constructors and properties', async () => {
+  it('the decorators inject client, manager and pipeline of a service, into constructors and properties', async () => {
     @Injectable()
     class Shop {
       @InjectForgeClient('orders') readonly property!: ForgeHttpClient;
@@ -109,7 +109,7 @@ describe('the decorators', () => {
     ]);
   });
 
-  it('distinguish the tokens of clients, managers and pipelines, whatever a service is named', () => {
+  it('the decorators distinguish the tokens of clients, managers and pipelines, whatever a service is named', () => {
     const names = ['a', 'a:b', 'FORGE_CLIENT:a', ''];
     const tokens = names.flatMap((name) => [
       getForgeClientToken(name),

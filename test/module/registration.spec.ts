@@ -156,7 +156,7 @@ describe('forRoot', () => {
     expect(api.requests[0]?.headers).toMatchObject({ 'x-tenant': 'acme', 'x-app': 'orders' });
   });
 
-  it('twice with different options is refused; the same object is fine', async () => {
+  it('forRoot twice with different options is refused; the same object is fine', async () => {
     const options = { services: [service('orders')] };
     const error = await bootFailure({
       imports: [ForgeAuthModule.forRoot(options), ForgeAuthModule.forRoot({ services: [] })],
@@ -382,7 +382,7 @@ describe('ForgeAuthService', () => {
 });
 
 describe('a token manager', () => {
-  it('made by the app is shared by instance', async () => {
+  it('a token manager made by the app is shared by instance', async () => {
     const tokenManager = new TokenManager({ provider: new StaticTokenProvider('shared') });
     const services = ['orders', 'customers'].map((name) => service(name, { auth: { tokenManager } }));
     const app = await start({ imports: [ForgeAuthModule.forRoot({ services })] });

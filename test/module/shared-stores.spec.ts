@@ -155,7 +155,7 @@ describe.each(OVER_REDIS)('two applications over %s', (_name, setUp) => {
     expect(world.endpoint.tokenRequests).toBe(2);
   });
 
-  it('drop a token that the other one invalidated', async () => {
+  it('two applications drop a token that the other one invalidated', async () => {
     const setups = [setUp(), setUp()] as const;
     const [one, other] = [await startApp(setups[0]), await startApp(setups[1])];
     await one.client.get('/orders');
@@ -333,25 +333,28 @@ describe('a second cache for one service', () => {
   it.each<[string, () => Keyv[]]>([
     ['of one store', () => []],
     ['with memory above', () => [documentedMemory()]],
-  ])('under a name of its own keeps the tokens of that service, and no other: %s', async (_name, above) => {
-    for (let app = 0; app < 2; app += 1) {
-      const shared = createKeyv(world.redis.url, { namespace: 'partners' });
-      world.closeLater({ close: () => shared.disconnect() });
-      const cache = createCache({ stores: [...above(), shared] });
-      const { services } = await startApp(
-        { options: { stores: [createKeyv(world.redis.url, { namespace: 'main' })] } },
-        {
-          ...PATIENTLY,
-          services: [service(), service({ name: 'invoices' }), service({ name: 'partners', storage: PARTNERS })],
-        },
-        [moduleOf({ providers: [{ provide: PARTNERS, useFactory: async () => cache }] })],
-      );
-      for (const name of services.names()) await services.client(name).get('/');
-    }
-    expect((await tokensIn('main')).toSorted()).toEqual(['main::forge-auth:invoices:', 'main::forge-auth:orders:']);
-    expect(await tokensIn('partners')).toEqual(['partners::forge-auth:partners:']);
-    expect([world.endpoint.tokenRequests, world.api.tokens.length]).toEqual([3, 6]);
-  });
+  ])(
+    'a second cache under a name of its own keeps the tokens of that service, and no other: %s',
+    async (_name, above) => {
+      for (let app = 0; app < 2; app += 1) {
+        const shared = createKeyv(world.redis.url, { namespace: 'partners' });
+        world.closeLater({ close: () => shared.disconnect() });
+        const cache = createCache({ stores: [...above(), shared] });
+        const { services } = await startApp(
+          { options: { stores: [createKeyv(world.redis.url, { namespace: 'main' })] } },
+          {
+            ...PATIENTLY,
+            services: [service(), service({ name: 'invoices' }), service({ name: 'partners', storage: PARTNERS })],
+          },
+          [moduleOf({ providers: [{ provide: PARTNERS, useFactory: async () => cache }] })],
+        );
+        for (const name of services.names()) await services.client(name).get('/');
+      }
+      expect((await tokensIn('main')).toSorted()).toEqual(['main::forge-auth:invoices:', 'main::forge-auth:orders:']);
+      expect(await tokensIn('partners')).toEqual(['partners::forge-auth:partners:']);
+      expect([world.endpoint.tokenRequests, world.api.tokens.length]).toEqual([3, 6]);
+    },
+  );
 
   it('a second cache for one service may be another CacheModule, where each is named', async () => {
     const root = {

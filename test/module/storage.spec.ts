@@ -180,7 +180,7 @@ function twoCaches(): Imports {
 }
 
 describe('several CACHE_MANAGERs', () => {
-  it('stop the start with a request for storage', async () => {
+  it('several CACHE_MANAGERs stop the start with a request for storage', async () => {
     const error = await bootFailure({ imports: [...twoCaches(), rootOf()] });
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error.message).toBe(

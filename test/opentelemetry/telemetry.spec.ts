@@ -169,7 +169,7 @@ describe('metrics', () => {
 });
 
 describe('served tokens', () => {
-  it('add up over applications on one meter provider, and over collections', async () => {
+  it('served tokens add up over applications on one meter provider, and over collections', async () => {
     await using one = standalone();
     await using other = standalone();
     // The first call of each waits for a token.

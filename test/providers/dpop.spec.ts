@@ -177,7 +177,7 @@ describe('challenges of a service', () => {
     expect(JSON.stringify(error)).not.toContain('admin');
   });
 
-  it('step up once to the scopes that they name, where that is allowed', async () => {
+  it('challenges of a service step up once to the scopes that they name, where that is allowed', async () => {
     await world.start();
     const auth = { provider: world.provider({ scope: 'read' }), stepUpScopes: ['write', 'admin'] };
     const client = world.client({ auth });

@@ -72,7 +72,7 @@ describe('revocation and introspection', () => {
     });
   });
 
-  it('authenticate in ways of their own where the options name them', async () => {
+  it('revocation and introspection authenticate in ways of their own where the options name them', async () => {
     const own = {
       revocationAuthMethod: 'client_secret_post',
       introspectionAuthMethod: ['client_secret_basic'],
@@ -94,7 +94,7 @@ describe('revocation and introspection', () => {
     expect(server.requests.at(-1)?.form().get('token_type_hint')).toBe('access_token');
   });
 
-  it('authenticate as the issuer’s document says of them', async () => {
+  it('revocation and introspection authenticate as the issuer’s document says of them', async () => {
     lists = {
       token_endpoint_auth_methods_supported: ['private_key_jwt', 'client_secret_basic'],
       revocation_endpoint_auth_methods_supported: ['client_secret_post'],

@@ -162,7 +162,7 @@ describe.each(SDKS)('%s over our client', (_name, start) => {
 });
 
 describe('SDKs over our client', () => {
-  it('fail with errors of their own', async () => {
+  it('SDKs over our client fail with errors of their own', async () => {
     const refused = {
       status: 404,
       headers: { 'x-elastic-product': 'Elasticsearch' },

@@ -40,7 +40,7 @@ function stockApp(manifest: object = { dependencies: { '@nestjs/common': '^12.0.
 }
 
 describe('schematics', () => {
-  it('add the module, a first service, its variables and the peers of Nest 11', () => {
+  it('schematics add the module, a first service, its variables and the peers of Nest 11', () => {
     const app = stockApp({ name: 'shop', dependencies: { '@nestjs/common': '^11.0.1', axios: '^1.20.0' } });
     nestAdd({ sourceRoot: 'src' })(app, app.context);
     expect(app.files.get('src/app.module.ts')).toContain('imports: [ApiModule, ForgeAuthModule.forRoot()],');
@@ -61,7 +61,7 @@ describe('schematics', () => {
     expect(app.tasks).toEqual([{ name: 'node-package', options: expect.objectContaining({ command: 'install' }) }]);
   });
 
-  it('add another service to an app of ES modules, and keep what it has', () => {
+  it('schematics add another service to an app of ES modules, and keep what it has', () => {
     const app = stockApp({ type: 'module', dependencies: { '@nestjs/common': '^12.0.1' } });
     app.create('.env.example', 'PORT=3000\n');
     service({ name: 'billing-api' })(app, app.context);
@@ -88,7 +88,7 @@ describe('schematics', () => {
     ['a list', '@Module({ imports: [A, B] })', 'imports: [XModule, A, B]'],
     ['a list over lines', '@Module({\n  imports: [\n    A,\n  ],\n})', 'imports: [\n    XModule, A,'],
     ['no list', '@Module({ providers: [] })', 'imports: [XModule],'],
-  ])('write into %s of imports', (_what, source, expected) => {
+  ])('schematics write into %s of imports', (_what, source, expected) => {
     expect(withModule(source, 'XModule', './x')).toContain(expected);
   });
 });

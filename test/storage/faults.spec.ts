@@ -170,7 +170,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     }, 60_000);
 
     if (reads) {
-      it('still finds the tokens of others there, and leaves writes and leases alone', async () => {
+      it('an app on a Redis that takes no writes still finds the tokens of others there, and leaves writes and leases alone', async () => {
         const member = await join(way);
         await member.client.get('/orders');
         await harm();
@@ -188,7 +188,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     }
   });
 
-  it('whose Redis freezes sends it a command and a few probes, rather than all that it would need', async () => {
+  it('an app whose Redis freezes sends it a command and a few probes, rather than all that it would need', async () => {
     const member = await join(way);
     await member.client.get('/orders');
     await world.redis.command('CONFIG', 'RESETSTAT');
@@ -213,7 +213,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     const viaProxy = (more: Partial<Place> = {}): Promise<Member> =>
       join(way, { redisUrl: `redis://127.0.0.1:${proxy.port}`, ...more });
 
-    it('whose Redis is slow but answers within the deadline shares its tokens, and says nothing', async () => {
+    it('an app whose Redis is slow but answers within the deadline shares its tokens, and says nothing', async () => {
       proxy.delayMs = 300;
       for (const member of [await viaProxy({ deadlineMs: 15_000 }), await viaProxy({ deadlineMs: 15_000 })]) {
         await Promise.all(times(20, () => member.client.get('/orders')));
@@ -222,7 +222,7 @@ describe.each(WAYS)('%s', (_way, way) => {
       expect(logged()).toEqual({ warnings: [], back: [] });
     });
 
-    it('beyond the deadline is left alone, and shared again when it is as fast as before', async () => {
+    it('a Redis that is slow beyond the deadline is left alone, and shared again when it is as fast as before', async () => {
       const member = await viaProxy();
       await member.client.get('/orders');
       await world.redis.command('CONFIG', 'RESETSTAT');
@@ -241,7 +241,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     }, 60_000);
   });
 
-  it('whose Redis is not there at the start uses it when it comes', async () => {
+  it('an app whose Redis is not there at the start uses it when it comes', async () => {
     await world.redis.kill();
     const member = await join(way);
     await coldCalls(member);
@@ -256,7 +256,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     expect(logged()).toEqual({ warnings: [expect.stringMatching(silent)], back: ['Token storage is back.'] });
   }, 60_000);
 
-  it('whose Redis allows it no more than the guide asks for works all the same', async () => {
+  it('an app whose Redis allows it no more than the guide asks for works all the same', async () => {
     const sentence = /A Redis ACL must allow (.+)\. Beside/.exec(readFileSync(GUIDE, 'utf8'))?.[1] ?? '';
     const allowed = [...sentence.matchAll(/`([A-Z]+)`/g)].map(([, name = '']) => `+${name.toLowerCase()}`);
     await world.redis.command('ACL', 'SETUSER', 'forge', 'reset', 'on', '>secret', '~*', '&*', ...allowed);
@@ -278,7 +278,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     ).toEqual([]);
   });
 
-  it('whose Redis was killed and is there again hears of changes as before', async () => {
+  it('an app whose Redis was killed and is there again hears of changes as before', async () => {
     const nearCacheTtlMs = 3_600_000;
     const [one, other] = [await join(way, { nearCacheTtlMs }), await join(way, { nearCacheTtlMs })];
     await one.client.get('/orders');
@@ -295,7 +295,7 @@ describe.each(WAYS)('%s', (_way, way) => {
     expect(found).toBe(wanted);
   }, 60_000);
 
-  it('whose Redis is flushed under load asks for no token it has, and says nothing', async () => {
+  it('an app whose Redis is flushed under load asks for no token it has, and says nothing', async () => {
     const member = await join(way);
     for (let round = 0; round < 5; round += 1) {
       const calls = times(50, () => member.client.get('/orders'));

@@ -183,7 +183,7 @@ describe('tokens that are expired when they arrive', () => {
 });
 
 describe('tokens of 1 s, in real time,', () => {
-  it('roll over under load without a failure, a few times', async () => {
+  it('tokens of 1 s roll over under load without a failure, a few times', async () => {
     await world.start({ expiresIn: 1 });
     const client = world.client();
     const end = Date.now() + 2_500;

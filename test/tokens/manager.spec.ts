@@ -162,7 +162,7 @@ describe('invalidate', () => {
 });
 
 describe('events', () => {
-  it('report each new token, each dropped one and each failed flight once', async () => {
+  it('events report each new token, each dropped one and each failed flight once', async () => {
     await world.start();
     const manager = world.manager({ provider: world.singleShot() });
     const reported: unknown[] = [];

@@ -15,7 +15,7 @@ const world = new World();
 afterEach(() => world.close());
 
 describe('concurrent cold callers', () => {
-  it('cause one token request, 10,000 of them', async () => {
+  it('concurrent cold callers cause one token request, 10,000 of them', async () => {
     await world.start();
     const manager = world.manager();
     world.endpoint.hold();
@@ -27,7 +27,7 @@ describe('concurrent cold callers', () => {
     expect(world.endpoint.tokenRequests).toBe(1);
   });
 
-  it('cause one token request through a client, and 10,000 calls carry its token', async () => {
+  it('concurrent cold callers cause one token request through a client, and 10,000 calls carry its token', async () => {
     await world.start();
     const httpAgent = new Agent({ keepAlive: true, maxSockets: 100 });
     const client = world.client({ axios: { httpAgent } });

@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 describe('two users of one service', () => {
-  it('find nothing of each other, nor of themselves, in log lines, errors, storage keys and answers', async () => {
+  it('two users of one service find nothing of each other, nor of themselves, in log lines, errors, storage keys and answers', async () => {
     const storage = new Map<string, unknown>();
     const logger = recordingLogger();
     const provider = new AuthorizationCodeTokenProvider({

@@ -53,7 +53,7 @@ const base64url = (value: unknown): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 describe('an id_token', () => {
-  it.each(['RS256', 'PS384', 'ES256', 'ES512', 'EdDSA'])('signed with %s is accepted', async (alg) => {
+  it.each(['RS256', 'PS384', 'ES256', 'ES512', 'EdDSA'])('an id_token signed with %s is accepted', async (alg) => {
     key = await signingKey('first', alg);
     server.keys = [key];
     expect(await validateIdToken(await sign(key, claims()), expected())).toMatchObject({ sub: 'alice' });

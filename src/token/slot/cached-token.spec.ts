@@ -70,7 +70,7 @@ it('a token without an end is given out by the time of day alone, too', () => {
 });
 
 describe('a time of day that is set', () => {
-  it('back makes no token younger, nor one that comes again', async () => {
+  it('a time of day that is set back makes no token younger, nor one that comes again', async () => {
     const time = new FakeClock({ now: NOW });
     const world = { ...scope, clock: time } as unknown as ServiceScope;
     const cached = toCached(storedOf('a'), world, Infinity);
@@ -82,7 +82,7 @@ describe('a time of day that is set', () => {
     expect(agingTime(toCached(storedOf('b'), world, Infinity, cached), time)).toBe(NOW - 1);
   });
 
-  it('forward makes a token as old as it says', async () => {
+  it('a time of day that is set forward makes a token as old as it says', async () => {
     const time = new FakeClock({ now: NOW });
     const cached = toCached(storedOf('a'), { ...scope, clock: time } as unknown as ServiceScope, Infinity);
     time.jump(HOUR_MS);

@@ -303,7 +303,7 @@ describe('a note to the other processes', () => {
 });
 
 describe('a token that another process has got', () => {
-  it('since the last failure makes the next one the first again', () => {
+  it('a token that another process has got since the last failure makes the next one the first again', () => {
     const world = new World();
     for (let failures = 0; failures < 5; failures += 1) world.backoff.failed(failure);
     world.now += 8_000;
@@ -388,7 +388,7 @@ describe('fetches that are under way together', () => {
     expect(world.refusal()?.cause).toBeUndefined();
   });
 
-  it('lengthen the wait by what Retry-After says, though they fail late', () => {
+  it('fetches that are under way together lengthen the wait by what Retry-After says, though they fail late', () => {
     const world = new World();
     const [first, second] = [world.backoff.begin(), world.backoff.begin()];
     first.failed(failure);
