@@ -2,12 +2,15 @@ import { Redis } from 'ioredis';
 import { NoRetryStrategy, RefreshTokenProvider, type TokenManager } from 'nestjs-forge-auth';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT } from '../support/token-endpoint.js';
+import { Gate } from '../support/gate.js';
 import { times, until } from '../support/async.js';
 import { recordingLogger } from '../support/recording-logger.js';
 import { World } from '../tokens/world.js';
 import { WatchedStorage } from './watched-storage.js';
 
 const PATIENCE_MS = 60_000;
+/** Of a command of a storage that is held back. */
+const DEADLINE_MS = 5_000;
 
 const world = new World();
 let redis: RedisServer;
@@ -25,10 +28,70 @@ afterEach(async () => {
 
 const presented = (): readonly string[] => world.endpoint.presentedRefreshTokens;
 
+const watched = (client: Redis, _index: number): WatchedStorage => new WatchedStorage(client, refused);
+
+/** Has the first member's late write come when another one has the lease, and has not yet put back what was sent. */
+class Meeting {
+  readonly #leased = new Gate();
+  readonly #lateWriter = new Gate();
+  #armed = false;
+
+  begin(): void {
+    this.#armed = true;
+    this.#leased.hold();
+  }
+
+  storageOf(client: Redis, index: number): WatchedStorage {
+    return index === 0 ? this.#first(client) : this.#other(client);
+  }
+
+  #first(client: Redis): WatchedStorage {
+    const storage = new WatchedStorage(client, refused, { deadlineMs: DEADLINE_MS });
+    const [get, setIfNewer] = [storage.get.bind(storage), storage.setIfNewer.bind(storage)];
+    let isRefused = false;
+    storage.setIfNewer = async (...args) => {
+      await this.#leased.pass();
+      const written = await setIfNewer(...args);
+      isRefused ||= !written;
+      return written;
+    };
+    storage.get = async (key) => {
+      const found = await get(key);
+      if (isRefused) this.#lateWriter.release();
+      return found;
+    };
+    return storage;
+  }
+
+  #other(client: Redis): WatchedStorage {
+    const storage = new WatchedStorage(client, refused, { deadlineMs: DEADLINE_MS });
+    const [get, createLock] = [storage.get.bind(storage), storage.createLock.bind(storage)];
+    storage.createLock = (clock) => {
+      const lock = createLock(clock);
+      const acquire = lock.acquire.bind(lock);
+      lock.acquire = async (...args) => {
+        const lease = await acquire(...args);
+        if (lease === null || !this.#armed) return lease;
+        this.#armed = false;
+        this.#lateWriter.hold();
+        this.#leased.release();
+        return lease;
+      };
+      return lock;
+    };
+    storage.get = async (key) => {
+      const found = await get(key);
+      await this.#lateWriter.pass();
+      return found;
+    };
+    return storage;
+  }
+}
+
 /** A fleet of three, each with the token of a person in its memory. */
-async function fleet(logger = recordingLogger()): Promise<readonly TokenManager[]> {
+async function fleet(logger = recordingLogger(), storageOf = watched): Promise<readonly TokenManager[]> {
   const { refreshToken = '' } = await world.manager({ provider: world.passwordProvider() }).getToken();
-  const managers = times(3, () => {
+  const managers = times(3, (index) => {
     const client = new Redis(redis.url);
     client.on('error', () => undefined);
     world.closeLater({ close: () => void client.disconnect() });
@@ -40,7 +103,7 @@ async function fleet(logger = recordingLogger()): Promise<readonly TokenManager[
         refreshToken,
         retry: new NoRetryStrategy(),
       }),
-      storage: new WatchedStorage(client, refused),
+      storage: storageOf(client, index),
       deadlineMs: PATIENCE_MS,
       logger,
     });
@@ -100,6 +163,25 @@ it(
     const renewed = await Promise.all(others);
     expect(new Set(renewed.map(({ accessToken }) => accessToken)).size).toBe(1);
     for (const manager of managers) await manager.forceRefresh();
+    expect(new Set(presented()).size).toBe(presented().length);
+    expect(world.endpoint.refreshTokenReuses).toBe(0);
+  },
+  2 * PATIENCE_MS,
+);
+
+it(
+  'a refresh token is sent once, though it is written late between the lease of another and what that puts back',
+  async () => {
+    const meeting = new Meeting();
+    const managers = await fleet(recordingLogger(), (client, index) => meeting.storageOf(client, index));
+    const { first, others } = await renewTogether(managers);
+    await redis.kill();
+    world.endpoint.release();
+    await first;
+    meeting.begin();
+    await redis.restart();
+    const renewed = await Promise.all(others);
+    expect(new Set(renewed.map(({ accessToken }) => accessToken)).size).toBe(1);
     expect(new Set(presented()).size).toBe(presented().length);
     expect(world.endpoint.refreshTokenReuses).toBe(0);
   },

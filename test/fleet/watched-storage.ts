@@ -1,11 +1,11 @@
-import { type Clock, RedisTokenStorage, type TokenLock } from 'nestjs-forge-auth';
+import { type Clock, RedisTokenStorage, type RedisTokenStorageOptions, type TokenLock } from 'nestjs-forge-auth';
 
 /** A storage that notes when it is refused the lease: another member of the fleet renews. */
 export class WatchedStorage extends RedisTokenStorage {
   readonly #refused: Set<object>;
 
-  constructor(client: object, refused: Set<object>) {
-    super(client);
+  constructor(client: object, refused: Set<object>, options?: RedisTokenStorageOptions) {
+    super(client, options);
     this.#refused = refused;
   }
 

@@ -25,6 +25,8 @@ class World {
   readonly commands: string[] = [];
   outcome: WriteOutcome = 'failed';
   troubled = true;
+  /** True where other processes are kept in order with this one. */
+  shared = false;
   rejected: string | undefined;
   /** Token in storage. */
   found: StoredToken | undefined;
@@ -41,6 +43,7 @@ class World {
 
   #store(): TokenStore {
     const isTroubled = (): boolean => this.troubled;
+    const isShared = (): boolean => this.shared;
     const store = {
       read: async () => {
         this.commands.push('read');
@@ -52,6 +55,9 @@ class World {
       },
       get troubled() {
         return isTroubled();
+      },
+      get shared() {
+        return isShared();
       },
     };
     return store as unknown as TokenStore;
@@ -70,6 +76,16 @@ class World {
 class Renewal {
   resolve!: (value: string) => void;
   readonly end = new Promise<string>((resolve) => (this.resolve = resolve));
+}
+
+/** Written late when another process has just taken the lease, and found nothing either. */
+async function refused(): Promise<{ world: World; write: { over: boolean } }> {
+  const world = new World();
+  Object.assign(world, { shared: true, outcome: 'superseded', from: 1_000 + world.clock.now() });
+  const write = world.begin(1);
+  await world.clock.advance(250);
+  expect([write.over, world.commands]).toEqual([false, ['read', 'put 1', 'read']]);
+  return { world, write };
 }
 
 it('a late write is tried after a quarter of a second, then after twice the time, up to two seconds', async () => {
@@ -186,6 +202,39 @@ describe('a late write under the lease of another', () => {
     const write = world.begin(1);
     await world.clock.advance(250);
     expect([write.over, world.commands]).toEqual([true, ['read', 'put 1', 'read']]);
+  });
+
+  describe('where storage came back empty', () => {
+    it('a late write goes over what was spent, though whoever has the lease puts that back a moment later', async () => {
+      const { world, write } = await refused();
+      world.found = spent({});
+      await world.clock.advance(250);
+      expect([write.over, Number(world.commands.at(-1)?.slice(4)) > world.from]).toEqual([true, true]);
+    });
+
+    it('a late write is given up when nobody puts back what was spent', async () => {
+      const { world, write } = await refused();
+      await world.clock.advance(7 * 250);
+      expect([write.over, world.commands.slice(3), world.clock.pending]).toEqual([
+        true,
+        Array.from({ length: 7 }, () => 'read'),
+        0,
+      ]);
+    });
+
+    it('a late write of a token that was taken out of use goes over nothing that is put back', async () => {
+      const { world, write } = await refused();
+      Object.assign(world, { rejected: 'token-1', found: spent({}) });
+      await world.clock.advance(250);
+      expect([write.over, world.commands.slice(3)]).toEqual([true, ['read']]);
+    });
+
+    it('a late write looks no longer when its slot is closed', async () => {
+      const { world, write } = await refused();
+      world.late.close();
+      await world.clock.advance(250);
+      expect([write.over, world.commands.length, world.clock.pending]).toEqual([true, 3, 0]);
+    });
   });
 
   it('a late write goes over no token of another where nothing was spent for it', async () => {

@@ -7,6 +7,8 @@ import type { TokenStore } from './token-store.js';
 /** Time between two tries, doubled up to the longest: shorter than others wait for the outcome. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
+/** Looks at a storage that has nothing, a pause apart: as long as whoever has the lease may take to put back what was sent. */
+const MOST_LOOKS = 8;
 
 /**
  * The write of a token that storage did not take, and whose refresh token nothing can take the place of: the others have
@@ -57,12 +59,11 @@ export class LateWrite {
 
   /** @param spent the token that storage still has */
   async #write(spent: StoredToken | undefined): Promise<void> {
-    const { clock, logger, owner } = this.#scope;
+    const { logger, owner } = this.#scope;
     logger.warn(`The token for ${owner} was not stored: only this process has it until storage is back.`);
     let pauseMs = FIRST_PAUSE_MS;
     for (let written: StoredToken | undefined; written !== this.#stored;) {
-      const delayMs = pauseMs;
-      await new Promise<void>((resolve) => void clock.after(delayMs, resolve));
+      await this.#pause(pauseMs);
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       const stored = this.#stored;
       if (stored === undefined || this.#closed) return;
@@ -82,11 +83,27 @@ export class LateWrite {
     let outcome = await this.#store.put(stored);
     for (const generation of generationsFrom(this.#scope.clock.now())) {
       if (outcome !== 'superseded' || spent === undefined) break;
-      const found = await this.#store.read();
+      const found = await this.#findSpent();
       if (found === undefined || found.rejected === true || !isSpent(found, spent)) break;
+      if (this.#isRejected(stored.token)) break;
       outcome = await this.#store.put({ ...stored, generation });
     }
     return outcome;
+  }
+
+  /** Finds what is stored. In a fleet whoever has the lease may have found nothing either, and puts back what was sent only now. */
+  async #findSpent(): Promise<StoredToken | undefined> {
+    let found = await this.#store.read();
+    for (let looks = 1; found === undefined && looks < MOST_LOOKS && this.#store.shared; looks += 1) {
+      await this.#pause(FIRST_PAUSE_MS);
+      if (this.#closed) return undefined;
+      found = await this.#store.read();
+    }
+    return found;
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#scope.clock.after(delayMs, resolve));
   }
 }
 
