@@ -66,6 +66,8 @@ const EVIL: Record<string, (evil: string) => unknown> = {
 let server: RecordingServer;
 let evil: RecordingServer;
 let tokens: RecordingServer;
+/** The calls as they look where nothing was planted. */
+let expected: unknown;
 
 const CLIENT = { clientId: 'own-client', clientSecret: 'own-secret' };
 
@@ -81,13 +83,13 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}');
   });
   evil = await startServer((_request, response) => void response.writeHead(200).end('{}'));
+  expected = await wire();
 });
 afterAll(async () => {
   await Promise.all([server.close(), evil.close(), tokens.close()]);
 });
 
 it.each(Object.keys(EVIL))('what Object.prototype has as %s changes no call', async (name) => {
-  const expected = await wire();
   const value = EVIL[name]?.(evil.origin);
   // oxlint-disable-next-line no-extend-native -- as an attacker would
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true, enumerable: false });
@@ -99,6 +101,10 @@ it.each(Object.keys(EVIL))('what Object.prototype has as %s changes no call', as
   }
   expect(seen).toEqual(expected);
   expect(evil.requests).toEqual([]);
+});
+
+it('what Object.prototype had changes no call after it is gone', async () => {
+  expect(await wire()).toEqual(expected);
 });
 
 /** Returns a day's calls as they look on the wire. */
