@@ -47,22 +47,22 @@ describe('timeoutMs', () => {
 
   it('timeoutMs is for each hop', async () => {
     const server = await wire.server(async ({ path }, response) => {
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      await new Promise((resolve) => setTimeout(resolve, 600));
       give(
         response,
         path === '/c' ? { json: {} } : { status: 302, headers: { location: path === '/a' ? '/b' : '/c' } },
       );
     });
-    await expect(wire.client(server, { timeoutMs: 300 }).get('/a')).resolves.toMatchObject({ status: 200 });
+    await expect(wire.client(server, { timeoutMs: 1_500 }).get('/a')).resolves.toMatchObject({ status: 200 });
   });
 
   it('timeoutMs of a stream ends when its headers are in', async () => {
     const server = await wire.server(async (_request, response) => {
       response.write('first');
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
       response.end(' last');
     });
-    const client = wire.client(server, { timeoutMs: 150 });
+    const client = wire.client(server, { timeoutMs: 1_000 });
     const { data } = await client.get<Readable>('/', { responseType: 'stream' });
     const chunks = await data.setEncoding('utf8').toArray();
     expect(chunks.join('')).toBe('first last');
@@ -77,10 +77,10 @@ describe('timeoutMs', () => {
   it('timeoutMs does not run while a token is waited for', async () => {
     const server = await wire.server();
     const slowly = new BearerAuth(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
       return 'token';
     });
-    await expect(wire.client(server, { auth: slowly, timeoutMs: 120 }).get('/')).resolves.toMatchObject({
+    await expect(wire.client(server, { auth: slowly, timeoutMs: 1_000 }).get('/')).resolves.toMatchObject({
       status: 200,
     });
   });

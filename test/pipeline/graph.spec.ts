@@ -85,9 +85,9 @@ it('lets a cancelled caller go alone', async () => {
 });
 
 it('a valid child is used although the step before it has run out', async () => {
-  const pipeline = new TokenFetchPipeline({ steps: [step('a', [], { ttlMs: 50 }), step('b', ['a'])] });
+  const pipeline = new TokenFetchPipeline({ steps: [step('a', [], { ttlMs: 1_000 }), step('b', ['a'])] });
   await pipeline.execute();
-  await new Promise((resolve) => setTimeout(resolve, 80));
+  await new Promise((resolve) => setTimeout(resolve, 1_050));
   expect((await pipeline.execute()).accessToken).toBe('b-1');
   expect(server.requests.length).toBe(2);
 });

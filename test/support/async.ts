@@ -26,3 +26,11 @@ export async function until(condition: () => boolean, what: string, timeoutMs = 
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
+
+/**
+ * Lets the event loop turn so many times. What clients and servers of this process have sent each other arrives
+ * meanwhile, however busy the machine is: a fixed time may pass without a single turn.
+ */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}

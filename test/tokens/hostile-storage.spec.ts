@@ -18,7 +18,7 @@ import { OneStore } from '../fleet/one-store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { CLIENT, USER } from '../support/token-endpoint.js';
-import { rejection } from '../support/async.js';
+import { rejection, turns } from '../support/async.js';
 import { recordingLogger } from '../support/recording-logger.js';
 import { World } from './world.js';
 
@@ -307,7 +307,7 @@ describe('what a storage refuses or holds', () => {
     expect(await other.getToken()).toMatchObject({ accessToken: token.accessToken });
     await new Promise((resolve) => setImmediate(resolve));
     await one.forceRefresh();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns(20);
     expect(other.peek()?.accessToken).toBe(one.peek()?.accessToken);
     for (const key of store.values.keys()) expect(key).toMatch(/^[^\s{}]+$/);
   });

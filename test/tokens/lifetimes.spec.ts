@@ -7,7 +7,7 @@ import {
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
 import type { TokenEndpointOptions } from '../support/token-endpoint.js';
-import { rejection, times, until } from '../support/async.js';
+import { rejection, times, turns, until } from '../support/async.js';
 import { recordingLogger } from '../support/recording-logger.js';
 import { World } from './world.js';
 
@@ -32,8 +32,9 @@ async function start(endpoint: TokenEndpointOptions, options: Partial<TokenManag
   manager.on('refreshed', land).on('failed', land);
   const client = world.client({ auth: { tokenManager: manager } });
   const settled = async (): Promise<void> => {
-    // A background refresh has left the process only a turn after the call that started it.
+    // A background refresh has left the process only a few turns after the call that started it.
     await new Promise((resolve) => setTimeout(resolve, 3));
+    await turns(20);
     await until(() => landed >= world.endpoint.tokenRequests, 'all token requests are taken in');
   };
   return { clock, manager, client, settled };
@@ -300,8 +301,9 @@ describe('Retry-After', () => {
     const waiting = Promise.all(times(100, () => manager.getToken()));
     await world.endpoint.server.received(1);
     await new Promise((resolve) => setTimeout(resolve, 50));
+    await turns(50);
     await clock.advance(1_999);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns(20);
     expect(world.endpoint.tokenRequests).toBe(1);
     await clock.advance(1);
     await waiting;

@@ -9,7 +9,7 @@ import {
   type TokenManager,
 } from 'nestjs-forge-auth';
 import { FakeClock } from '../support/fake-clock.js';
-import { rejection, times, until } from '../support/async.js';
+import { rejection, times, turns, until } from '../support/async.js';
 import { World } from './world.js';
 
 const world = new World();
@@ -237,6 +237,7 @@ describe('renewal', () => {
     await until(() => world.endpoint.held === 1, 'the renewal is under way');
     await until(() => world.api.server.openConnections > 0 && world.api.held === 0, 'all are rejected');
     await new Promise((resolve) => setTimeout(resolve, 100));
+    await turns(100);
     world.endpoint.release();
     expect(new Set(await Promise.all(calls)).size).toBe(1);
     expect(world.endpoint.tokenRequests).toBe(2);
