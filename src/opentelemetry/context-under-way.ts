@@ -16,10 +16,24 @@ export class ContextUnderWay implements Context {
   readonly #key: symbol;
   readonly #underWay: UnderWay;
 
+  /**
+   * One below with the same key is left out, as its value is: calls may begin each other without end, each in the context
+   * of the last. A stream that is opened again where it ends is one of these.
+   */
   constructor(below: Context, key: symbol, underWay: UnderWay) {
-    this.#below = below;
+    this.#below = below instanceof ContextUnderWay ? below.#without(key) : below;
     this.#key = key;
     this.#underWay = underWay;
+  }
+
+  #without(key: symbol): Context {
+    if (key === this.#key) return this.#below;
+    // That of another telemetry: there is one for each.
+    return new ContextUnderWay(
+      this.#below instanceof ContextUnderWay ? this.#below.#without(key) : this.#below,
+      this.#key,
+      this.#underWay,
+    );
   }
 
   getValue(key: symbol): unknown {

@@ -54,4 +54,15 @@ describe('a context with what is under way', () => {
     expect([deleted.getValue(key), deleted.getValue(other)]).toEqual([underWay, undefined]);
     expect(context.active().getValue(key)).toBeUndefined();
   });
+
+  it('a context with what is under way keeps nothing of calls that began each other without end', () => {
+    const keys = [key, createContextKey('under way of another telemetry')];
+    let own = ROOT_CONTEXT.setValue(other, 'below');
+    for (let calls = 0; calls < 50_000; calls += 1)
+      for (const of of keys) own = new ContextUnderWay(own.setValue(other, calls), of, underWay);
+    const latest: UnderWay = { kind: 'token_request', span: {} as Span };
+    own = new ContextUnderWay(own, key, latest);
+    expect(keys.map((of) => own.getValue(of))).toEqual([latest, underWay]);
+    expect([own.getValue(other), own.getValue(createContextKey('none'))]).toEqual([49_999, undefined]);
+  });
 });
