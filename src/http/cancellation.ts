@@ -37,11 +37,13 @@ export class Cancellation {
     else (this.#others ??= new Set()).add(listener);
   }
 
+  /** Forgets a listener. */
   unsubscribe(listener: (reason: unknown) => void): void {
     if (this.#first === listener) this.#first = undefined;
     else this.#others?.delete(listener);
   }
 
+  /** Runs the listeners, the first time. */
   abort(reason: unknown): void {
     if (this.#aborted) return;
     this.#aborted = true;
