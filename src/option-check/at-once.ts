@@ -21,8 +21,9 @@ export function askFor<T>(option: string, ask: () => T): T {
 
 /**
  * As {@link askFor}, where the answer must come at once.
+ * @param owner whose option it is, for the message: `Step "app_token"`
  * @throws {ConfigurationError} when it returned a promise
  */
-export function askAtOnce<T>(option: string, ask: () => T): T {
-  return atOnce(askFor(option, ask), option);
+export function askAtOnce<T>(option: string, ask: () => T, owner?: string): T {
+  return atOnce(askFor(option, ask), owner === undefined ? option : `${owner}: ${option}`);
 }

@@ -1,7 +1,13 @@
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { ClientCredentialsTokenProvider, createForgeClient, NoRetryStrategy, Token } from 'nestjs-forge-auth';
+import {
+  BodyTokenFetcher,
+  ClientCredentialsTokenProvider,
+  createForgeClient,
+  NoRetryStrategy,
+  Token,
+} from 'nestjs-forge-auth';
 import { type Certificate, createCertificate } from '../support/certificate.js';
 import { json } from '../support/answer.js';
 import { startServer } from '../support/recording-server.js';
@@ -101,6 +107,23 @@ describe('what issuers answer', () => {
     const error = await rejection(world.manager({ provider: world.singleShot() }).getToken());
     expect(error.message).toMatch(message);
     expect(error.message).not.toContain('secret=1');
+  });
+
+  it.each([[404], [405], [410]])('names the option that leads to no endpoint where a %d answers', async (status) => {
+    await world.start();
+    world.endpoint.answerNext({ status, body: 'nothing here' });
+    await expect(world.manager({ provider: world.singleShot() }).getToken()).rejects.toThrow(
+      `failed: HTTP ${status}. Look at the option that names the endpoint (tokenUrl).`,
+    );
+    world.endpoint.answerNext({ status, body: 'nothing here' });
+    const step = new BodyTokenFetcher({
+      name: 'app',
+      baseUrl: world.endpoint.url,
+      retry: new NoRetryStrategy(),
+    });
+    await expect(step.fetch()).rejects.toThrow(
+      `Step "app" failed: HTTP ${status}. Look at the option that names the endpoint (baseUrl, endpoint).`,
+    );
   });
 
   it('names where an issuer’s document has moved to', async () => {

@@ -99,9 +99,15 @@ const AT_ONCE: [name: string, service: (callback: Callback) => Partial<ForgeServ
     }),
   ],
   [
-    'requestData()',
+    'Step "app": requestData()',
     (requestData) => ({
       auth: { pipeline: { steps: [new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, requestData })] } },
+    }),
+  ],
+  [
+    'Step "app": requestHeaders()',
+    (requestHeaders) => ({
+      auth: { pipeline: { steps: [new BodyTokenFetcher({ name: 'app', baseUrl: server.origin, requestHeaders })] } },
     }),
   ],
 ];

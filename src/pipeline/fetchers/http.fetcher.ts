@@ -118,7 +118,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   protected buildRequestHeaders(context: FetchContext): Record<string, string> {
     const headers = this.#headers;
     if (typeof headers !== 'function') return { ...headers };
-    return { ...mountedData(askAtOnce('requestHeaders()', () => headers(context))) };
+    return { ...mountedData(askAtOnce('requestHeaders()', () => headers(context), `Step "${shownWord(this.name)}"`)) };
   }
 
   /**
@@ -128,7 +128,7 @@ export abstract class HttpTokenFetcher implements TokenFetcher {
   protected buildRequestData(context: FetchContext): Record<string, unknown> {
     const data = this.#data;
     if (typeof data !== 'function') return { ...data };
-    return { ...mountedData(askAtOnce('requestData()', () => data(context))) };
+    return { ...mountedData(askAtOnce('requestData()', () => data(context), `Step "${shownWord(this.name)}"`)) };
   }
 
   /**

@@ -17,7 +17,7 @@ import { Instant } from '../../clock.js';
 import { IssuerClock } from './issuer-clock.js';
 import { discoverResource, type ResourceMetadata } from './resource-metadata.js';
 import { discoverIssuer } from './issuer-metadata.js';
-import { REDIRECTS } from './token-response.js';
+import { NOT_THERE, REDIRECTS } from './token-response.js';
 
 /** The options that say where an issuer is, and how it is reached. */
 export type IssuerOptions = EndpointOptions &
@@ -186,7 +186,7 @@ export class Issuer {
 }
 
 /** Statuses that say that nobody is there. */
-const NOWHERE: ReadonlySet<number> = new Set([404, 405, 410, ...REDIRECTS]);
+const NOWHERE: ReadonlySet<number> = new Set([...NOT_THERE, ...REDIRECTS]);
 
 /** Checks for a failure of an endpoint that is not, or not any more, where a document says. */
 function leadsNowhere(error: unknown): boolean {

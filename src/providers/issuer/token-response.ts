@@ -11,6 +11,9 @@ import { ownOptions } from '../../option-check/own-options.js';
 /** Codes with which a server says that it cannot now, rather than that it will not. */
 const PASSING: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable', 'slow_down']);
 
+/** Statuses of an address at which there is no endpoint. */
+export const NOT_THERE: ReadonlySet<number> = new Set([404, 405, 410]);
+
 /** Statuses after which the same request may succeed. */
 export function isTransientStatus(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429;
@@ -58,7 +61,10 @@ export function readTokenAnswer(
         transient: true,
       });
     }
-    throw new AuthenticationError(`${what} failed: HTTP ${status}${redirectOf(status, headers['location'], option)}.`, {
+    const hint = NOT_THERE.has(status)
+      ? `. Look at the option that names the endpoint (${option})`
+      : redirectOf(status, headers['location'], option);
+    throw new AuthenticationError(`${what} failed: HTTP ${status}${hint}.`, {
       ...shared,
       code: isTransientStatus(status) ? 'FORGE_AUTH_TOKEN_REQUEST_FAILED' : 'FORGE_AUTH_TOKEN_REFUSED',
       transient: isTransientStatus(status),
