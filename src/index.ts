@@ -74,7 +74,7 @@ export {
   TlsError,
   TokenRefreshError,
 } from './errors.js';
-export type { SignInProvider } from './application/service-token-provider.js';
+export type { SignInProvider } from './application/sign-in-provider.js';
 export { BackchannelTokenProvider } from './providers/grants/backchannel.provider.js';
 export type { BackchannelTokenProviderOptions } from './providers/sign-in/backchannel.sign-in.js';
 export { DeviceCodeTokenProvider } from './providers/grants/device-code.provider.js';

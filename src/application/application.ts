@@ -14,7 +14,7 @@ import type { ForgeAuthOptions, ForgeServiceOptions } from '../options/options.j
 import { checkRoot } from '../options/service-rules.js';
 import type { TokenLock } from '../lock/token-lock.js';
 import { Observers } from '../observer.js';
-import type { ServiceTokenProvider } from './service-token-provider.js';
+import type { SignInProvider } from './sign-in-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { TokenEncryption } from '../storage/encryption.js';
 import type { GuardedStorage } from '../storage/guarded-storage.js';
@@ -107,7 +107,7 @@ export class ForgeAuthApplication {
   }
 
   /** The provider of a service's tokens; it may be declared later. One of a service without throws when it is used. */
-  tokenProvider(name: string): ServiceTokenProvider {
+  tokenProvider(name: string): SignInProvider {
     return this.#entry(name).tokenProvider;
   }
 

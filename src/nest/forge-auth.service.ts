@@ -3,7 +3,7 @@ import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import { ConfigurationError } from '../errors.js';
 import type { ForgeAuthState } from '../application/state.js';
 import type { Telemetry } from '../application/telemetry.js';
-import type { SignInProvider } from '../application/service-token-provider.js';
+import type { SignInProvider } from '../application/sign-in-provider.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
 import { hasMethods } from '../option-check/option-check.js';
 import { ForgeAuthRegistry } from './forge-auth.registry.js';
