@@ -50,7 +50,7 @@ describe('a circuit', () => {
   ])('opens after a number of %s: then nothing reaches the server', async (_what, arrange) => {
     const server = await downServer();
     arrange(server);
-    const client = wire.client(server, { retry: breakerOf({ recoveryTimeoutMs: 60_000 }), timeoutMs: 100 });
+    const client = wire.client(server, { retry: breakerOf({ recoveryTimeoutMs: 60_000 }), timeoutMs: 500 });
     for (let call = 0; call < 3; call += 1) await rejection(client.get('/'));
     expect(server.count()).toBe(3);
     const { connections } = server;

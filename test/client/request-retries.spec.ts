@@ -83,7 +83,7 @@ describe.each<[string, RequestRetryStrategy]>([
     ['an answer that dribbles', 'dribble'],
   ])('tries again after %s', async (_what, mishap) => {
     const server = await answering(mishap, mishap);
-    const client = wire.client(server, { retry, timeoutMs: 150 });
+    const client = wire.client(server, { retry, timeoutMs: 500 });
     await expect(client.get('/')).resolves.toMatchObject({ status: 200, attempts: 3 });
     expect(server.count()).toBe(3);
   });
@@ -100,7 +100,7 @@ describe.each<[string, RequestRetryStrategy]>([
     ['REPORT', 'truncate', ConnectionError],
   ])('does not send a %s again after %s', async (method, mishap, type) => {
     const server = await answering(mishap);
-    const client = wire.client(server, { retry, timeoutMs: 150 });
+    const client = wire.client(server, { retry, timeoutMs: 500 });
     const error = await rejection(client.request({ method, url: '/', data: { a: 1 } }));
     expect(error).toBeInstanceOf(type);
     expect(error).toMatchObject({ attempts: 1 });

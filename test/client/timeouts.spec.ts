@@ -39,7 +39,7 @@ describe('timeoutMs', () => {
   it('timeoutMs is for each attempt', async () => {
     const server = await wire.server((_request, response) => give(response, 'hang'));
     const retry = new ExponentialBackoffRetryStrategy({ maxRetries: 2, baseDelayMs: 1 });
-    const error = await rejection(wire.client(server, { timeoutMs: 100, retry }).get('/'));
+    const error = await rejection(wire.client(server, { timeoutMs: 500, retry }).get('/'));
     expect(error).toBeInstanceOf(TimeoutError);
     expect(error).toMatchObject({ attempts: 3 });
     expect(server.count()).toBe(3);

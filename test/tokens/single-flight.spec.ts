@@ -30,7 +30,8 @@ describe('concurrent cold callers', () => {
   it('concurrent cold callers cause one token request through a client, and 10,000 calls carry its token', async () => {
     await world.start();
     const httpAgent = new Agent({ keepAlive: true, maxSockets: 100 });
-    const client = world.client({ axios: { httpAgent } });
+    // Nothing here depends on how fast 10,000 calls at once are.
+    const client = world.client({ axios: { httpAgent }, timeoutMs: 100_000 });
     const responses = await Promise.all(times(10_000, (index) => client.get(`/orders/${index}`)));
     httpAgent.destroy();
     expect(responses.every(({ status }) => status === 200)).toBe(true);
@@ -38,7 +39,7 @@ describe('concurrent cold callers', () => {
     expect(world.api.server.requests).toHaveLength(10_000);
     expect(new Set(world.api.tokens)).toEqual(new Set([world.endpoint.issued[0]?.accessToken]));
     expect(world.api.unauthorized).toBe(0);
-  });
+  }, 120_000);
 
   it('concurrent cold callers have one flight for each set of token parameters', async () => {
     await world.start();
@@ -78,7 +79,7 @@ describe('a failed flight', () => {
 
   it('a failed flight ends at its deadline for all, however the endpoint hangs, and lets its connection go', async () => {
     await world.start({ respond: () => 'hang' });
-    const manager = world.manager({ provider: world.singleShot(), deadlineMs: 100 });
+    const manager = world.manager({ provider: world.singleShot(), deadlineMs: 1_000 });
     const errors = await rejections(times(1_000, () => manager.getToken()));
     expect(new Set(errors).size).toBe(1);
     expect(errors[0]).toMatchObject({ code: 'FORGE_AUTH_TOKEN_DEADLINE', serviceName: SERVICE });
