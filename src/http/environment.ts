@@ -26,7 +26,7 @@ export function namesProxy(): boolean {
 
 /**
  * Checks whether libraries that read the environment themselves would take a proxy from `Object.prototype`.
- * @throws {ConfigurationError} when the environment names one of its own, too: then nobody can tell which they would take
+ * @throws {ConfigurationError} when the environment names one of its own, too: then it is open which they would take
  */
 export function inheritsProxy(): boolean {
   const inherited = ALL.find((name) => name in Object.prototype);

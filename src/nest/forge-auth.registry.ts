@@ -209,7 +209,7 @@ function findAll<T>(
   try {
     return moduleRef.get<T, T>(token as string, { strict: false, each: true });
   } catch (error) {
-    // Nest exports no class to tell it by from one for what nobody provides.
+    // Nest exports no class that distinguishes it from one for what nobody provides.
     const refusal = (error as Error).constructor.name === 'InvalidClassScopeException' ? scoped() : undefined;
     if (refusal !== undefined) throw refusal;
     return [];

@@ -21,7 +21,7 @@ const PLAIN_WORDS = /^[a-z ]+$/i;
 /** Shorter texts are found everywhere; of these only a parameter's whole value counts. */
 const SHORTEST_PART = 8;
 
-/** Of a credential that is shorter still, nobody can tell. */
+/** A credential that is shorter still cannot be recognised. */
 const SHORTEST_SEGMENT = 4;
 
 /** An address may have been encoded once for each other one that it was wrapped into. */

@@ -57,7 +57,7 @@ export class RefreshTokenClaims {
     return ranOut || contended || spent ? undefined : known.token;
   }
 
-  /** Written down before it is sent, for the others: this process may not live to tell. */
+  /** Written down before it is sent, for the others: this process may end before it can report it. */
   async claim({ known, lease }: ClaimFacts): Promise<RefreshTokenClaim | undefined> {
     const refreshToken = known?.token.refreshToken;
     if (known === undefined || (this.#rerunnable && refreshToken === this.#spent)) return undefined;
