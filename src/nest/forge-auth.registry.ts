@@ -18,7 +18,13 @@ import type { Host } from '../application/host.js';
 import type { ForgeHttpClient } from '../client/forge-http-client.js';
 import type { TokenManager } from '../token/token-manager.js';
 import type { TokenFetchPipeline } from '../pipeline/token-fetch-pipeline.js';
-import { getForgeClientToken, getTokenManagerToken, getTokenPipelineToken } from './forge-auth.decorators.js';
+import {
+  CLIENT_TOKENS,
+  getForgeClientToken,
+  getTokenManagerToken,
+  getTokenPipelineToken,
+  MANAGER_TOKENS,
+} from './forge-auth.decorators.js';
 import { concealedCause } from '../redaction/own-cause.js';
 import { describe } from './forge-auth.async-options.js';
 import { NestLogger } from './nest.logger.js';
@@ -132,12 +138,11 @@ export class ForgeAuthRegistry
  * @throws {ConfigurationError} when a factory of options injects what is request-scoped
  */
 function refuseScopedOptions(moduleRef: ModuleRef): void {
-  const client = getForgeClientToken('');
   for (const { providers } of modulesOf(moduleRef).values()) {
     if (providers.get(DECLARED)?.isDependencyTreeStatic() !== false) continue;
-    const names = [...providers.keys()].filter((token) => typeof token === 'string' && token.startsWith(client));
+    const names = [...providers.keys()].filter((token) => typeof token === 'string' && token.startsWith(CLIENT_TOKENS));
     throw new ConfigurationError(
-      `${describe(names.map((token) => String(token).slice(client.length)))}: the factory of its options injects what is request-scoped, but options serve every request. Inject what has the default scope; what differs by request goes into the call: auth: { subject }, headers, params.`,
+      `${describe(names.map((token) => String(token).slice(CLIENT_TOKENS.length)))}: the factory of its options injects what is request-scoped, but options serve every request. Inject what has the default scope; what differs by request goes into the call: auth: { subject }, headers, params.`,
     );
   }
 }
@@ -148,8 +153,7 @@ function modulesOf(moduleRef: ModuleRef): ModulesContainer {
 
 function hostOf(moduleRef: ModuleRef, logger: ForgeLogger, clock: Clock | undefined): Host {
   let found: RegisteredProviders | undefined;
-  const managers = (): RegisteredProviders =>
-    (found ??= new RegisteredProviders(modulesOf(moduleRef), getTokenManagerToken('')));
+  const managers = (): RegisteredProviders => (found ??= new RegisteredProviders(modulesOf(moduleRef), MANAGER_TOKENS));
   return {
     logger,
     ...(clock === undefined ? undefined : { clock }),

@@ -152,6 +152,7 @@ describe('the options of a manager', () => {
     ['no provider', { provider: undefined }, 'TokenManager "orders": provider must have a method fetchToken().'],
     ['a provider that is none', { provider: {} }, 'TokenManager "orders": provider must have a method fetchToken().'],
     ['a name that is none', { name: 7 }, 'TokenManager "7": name must be'],
+    ['a name that cannot be printed', { name: Object.create(null) as never }, 'TokenManager: name must be a text'],
     ['no name, and a bad bound', { name: undefined, deadlineMs: -1 }, 'TokenManager: deadlineMs must be'],
     ['a lock that is none', { lock: {} }, 'TokenManager "orders": lock must'],
     ['a clock that is none', { clock: 7 }, 'TokenManager "orders": clock must'],

@@ -199,7 +199,8 @@ function closedUnused(): ClientClosedError {
 /** Checks the options, and returns how their source is opened. */
 function sourceOf(options: TokenManagerOptions, events: SlotEvents): () => Promise<TokenSource> {
   const { name, provider } = options;
-  const owner = name === undefined ? 'TokenManager' : `TokenManager "${String(name)}"`;
+  const named = typeof name === 'string' || typeof name === 'number';
+  const owner = named ? `TokenManager "${name}"` : 'TokenManager';
   checkOptions(options, MANAGER_RULES, {
     refuse: (problem) => new ConfigurationError(`${owner}: ${problem}`),
     warn: (problem) => options.logger && guardedLogger(options.logger).warn(`${owner}: ${problem}`),

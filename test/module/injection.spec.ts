@@ -13,9 +13,11 @@ import {
   getForgeClientToken,
   getTokenManagerToken,
   getTokenPipelineToken,
+  getTokenProviderToken,
   InjectForgeClient,
   InjectTokenManager,
   InjectTokenPipeline,
+  InjectTokenProvider,
   StaticTokenProvider,
   Token,
   TokenFetchPipeline,
@@ -118,6 +120,27 @@ describe('the decorators', () => {
     ]);
     expect(new Set(tokens).size).toBe(tokens.length);
   });
+
+  it.each([undefined, null, 7, Symbol('orders'), Object.create(null)])(
+    'the decorators, and those who register a service, refuse a name that is no text: %p',
+    (name: never) => {
+      const named = [
+        InjectForgeClient,
+        InjectTokenManager,
+        InjectTokenPipeline,
+        InjectTokenProvider,
+        getForgeClientToken,
+        getTokenManagerToken,
+        getTokenPipelineToken,
+        getTokenProviderToken,
+        (of: never) => ForgeAuthModule.forFeature({ name: of, baseUrl: 'https://orders.example' }),
+      ];
+      for (const of of named) {
+        expect(() => of(name)).toThrow(ConfigurationError);
+        expect(() => of(name)).toThrow('The name of a service must be a text, and is ');
+      }
+    },
+  );
 
   it('the decorators give a client that works in onModuleInit of those who inject it', async () => {
     @Injectable()
