@@ -17,6 +17,9 @@ export interface ServerOptions {
   tls?: boolean | (SecureContextOptions & TlsOptions);
 }
 
+/** Connections that may wait to be accepted: beyond Node's 511, the system resets some of those that 1,000 callers open at once. */
+export const BACKLOG = 4_096;
+
 /** A running {@link startServer}. */
 export interface RecordingServer {
   /** `http://127.0.0.1:<port>`, or https. */
@@ -106,7 +109,7 @@ export async function startServer(handler: Handler, options: ServerOptions = {})
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG }, resolve);
   });
   server.unref();
   const { port } = server.address() as AddressInfo;

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Controller, Get, type INestApplication, Module, Req } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -8,7 +11,7 @@ import {
   TokenExchangeProvider,
 } from 'nestjs-forge-auth';
 import { json } from '../support/answer.js';
-import { type RecordingServer, startServer } from '../support/recording-server.js';
+import { BACKLOG, type RecordingServer, startServer } from '../support/recording-server.js';
 import { times } from '../support/async.js';
 import { recordingLogger } from '../support/recording-logger.js';
 
@@ -76,8 +79,13 @@ beforeEach(async () => {
   })
   class App {}
   app = await NestFactory.create(App, { logger: recordingLogger(), abortOnError: false });
-  await app.listen(0, '127.0.0.1');
-  origin = await app.getUrl();
+  await app.init();
+  const server = app.getHttpServer() as Server;
+  // A busy machine is no reason to close a connection that the next round goes on using, or to refuse one of 1,000 at once.
+  server.keepAliveTimeout = 100_000;
+  server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG });
+  await once(server, 'listening');
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 
 afterEach(async () => {
@@ -116,7 +124,7 @@ describe('token exchange through one singleton client', () => {
       return statuses;
     })();
     // In the middle of the first round.
-    await api.received(1_300);
+    await api.received(1_300, undefined, 100_000);
     for (const user of USERS.slice(0, 50)) versions.set(user, 1);
     for (const user of USERS.slice(50, 53)) {
       const theirs = api.requests.find(({ path }) => path === `/orders/${user}`);
