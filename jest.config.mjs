@@ -1,5 +1,5 @@
-/** What starts servers and processes of its own mostly waits for them, and is kept from what keeps both cores busy. */
-const WAITING = [
+/** What measures time, or starts servers and processes of its own, has the machine to itself. */
+const ALONE = [
   'test/fleet',
   'test/storage',
   'test/lock',
@@ -39,7 +39,7 @@ const shared = {
 };
 const ignored = ['/node_modules/', '<rootDir>/test/stock-apps/'];
 
-/** `npm test` runs one project, then the other, each in two workers. @type {import('jest').Config} */
+/** `npm test` runs the first project in two workers, then the second in one. @type {import('jest').Config} */
 export default {
   testTimeout: 30_000,
   // What a file loads stays in memory after it: without fresh workers, the last files of a run take two to five times the CPU.
@@ -47,16 +47,16 @@ export default {
   projects: [
     {
       ...shared,
-      displayName: 'computing',
-      testPathIgnorePatterns: [...ignored, ...WAITING.map((path) => `<rootDir>/${path}`)],
+      displayName: 'together',
+      testPathIgnorePatterns: [...ignored, ...ALONE.map((path) => `<rootDir>/${path}`)],
     },
     {
       ...shared,
-      displayName: 'waiting',
+      displayName: 'alone',
       testPathIgnorePatterns: [
         ...ignored,
         '<rootDir>/src/',
-        `<rootDir>/test/(?!(${WAITING.map((path) => path.slice('test/'.length)).join('|')}))`,
+        `<rootDir>/test/(?!(${ALONE.map((path) => path.slice('test/'.length)).join('|')}))`,
       ],
     },
   ],

@@ -1,11 +1,11 @@
 /**
- * Runs the tests, two files at a time: first what computes, then what waits for servers and processes of its own.
+ * Runs the tests: first what may run side by side, in two workers, then what measures time or starts processes, alone.
  * Arguments go to Jest: `npm test -- test/tokens`.
  */
 import { spawnSync } from 'node:child_process';
 
 const args = process.argv.slice(2);
-const jest = (project) =>
+const jest = (project, workers) =>
   spawnSync(
     process.execPath,
     [
@@ -13,11 +13,11 @@ const jest = (project) =>
       'node_modules/jest/bin/jest.js',
       '--selectProjects',
       project,
-      '--maxWorkers=2',
+      workers,
       // A path is in one of the two.
       ...(args.length > 0 ? ['--passWithNoTests', ...args] : []),
     ],
     { stdio: 'inherit' },
   ).status ?? 1;
 
-process.exitCode = Math.max(jest('computing'), jest('waiting'));
+process.exitCode = Math.max(jest('together', '--maxWorkers=2'), jest('alone', '--maxWorkers=1'));
