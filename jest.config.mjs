@@ -39,7 +39,7 @@ const shared = {
 };
 const ignored = ['/node_modules/', '<rootDir>/test/stock-apps/'];
 
-/** `npm test` runs the first project in two workers, then the second in one. @type {import('jest').Config} */
+/** `npm test` runs the first project in two workers, then the second in one process. @type {import('jest').Config} */
 export default {
   testTimeout: 30_000,
   // What a file loads stays in memory after it: without fresh workers, the last files of a run take two to five times the CPU.

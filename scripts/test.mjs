@@ -20,4 +20,4 @@ const jest = (project, workers) =>
     { stdio: 'inherit' },
   ).status ?? 1;
 
-process.exitCode = Math.max(jest('together', '--maxWorkers=2'), jest('alone', '--maxWorkers=1'));
+process.exitCode = Math.max(jest('together', '--maxWorkers=2'), jest('alone', '--runInBand'));
